@@ -1,0 +1,92 @@
+"""The one seam between payrec and a database: ``connect(url)`` gives an :class:`Engine`.
+
+``duckdb:///path/file.duckdb`` (embedded, the default), ``duckdb://`` (in memory) and ``postgresql://user@host/name``.
+Arrow goes in and out; every other module is blind to which engine it talks to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol, Self
+
+import pyarrow as pa
+
+from payrec.errors import UsageError
+
+Rows = pa.Table | Iterator[pa.RecordBatch]
+
+
+class Engine(Protocol):
+    """What payrec asks of a database. All text is UTF-8 and sorts by bytes; all times are UTC without zone."""
+
+    name: str
+
+    def run(self, sql: str) -> None:
+        """Run one or more statements separated by semicolons."""
+        ...
+
+    def view(self, name: str, select: str) -> None:
+        """Make or replace view ``name``."""
+        ...
+
+    def read(self, select: str) -> pa.Table:
+        """Return all rows of ``select``."""
+        ...
+
+    def read_batches(self, select: str) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of ``select`` in batches of bounded size, for what may be large."""
+        ...
+
+    def write(self, table: str, rows: Rows, key: tuple[str, ...]) -> int:
+        """Put rows into an existing table by column name, all or none; a row with a known key replaces the old one.
+
+        Columns of the table that ``rows`` lacks become NULL. An empty key appends. Returns the rows handed in.
+        """
+        ...
+
+    def map(
+        self, select: str, into: str, key: tuple[str, ...], function: Callable[[pa.RecordBatch], pa.RecordBatch]
+    ) -> int:
+        """Stream ``select`` through ``function`` into table ``into`` (made if absent), all or none; return the rows."""
+        ...
+
+    def tables(self) -> frozenset[str]:
+        """Names of the tables and views that exist in payrec's schema."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Everything inside happens as a whole or not at all. May be nested; the outermost decides."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections and files."""
+        ...
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+
+def connect(url: str) -> Engine:
+    """Open the engine that ``url`` names.
+
+    Raises
+    ------
+    UsageError
+        The url has no known scheme.
+    MissingExtra
+        The engine's package is not installed.
+    DatabaseUnreachable
+        The server does not answer or refuses the sign-in.
+    """
+    scheme = url.split("://", 1)[0]
+    if scheme == "duckdb":
+        from payrec.data.engines import duckdb
+
+        return duckdb.DuckDB(url)
+    if scheme in ("postgresql", "postgres"):
+        from payrec.data.engines import postgres
+
+        return postgres.Postgres(url)
+    msg = f"found the database address {scheme}://…, expected duckdb:///FILE or postgresql://USER@HOST/NAME"
+    raise UsageError(msg)

@@ -1,0 +1,56 @@
+-- Raw tables as they are handed in (keys and rules stated here), and the policy tables whose rows are the parameters.
+-- Reads: nothing. Keys: raw_transactions (order_id), raw_events (event_id), fx_rates (currency, rate_date).
+-- Units: amounts in units of their currency with two decimals; times UTC without zone; dates are days, known at their end.
+
+CREATE TABLE IF NOT EXISTS raw_transactions (
+    order_id         VARCHAR(200)   NOT NULL PRIMARY KEY,
+    customer_id      VARCHAR(200)   NOT NULL,
+    provider         VARCHAR(200),
+    payment_method   VARCHAR(200),
+    currency         VARCHAR(10)    NOT NULL CHECK (currency <> ''),
+    amount           DECIMAL(18, 2) NOT NULL,
+    country          VARCHAR(200),
+    device           VARCHAR(200),
+    transaction_type VARCHAR(200),
+    result_status    VARCHAR(200),
+    reason_code      VARCHAR(200),
+    auth_ts          TIMESTAMP,
+    capture_ts       TIMESTAMP,
+    retries          INTEGER,
+    chargeback_flag  SMALLINT,
+    invoice_date     DATE           NOT NULL,
+    payment_date     DATE,
+    due_date         DATE,
+    outstanding      DECIMAL(18, 2)
+);
+
+CREATE TABLE IF NOT EXISTS raw_events (
+    event_id    VARCHAR(200) NOT NULL PRIMARY KEY,
+    order_id    VARCHAR(200) NOT NULL,
+    event_ts    TIMESTAMP    NOT NULL,
+    recorded_ts TIMESTAMP,
+    event_type  VARCHAR(20)  NOT NULL CHECK (event_type IN (
+        'attempt', 'payment', 'refund', 'chargeback', 'dispute_opened', 'dispute_closed',
+        'contact', 'promise', 'credit', 'write_off', 'opt_out')),
+    amount      DECIMAL(18, 2),
+    reason_code VARCHAR(200),
+    channel     VARCHAR(200),
+    detail      VARCHAR(1000)
+);
+
+CREATE TABLE IF NOT EXISTS fx_rates (
+    currency          VARCHAR(10)    NOT NULL,
+    rate_date         DATE           NOT NULL,
+    rate_to_reporting DECIMAL(18, 8) NOT NULL CHECK (rate_to_reporting > 0),
+    PRIMARY KEY (currency, rate_date)
+);
+
+-- as_of times to score at; landmark ages to train at; the horizon; the declared end of the observed data (no row: latest known fact);
+-- where payments are known from ('events' or 'dates'; no row: dates); columns declared to be known when the order is made.
+CREATE TABLE IF NOT EXISTS as_of_dates (as_of TIMESTAMP NOT NULL PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS landmarks (age_days INTEGER NOT NULL PRIMARY KEY CHECK (age_days >= 0));
+CREATE TABLE IF NOT EXISTS horizon (days INTEGER NOT NULL PRIMARY KEY CHECK (days > 0));
+CREATE TABLE IF NOT EXISTS observed_until (until TIMESTAMP NOT NULL PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS payment_source (source VARCHAR(10) NOT NULL PRIMARY KEY CHECK (source IN ('events', 'dates')));
+CREATE TABLE IF NOT EXISTS known_at_creation (column_name VARCHAR(50) NOT NULL PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS reporting_currency (currency VARCHAR(10) NOT NULL PRIMARY KEY);

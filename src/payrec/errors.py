@@ -1,0 +1,67 @@
+"""Every way payrec says no, with the exit code that goes with it.
+
+    PayrecError
+    ├── CheckFailed          1  a check or a drift alarm
+    ├── UsageError           2  wrong use
+    │   └── MissingExtra     2  an optional package is not installed
+    ├── DataRefused          3  data refused
+    ├── QualityGate          4  a model that may not serve
+    ├── Locked               5  another run holds the lock
+    ├── DatabaseUnreachable  6  the database does not answer
+    └── ModelRefused         7  a damaged or foreign model
+
+A message has up to three lines: what was found, what was expected, what to do.
+"""
+
+
+class PayrecError(Exception):
+    """Base of all; caught in one place, the command line."""
+
+    exit_code = 1
+
+
+class CheckFailed(PayrecError):
+    """A check found offending rows, or drift passed its alarm."""
+
+
+class UsageError(PayrecError):
+    """A command, option or setting that cannot be meant."""
+
+    exit_code = 2
+
+
+class MissingExtra(UsageError):
+    """A part of payrec that needs a package which is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs a package that is not installed: pip install 'payrec[{extra}]'")
+
+
+class DataRefused(PayrecError):
+    """Data that cannot be loaded, trained on or scored without guessing."""
+
+    exit_code = 3
+
+
+class QualityGate(PayrecError):
+    """A model that is worse than what serves now, or badly calibrated."""
+
+    exit_code = 4
+
+
+class Locked(PayrecError):
+    """Another run holds the lock."""
+
+    exit_code = 5
+
+
+class DatabaseUnreachable(PayrecError):
+    """The database does not answer, or refuses the sign-in."""
+
+    exit_code = 6
+
+
+class ModelRefused(PayrecError):
+    """A model whose files are damaged, foreign or made for other features."""
+
+    exit_code = 7
