@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ HORIZON_DAYS = 30
 FIRST_DAY = np.datetime64("2024-01-01T00:00:00", "us")
 DAYS = 730
 MICROSECONDS_A_DAY = 86_400_000_000
+INT64 = pa.int64()
 
 PROVIDERS = (("stripe", 0.1), ("adyen", 0.3), ("worldpay", -0.2), ("sepa direct", -0.4))
 METHODS = (("card", 0.1), ("direct_debit", -0.2), ("wallet", 0.3))
@@ -33,7 +35,7 @@ class Portfolio:
 
 
 def feature_rows(n: int, seed: int) -> pa.Table:
-    """Return ``n`` snapshots, all columns of the feature view, sorted by (as_of, order_id); the newest have no label."""
+    """Return ``n`` snapshots, all columns of the feature view, by (as_of, order_id); the newest have no label."""
     return portfolio(n, seed).rows
 
 
@@ -155,7 +157,7 @@ def _arrow(c: Columns, at: np.ndarray, order: Columns) -> pa.Table:
         missing = (np.arange(len(order["eta"])) * 2_654_435_761 % 1000 < 1000 * share_missing)[at]
         return _nullable(order[name][at], pa.string(), missing)
 
-    def whole(values: np.ndarray | int, kind: pa.DataType = pa.int64(), missing: np.ndarray | None = None) -> pa.Array:
+    def whole(values: np.ndarray | int, kind: pa.DataType = INT64, missing: np.ndarray | None = None) -> pa.Array:
         return _nullable(np.broadcast_to(np.asarray(values, np.int64), n).copy(), kind, missing)
 
     amount = c["amount_minor"]
@@ -164,7 +166,7 @@ def _arrow(c: Columns, at: np.ndarray, order: Columns) -> pa.Table:
     currency = order["currency"][at]
     edges = np.array([0, 25, 50, 100, 250, 500, 1000, 5000])
     bucket = np.searchsorted(edges, amount / 100, side="right") - 1
-    names = np.array([f"{a}-{b}" for a, b in zip(edges[:-1], edges[1:], strict=True)] + ["5000+"], object)
+    names = np.array([f"{a}-{b}" for a, b in pairwise(edges)] + ["5000+"], object)
     never_paid = c["cust_recovered"] == 0
     return pa.table(
         {
