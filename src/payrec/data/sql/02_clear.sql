@@ -1,0 +1,16 @@
+-- Takes away what the later files make, last first, so that running them again starts afresh. Raw and policy tables stay.
+-- Reads: nothing. Keys: none.
+-- Units: none.
+
+DROP VIEW IF EXISTS v_feature_view;
+DROP TABLE IF EXISTS labels;
+DROP TABLE IF EXISTS features;
+DROP TABLE IF EXISTS context_history;
+DROP TABLE IF EXISTS customer_money;
+DROP TABLE IF EXISTS customer_history;
+DROP TABLE IF EXISTS snapshots;
+DROP TABLE IF EXISTS stg_observed;
+DROP TABLE IF EXISTS stg_outcomes;
+DROP TABLE IF EXISTS stg_balances;
+DROP TABLE IF EXISTS stg_orders;
+DROP TABLE IF EXISTS stg_events;

@@ -1,0 +1,52 @@
+-- One row per event: when it became known, and the state of its order from then until the next event of that order.
+-- Reads raw_events. Key event_id; for one order the rows' [known_at, until_at) do not overlap.
+-- Units: known_at, until_at, promised_until in UTC; counts are of events known so far, this one included.
+
+CREATE TABLE stg_events AS
+WITH dated AS (
+    SELECT
+        event_id, order_id, event_type, reason_code, channel, amount,
+        -- the one place that says when an event is known: when recorded; else when it happened; a bare date at its end
+        CASE
+            WHEN recorded_ts IS NOT NULL THEN recorded_ts
+            WHEN event_ts = DATE_TRUNC('day', event_ts) THEN event_ts + INTERVAL '1' DAY
+            ELSE event_ts
+        END AS known_at,
+        -- a promise carries its date as YYYY-MM-DD at the start of detail; any other text is no date
+        CASE WHEN event_type = 'promise'
+              AND TRANSLATE(SUBSTRING(detail, 1, 10), '123456789', '000000000') = '0000-00-00'
+              AND SUBSTRING(detail, 1, 4) BETWEEN '1900' AND '9998'
+              AND SUBSTRING(detail, 6, 2) BETWEEN '01' AND '12'
+              AND SUBSTRING(detail, 9, 2) BETWEEN '01' AND '31'
+            THEN CAST(SUBSTRING(detail, 1, 8) || '01' AS TIMESTAMP)
+                 + (CAST(SUBSTRING(detail, 9, 2) AS INTEGER) - 1) * INTERVAL '1' DAY
+        END AS promised_until
+    FROM raw_events
+),
+counted AS (
+    SELECT
+        event_id, order_id, event_type, reason_code, channel, amount, known_at, promised_until,
+        LEAD(known_at) OVER ordered AS until_at,
+        COUNT(*) FILTER (WHERE event_type = 'attempt') OVER so_far AS attempts,
+        COUNT(*) FILTER (WHERE event_type = 'contact') OVER so_far AS contacts,
+        COUNT(*) FILTER (WHERE event_type = 'dispute_opened') OVER so_far AS disputes_opened,
+        COUNT(*) FILTER (WHERE event_type = 'dispute_closed') OVER so_far AS disputes_closed,
+        COUNT(*) FILTER (WHERE event_type = 'chargeback') OVER so_far AS chargebacks,
+        COUNT(*) FILTER (WHERE event_type = 'write_off') OVER so_far AS write_offs,
+        COUNT(reason_code) OVER so_far AS reason_no,
+        COUNT(promised_until) OVER so_far AS promise_no
+    FROM dated
+    WINDOW ordered AS (PARTITION BY order_id ORDER BY known_at, event_id),
+           so_far AS (PARTITION BY order_id ORDER BY known_at, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+)
+SELECT
+    event_id, order_id, event_type, known_at, until_at, channel, amount,
+    CAST(attempts AS INTEGER) AS attempts,
+    CAST(contacts AS INTEGER) AS contacts,
+    CAST(CASE WHEN disputes_opened > disputes_closed THEN 1 ELSE 0 END AS SMALLINT) AS is_disputed,
+    CAST(CASE WHEN chargebacks > 0 THEN 1 ELSE 0 END AS SMALLINT) AS has_chargeback,
+    CAST(CASE WHEN write_offs > 0 THEN 1 ELSE 0 END AS SMALLINT) AS is_written_off,
+    -- carried forward: rows with the same number share the one value that started it
+    MAX(reason_code) OVER (PARTITION BY order_id, reason_no) AS last_reason_code,
+    MAX(promised_until) OVER (PARTITION BY order_id, promise_no) AS promised_until
+FROM counted;
