@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from payrec.action import reason_codes
+from payrec.errors import UsageError
+
+CODES = reason_codes.read()
+HEADER = "scheme,code,category,decline,action,meaning\n"
+
+
+def shipped() -> Iterator[dict[str, str]]:
+    text = (files("payrec.action") / "reason_codes.csv").read_text(encoding="utf-8")
+    yield from csv.DictReader(text.splitlines())
+
+
+def test_the_shipped_table_is_whole() -> None:
+    rows = list(shipped())
+    assert len({(row["scheme"], row["code"]) for row in rows}) == len(rows)
+    assert {row["scheme"] for row in rows} == {
+        "stripe", "adyen", "iso8583", "visa_category", "mastercard_mac", "ach", "sepa", "bacs", "becs", "pad", "payrec",
+    }  # fmt: skip
+    assert {row["category"] for row in rows} == set(reason_codes.CATEGORIES)
+    for row in rows:
+        assert row["code"] == reason_codes.normal(row["code"])
+        assert row["meaning"], row
+        assert not (row["decline"] == "hard" and row["action"] == "retry_later"), row
+
+
+@pytest.mark.parametrize("code", ["04", "07", "12", "14", "15", "41", "43", "46", "57", "R0", "R1", "R3"])
+def test_visa_category_1_is_never_tried_again(code: str) -> None:
+    reason = reason_codes.look_up(CODES, code, provider="iso8583")
+    assert reason is not None
+    assert reason.decline == "hard"
+
+
+@pytest.mark.parametrize("code", ["03", "21"])
+def test_mastercard_advice_that_forbids_another_try(code: str) -> None:
+    reason = reason_codes.look_up(CODES, code, provider="mastercard_mac")
+    assert reason is not None
+    assert reason.decline == "hard"
+
+
+@pytest.mark.parametrize(
+    ("code", "provider", "method"),
+    [
+        ("R01", None, None), ("r09", "ach", None), ("0", None, "bacs_debit"), ("AM04", "whoever", None),
+        ("6", "becs", None),        ("901", None, None), ("51", None, None),
+        ("insufficient_funds", "stripe", None), ("12", "adyen_eu", "card"),
+        ("Not enough balance", "Adyen", None), ("Insufficient Funds", "unheard_of", None),
+    ],
+)  # fmt: skip
+def test_too_little_money_in_every_scheme(code: str, provider: str | None, method: str | None) -> None:
+    reason = reason_codes.look_up(CODES, code, provider, method)
+    assert reason is not None
+    assert (reason.category, reason.decline, reason.action) == ("insufficient_funds", "soft", "retry_later")
+
+
+def test_a_code_that_means_several_things_has_no_meaning() -> None:
+    assert reason_codes.look_up(CODES, "12") is None
+    assert reason_codes.look_up(CODES, "12", provider="acme") is None
+    assert reason_codes.look_up(CODES, "nobody_knows") is None
+
+
+def test_own_rows_come_first(tmp_path: Path) -> None:
+    path = tmp_path / "codes.csv"
+    path.write_text(
+        HEADER + "acme,E7,mandate,hard,contact,ours\n*,zz,dispute,hard,stop,\nstripe,lost_card,unknown,soft,contact,x\n"
+    )
+    codes = reason_codes.read(path, {"psp a": "adyen"})
+    assert reason_codes.look_up(codes, "e7", provider="ACME") == reason_codes.Reason(
+        "mandate", "hard", "contact", "ours"
+    )
+    assert reason_codes.look_up(codes, "zz", provider="any").action == "stop"  # type: ignore[union-attr]
+    assert reason_codes.look_up(codes, "lost_card", provider="stripe").category == "unknown"  # type: ignore[union-attr]
+    assert reason_codes.look_up(codes, "6", provider="PSP A").action == "ask_new_card"  # type: ignore[union-attr]
+
+
+def test_unmapped_codes_are_counted_and_get_no_default() -> None:
+    rows = pa.table(
+        {
+            "provider": ["acme", "acme", "acme", "stripe", "stripe", None],
+            "reason_code": ["12", "12", "e1", "do_not_honor", None, "e1"],
+        }
+    )
+    assert reason_codes.unmapped(rows, CODES).to_pylist() == [
+        {"provider": "acme", "payment_method": None, "reason_code": "12", "rows": 2},
+        {"provider": None, "payment_method": None, "reason_code": "e1", "rows": 1},
+        {"provider": "acme", "payment_method": None, "reason_code": "e1", "rows": 1},
+    ]
+    told = reason_codes.annotate(rows, CODES)
+    assert told["reason_category"].to_pylist() == [None, None, None, "unknown", None, None]
+    assert told["suggested_action"].to_pylist() == [None, None, None, "retry_later", "contact", None]
+    assert told["decline"].to_pylist() == [None, None, None, "soft", None, None]
+
+
+def test_no_rows() -> None:
+    none = pa.table({"reason_code": pa.array([], pa.string())})
+    assert reason_codes.annotate(none, CODES).num_rows == 0
+    assert reason_codes.unmapped(none, CODES).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("code,category\n", "found the columns code, category"),
+        ("", "found the columns nothing"),
+        (HEADER + "a,b,oops,soft,contact,\n", "line 2: found category 'oops', expected one of: insufficient_funds"),
+        (HEADER + "a,b,mandate,maybe,contact,\n", "line 2: found decline 'maybe', expected one of: hard, soft"),
+        (HEADER + "a,b,mandate,hard\n", "line 2: found action None, expected one of: retry_later"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_line(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "codes.csv"
+    path.write_text(text)
+    with pytest.raises(UsageError) as refused:
+        reason_codes.read(path)
+    assert said in str(refused.value)
+    assert str(path) in str(refused.value)
+
+
+def test_a_provider_sent_nowhere_is_refused() -> None:
+    with pytest.raises(UsageError, match="sent to scheme 'visa', expected one of: ach, adyen"):
+        reason_codes.read(scheme_of={"a": "visa"})
