@@ -1,15 +1,27 @@
-"""Any test with the argument ``engine`` runs on every engine; an engine that is missing fails the run, it is not skipped."""
+"""Any test with the argument ``engine`` runs on every engine; a missing engine fails the run, it is not skipped.
+
+The tests start a PostgreSQL server of their own. ``PAYREC_TEST_POSTGRES=postgresql://…`` points them at another, as a
+role that may make databases.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from importlib.resources import files
+from itertools import count
+from pathlib import Path
 
 import pytest
 
 from payrec.data.engines import Engine, connect
 
-ENGINES = ("duckdb",)
+sys.path.insert(0, str(Path(__file__).parent))
+import postgres_server
+
+ENGINES = ("duckdb", "postgres")
 SCHEMA = files("payrec.data") / "sql" / "01_schema.sql"
 
 
@@ -18,9 +30,67 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", ENGINES, indirect=True)
 
 
+@pytest.fixture(scope="session")
+def postgres_admin() -> Iterator[str]:
+    """Address of a database of a PostgreSQL server, as a role that may make others."""
+    given = os.environ.get("PAYREC_TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    with postgres_server.running() as server:
+        yield server.url("postgres")
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_admin: str) -> Iterator[str]:
+    """Name of a database that holds the empty raw tables, to be copied for each test."""
+    name = f"payrec_template_{os.getpid()}"
+    postgres_server.create_database(postgres_admin, name)
+    try:
+        with connect(postgres_server.with_database(postgres_admin, name)) as template:
+            template.run(SCHEMA.read_text(encoding="utf-8"))
+        yield name
+    finally:
+        postgres_server.drop_database(postgres_admin, name)
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def postgres_url(postgres_admin: str, postgres_template: str) -> Iterator[str]:
+    """Address of a fresh PostgreSQL database with the empty raw tables."""
+    name = f"payrec_test_{os.getpid()}_{next(_numbers)}"
+    postgres_server.create_database(postgres_admin, name, postgres_template)
+    yield postgres_server.with_database(postgres_admin, name)
+    postgres_server.drop_database(postgres_admin, name)
+
+
+@pytest.fixture
+def duckdb_url(tmp_path: Path) -> str:
+    """Address of a fresh DuckDB file with the empty raw tables."""
+    url = f"duckdb:///{tmp_path / 'payrec.duckdb'}"
+    with connect(url) as fresh:
+        fresh.run(SCHEMA.read_text(encoding="utf-8"))
+    return url
+
+
 @pytest.fixture
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """A fresh database with the raw tables of 01_schema.sql, all empty."""
-    with connect("duckdb://") as fresh:
-        fresh.run(SCHEMA.read_text(encoding="utf-8"))
+    with connect(request.getfixturevalue(f"{request.param}_url")) as fresh:
         yield fresh
+
+
+@pytest.fixture
+def open_engine(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Engine]]:
+    """Give a function that opens a fresh engine by its name, once per name; for tests that compare engines."""
+    with ExitStack() as opened:
+        found: dict[str, Engine] = {}
+
+        def opening(name: str) -> Engine:
+            if name not in found:
+                found[name] = opened.enter_context(connect(request.getfixturevalue(f"{name}_url")))
+            return found[name]
+
+        yield opening

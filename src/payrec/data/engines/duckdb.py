@@ -1,124 +1,235 @@
-"""DuckDB, embedded: one file, one writer."""
+"""DuckDB, embedded: one file, one writing process.
+
+The address takes options: ``duckdb:///payrec.duckdb?memory_limit=2GB&threads=2&temp_directory=/scratch``.
+SQL that runs here reaches no other file and no network.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self
+from urllib.parse import parse_qsl
 
 import duckdb
 import pyarrow as pa
 
 from payrec.data.engines import Rows
-from payrec.errors import DatabaseUnreachable
+from payrec.data.engines.rows import BATCH_ROWS, normalised, quoted, read_schema
+from payrec.data.engines.writing import RowFunction, write, write_mapped
+from payrec.errors import DatabaseUnreachable, DataRefused, Locked, PayrecError, UsageError
 
-BATCH_ROWS = 122_880  # DuckDB's own row group
+OPTIONS = ("memory_limit", "threads", "temp_directory", "access_mode")
+_CLOSED = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",  # a Python variable is not a table
+}
+_KINDS: tuple[tuple[type[duckdb.Error], type[PayrecError]], ...] = (
+    (duckdb.ConstraintException, DataRefused),
+    (duckdb.DataError, DataRefused),
+    (duckdb.OutOfMemoryException, DatabaseUnreachable),
+    (duckdb.IOException, DatabaseUnreachable),
+    (duckdb.FatalException, DatabaseUnreachable),
+    (duckdb.ProgrammingError, UsageError),
+)
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _said(error: duckdb.Error) -> PayrecError:
+    kind = next((ours for theirs, ours in _KINDS if isinstance(error, theirs)), PayrecError)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "^" not in line]
+    return kind("DuckDB: " + " / ".join(lines[:3]))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what DuckDB raises into payrec's own errors."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise _said(error) from error
+
+
+def _place(url: str) -> tuple[str, dict[str, str]]:
+    """File (or ``:memory:``) and options that an address names."""
+    address, _, query = url.removeprefix("duckdb://").partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    unknown = [name for name in options if name not in OPTIONS]
+    if unknown:
+        msg = f"found {', '.join(unknown)} in the address of the DuckDB file, expected some of: {', '.join(OPTIONS)}"
+        raise UsageError(msg)
+    return address.removeprefix("/") or ":memory:", options
+
+
+def _opened(path: str, options: dict[str, str]) -> duckdb.DuckDBPyConnection:
+    if path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        db = duckdb.connect(path, config={**_CLOSED, **options})
+        db.execute("SET GLOBAL TimeZone = 'UTC'")
+        db.execute("SET enable_progress_bar = false")
+        db.execute("SET lock_configuration = true")
+    except (duckdb.Error, OSError) as error:
+        reason = str(error).splitlines()[0]
+        holder = re.search(r"held in (\S+) \(PID (\d+)\)", reason)
+        if holder:
+            msg = f"the DuckDB file {path} is open in another program: process {holder[2]} ({Path(holder[1]).name})"
+            raise Locked(f"{msg}\nwait until it ends or close it, then try again") from error
+        msg = f"cannot open the DuckDB file {path}: {reason}\nname another file, or mend its folder, rights or options"
+        raise DatabaseUnreachable(msg) from error
+    return db
 
 
 class DuckDB:
     """An :class:`payrec.data.engines.Engine` on one DuckDB file, or in memory for ``duckdb://``."""
 
     name = "duckdb"
+    text_collation = ""  # text sorts by bytes as it is
 
     def __init__(self, url: str) -> None:
-        path = url.removeprefix("duckdb://").removeprefix("/")
-        if path not in ("", ":memory:"):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self.path, options = _place(url)
         try:
-            self._db = duckdb.connect(path or ":memory:")
-        except (duckdb.IOException, duckdb.BinderException) as error:
-            reason = str(error).splitlines()[0]
-            msg = f"cannot open the DuckDB file {path}: {reason}\nclose the other program that has it open, or name another file"
+            self._db = _opened(self.path, options)
+        except OSError as error:
+            msg = f"cannot make the folder of the DuckDB file {self.path}: {error.strerror}"
             raise DatabaseUnreachable(msg) from error
-        self._db.execute("SET TimeZone = 'UTC'")
-        self._db.execute("SET enable_progress_bar = false")
         self._depth = 0
+        self._made = 0  # temporary tables so far, for their names
+
+    def __repr__(self) -> str:
+        return f"DuckDB({self.path})"
 
     def run(self, sql: str) -> None:
-        """Run one or more statements."""
-        self._db.execute(sql)
+        """Run one or more statements; several are one transaction."""
+        with _translated():
+            statements = duckdb.extract_statements(sql)
+        if len(statements) > 1:
+            with self.transaction():
+                self._do(sql)
+        elif statements:
+            self._do(sql)
+
+    def _do(self, sql: str) -> None:
+        with _translated():
+            self._db.execute(sql)
+            self._db.complete()  # a result that nobody reads would block the connection
 
     def view(self, name: str, select: str) -> None:
         """Make or replace view ``name``."""
-        self._db.execute(f"CREATE OR REPLACE VIEW {_quoted(name)} AS {select}")
+        self._do(f"CREATE OR REPLACE VIEW {quoted(name)} AS {select}")
 
     def read(self, select: str) -> pa.Table:
         """Return all rows of ``select``."""
-        return self._db.cursor().execute(select).to_arrow_table() if self._depth == 0 else self._read_inside(select)
+        with _translated(), self._reader() as reader:
+            found = reader.sql(select).to_arrow_table()
+        schema = read_schema(found.schema)
+        return pa.Table.from_batches([normalised(batch, schema) for batch in found.to_batches()], schema)
 
-    def _read_inside(self, select: str) -> pa.Table:
-        # a cursor is another connection: inside a transaction it would not see what was just written
-        return self._db.execute(select).to_arrow_table()
+    @contextmanager
+    def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection of its own, or inside a transaction the one that sees what was just written."""
+        if self._depth:
+            yield self._db
+        else:
+            with closing(self._db.cursor()) as reader:
+                yield reader
 
-    def read_batches(self, select: str) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of ``select`` in batches."""
-        source = self._db if self._depth else self._db.cursor()
-        yield from source.execute(select).to_arrow_reader(BATCH_ROWS)
+    def read_batches(self, select: str) -> Generator[pa.RecordBatch, None, None]:
+        """Yield the rows of ``select`` in batches of at most ``BATCH_ROWS``."""
+        if self._depth:
+            return self._pages(select)
+        return self._stream(select)
+
+    def _stream(self, select: str) -> Generator[pa.RecordBatch, None, None]:
+        with _translated(), closing(self._db.cursor()) as reader:
+            stream = reader.sql(select).to_arrow_reader(BATCH_ROWS)
+            schema = read_schema(stream.schema)
+            for batch in stream:
+                yield normalised(batch, schema)
+
+    def _pages(self, select: str) -> Generator[pa.RecordBatch, None, None]:
+        # one connection has one open result, and the transaction may write between two batches: so rows are set aside
+        aside = self._temporary_name()
+        self._do(f"CREATE TEMP TABLE {quoted(aside)} AS {select}")
+        try:
+            # rows of an open transaction are numbered on from a very high number
+            (bounds,) = self.read(f"SELECT MIN(rowid) AS first, MAX(rowid) AS last FROM {quoted(aside)}").to_pylist()
+            for start in range(bounds["first"] or 0, (bounds["last"] or -1) + 1, BATCH_ROWS):
+                inside = f"rowid >= {start} AND rowid < {start + BATCH_ROWS}"
+                page = self.read(f"SELECT * FROM {quoted(aside)} WHERE {inside} ORDER BY rowid")
+                yield page.combine_chunks().to_batches()[0]
+        finally:
+            with suppress(PayrecError):  # of a transaction that failed nothing is left to drop
+                self._do(f"DROP TABLE {quoted(aside)}")
 
     def write(self, table: str, rows: Rows, key: tuple[str, ...]) -> int:
         """Insert rows by column name; a known key is replaced."""
-        batches = iter(rows.to_batches()) if isinstance(rows, pa.Table) else rows
-        written = 0
-        with self.transaction():
-            for batch in batches:
-                self._write_batch(table, batch, key)
-                written += batch.num_rows
-        return written
+        return write(self, table, rows.to_batches(BATCH_ROWS) if isinstance(rows, pa.Table) else rows, key)
 
-    def _write_batch(self, table: str, batch: pa.RecordBatch, key: tuple[str, ...]) -> None:
-        columns = ", ".join(_quoted(name) for name in batch.schema.names)
-        self._db.register("_payrec_batch", pa.Table.from_batches([batch]))
-        try:
-            if key:
-                same = " AND ".join(f"t.{_quoted(k)} = b.{_quoted(k)}" for k in key)
-                self._db.execute(f"DELETE FROM {_quoted(table)} AS t USING _payrec_batch AS b WHERE {same}")
-            self._db.execute(f"INSERT INTO {_quoted(table)} ({columns}) SELECT {columns} FROM _payrec_batch")
-        finally:
-            self._db.unregister("_payrec_batch")
-
-    def map(
-        self, select: str, into: str, key: tuple[str, ...], function: Callable[[pa.RecordBatch], pa.RecordBatch]
-    ) -> int:
+    def map(self, select: str, into: str, key: tuple[str, ...], function: RowFunction) -> int:
         """Stream ``select`` through ``function`` into table ``into``."""
-        written = 0
-        with self.transaction():
-            reader = self._db.cursor().execute(select).to_arrow_reader(BATCH_ROWS)
-            for batch in reader:
-                made = function(batch)
-                if into not in self.tables():
-                    self._db.register("_payrec_shape", pa.Table.from_batches([made]).slice(0, 0))
-                    self._db.execute(f"CREATE TABLE {_quoted(into)} AS SELECT * FROM _payrec_shape")
-                    self._db.unregister("_payrec_shape")
-                self._write_batch(into, made, key)
-                written += made.num_rows
-        return written
+        with closing(self.read_batches(select)) as batches:
+            return write_mapped(self, select, batches, into, key, function)
+
+    def _temporary_name(self) -> str:
+        self._made += 1
+        return f"_payrec_{self._made}"
+
+    def stage(self, table: str) -> str:
+        """Make an empty temporary table like ``table``."""
+        name = self._temporary_name()
+        self._do(f"CREATE TEMP TABLE {quoted(name)} AS SELECT * FROM {quoted(table)} LIMIT 0")
+        return name
+
+    def append(self, table: str, batch: pa.RecordBatch, *, staged: bool) -> None:
+        """Add rows to a table; ``staged`` makes no difference here."""
+        with _translated():
+            self._db.from_arrow(pa.Table.from_batches([batch])).insert_into(quoted(table))
+
+    def settled(self, table: str, rows: int) -> None:
+        """Nothing is needed here."""
 
     def tables(self) -> frozenset[str]:
         """Names of the tables and views."""
-        found = self._db.execute("SELECT table_name FROM information_schema.tables").fetchall()
-        return frozenset(str(row[0]) for row in found)
+        found = self.read("SELECT table_name FROM information_schema.tables WHERE table_schema = 'main'")
+        return frozenset(map(str, found["table_name"].to_pylist()))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing; nested calls join the outermost."""
-        if self._depth == 0:
-            self._db.execute("BEGIN TRANSACTION")
-        self._depth += 1
+        if self._depth:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+            return
+        self._do("BEGIN TRANSACTION")
+        self._depth = 1
         try:
             yield
+            self._expect_alive()
         except BaseException:
-            self._depth -= 1
-            if self._depth == 0:
-                self._db.execute("ROLLBACK")
+            self._depth = 0
+            self._undo()
             raise
-        self._depth -= 1
-        if self._depth == 0:
-            self._db.execute("COMMIT")
+        self._depth = 0
+        self._do("COMMIT")
+
+    def _expect_alive(self) -> None:
+        # COMMIT of a transaction in which a statement failed says nothing and keeps nothing
+        try:
+            self._do("SELECT 1")
+        except PayrecError as error:
+            msg = "the transaction was undone: a statement in it failed, and the failure was passed over"
+            raise PayrecError(msg) from error
+
+    def _undo(self) -> None:
+        with suppress(PayrecError):  # DuckDB may have ended it already; either way nothing of it is kept
+            self._do("ROLLBACK")
 
     def close(self) -> None:
         """Close the file."""
@@ -129,6 +240,3 @@ class DuckDB:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-__all__ = ["BATCH_ROWS", "DuckDB"]

@@ -1,0 +1,296 @@
+"""PostgreSQL: statements, bulk reads and binary COPY over ADBC, all of them able to share one transaction.
+
+The address takes libpq's options and ``schema``, ``statement_timeout``, ``lock_timeout``, ``work_mem``:
+``postgresql://payrec@db.example/billing?schema=payrec,billing&statement_timeout=600s&sslmode=require``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Self
+
+import pyarrow as pa
+
+from payrec.data.engines import Rows
+from payrec.data.engines.postgres_session import Session, address, literal
+from payrec.data.engines.retry import Interrupted, retrying
+from payrec.data.engines.rows import BATCH_ROWS, normalised, query, quoted, read_schema
+from payrec.data.engines.writing import RowFunction, write, write_mapped
+from payrec.errors import DatabaseUnreachable, PayrecError, UsageError
+
+SETTLE_ROWS = 10_000  # from here on the planner is told about new rows at once; autovacuum would take a minute
+MADE_BY = "made by payrec"  # the comment on our views: only these may be dropped to make room for a new one
+
+_TABLES = """
+SELECT CAST(c.relname AS VARCHAR) AS name
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND n.nspname = ANY (current_schemas(false)) AND pg_table_is_visible(c.oid)
+"""
+_DEPENDENTS = """
+WITH RECURSIVE dependent (oid) AS (
+    SELECT to_regclass({name})::oid
+    UNION
+    SELECT r.ev_class FROM dependent AS d
+    JOIN pg_depend AS p ON p.refobjid = d.oid AND p.refclassid = 'pg_class'::regclass
+    JOIN pg_rewrite AS r ON r.oid = p.objid AND p.classid = 'pg_rewrite'::regclass
+)
+SELECT CAST(oid::regclass AS VARCHAR) AS name
+FROM dependent
+WHERE obj_description(oid, 'pg_class') IS DISTINCT FROM {made_by} AND oid <> to_regclass({name})
+ORDER BY 1
+"""
+
+
+def _typed(found: pa.Schema) -> pa.Schema:
+    """Give NUMERIC its precision and scale: the driver hands it out as text, with the type modifier beside it."""
+    fields = []
+    for field in found:
+        told = field.metadata or {}
+        kind = field.type
+        if told.get(b"POSTGRESQL:type") == b"numeric":
+            modifier = int(told.get(b"POSTGRESQL:typmod", b"-1")) - 4
+            precision, scale = (modifier >> 16, modifier & 0x7FF) if modifier >= 0 else (38, 0)
+            kind = pa.decimal128(min(precision, 38), scale)  # of any width, or too wide: refused by its 38 digits
+        fields.append(pa.field(field.name, kind))
+    return pa.schema(fields)
+
+
+def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the columns without the driver's wrapping of types it does not know."""
+    columns = [c.storage if isinstance(c, pa.ExtensionArray) else c for c in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _handed_out(reader: pa.RecordBatchReader) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    schema = read_schema(_typed(reader.schema))
+    batches = (normalised(_plain(batch), schema) for batch in reader)
+    return schema, (part for batch in batches for part in _slices(batch))
+
+
+def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    for start in range(0, batch.num_rows, BATCH_ROWS):
+        yield batch.slice(start, BATCH_ROWS)
+
+
+class Postgres:
+    """An :class:`payrec.data.engines.Engine` on a PostgreSQL database.
+
+    Outside a transaction each call borrows a connection, so that a stream that is being read does not block the next
+    call; inside, all calls share the transaction's own. One thread at a time.
+    """
+
+    name = "postgres"
+    text_collation = ' COLLATE "C"'
+
+    def __init__(self, url: str) -> None:
+        self.address = address(url)
+        self._idle: list[Session] = []
+        self._current: Session | None = None  # the session of the open transaction
+        self._made = 0  # temporary tables and cursors so far, for their names
+        self._give_back(self._checked(Session(self.address)))
+
+    def __repr__(self) -> str:
+        return f"Postgres({self.address.shown})"
+
+    def _checked(self, session: Session) -> Session:
+        for name in self.address.schemas:
+            if session.read(f"SELECT to_regnamespace({literal(quoted(name))}) IS NULL AS absent")["absent"][0].as_py():
+                session.run(f"CREATE SCHEMA {quoted(name)}")
+        return session
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        """Give the transaction's session, or lend one."""
+        if self._current is not None:
+            yield self._current
+        else:
+            with self._lent() as session:
+                yield session
+
+    @contextmanager
+    def _lent(self) -> Iterator[Session]:
+        """Lend a session that is alive."""
+        session = self._borrowed()
+        try:
+            yield session
+        except GeneratorExit:  # a stream that nobody reads to its end: the connection is in the middle of it
+            session.close()
+            raise
+        except BaseException:
+            self._give_back(session)
+            raise
+        self._give_back(session)
+
+    def _borrowed(self) -> Session:
+        while self._idle:
+            session = self._idle.pop()
+            if session.alive():
+                return session
+            session.close()
+        return Session(self.address)
+
+    def _give_back(self, session: Session) -> None:
+        if session.state == "idle":
+            self._idle.append(session)
+        else:
+            session.close()
+
+    def run(self, sql: str) -> None:
+        """Run one or more statements; several are one transaction."""
+        if not re.sub(r"--[^\n]*|[\s;]", "", sql):
+            return
+        if self._current is not None:
+            self._current.run(sql)
+        else:
+            retrying(lambda: self._run_alone(sql))
+
+    def _run_alone(self, sql: str) -> None:
+        with self._lent() as session, _commits(session):
+            session.run(sql)
+
+    def view(self, name: str, select: str) -> None:
+        """Make or replace view ``name``; views of ours that read it are dropped if its columns change."""
+        made = f"CREATE OR REPLACE VIEW {quoted(name)} AS {query(select)}"
+        with self.transaction():
+            self.run("SAVEPOINT view_before")
+            try:
+                self.run(made)
+            except UsageError as error:
+                if getattr(error.__cause__, "sqlstate", "") != "42P16":  # the columns it has may not change
+                    raise
+                self.run("ROLLBACK TO SAVEPOINT view_before")
+                self._expect_only_ours_read(name)
+                self.run(f"DROP VIEW {quoted(name)} CASCADE")
+                self.run(made)
+            self.run(f"COMMENT ON VIEW {quoted(name)} IS {literal(MADE_BY)}")
+
+    def _expect_only_ours_read(self, name: str) -> None:
+        foreign = self.read(_DEPENDENTS.format(name=literal(quoted(name)), made_by=literal(MADE_BY)))
+        if foreign.num_rows:
+            names = ", ".join(map(str, foreign["name"].to_pylist()))
+            msg = f"view {name} has to change, but it is read by what payrec did not make: {names}\ndrop that first"
+            raise UsageError(msg)
+
+    def read(self, select: str) -> pa.Table:
+        """Return all rows of ``select``."""
+        return self._read(select) if self._current is not None else retrying(lambda: self._read(select))
+
+    def _read(self, select: str) -> pa.Table:
+        with self._session() as session, session.stream(query(select)) as reader:
+            schema, batches = _handed_out(reader)
+            return pa.Table.from_batches(list(batches), schema)
+
+    def read_batches(self, select: str) -> Generator[pa.RecordBatch, None, None]:
+        """Yield the rows of ``select`` in batches of at most ``BATCH_ROWS``."""
+        return self._stream(select) if self._current is None else self._pages(self._current, select)
+
+    def _stream(self, select: str) -> Generator[pa.RecordBatch, None, None]:
+        with self._lent() as session, session.stream(query(select)) as reader:
+            yield from _handed_out(reader)[1]
+
+    def _pages(self, session: Session, select: str) -> Generator[pa.RecordBatch, None, None]:
+        # the transaction may write between two batches, so its connection may not be in the middle of a COPY
+        cursor = quoted(self._temporary_name())
+        session.run(f"DECLARE {cursor} NO SCROLL CURSOR FOR {query(select)}")
+        try:
+            rows = BATCH_ROWS
+            while rows == BATCH_ROWS:
+                with session.stream(f"FETCH FORWARD {BATCH_ROWS} FROM {cursor}", copied=False) as reader:
+                    schema, batches = _handed_out(reader)
+                    page = pa.Table.from_batches(list(batches), schema).combine_chunks()
+                rows = page.num_rows
+                yield from page.to_batches()
+        finally:
+            with suppress(PayrecError):  # of a transaction that failed nothing is left to close
+                session.run(f"CLOSE {cursor}")
+
+    def write(self, table: str, rows: Rows, key: tuple[str, ...]) -> int:
+        """Insert rows by column name; a known key is replaced."""
+        if not isinstance(rows, pa.Table):
+            return write(self, table, rows, key)
+        if self._current is not None:
+            return write(self, table, rows.to_batches(BATCH_ROWS), key)
+        return retrying(lambda: write(self, table, rows.to_batches(BATCH_ROWS), key))
+
+    def map(self, select: str, into: str, key: tuple[str, ...], function: RowFunction) -> int:
+        """Stream ``select`` through ``function`` into table ``into``."""
+        if self._current is not None:
+            return self._map(select, into, key, function)
+        return retrying(lambda: self._map(select, into, key, function))
+
+    def _map(self, select: str, into: str, key: tuple[str, ...], function: RowFunction) -> int:
+        with closing(self.read_batches(select)) as batches:
+            return write_mapped(self, select, batches, into, key, function)
+
+    def _temporary_name(self) -> str:
+        self._made += 1
+        return f"_payrec_{self._made}"
+
+    def stage(self, table: str) -> str:
+        """Make an empty temporary table like ``table``."""
+        name = self._temporary_name()
+        self.run(f"CREATE TEMP TABLE {quoted(name)} (LIKE {quoted(table)}) ON COMMIT DROP")
+        return name
+
+    def append(self, table: str, batch: pa.RecordBatch, *, staged: bool) -> None:
+        """Add rows to a table by binary COPY."""
+        with self._session() as session:
+            schema = None if staged else session.schema_of(table)
+            session.ingest(schema, table, batch)
+
+    def settled(self, table: str, rows: int) -> None:
+        """Tell the planner about many new rows."""
+        if rows >= SETTLE_ROWS:
+            self.run(f"ANALYZE {quoted(table)}")
+
+    def tables(self) -> frozenset[str]:
+        """Names of the tables and views."""
+        return frozenset(map(str, self.read(_TABLES)["name"].to_pylist()))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; nested calls join the outermost."""
+        if self._current is not None:
+            yield
+            return
+        with self._lent() as session:
+            session.run("BEGIN")
+            self._current = session
+            try:
+                yield
+                session.expect_uncut()
+            except BaseException:
+                with suppress(PayrecError):  # a connection that is gone undid everything by itself
+                    session.run("ROLLBACK")
+                raise
+            finally:
+                self._current = None
+            with _commits(session):
+                session.run("COMMIT")
+
+    def close(self) -> None:
+        """Give back all connections; an open transaction is undone."""
+        for session in [*self._idle, *([self._current] if self._current else [])]:
+            session.close()
+        self._idle.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+@contextmanager
+def _commits(session: Session) -> Iterator[None]:
+    """Of a connection that is lost in here it is not known whether the server kept the work: never done again."""
+    try:
+        yield
+    except Interrupted as error:
+        if session.state != "unknown":
+            raise
+        msg = f"{error}\nit is not known whether the last change was kept: run the same command again"
+        raise DatabaseUnreachable(msg) from error

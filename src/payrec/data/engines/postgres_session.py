@@ -1,0 +1,268 @@
+"""One connection to PostgreSQL: where it goes, how it is set up, and what its errors mean.
+
+Everything goes over ADBC, so that statements, bulk reads and bulk writes can share one transaction.
+The password is nowhere but in :class:`Address`, which does not show it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import pyarrow as pa
+
+from payrec.data.engines.retry import Interrupted
+from payrec.data.engines.rows import listed, quoted
+from payrec.errors import DatabaseUnreachable, DataRefused, MissingExtra, PayrecError, UsageError
+
+try:
+    import adbc_driver_manager
+    from adbc_driver_postgresql import dbapi
+except ImportError as missing:
+    raise MissingExtra("a PostgreSQL database", "postgres") from missing
+
+_FORM = "postgresql://USER:PASSWORD@HOST:PORT/NAME?OPTION=VALUE, with special characters as %XX"
+_LIBPQ = {
+    "connect_timeout": "10",
+    "application_name": "payrec",
+    "client_encoding": "UTF8",
+    "keepalives_idle": "30",  # a cable that was cut is noticed within about a minute
+    "tcp_user_timeout": "60000",
+}
+_SESSION = {
+    "statement_timeout": "3600s",  # a build of many million orders is one statement
+    "lock_timeout": "30s",
+    "work_mem": "64MB",  # windows over millions of rows sort in memory or on disk, depending on it
+    "schema": "",  # where tables are made and looked for; more than one: made in the first, read from all
+}
+_FIXED = {
+    "TimeZone": "UTC",
+    "standard_conforming_strings": "on",
+    "cursor_tuple_fraction": "1.0",  # a cursor of ours is always read to its end
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a database is; printed without its password."""
+
+    shown: str
+    schemas: tuple[str, ...]
+    settings: tuple[tuple[str, str], ...]
+    libpq: tuple[tuple[str, str], ...] = field(repr=False)
+
+    @property
+    def password(self) -> str:
+        """The password, or nothing."""
+        return dict(self.libpq).get("password", "")
+
+    def masked(self, text: str) -> str:
+        """Return ``text`` without the password, should a message repeat it."""
+        return text.replace(self.password, "***") if self.password else text
+
+
+def address(url: str) -> Address:
+    """Read an address; what it lacks is left to libpq (its PG… variables and password file)."""
+    found = re.fullmatch(r"postgres(?:ql)?://(?:([^@/]*)@)?([^/?@]*)(?:/([^?]*))?(?:\?(.*))?", url)
+    if not found:
+        msg = f"found an address of PostgreSQL that cannot be read, expected {_FORM}"
+        raise UsageError(msg)
+    user, _, password = (found[1] or "").partition(":")
+    hosts = [re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(\d*))?", part) for part in found[2].split(",")]
+    if not all(hosts):
+        msg = f"found a host or port of PostgreSQL that cannot be read, expected {_FORM}"
+        raise UsageError(msg)
+    parts = {
+        "user": unquote(user),
+        "password": unquote(password),
+        "host": ",".join(unquote(host[1].strip("[]")) for host in hosts if host),
+        "port": ",".join(host[2] or "" for host in hosts if host),
+        "dbname": unquote(found[3] or ""),
+    }
+    options = dict(parse_qsl(found[4] or "", keep_blank_values=True))
+    session = {**_SESSION, **{name: options.pop(name) for name in _SESSION if name in options}}
+    schemas = tuple(name for name in session.pop("schema").split(",") if name)
+    libpq = {**_LIBPQ, **{name: value for name, value in parts.items() if value.strip(",")}, **options}
+    shown = f"{libpq.get('user', '')}@{libpq.get('host', 'localhost')}:{libpq.get('port', '5432')}"
+    return Address(
+        f"{shown}/{libpq.get('dbname', libpq.get('user', ''))}", schemas, tuple(session.items()), tuple(libpq.items())
+    )
+
+
+def _conninfo(pairs: tuple[tuple[str, str], ...]) -> str:
+    return " ".join(
+        f"{name}='{value}'" for name, value in ((n, v.replace("\\", "\\\\").replace("'", "\\'")) for n, v in pairs)
+    )
+
+
+def literal(text: str) -> str:
+    """Return ``text`` as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+_ADVICE = (
+    ("password|pg_hba|no password|authentication|role .* does not exist", "check the user and the password"),
+    (
+        "database .* does not exist",
+        "make the database (createdb --encoding=UTF8 --locale=C --template=template0 NAME) or correct its name",
+    ),
+    ("invalid connection option|invalid .*value", f"expected {_FORM}"),
+    ("", "check that the server runs, and the host and port"),
+)
+
+
+def _unreachable(place: Address, error: Exception) -> PayrecError:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    fatal = [line for line in lines if "failed:" in line] or lines
+    said = place.masked(fatal[-1].rsplit("failed: ", 1)[-1].removeprefix("FATAL:").strip())
+    advice = next(advice for pattern, advice in _ADVICE if re.search(pattern, said))
+    kind = UsageError if "invalid connection option" in said else DatabaseUnreachable
+    return kind(f"cannot connect to PostgreSQL at {place.shown}: {said}\n{advice}")
+
+
+class Session:
+    """One open connection; statements commit by themselves unless BEGIN was run."""
+
+    def __init__(self, place: Address) -> None:
+        self._place = place
+        try:
+            self._db = dbapi.connect(
+                _conninfo(place.libpq),
+                db_kwargs={"adbc.postgresql.type_resolver_mode": "builtin"},  # half the time to connect
+                autocommit=True,
+            )
+        except adbc_driver_manager.Error as error:
+            raise _unreachable(place, error) from None  # what libpq said is in our words, and checked for the password
+        try:
+            self._set_up()
+        except BaseException:
+            self.close()
+            raise
+
+    def _set_up(self) -> None:
+        settings = {**_FIXED, **dict(self._place.settings)}
+        if self._place.schemas:
+            settings["search_path"] = listed(self._place.schemas)
+        calls = (f"set_config({literal(name)}, {literal(value)}, false)" for name, value in settings.items())
+        self.run("SELECT " + ", ".join(calls))
+        encoding = self.read("SELECT current_setting('server_encoding') AS encoding")["encoding"][0].as_py()
+        if encoding != "UTF8":
+            msg = f"the database {self._place.shown} keeps text as {encoding}, expected UTF8"
+            raise UsageError(f"{msg}\nmake one: createdb --encoding=UTF8 --locale=C --template=template0 NAME")
+
+    @property
+    def state(self) -> str:
+        """Say ``idle``, ``intrans``, ``inerror``, or ``unknown`` for a connection that was cut."""
+        return str(self._db.adbc_connection.get_option("adbc.postgresql.transaction_status"))
+
+    def run(self, sql: str) -> None:
+        """Run one or more statements; outside BEGIN and COMMIT, several are one transaction."""
+        with self.translated(sql), self._db.cursor() as cursor:
+            cursor.executescript(sql)
+
+    def read(self, select: str) -> pa.Table:
+        """Return all rows as the driver gives them."""
+        with self.translated(select), self._db.cursor() as cursor:
+            cursor.execute(select)
+            found: pa.Table = cursor.fetch_arrow_table()
+            return found
+
+    @contextmanager
+    def stream(self, select: str, *, copied: bool = True) -> Iterator[pa.RecordBatchReader]:
+        """Open a reader of all rows; ``copied``: by binary COPY, which takes only SELECT and VALUES."""
+        options = {"adbc.postgresql.use_copy": "true" if copied else "false"}
+        with self.translated(select), self._db.cursor(adbc_stmt_kwargs=options) as cursor:
+            cursor.execute(select)
+            yield cursor.fetch_record_batch()
+
+    def ingest(self, schema: str | None, table: str, batch: pa.RecordBatch) -> None:
+        """Add rows by binary COPY to a table, in a temporary one if ``schema`` is None."""
+        with self.translated(f"COPY {table}"), self._db.cursor() as cursor:
+            cursor.adbc_ingest(table, batch, mode="append", db_schema_name=schema, temporary=schema is None)
+
+    def schema_of(self, table: str) -> str:
+        """Name of the schema in which ``table`` is found."""
+        found = self.read(
+            "SELECT CAST(n.nspname AS VARCHAR) AS name FROM pg_class AS c JOIN pg_namespace AS n "
+            f"ON n.oid = c.relnamespace WHERE c.oid = to_regclass({literal(quoted(table))})"
+        )
+        if not found.num_rows:
+            msg = f"found no table {table} in the database {self._place.shown}"
+            raise UsageError(msg)
+        return str(found["name"][0].as_py())
+
+    def expect_uncut(self) -> None:
+        """Make sure that COMMIT will keep the work: of a failed transaction it keeps nothing and says nothing."""
+        state = self.state
+        if state == "unknown":
+            msg = f"lost the connection to PostgreSQL at {self._place.shown}"
+            raise Interrupted(msg)
+        if state == "inerror":
+            msg = "the transaction was undone: a statement in it failed, and the failure was passed over"
+            raise PayrecError(msg)
+
+    def alive(self) -> bool:
+        """Tell whether the server still answers."""
+        try:
+            self.run("SELECT 1")
+        except PayrecError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Give the connection back; what was not committed is undone."""
+        self._db.close()
+
+    @contextmanager
+    def translated(self, sql: str) -> Iterator[None]:
+        """Turn what the driver raises into payrec's own errors; ``sql`` is what was asked."""
+        try:
+            yield
+        except (adbc_driver_manager.Error, OSError) as error:
+            raise _said(self._place, error, sql, cut=self.state == "unknown") from error
+
+
+# first letters of SQLSTATE, the longest match wins; https://www.postgresql.org/docs/current/errcodes-appendix.html
+_KINDS: dict[str, tuple[type[PayrecError], str]] = {
+    "40": (Interrupted, "another session was in the way"),
+    "55P03": (Interrupted, "another session holds a lock: wait for it, or raise lock_timeout in the address"),
+    "57P": (Interrupted, "the server ended the connection"),
+    "57014": (DatabaseUnreachable, "it took too long: raise statement_timeout in the address"),
+    "53": (DatabaseUnreachable, "the server is out of disk, memory or connections"),
+    "58": (DatabaseUnreachable, "the server has trouble with its disk"),
+    "22": (DataRefused, ""),
+    "23": (DataRefused, ""),
+    "42501": (UsageError, "sign in as a role that may do this, or let this one (payrec's sql/postgres/roles.sql)"),
+    "25006": (UsageError, "sign in as a role that may write, on a server that may be written to"),
+    "42": (UsageError, ""),
+}
+
+
+def _details(error: Exception) -> dict[str, str]:
+    found: list[tuple[Any, Any]] = getattr(error, "details", None) or []
+    return {
+        (name.decode() if isinstance(name, bytes) else str(name)).removeprefix("PG_DIAG_"): (
+            value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+        )
+        for name, value in found
+    }
+
+
+def _said(place: Address, error: Exception, sql: str, *, cut: bool) -> PayrecError:
+    details = _details(error)
+    state = details.get("SQLSTATE") or getattr(error, "sqlstate", None) or ""
+    told = re.findall(r"(?:ERROR|FATAL|PANIC):\s+(.*)", str(error))
+    said = details.get("MESSAGE_PRIMARY") or (told[-1] if told else str(error).splitlines()[-1].strip())
+    if cut:
+        return Interrupted(place.masked(f"lost the connection to PostgreSQL at {place.shown}: {said}"))
+    if state == "23505" and "MESSAGE_DETAIL" in details:
+        said += f": {details['MESSAGE_DETAIL']}"
+    if "STATEMENT_POSITION" in details:
+        line = sql[: int(details["STATEMENT_POSITION"]) - 1].count("\n")
+        said += f", at line {line + 1}: {sql.splitlines()[line].strip()[:100]}"
+    kind, advice = next((_KINDS[state[:length]] for length in (5, 3, 2) if state[:length] in _KINDS), (PayrecError, ""))
+    return kind(place.masked(f"PostgreSQL: {said}" + (f"\n{advice}" if advice else "")))

@@ -1,0 +1,38 @@
+"""Work that a database undid through no fault of ours is done again, a few times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from payrec.errors import DatabaseUnreachable
+
+Result = TypeVar("Result")
+PAUSES_S = (0.2, 1.0, 4.0)  # before the second, third and last try
+
+
+class Interrupted(DatabaseUnreachable):
+    """The transaction was undone as a whole (deadlock, lock, cut connection): the same work may be done again."""
+
+
+def retrying(work: Callable[[], Result], pause: Callable[[float], None] = time.sleep) -> Result:
+    """Return ``work()``; if it is interrupted, do it again from the start, three times at most.
+
+    ``work`` must be a whole transaction, so that each try starts from what was there before.
+
+    Raises
+    ------
+    DatabaseUnreachable
+        Every try was interrupted, or the server did not come back.
+    """
+    for pause_s in PAUSES_S:
+        try:
+            return work()
+        except Interrupted:
+            pause(pause_s)
+        except DatabaseUnreachable:
+            if pause_s == PAUSES_S[0]:  # not reachable at all: that is said at once; later it may be on its way back
+                raise
+            pause(pause_s)
+    return work()

@@ -1,0 +1,122 @@
+"""How rows get into tables, the same way on every engine: staged, checked for one row per key, then swapped in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from itertools import chain
+from typing import Protocol
+
+import pyarrow as pa
+
+from payrec.data.engines.rows import definition, fitted, listed, query, quoted, rebatched
+from payrec.errors import DataRefused
+
+RowFunction = Callable[[pa.RecordBatch], pa.RecordBatch]
+
+
+class Store(Protocol):
+    """What writing needs of an engine."""
+
+    text_collation: str  # what a text column of a new table needs so that it sorts by bytes
+
+    def run(self, sql: str) -> None:
+        """Run one or more statements."""
+        ...
+
+    def read(self, select: str) -> pa.Table:
+        """Return all rows of ``select``."""
+        ...
+
+    def tables(self) -> frozenset[str]:
+        """Names of the tables and views."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing."""
+        ...
+
+    def stage(self, table: str) -> str:
+        """Make an empty temporary table with the columns of ``table``; return its name."""
+        ...
+
+    def append(self, table: str, batch: pa.RecordBatch, *, staged: bool) -> None:
+        """Add rows to a table, or to a staged one; they have all its columns in their order and type."""
+        ...
+
+    def settled(self, table: str, rows: int) -> None:
+        """Do what a table needs after many rows came in."""
+        ...
+
+
+def write(store: Store, table: str, rows: Iterable[pa.RecordBatch], key: tuple[str, ...]) -> int:
+    """Put rows into ``table`` in one transaction; see :meth:`payrec.data.engines.Engine.write`."""
+    with store.transaction():
+        schema = store.read(f"SELECT * FROM {quoted(table)} LIMIT 0").schema
+        _expect_key(table, schema, key)
+        staged = store.stage(table) if key and _filled(store, table) else None
+        written = 0
+        for batch in rebatched(rows):
+            store.append(staged or table, fitted(batch, table, schema), staged=staged is not None)
+            written += batch.num_rows
+        if key and written:
+            _expect_one_row_per_key(store, staged or table, table, key)
+        if staged is not None:
+            _swap_in(store, staged, table, schema, key)
+        store.settled(table, written)
+    return written
+
+
+def write_mapped(
+    store: Store, select: str, batches: Iterator[pa.RecordBatch], into: str, key: tuple[str, ...], function: RowFunction
+) -> int:
+    """Put ``function`` of each batch of ``select`` into table ``into``; see :meth:`payrec.data.engines.Engine.map`."""
+    with store.transaction():
+        found = next(batches, None)
+        absent = into not in store.tables()
+        if found is None and not absent:
+            return 0
+        if found is None:  # no rows: the table is made all the same, so its shape is asked for
+            found = pa.RecordBatch.from_pylist(
+                [], store.read(f"SELECT * FROM ({query(select)}) AS shape LIMIT 0").schema
+            )
+        first = function(found)
+        if absent:
+            columns = definition(first.schema, store.text_collation)
+            store.run(f"CREATE TABLE {quoted(into)} ({columns})")
+        return write(store, into, chain([first], map(function, batches)), key)
+
+
+def _filled(store: Store, table: str) -> bool:
+    return store.read(f"SELECT 1 AS one FROM {quoted(table)} LIMIT 1").num_rows > 0
+
+
+def _expect_key(table: str, schema: pa.Schema, key: tuple[str, ...]) -> None:
+    missing = [name for name in key if name not in schema.names]
+    if missing:
+        expected = ", ".join(schema.names)
+        msg = f"table {table} has no column {', '.join(missing)} to be its key\nexpected some of: {expected}"
+        raise DataRefused(msg)
+
+
+def _expect_one_row_per_key(store: Store, source: str, table: str, key: tuple[str, ...]) -> None:
+    columns = listed(key)
+    unknown = " OR ".join(f"{quoted(name)} IS NULL" for name in key)
+    repeated = store.read(
+        f"(SELECT {columns} FROM {quoted(source)} WHERE {unknown} LIMIT 1) UNION ALL "
+        f"(SELECT {columns} FROM {quoted(source)} GROUP BY {columns} HAVING COUNT(*) > 1 LIMIT 1)"
+    )
+    if repeated.num_rows:
+        values = ", ".join(f"{name} = {value}" for name, value in repeated.to_pylist()[0].items())
+        msg = f"rows for table {table} have no key, or share one: {values}\nexpected one row for each {', '.join(key)}"
+        raise DataRefused(msg)
+
+
+def _swap_in(store: Store, staged: str, table: str, schema: pa.Schema, key: tuple[str, ...]) -> None:
+    same = " AND ".join(f"t.{quoted(name)} = s.{quoted(name)}" for name in key)
+    columns = listed(schema.names)
+    store.run(
+        f"DELETE FROM {quoted(table)} AS t USING {quoted(staged)} AS s WHERE {same};"
+        f"INSERT INTO {quoted(table)} ({columns}) SELECT {columns} FROM {quoted(staged)};"
+        f"DROP TABLE {quoted(staged)}"
+    )
