@@ -1,0 +1,187 @@
+"""Raw tables → staging → snapshots → features and labels: run the SQL files in order, check them, read the result."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from payrec.data.engines import Engine
+from payrec.errors import UsageError
+
+VIEW = "v_feature_view"
+LANDMARK_AGES = (0, 3, 7, 14, 21, 30, 45, 60)
+_LAYER = re.compile(r"^(\d\d)_\w+\.sql$")
+_MAKES_TABLE = re.compile(r"^CREATE TABLE (\w+) AS", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The rows of the policy tables: what a build is asked for.
+
+    ``as_of``: times (UTC, naive) at which open orders are scored; None: the end of the observed data.
+    ``landmark_ages``: ages in days at which every order is observed for training; empty for a scoring-only build.
+    ``horizon_days``: days within which a payment counts.
+    ``observed_until``: declared end of the data (UTC, naive); None: what a map declared, else the latest known fact.
+    """
+
+    as_of: tuple[datetime, ...] | None = ()
+    landmark_ages: tuple[int, ...] = LANDMARK_AGES
+    horizon_days: int = 30
+    observed_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a build made: rows by table, the end of the observed data, and the times to score at (UTC, naive)."""
+
+    rows: dict[str, int]
+    observed_until: datetime | None
+    as_of: tuple[datetime, ...]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One file of ``sql/checks``: its promise, and how many rows break it."""
+
+    name: str
+    promise: str
+    offending_rows: int
+    example: str
+
+
+def _folder(*parts: str) -> resources.abc.Traversable:
+    return resources.files("payrec.data").joinpath("sql", *parts)
+
+
+def layers() -> tuple[tuple[str, str], ...]:
+    """Return (file name, SQL) of every layer, in the order of running, which is the number in the name."""
+    files = [f for f in _folder().iterdir() if _LAYER.match(f.name)]
+    return tuple((f.name, f.read_text(encoding="utf-8")) for f in sorted(files, key=lambda f: f.name))
+
+
+def prepare(engine: Engine) -> None:
+    """Make the raw and policy tables where they are missing."""
+    engine.run(layers()[0][1])
+
+
+def declare(engine: Engine, parameters: Parameters) -> None:
+    """Write the parameters as rows of the policy tables; what is not given here stays as a map declared it."""
+    engine.run("DELETE FROM as_of_dates; DELETE FROM landmarks; DELETE FROM horizon")
+    stamps = pa.array(sorted(set(parameters.as_of or ())), pa.timestamp("us"))
+    engine.write("as_of_dates", pa.table({"as_of": stamps}), key=())
+    ages = pa.array(sorted(set(parameters.landmark_ages)), pa.int32())
+    engine.write("landmarks", pa.table({"age_days": ages}), key=())
+    engine.write("horizon", pa.table({"days": pa.array([parameters.horizon_days], pa.int32())}), key=())
+    if parameters.observed_until is not None:
+        engine.run("DELETE FROM observed_until")
+        until = pa.array([parameters.observed_until], pa.timestamp("us"))
+        engine.write("observed_until", pa.table({"until": until}), key=())
+
+
+def build(engine: Engine, parameters: Parameters, progress: Callable[[str], None] = lambda _: None) -> Build:
+    """Run every layer, all or nothing; ``progress`` is told each file's name before it runs."""
+    if parameters.as_of == () and not parameters.landmark_ages:
+        msg = "found neither a time to score at nor a landmark age, expected at least one"
+        raise UsageError(msg)
+    with engine.transaction():
+        prepare(engine)
+        declare(engine, parameters)
+        made: list[str] = []
+        for name, sql in layers()[1:]:
+            progress(name)
+            tables = _run_layer(engine, sql)
+            made += tables
+            if "stg_observed" in tables and parameters.as_of is None:
+                engine.run("INSERT INTO as_of_dates SELECT until FROM stg_observed WHERE until IS NOT NULL")
+        rows = {table: count(engine, table) for table in made}
+        return Build(rows, observed_until(engine), scoring_times(engine))
+
+
+def _run_layer(engine: Engine, sql: str) -> list[str]:
+    engine.run(sql)
+    made = _MAKES_TABLE.findall(sql)
+    for table in made:
+        engine.run(f"ANALYZE {table}")  # the next layer's plan depends on it
+    return made
+
+
+def count(engine: Engine, table: str, where: str = "1 = 1") -> int:
+    """Return the number of rows of ``table``."""
+    return int(engine.read(f"SELECT COUNT(*) AS n FROM {table} WHERE {where}")["n"][0].as_py())
+
+
+def check(engine: Engine) -> tuple[Check, ...]:
+    """Run every file of ``sql/checks``; each selects the rows that break its promise, which is its first line."""
+    return tuple(_run_check(engine, name, sql) for name, sql in check_files())
+
+
+def check_files() -> tuple[tuple[str, str], ...]:
+    """Return (name, SQL) of every check, by name."""
+    files = sorted((f for f in _folder("checks").iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return tuple((f.name.removesuffix(".sql"), f.read_text(encoding="utf-8")) for f in files)
+
+
+def _run_check(engine: Engine, name: str, sql: str) -> Check:
+    rows = engine.read(sql.rstrip().rstrip(";"))
+    example = ", ".join(f"{k}={v}" for k, v in rows.slice(0, 1).to_pylist()[0].items()) if rows.num_rows else ""
+    promise = sql.splitlines()[0].removeprefix("--").strip()
+    return Check(name, promise, rows.num_rows, example)
+
+
+def observed_until(engine: Engine) -> datetime | None:
+    """Return the end of the observed data as the last build saw it (UTC, naive); None without data."""
+    until: datetime | None = engine.read("SELECT until FROM stg_observed")["until"][0].as_py()
+    return until
+
+
+def scoring_times(engine: Engine) -> tuple[datetime, ...]:
+    """Return the times at which the last build lists open orders (UTC, naive), oldest first."""
+    found: list[datetime] = engine.read("SELECT as_of FROM as_of_dates ORDER BY as_of")["as_of"].to_pylist()
+    return tuple(found)
+
+
+def is_built_for(engine: Engine, as_of: datetime) -> bool:
+    """Whether the last build answers for scoring at ``as_of``."""
+    if VIEW not in engine.tables():
+        return False
+    return as_of in scoring_times(engine)
+
+
+def training_rows(engine: Engine, max_rows: int, seed: int) -> pa.Table:
+    """Return the matured landmark snapshots, at most about ``max_rows``: whole orders, chosen by hash."""
+    where = "is_landmark = 1 AND label_recovered_30d IS NOT NULL"
+    found = count(engine, VIEW, where)
+    batches = engine.read_batches(f"SELECT * FROM {VIEW} WHERE {where} ORDER BY as_of, order_id")
+    return _sampled(batches, min(1.0, max_rows / max(found, 1)), seed)
+
+
+def landmark_rows(engine: Engine, max_rows: int, seed: int) -> pa.Table:
+    """Return landmark snapshots, matured or not, for a backtest that counts both."""
+    found = count(engine, VIEW, "is_landmark = 1")
+    batches = engine.read_batches(f"SELECT * FROM {VIEW} WHERE is_landmark = 1 ORDER BY as_of, order_id")
+    return _sampled(batches, min(1.0, max_rows / max(found, 1)), seed)
+
+
+def scoring_select(as_of: datetime) -> str:
+    """Return the query of the open orders at ``as_of``; the label, which nobody knows yet, is left in as NULL."""
+    return f"SELECT * FROM {VIEW} WHERE as_of = TIMESTAMP '{as_of.isoformat(sep=' ')}' ORDER BY order_id"
+
+
+def _sampled(batches: Iterator[pa.RecordBatch], share: float, seed: int) -> pa.Table:
+    kept: list[pa.RecordBatch] = []
+    schema: pa.Schema | None = None
+    for batch in batches:
+        schema = batch.schema
+        if share < 1.0:
+            orders = batch.column("order_id").to_numpy(zero_copy_only=False)
+            hashes = pd.util.hash_array(orders, hash_key=f"{seed:016d}"[-16:], categorize=False)
+            batch = batch.filter(pa.array(hashes < np.uint64(share * (2**64 - 1))))  # noqa: PLW2901
+        kept.append(batch)
+    return pa.Table.from_batches(kept, schema) if schema is not None else pa.table({})

@@ -1,0 +1,218 @@
+"""Small portfolios for the tests of the SQL: plain rows, how to write them, and what the features must be.
+
+``Portfolio.row`` works each feature out from its definition, row by row and without SQL: slow, plain, and independent.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from payrec.data import warehouse
+from payrec.data.engines import Engine
+
+DAY = timedelta(days=1)
+Row = dict[str, Any]
+
+TRANSACTIONS = pa.schema(
+    [
+        *[(c, pa.string()) for c in ("order_id", "customer_id", "provider", "payment_method", "currency")],
+        ("amount", pa.decimal128(18, 2)),
+        *[(c, pa.string()) for c in ("country", "device", "transaction_type", "result_status", "reason_code")],
+        ("retries", pa.int32()),
+        *[(c, pa.date32()) for c in ("invoice_date", "payment_date", "due_date")],
+    ]
+)
+EVENTS = pa.schema(
+    [
+        *[(c, pa.string()) for c in ("event_id", "order_id")],
+        ("event_ts", pa.timestamp("us")),
+        ("recorded_ts", pa.timestamp("us")),
+        ("event_type", pa.string()),
+        ("amount", pa.decimal128(18, 2)),
+        *[(c, pa.string()) for c in ("reason_code", "channel", "detail")],
+    ]
+)
+MONEY_IN, MONEY_OUT = ("payment", "credit"), ("refund", "chargeback")
+
+
+def order(order_id: str, customer_id: str, invoice_date: date, **more: Any) -> Row:
+    """Return one raw transaction; amount 100.00 EUR and unpaid unless told otherwise."""
+    given = {"amount": Decimal("100.00"), "currency": "EUR", **more}
+    return {"order_id": order_id, "customer_id": customer_id, "invoice_date": invoice_date, **given}
+
+
+def event(event_id: str, order_id: str, event_type: str, event_ts: datetime, **more: Any) -> Row:
+    """Return one raw event."""
+    return {"event_id": event_id, "order_id": order_id, "event_type": event_type, "event_ts": event_ts, **more}
+
+
+def load(engine: Engine, orders: list[Row], events: list[Row] | None = None) -> None:
+    """Replace the raw rows; payments come from the events if a list is given, however short."""
+    engine.run("DELETE FROM raw_events; DELETE FROM raw_transactions; DELETE FROM payment_source")
+    engine.write("raw_transactions", pa.Table.from_pylist(orders, TRANSACTIONS), key=())
+    engine.write("raw_events", pa.Table.from_pylist(events or [], EVENTS), key=())
+    source = "dates" if events is None else "events"
+    engine.write("payment_source", pa.table({"source": [source]}), key=())
+
+
+def view(engine: Engine, parameters: warehouse.Parameters) -> list[Row]:
+    """Build, prove the checks, and return the feature view in the order of its key."""
+    warehouse.build(engine, parameters)
+    broken = [c for c in warehouse.check(engine) if c.offending_rows]
+    assert broken == []
+    return engine.read(f"SELECT * FROM {warehouse.VIEW} ORDER BY order_id, as_of").to_pylist()
+
+
+def known_at(fact: Row) -> datetime:
+    """When an event is known."""
+    if fact.get("recorded_ts"):
+        return fact["recorded_ts"]
+    stamp: datetime = fact["event_ts"]
+    return stamp + DAY if stamp == datetime.combine(stamp.date(), datetime.min.time()) else stamp
+
+
+def day_end(day: date) -> datetime:
+    """When a bare date is known."""
+    return datetime.combine(day, datetime.min.time()) + DAY
+
+
+class Portfolio:
+    """The same questions as the SQL asks, each answered from the raw rows."""
+
+    def __init__(self, orders: list[Row], events: list[Row] | None, horizon_days: int = 30) -> None:
+        self.orders = {o["order_id"]: o for o in orders}
+        self.events: dict[str, list[Row]] = {o: [] for o in self.orders}
+        for e in sorted(events or [], key=lambda e: (known_at(e), e["event_id"])):
+            self.events[e["order_id"]].append(e)
+        self.by_dates = events is None
+        self.horizon = timedelta(days=horizon_days)
+
+    def opened(self, oid: str) -> datetime:
+        return day_end(self.orders[oid]["invoice_date"])
+
+    def minor(self, oid: str) -> int:
+        return int(self.orders[oid]["amount"] * 100)
+
+    def payments(self, oid: str) -> list[tuple[datetime, int]]:
+        paid_on = self.orders[oid].get("payment_date")
+        if self.by_dates:
+            return [(day_end(paid_on), self.minor(oid))] if paid_on else []
+        facts = []
+        for e in self.events[oid]:
+            if e["event_type"] in MONEY_IN + MONEY_OUT:
+                minor = self.minor(oid) if e.get("amount") is None else int(e["amount"] * 100)
+                facts.append((known_at(e), minor if e["event_type"] in MONEY_IN else -minor))
+        return facts
+
+    def raw_balance(self, oid: str, at: datetime) -> int:
+        return self.minor(oid) - sum(m for t, m in self.payments(oid) if t <= at)
+
+    def is_open(self, oid: str, at: datetime) -> bool:
+        return self.raw_balance(oid, at) * 20 > self.minor(oid)
+
+    def failed(self, oid: str) -> bool:
+        return self.minor(oid) > 0 and self.is_open(oid, self.opened(oid))
+
+    def recovered_at(self, oid: str) -> datetime | None:
+        moments = sorted({t for t, _ in self.payments(oid) if t > self.opened(oid)})
+        return next((t for t in moments if not self.is_open(oid, t)), None)
+
+    def state(self, oid: str, at: datetime) -> list[Row]:
+        return [e for e in self.events[oid] if known_at(e) <= at]
+
+    def reason(self, oid: str, at: datetime) -> str | None:
+        codes = [e["reason_code"] for e in self.state(oid, at) if e.get("reason_code")]
+        return codes[-1] if codes else None
+
+    def decided(self, oid: str) -> datetime:
+        return self.opened(oid) + self.horizon
+
+    def context(self, at: datetime, same: Any) -> tuple[int, int]:
+        day = datetime.combine(at.date(), datetime.min.time())
+        chosen = [
+            o for o in self.orders
+            if self.failed(o) and day - 90 * DAY <= self.decided(o) <= day and same(o)
+        ]  # fmt: skip
+        return len(chosen), sum(not self.is_open(o, self.decided(o)) for o in chosen)
+
+    def customer(self, oid: str, at: datetime) -> Row:
+        me = self.orders[oid]
+        mine = [o for o, r in self.orders.items() if r["customer_id"] == me["customer_id"] and self.opened(o) <= at]
+        others = [o for o in mine if o != oid]
+        failed = [o for o in others if self.failed(o)]
+        recovered = [o for o in failed if (t := self.recovered_at(o)) and t <= at]
+        decided = [o for o in failed if self.decided(o) <= at]
+        recent = [o for o in others if self.opened(o) >= at - 90 * DAY]
+        still = [o for o in failed if self.is_open(o, at)]
+        paid = [t for o in mine if self.failed(o) for t in self.paid_times(o) if t <= at]
+        paid += [self.opened(o) for o in mine if self.minor(o) > 0 and not self.failed(o)]
+        outs = [e for o, r in self.orders.items() if r["customer_id"] == me["customer_id"] for e in self.events[o]]
+        return {
+            "cust_orders": len(others),
+            "cust_failures": len(failed),
+            "cust_open": len(still),
+            "cust_recovered": len(recovered),
+            "cust_decided": len(decided),
+            "cust_recovered_in_time": sum(not self.is_open(o, self.decided(o)) for o in decided),
+            "cust_days_to_pay_sum": sum((self.recovered_at(o) - self.opened(o)).days for o in recovered),
+            "cust_days_since_payment": (at - max(paid)).days if paid else None,
+            "cust_open_minor": sum(
+                max(self.raw_balance(o, at), 0) for o in still if self.orders[o]["currency"] == me["currency"]
+            ),
+            "cust_orders_90d": len(recent),
+            "cust_failures_90d": sum(self.failed(o) for o in recent),
+            "is_opted_out": int(any(e["event_type"] == "opt_out" and known_at(e) <= at for e in outs)),
+        }
+
+    def paid_times(self, oid: str) -> list[datetime]:
+        """Times after the first day at which money came in, net of what went out at the same time."""
+        sums: dict[datetime, int] = {}
+        for t, minor in self.payments(oid):
+            sums[t] = sums.get(t, 0) + minor
+        return [t for t, minor in sums.items() if t > self.opened(oid) and minor > 0]
+
+    def row(self, oid: str, at: datetime, until: datetime) -> Row:
+        """Return what the feature view must say of order ``oid`` at ``at``, for data observed ``until``."""
+        me, seen = self.orders[oid], self.state(oid, at)
+        log_begins = min((known_at(e) for es in self.events.values() for e in es), default=None)
+        kinds = [e["event_type"] for e in seen]
+        counted = None if log_begins is None or log_begins > at else 0
+        deadline = at + self.horizon
+        contexts = {
+            "provider": self.context(at, lambda o: self.orders[o].get("provider") == me.get("provider")),
+            "reason": self.context(at, lambda o: self.reason(o, self.opened(o)) == self.reason(oid, at)),
+            "country": self.context(at, lambda o: self.orders[o].get("country") == me.get("country")),
+        }
+        return {
+            "order_id": oid,
+            "as_of": at,
+            "age_days": (at - self.opened(oid)).days,
+            "outstanding_minor": self.raw_balance(oid, at),
+            "paid_minor": self.minor(oid) - self.raw_balance(oid, at),
+            "reason_code": self.reason(oid, at),
+            "days_since_last_event": (at - (known_at(seen[-1]) if seen else self.opened(oid))).days,
+            "last_event_type": kinds[-1] if kinds else None,
+            "attempts": kinds.count("attempt") if counted is not None else None,
+            "contacts": kinds.count("contact") if counted is not None else None,
+            "is_disputed": int(kinds.count("dispute_opened") > kinds.count("dispute_closed")),
+            "has_chargeback": int("chargeback" in kinds),
+            "is_written_off": int("write_off" in kinds),
+            "days_to_due": (me["due_date"] - at.date()).days if me.get("due_date") else None,
+            **self.customer(oid, at),
+            **{f"{k}_decided_90d": n for k, (n, _) in contexts.items()},
+            **{f"{k}_recovered_90d": n for k, (_, n) in contexts.items()},
+            "label_recovered_30d": int(not self.is_open(oid, deadline)) if deadline <= until else None,
+        }
+
+    def snapshots(self, parameters: warehouse.Parameters, until: datetime) -> list[tuple[str, datetime]]:
+        """Return the keys that the feature view must have."""
+        keys = set()
+        for oid in self.orders:
+            landmarks = [self.opened(oid) + age * DAY for age in parameters.landmark_ages]
+            asked = [t for t in landmarks if t <= until] + [t for t in parameters.as_of or () if t >= self.opened(oid)]
+            keys |= {(oid, t) for t in asked if self.failed(oid) and self.is_open(oid, t)}
+        return sorted(keys)
