@@ -26,8 +26,9 @@ SCHEMA = files("payrec.data") / "sql" / "01_schema.sql"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "engine" in metafunc.fixturenames:
-        metafunc.parametrize("engine", ENGINES, indirect=True)
+    for argument in ("engine", "engine_url"):
+        if argument in metafunc.fixturenames:
+            metafunc.parametrize(argument, ENGINES, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -76,10 +77,26 @@ def duckdb_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def duckdb_memory() -> Iterator[Engine]:
+    with connect("duckdb://") as fresh:
+        fresh.run(SCHEMA.read_text(encoding="utf-8"))
+        yield fresh
+
+
+@pytest.fixture
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """A fresh database with the raw tables of 01_schema.sql, all empty."""
+    """A fresh database with the raw tables of 01_schema.sql, all empty; DuckDB in memory, since it is quicker."""
+    if request.param == "duckdb":
+        yield request.getfixturevalue("duckdb_memory")
+        return
     with connect(request.getfixturevalue(f"{request.param}_url")) as fresh:
         yield fresh
+
+
+@pytest.fixture
+def engine_url(request: pytest.FixtureRequest) -> str:
+    """Address of a fresh database with the empty raw tables, for tests that go through the command line."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
 
 
 @pytest.fixture
