@@ -1,0 +1,50 @@
+"""What the features have to remember from training: known categories, typical amounts, where sparse rates are drawn to.
+
+Nothing in here is learnt from a label; it is saved in the bundle and the same at training and at scoring.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+UNKNOWN = 0  # code of NULL
+OTHER = 1  # code of a value that training did not see, or hardly
+FIRST_LEVEL = 2  # code of the first known value
+RESERVED = ("unknown", "other")
+
+
+@dataclass(frozen=True)
+class Shrinkage:
+    """A rate of ``n`` cases is drawn to ``mean`` as if ``weight`` further cases had had it."""
+
+    mean: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """State of the features, fixed at training.
+
+    Attributes
+    ----------
+    levels
+        Known values of each text category, by feature name; code of a value = position + ``FIRST_LEVEL``.
+    typical_minor
+        Median outstanding amount of each known currency, in hundredths.
+    typical_minor_overall
+        The same over all rows, for currencies that are not known.
+    shrinkage
+        Where each shrunk rate is drawn to, by feature name.
+    segment_means
+        Mean of ``cust_in_time_rate`` for each (code of provider, code of reason), row-major.
+    """
+
+    levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    typical_minor: dict[str, float] = field(default_factory=dict)
+    typical_minor_overall: float = 10_000.0
+    shrinkage: dict[str, Shrinkage] = field(default_factory=dict)
+    segment_means: tuple[float, ...] = ()
+
+    def size(self, name: str) -> int:
+        """Count of codes of the text category ``name``, unknown and other included."""
+        return FIRST_LEVEL + len(self.levels.get(name, ()))
