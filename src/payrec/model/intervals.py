@@ -69,7 +69,17 @@ def _percentiles(values: Floats) -> Interval:
     return float(low), float(high)
 
 
-def discrimination(y: Floats, score: Floats, prefix: str = "") -> Statistic:
+def turned(interval: Interval, point: float) -> Interval:
+    """Turn a percentile interval round its point (the "basic" bootstrap), not below 0: for the calibration error.
+
+    The error of a sample is above the true one by luck, and that of a resample above the sample's by as much again;
+    the percentiles would show twice the luck, this takes it off.
+    """
+    low, high = interval
+    return max(0.0, 2.0 * point - high), max(0.0, 2.0 * point - low)
+
+
+def discrimination(y: Floats, score: Floats) -> Statistic:
     """Prepare weighted ``pr_auc`` and ``roc_auc``, equal to scikit-learn's with ``sample_weight``."""
     order = np.argsort(-score, kind="stable")
     labels, starts = y[order], _tie_starts(score[order])
@@ -82,14 +92,14 @@ def discrimination(y: Floats, score: Floats, prefix: str = "") -> Statistic:
         found, total = np.cumsum(gained), float(rows.sum())
         positives = float(found[-1]) if found.size else 0.0
         if not 0.0 < positives < total:
-            return {f"{prefix}pr_auc": NAN, f"{prefix}roc_auc": NAN}
+            return {"pr_auc": NAN, "roc_auc": NAN}
         seen = np.cumsum(rows)
         precision = np.divide(found, seen, out=np.zeros_like(seen), where=seen > 0)
         # rows below a tie that are not recovered, and half of those in it: the pairs that a recovered row wins
         beaten = (total - positives) - (seen - found) + (rows - gained) / 2.0
         return {
-            f"{prefix}pr_auc": float(gained @ precision) / positives,
-            f"{prefix}roc_auc": float(gained @ beaten) / (positives * (total - positives)),
+            "pr_auc": _dot(gained, precision) / positives,
+            "roc_auc": _dot(gained, beaten) / (positives * (total - positives)),
         }
 
     return figures
@@ -103,14 +113,14 @@ def truth(y: Floats, p: Floats) -> Statistic:
         total = float(weight.sum())
         if total <= 0:
             return dict.fromkeys(("base_rate", "brier", "brier_skill", "log_loss", "ece"), NAN)
-        base_rate, brier = float(weight @ y) / total, float(weight @ squared) / total
+        base_rate, brier = _dot(weight, y) / total, _dot(weight, squared) / total
         uncertainty = base_rate * (1.0 - base_rate)
         gap = np.bincount(bins, weights=weight * (p - y))
         return {
             "base_rate": base_rate,
             "brier": brier,
             "brier_skill": 1.0 - brier / uncertainty if uncertainty > 0 else NAN,
-            "log_loss": float(weight @ losses) / total,
+            "log_loss": _dot(weight, losses) / total,
             "ece": float(np.abs(gap).sum()) / total,
         }
 
@@ -122,13 +132,13 @@ def lift(y: Floats, score: Floats, k_share: float) -> Statistic:
     top = _top_sum(y, score, k_share)
 
     def figures(weight: Floats) -> Mapping[str, float]:
-        positives = float(weight @ y)
+        positives = _dot(weight, y)
         return {"lift_at_k": top(weight) / (k_share * positives) if positives > 0 else NAN}
 
     return figures
 
 
-def value(gain: Floats, score: Floats, k_share: float, unit: Codes, prefix: str = "") -> Statistic:
+def value(gain: Floats, score: Floats, k_share: float, unit: Codes) -> Statistic:
     """Prepare weighted ``value_at_k``, inside each currency and averaged as in ``metrics.value_at_k``."""
     parts = []
     for code in np.unique(unit):
@@ -143,7 +153,7 @@ def value(gain: Floats, score: Floats, k_share: float, unit: Codes, prefix: str 
             if best > 0:
                 size = float(own.sum())
                 shares, rows = shares + size * ours(own) / best, rows + size
-        return {f"{prefix}value_at_k": shares / rows if rows > 0 else NAN}
+        return {"value_at_k": shares / rows if rows > 0 else NAN}
 
     return figures
 
@@ -164,8 +174,8 @@ def _top_sum(gain: Floats, score: Floats, k_share: float) -> Callable[[Floats], 
         end = int(starts[tie + 1]) if tie + 1 < starts.size else ranked.size
         before = float(seen[tie - 1]) if tie else 0.0
         width = float(seen[tie]) - before
-        tied = float(ranked[start:end] @ gains[start:end])
-        return float(ranked[:start] @ gains[:start]) + (tied * (room - before) / width if width > 0 else 0.0)
+        tied = _dot(ranked[start:end], gains[start:end])
+        return _dot(ranked[:start], gains[:start]) + (tied * (room - before) / width if width > 0 else 0.0)
 
     return top
 
@@ -176,14 +186,19 @@ def _tie_starts(ranked: Floats) -> Codes:
     return np.concatenate((np.zeros(1, dtype=np.int64), ends[:-1] + 1)) if ends.size else ends
 
 
-def difference(name: str, ours: Statistic, theirs: Statistic, figures: tuple[str, ...]) -> Statistic:
-    """Prepare ours less theirs on the same resample: a paired difference, as ``<figure>_over_<name>``."""
+def paired(name: str, ours: Statistic, theirs: Statistic) -> Statistic:
+    """Prepare ours, and ours less theirs on the same resample as ``<figure>_over_<name>``: a paired difference."""
 
     def both(weight: Floats) -> Mapping[str, float]:
         mine, other = ours(weight), theirs(weight)
-        return {f"{figure}_over_{name}": mine[figure] - other[figure] for figure in figures}
+        return {**mine, **{f"{figure}_over_{name}": mine[figure] - other[figure] for figure in mine}}
 
     return both
+
+
+def _dot(left: Floats, right: Floats) -> float:
+    """Sum of products without BLAS, whose threads wait for each other on a busy machine and round by their number."""
+    return float(np.einsum("i,i->", left, right))
 
 
 def share_interval(y: Floats, cluster: Codes) -> Interval:
@@ -195,9 +210,9 @@ def share_interval(y: Floats, cluster: Codes) -> Interval:
     if y.size == 0:
         return NAN, NAN
     mean = float(y.mean())
-    sums = np.bincount(cluster, weights=y - mean)
+    sums = np.bincount(cluster, weights=y - mean).astype(np.float64)
     independent = mean * (1.0 - mean) * y.size
-    effect = max(1.0, float(sums @ sums) / independent) if independent > 0 else 1.0
+    effect = max(1.0, _dot(sums, sums) / independent) if independent > 0 else 1.0
     rows = y.size / effect
     centre = (mean + Z_95**2 / (2 * rows)) / (1 + Z_95**2 / rows)
     half = Z_95 * np.sqrt(mean * (1 - mean) / rows + Z_95**2 / (4 * rows**2)) / (1 + Z_95**2 / rows)
