@@ -194,7 +194,10 @@ class DuckDB:
 
     def tables(self) -> frozenset[str]:
         """Names of the tables and views."""
-        found = self.read("SELECT table_name FROM information_schema.tables WHERE table_schema = 'main'")
+        found = self.read(
+            "SELECT table_name FROM information_schema.tables "
+            "WHERE table_schema = 'main' AND table_type <> 'LOCAL TEMPORARY'"
+        )
         return frozenset(map(str, found["table_name"].to_pylist()))
 
     @contextmanager

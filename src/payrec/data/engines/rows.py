@@ -165,7 +165,10 @@ def _cast(column: pa.Array[Any], field: pa.Field[Any], table: str) -> pa.Array[A
     try:
         if pa.types.is_decimal(field.type) and pa.types.is_integer(column.type):
             column = pc.cast(column, pa.decimal128(38, field.type.scale))  # Arrow wants room for any integer first
-        return pc.cast(column, field.type)
+        made = pc.cast(column, field.type)
+        if pa.types.is_date(field.type) and not pc.cast(made, column.type).equals(column):
+            raise pa.ArrowInvalid("a time of day would be lost")  # Arrow drops it without a word
+        return made
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         reason = str(error).splitlines()[0]
         msg = (
