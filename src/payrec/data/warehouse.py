@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -143,15 +144,29 @@ def observed_until(engine: Engine) -> datetime | None:
 
 def scoring_times(engine: Engine) -> tuple[datetime, ...]:
     """Return the times at which the last build lists open orders (UTC, naive), oldest first."""
-    found: list[datetime] = engine.read("SELECT as_of FROM as_of_dates ORDER BY as_of")["as_of"].to_pylist()
+    found: list[Any] = engine.read("SELECT as_of FROM as_of_dates ORDER BY as_of")["as_of"].to_pylist()
     return tuple(found)
 
 
-def is_built_for(engine: Engine, as_of: datetime) -> bool:
-    """Whether the last build answers for scoring at ``as_of``."""
+def clear(engine: Engine) -> None:
+    """Take the derived layers away: the raw tables have changed, and what was made of them is stale."""
+    engine.run(layers()[1][1])
+
+
+def answers(engine: Engine, asked: Parameters) -> bool:
+    """Whether the last build, of the raw tables as they are, answers for ``asked``."""
     if VIEW not in engine.tables():
         return False
-    return as_of in scoring_times(engine)
+    ages = set(engine.read("SELECT age_days FROM landmarks")["age_days"].to_pylist())
+    horizons = engine.read("SELECT days FROM horizon")["days"].to_pylist()
+    until = observed_until(engine)
+    times = {until} if asked.as_of is None else set(asked.as_of)
+    return (
+        ages >= set(asked.landmark_ages)
+        and horizons == [asked.horizon_days]
+        and times <= set(scoring_times(engine))
+        and asked.observed_until in (None, until)
+    )
 
 
 def training_rows(engine: Engine, max_rows: int, seed: int) -> pa.Table:

@@ -1,0 +1,40 @@
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+export PYTHONDONTWRITEBYTECODE := 1
+
+help:  ## show what there is to run
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup:  ## make .venv from the locked requirements
+	@./scripts/setup.sh
+
+run: setup  ## set up, then the whole job on made data: from files to the ranked list and the report
+	@.venv/bin/payrec demo
+
+test: setup  ## set up, then every test
+	@./scripts/test-setup.sh
+	@$(PY) -m pytest -n 2 --dist loadfile
+
+check: setup  ## lint, types, architecture, known vulnerabilities
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache
+	@./scripts/audit.sh
+
+app: setup  ## open the web app
+	@.venv/bin/payrec app
+
+bench: setup  ## measure speed and memory; writes docs/benchmarks.md
+	@$(PY) -m benchmarks
+
+docs: setup  ## remake the parts of the docs that commands make
+	@$(PY) scripts/make_docs.py
+
+lock:  ## resolve requirements.lock afresh
+	@.tools/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet -o requirements.lock > /dev/null
+
+clean:  ## take away what the commands made (not .venv)
+	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: help setup run test check app bench docs lock clean

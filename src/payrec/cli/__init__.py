@@ -1,0 +1,53 @@
+"""The command line: ``payrec VERB``, one function a verb, thin over :mod:`payrec.pipeline`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from payrec.cli import data, output
+from payrec.errors import PayrecError
+
+app = typer.Typer(
+    name="payrec",
+    help="Which failed or unpaid payments will be recovered in the next 30 days, and whom to contact first.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for verb in (data.simulate, data.load, data.check, data.build, data.sql):
+    app.command()(verb)
+
+
+@app.callback()
+def _options(debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error.")) -> None:
+    """Take the options that stand before the verb; they are read in :func:`main`."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command; every error of ours becomes one to three lines on stderr and its exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    given = [a for a in given if a != "--debug"]
+    try:
+        sys.exit(app(args=given, prog_name="payrec", standalone_mode=True) or 0)
+    except PayrecError as error:
+        if debug:
+            raise
+        for line in str(error).splitlines() or [type(error).__name__]:
+            output.note(line)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        output.note(f"a fault of payrec, not of your data: {type(error).__name__}: {_first_line(error)}")
+        output.note("run it again with --debug and report what it shows")
+        sys.exit(1)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:300]

@@ -1,0 +1,164 @@
+"""Commands from raw files to the feature view: simulate, load, check, build, sql."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from payrec.cli import output
+from payrec.cli.options import AsOf, Database, Horizon, Json, Until, database, moment, now
+from payrec.errors import DataRefused, UsageError
+from payrec.settings import Settings
+
+load_app = typer.Typer(
+    help="Load a file into the raw tables: show how it is read, then every row loaded or accounted for."
+)
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="CSV (also gzipped) or Parquet.", show_default=False)]
+MapFile = Annotated[
+    Path | None, typer.Option("--map", metavar="MAP.toml", help="How its columns and values are meant.")
+]
+Rejects = Annotated[Path | None, typer.Option("--rejects", metavar="FILE", help="Where rejected rows go.")]
+Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of the file, if it is not UTF-8.")]
+Tolerance = Annotated[float, typer.Option("--tolerance", min=0.0, max=1.0, help="Largest share of rejected rows.")]
+
+
+def simulate(
+    orders: Annotated[int, typer.Option("--orders", min=1, help="How many orders.")] = 50_000,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 1,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path("out/simulated"),
+    as_json: Json = False,
+) -> None:
+    """Make a portfolio with known truth: transactions.csv, events.csv, fx.csv and truth.parquet."""
+    from payrec.data import simulate as simulator
+
+    with output.steps(as_json) as step:
+        step(f"simulating {orders:,} orders")
+        portfolio = simulator.portfolio(orders, seed)
+        simulator.write(portfolio, out)
+    document = {
+        "folder": out,
+        "transactions": portfolio.transactions.num_rows,
+        "events": portfolio.events.num_rows,
+        "truth": portfolio.truth.num_rows,
+    }
+
+    def render() -> None:
+        output.say(
+            f"{document['transactions']:,} orders and {document['events']:,} events in {out}, "
+            f"with the truth of {document['truth']:,} snapshots"
+        )
+
+    output.emit(document, as_json, render)
+
+
+class Kind(StrEnum):
+    """What a file holds."""
+
+    transactions = "transactions"
+    events = "events"
+    fx = "fx"
+
+
+def load(
+    kind: Annotated[Kind, typer.Argument(help="What the file holds: orders, events, or dated rates.")],
+    file: File,
+    map_file: MapFile = None,
+    rejects: Rejects = None,
+    encoding: Encoding = None,
+    tolerance: Tolerance = 0.05,
+    url: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Load a file into the raw tables: show how it is read, then every row is loaded or accounted for."""
+    from payrec.data import load as loader
+    from payrec.data import warehouse
+
+    settings = Settings()
+    mapping = loader.read_mapping(map_file) if map_file else None
+    options = loader.Options(max_rejected_share=tolerance, encoding=encoding)
+    rejects = rejects or settings.out_dir / f"{file.name.split('.')[0]}.rejects.csv"
+    plan = loader.plan(file, kind.value, mapping, options)
+    if not as_json:
+        for line in plan.lines():
+            output.note(line)
+    loading = {"transactions": loader.transactions, "events": loader.events, "fx": loader.fx}[kind]
+    with database(url, settings) as engine, output.steps(as_json) as step:
+        warehouse.prepare(engine)
+        step(f"loading {file.name}")
+        with engine.transaction():
+            report = loading(engine, file, mapping, rejects, now(), options)
+            warehouse.clear(engine)
+
+    def render() -> None:
+        for line in report.lines():
+            output.say(line)
+
+    output.emit(asdict(report), as_json, render)
+
+
+def build(
+    as_of: AsOf = None, until: Until = None, horizon: Horizon = None, url: Database = None, as_json: Json = False
+) -> None:
+    """Build staging, snapshots, features and labels from the raw tables."""
+    from payrec import pipeline
+
+    settings = Settings()
+    asked = pipeline.parameters(settings, moment(as_of, "--as-of"), horizon, moment(until, "--observed-until"))
+    with database(url, settings) as engine, output.steps(as_json) as step:
+        built = pipeline.build(engine, asked, lambda file: step(f"building {file}"))
+
+    def render() -> None:
+        output.table(["table", "rows"], [(name, f"{n:,}") for name, n in built.rows.items()])
+        if built.observed_until:
+            output.say(f"observed until {built.observed_until:%Y-%m-%d %H:%M} UTC; labels after that are unknown")
+
+    output.emit({"rows": built.rows, "observed_until": built.observed_until, "as_of": built.as_of}, as_json, render)
+
+
+def check(until: Until = None, horizon: Horizon = None, url: Database = None, as_json: Json = False) -> None:
+    """Audit the data; exit 3 if training on it would be unsafe, and say why."""
+    from payrec import pipeline
+
+    settings = Settings()
+    asked = pipeline.parameters(settings, None, horizon, moment(until, "--observed-until"))
+    with database(url, settings) as engine, output.steps(as_json) as step:
+        found = pipeline.check(engine, asked, now(), step)
+    document = {"findings": [asdict(f) for f in found.findings], "counts": found.counts, "safe": not found.refusals}
+
+    def render() -> None:
+        output.say(", ".join(f"{n:,} {name}" for name, n in found.counts.items()))
+        for finding in found.findings:
+            lines = finding.message.splitlines()
+            output.say(f"{finding.level:>6}  {lines[0]}")
+            for line in lines[1:]:
+                output.say(f"        {line}")
+
+    output.emit(document, as_json, render)
+    if found.refusals:
+        first = found.refusals[0]
+        msg = f"{len(found.refusals)} finding(s) make training unsafe: {', '.join(f.code for f in found.refusals)}"
+        raise DataRefused(msg if as_json is False else f"{msg}\n{first.message}")
+
+
+def sql(
+    name: Annotated[str | None, typer.Argument(help="A layer or check to print.", show_default=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """List the SQL files in the order of running, or print one."""
+    from payrec.data import warehouse
+
+    files = dict(warehouse.layers()) | {f"checks/{n}.sql": text for n, text in warehouse.check_files()}
+    if name is None:
+        rows = [(n, text.splitlines()[0].removeprefix("-- ")) for n, text in files.items()]
+        output.emit({"files": dict(rows)}, as_json, lambda: output.table(["file", "what one row is"], rows))
+        return
+    found = [n for n in files if name in (n, n.removesuffix(".sql"), n.split("_", 1)[-1].removesuffix(".sql"))]
+    if not found:
+        msg = f"found no SQL file {name!r}, expected one of {', '.join(files)}"
+        raise UsageError(msg)
+    output.emit({"file": found[0], "sql": files[found[0]]}, as_json, lambda: print(files[found[0]], end=""))  # noqa: T201

@@ -1,0 +1,81 @@
+"""What the commands print: results on stdout, everything else on stderr, one JSON document with ``--json``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def console(*, err: bool = False) -> Console:
+    """Return a console on the stream as it is now; markup in data is shown, not obeyed."""
+    return Console(file=sys.stderr if err else sys.stdout, markup=False, highlight=False, soft_wrap=True)
+
+
+def say(line: str = "") -> None:
+    """Print one line of the result."""
+    console().print(line)
+
+
+def note(line: str) -> None:
+    """Print one line beside the result."""
+    console(err=True).print(line)
+
+
+def emit(document: dict[str, Any], as_json: bool, render: Callable[[], None]) -> None:
+    """Print ``document`` as the one JSON document, or let ``render`` print it for people."""
+    if as_json:
+        sys.stdout.write(json.dumps(document, default=plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    else:
+        render()
+
+
+def plain(value: Any) -> Any:
+    """Give JSON's word for a value it does not know."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item"):
+        return value.item()
+    msg = f"no JSON form for {type(value).__name__}"
+    raise TypeError(msg)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> None:
+    """Print rows as a table; numbers to the right, data shown as it is."""
+    shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for at, name in enumerate(columns):
+        is_number = all(isinstance(r[at], int | float | Decimal) or _looks_numeric(r[at]) for r in rows)
+        shown.add_column(name, justify="right" if rows and is_number else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    console().print(shown)
+
+
+def _looks_numeric(cell: Any) -> bool:
+    return isinstance(cell, str) and cell[:1].isdigit() and cell[-1:] in "0123456789%"
+
+
+@contextmanager
+def steps(as_json: bool) -> Iterator[Callable[[str], None]]:
+    """Give a function that shows the step under way: a spinner on a terminal, plain lines elsewhere, none for JSON."""
+    out = console(err=True)
+    if as_json:
+        yield lambda _: None
+    elif out.is_terminal:
+        with out.status("starting") as status:
+            yield lambda line: status.update(Text(line))
+    else:
+        yield out.print

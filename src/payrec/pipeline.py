@@ -1,0 +1,45 @@
+"""The steps in the order in which the data walks through them, composed; the command line and the API call these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from payrec.data import audit, warehouse
+from payrec.data.engines import Engine
+from payrec.settings import Settings
+
+Progress = Callable[[str], None]
+
+
+def parameters(
+    settings: Settings,
+    as_of: datetime | None = None,
+    horizon_days: int | None = None,
+    observed_until: datetime | None = None,
+) -> warehouse.Parameters:
+    """Return the parameters of a full build: all landmark ages, and one time to score at."""
+    return warehouse.Parameters(
+        as_of=(as_of,) if as_of else None,
+        landmark_ages=settings.landmark_ages,
+        horizon_days=horizon_days or settings.horizon_days,
+        observed_until=observed_until,
+    )
+
+
+def build(engine: Engine, asked: warehouse.Parameters, progress: Progress) -> warehouse.Build:
+    """Build all layers afresh."""
+    return warehouse.build(engine, asked, progress)
+
+
+def ensure_built(engine: Engine, asked: warehouse.Parameters, progress: Progress) -> None:
+    """Build, unless the layers already answer for what is asked."""
+    if not warehouse.answers(engine, asked):
+        warehouse.build(engine, asked, lambda file: progress(f"building {file}"))
+
+
+def check(engine: Engine, asked: warehouse.Parameters, now: datetime, progress: Progress) -> audit.Audit:
+    """Audit the data, building what is missing first."""
+    ensure_built(engine, asked, progress)
+    progress("auditing")
+    return audit.run(engine, now)
