@@ -97,7 +97,7 @@ def _early_payments(engine: Engine, now: datetime, limits: Limits) -> Iterator[F
 def _future(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
     days = engine.read(
         "SELECT day, COUNT(*) AS n FROM (SELECT DATE_TRUNC('day', known_at) AS day FROM stg_orders "
-        "UNION ALL SELECT DATE_TRUNC('day', from_at) FROM stg_balances "
+        "UNION ALL SELECT DATE_TRUNC('day', from_at) FROM stg_balances WHERE is_opening = 0 "
         "UNION ALL SELECT DATE_TRUNC('day', known_at) FROM stg_events) AS facts GROUP BY day ORDER BY day"
     ).to_pylist()
     after = sum(d["n"] for d in days if d["day"] > now + timedelta(days=1))

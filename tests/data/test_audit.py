@@ -1,0 +1,112 @@
+"""Each finding of the audit, made to appear and to stay away."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from payrec.data import audit, warehouse
+from payrec.data.engines import Engine
+from tests.data.portfolios import DAY, Row, event, load, order
+
+NOW = datetime(2026, 1, 1)
+START = date(2025, 1, 1)
+
+
+def sound(orders: int = 400) -> list[Row]:
+    """A portfolio without faults: two of five orders paid on day 10, all through the year."""
+    return [
+        order(
+            f"o{i}", f"c{i % 50}", START + (i % 330) * DAY,
+            payment_date=START + (i % 330) * DAY + 10 * DAY if i % 5 < 2 else None, reason_code="51" if i % 7 else "54",
+        )
+        for i in range(orders)
+    ]  # fmt: skip
+
+
+def found(engine: Engine, until: datetime | None = None, now: datetime = NOW) -> dict[str, audit.Finding]:
+    warehouse.build(engine, warehouse.Parameters(observed_until=until))
+    return {f.code: f for f in audit.run(engine, now).findings}
+
+
+def test_sound_data_are_safe(engine: Engine) -> None:
+    load(engine, sound())
+    findings = found(engine)
+    assert [f.code for f in findings.values() if f.level != "note"] == []
+    assert findings["final_columns_left_out"].message.startswith("left out as features: reason_code")
+
+
+def test_too_few_rows_refuse_with_the_numbers(engine: Engine) -> None:
+    load(engine, sound(20))
+    finding = found(engine)["too_few_rows"]
+    assert finding.level == "refuse"
+    assert "expected: at least 200 rows with 20 of each" in finding.message
+
+
+@pytest.mark.parametrize(("early", "level"), [(3, "warn"), (60, "refuse")])
+def test_payments_before_the_invoice(engine: Engine, early: int, level: str) -> None:
+    rows = [{**r, "payment_date": r["invoice_date"] - DAY} if i < early else r for i, r in enumerate(sound())]
+    load(engine, rows)
+    finding = found(engine)["payment_before_invoice"]
+    assert (finding.level, finding.rows) == (level, early)
+
+
+def test_facts_after_the_present_refuse(engine: Engine) -> None:
+    load(engine, [*sound(), order("late", "c", date(2026, 3, 1))])
+    finding = found(engine)["future_facts"]
+    assert finding.level == "refuse"
+    assert "2026-03-02" in finding.message
+
+
+def test_a_stray_date_that_would_ripen_labels_is_named(engine: Engine) -> None:
+    load(engine, [*sound(2000), order("stray", "c", date(2027, 6, 1))])
+    finding = found(engine, now=datetime(2028, 1, 1))["stray_facts"]
+    assert finding.rows == 1
+    assert "--observed-until" in finding.message
+
+
+def test_an_export_of_finished_orders_only_is_refused_until_its_end_is_declared(engine: Engine) -> None:
+    cut = START + 250 * DAY
+    rows = [r for r in sound(6000) if r["invoice_date"] < cut or r["payment_date"] is not None]
+    load(engine, rows)
+    assert found(engine)["newest_cohorts_too_good"].level == "refuse"
+    assert "newest_cohorts_too_good" not in found(engine, until=datetime.combine(cut, datetime.min.time()))
+
+
+def test_a_declared_column_that_gives_the_answer_away_is_refused(engine: Engine) -> None:
+    rows = [{**r, "result_status": "recovered" if r["payment_date"] else "failed"} for r in sound()]
+    load(engine, rows)
+    engine.run("INSERT INTO known_at_creation (column_name) VALUES ('result_status'), ('reason_code')")
+    findings = found(engine)
+    assert findings["declared.result_status"].level == "refuse"
+    assert "declared.reason_code" not in findings
+
+
+def test_currencies_without_rates_are_said(engine: Engine) -> None:
+    load(engine, [{**r, "currency": "USD" if i % 2 else "EUR"} for i, r in enumerate(sound())])
+    assert "2 currencies (EUR, USD)" in found(engine)["mixed_currencies"].message
+    engine.run("INSERT INTO reporting_currency (currency) VALUES ('EUR')")
+    engine.run("INSERT INTO fx_rates VALUES ('USD', DATE '2025-06-01', 0.9)")
+    findings = found(engine)
+    assert "mixed_currencies" not in findings
+    assert findings["missing_rates"].level == "warn"
+
+
+def test_events_of_orders_that_were_not_loaded_are_counted(engine: Engine) -> None:
+    log = [event("e1", "nobody", "contact", datetime(2025, 5, 1, 9))]
+    load(engine, sound(), log)
+    findings = found(engine)
+    assert findings["events_without_order"].rows == 1
+    assert findings["payments_not_in_log"].rows == 160
+
+
+def test_old_open_orders_and_credit_notes_are_said(engine: Engine) -> None:
+    load(engine, [*sound(), order("credit", "c", START, amount=Decimal("-5.00"))])
+    findings = found(engine)
+    assert findings["no_positive_amount"].rows == 1
+    # unpaid orders (240) that were older than 60 days when the data ended
+    end = max(r["payment_date"] or r["invoice_date"] for r in sound()) + DAY
+    old = sum(r["payment_date"] is None and (end - r["invoice_date"] - DAY) > timedelta(days=60) for r in sound())
+    assert findings["older_than_seen"].rows == old
