@@ -1,6 +1,7 @@
 -- One row per event: when it became known, and the state of its order from then until the next event of that order.
 -- Reads raw_events. Key event_id; for one order the rows' [known_at, until_at) do not overlap.
 -- Units: known_at, until_at, promised_until in UTC; counts are of events known so far, this one included.
+-- Never NULL: known_at.
 
 CREATE TABLE stg_events AS
 WITH dated AS (

@@ -1,6 +1,7 @@
 -- One row per snapshot: what its customer's other open orders owed by then, in the currency of this order.
 -- Reads snapshots, stg_orders, stg_balances. Key (order_id, as_of).
 -- Units: cust_open_minor in hundredths; other currencies are not added up.
+-- Never NULL: fact_at, kind.
 
 CREATE TABLE customer_money AS
 WITH changes AS (
