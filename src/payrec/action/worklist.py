@@ -34,6 +34,7 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     # more than the contract asks for
     ("horizon_days", pa.int64()),
     ("ev_currency", pa.string()),
+    ("outstanding_value", MONEY),  # outstanding in ev_currency
     ("net_value", MONEY),
     ("age_days", pa.int64()),
     ("reason_category", pa.string()),
@@ -116,6 +117,7 @@ def _decided(rows: pa.Table, policy: Policy, recent: pa.Table | None) -> dict[st
         "priority_flag": make.array(flags.astype(np.int16)),
         "suppressed_reason": reason,
         "ev_currency": worth.unit,
+        "outstanding_value": money(worth.outstanding, worth.rated),
         "net_value": money(net, valued),
         "channel": worth.channel,
         "owner": owner,

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payrec.action import outcome, worklist
+from payrec.action.monitor import Number
+from payrec.action.policy import Policy
+
+Make = Callable[..., pa.Table]
+AS_OF = datetime.fromisoformat("2026-01-31")
+
+
+def by_name(numbers: list[Number]) -> dict[str, Number]:
+    return {number.metric: number for number in numbers}
+
+
+def scores(open_orders: Make, p: list[float | None], value: int = 10_000) -> pa.Table:
+    return worklist.rank(open_orders(*({"p_recover_30d": one, "outstanding_minor": value} for one in p)), Policy())
+
+
+def outcomes(labels: list[int | None], at: str = "2026-01-31") -> pa.Table:
+    return pa.table(
+        {
+            "order_id": [f"o{number}" for number in range(len(labels))],
+            "as_of": pa.array([datetime.fromisoformat(at)] * len(labels), pa.timestamp("us")),
+            "label_recovered_30d": pa.array(labels, pa.int16()),
+        }
+    )
+
+
+def test_maturity() -> None:
+    assert outcome.matured(AS_OF, 30, datetime.fromisoformat("2026-03-02"))
+    assert not outcome.matured(AS_OF, 30, datetime.fromisoformat("2026-03-01T23:59:59"))
+
+
+def test_a_matured_cohort_by_hand(open_orders: Make) -> None:
+    found = by_name(outcome.cohort(scores(open_orders, [0.9, 0.6, 0.2, None]), outcomes([1, 0, 0, 1])))
+    assert found["matured_rows"].value == 3
+    assert found["recovered_share"] == Number(
+        "recovered_share", "2026-01-31", pytest.approx(1 / 3), pytest.approx(1.7 / 3)
+    )
+    assert found["brier"].value == pytest.approx((0.01 + 0.36 + 0.04) / 3)
+    assert found["pr_auc"].value == 1.0
+    # ranks 0.9, 0.6, 0.2: 0.9 · 1 + 0.6 · (1 + 0.9) / 2 + 0.2 · (1 + 1.5) / 3, over 1.7
+    assert found["expected_pr_auc"].value == pytest.approx((0.9 + 0.57 + 0.5 / 3) / 1.7)
+
+
+def test_outcomes_of_another_time_or_order_are_not_taken(open_orders: Make) -> None:
+    made = scores(open_orders, [0.9, 0.6])
+    assert by_name(outcome.cohort(made, outcomes([1, 1], "2026-01-30")))["matured_rows"].value == 0
+    both = pa.concat_tables([outcomes([0, 0], "2026-01-30"), outcomes([1])])
+    assert by_name(outcome.cohort(made, both))["matured_rows"].value == 1
+    assert outcome.joined(made, both)["label"].to_pylist() == [1.0, None]
+
+
+def test_an_immature_cohort_only_expects(open_orders: Make) -> None:
+    found = outcome.cohort(scores(open_orders, [0.5, 0.5]), None)
+    assert {number.metric for number in found} == {"expected_share", "expected_pr_auc", "expected_brier"}
+    assert outcome.cohort(scores(open_orders, [None]), None) == []
+
+
+def test_expected_pr_auc_is_what_true_probabilities_give() -> None:
+    rng = np.random.default_rng(3)
+    p = rng.beta(0.8, 1.6, 3_000)
+    seen = [outcome.metrics.pr_auc((rng.random(p.size) < p).astype(float), p) for _ in range(30)]
+    assert outcome.expected_pr_auc(p) == pytest.approx(np.mean(seen), abs=0.005)
+    assert math.isnan(outcome.expected_pr_auc(np.zeros(3)))
+
+
+def test_money_by_hand(open_orders: Make) -> None:
+    found = by_name(list(outcome.money(scores(open_orders, [1.0, 1.0, 0.0]), outcomes([1, 0, 0]))))
+    assert found["money_expected"] == Number("money_expected", "2026-01-26 EUR", 200.0)
+    assert (found["money_low"].value, found["money_high"].value) == (200.0, 200.0)
+    assert (found["money_recovered"].value, found["money_recovered"].beside) == (100.0, 200.0)
+    assert found["money_outside"].value == -100.0
+    assert "money_recovered" not in by_name(list(outcome.money(scores(open_orders, [0.5]), None)))
+    assert list(outcome.money(scores(open_orders, [None]), None)) == []
+
+
+def test_money_is_never_added_across_currencies(open_orders: Make) -> None:
+    made = worklist.rank(open_orders({}, {"currency": "USD"}), Policy())
+    told = [number for number in outcome.money(made, None) if number.metric == "money_expected"]
+    assert told == [Number("money_expected", "2026-01-26 EUR", 50.0), Number("money_expected", "2026-01-26 USD", 50.0)]
+
+
+@pytest.mark.parametrize("rows", [30, 2_000])
+def test_the_interval_holds_as_often_as_it_says(rows: int) -> None:
+    rng = np.random.default_rng(4)
+    value = np.round(rng.pareto(1.3, rows) * 1_000 + 100).astype(np.int64)
+    p = rng.random(rows)
+    low, high = outcome.interval(value, p)
+    sums = (rng.random((3_000, rows)) < p) @ value.astype(float)
+    assert np.mean((sums >= low) & (sums <= high)) == pytest.approx(0.95, abs=0.015)
+
+
+@given(st.lists(st.tuples(st.integers(1, 10**9), st.floats(0, 1)), max_size=5))
+def test_the_interval_is_ordered_and_possible(found: list[tuple[int, float]]) -> None:
+    value, p = np.array([v for v, _ in found], np.int64), np.array([q for _, q in found])
+    low, high = outcome.interval(value, p)
+    assert 0 <= low <= high <= value.sum() * (1 + 1e-9)
+
+
+def test_one_run_speaks_for_a_week() -> None:
+    days = [
+        datetime.fromisoformat(day) for day in ("2026-02-01", "2026-01-28", "2026-02-02", "2026-02-05", "2026-01-26")
+    ]
+    assert outcome.first_of_each_week(days) == [datetime.fromisoformat(d) for d in ("2026-01-26", "2026-02-02")]
