@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import xgboost
 
 from payrec.model.features import CATEGORIES, NUMBERS, Feature
 from payrec.model.matrix import Matrix
 from payrec.model.vocabulary import UNKNOWN
+
+if TYPE_CHECKING:
+    import xgboost
 
 Array = npt.NDArray[np.float64]
 
@@ -34,9 +36,20 @@ class Trees:
     @cached_property
     def booster(self) -> xgboost.Booster:
         """The booster, read once. Raises xgboost.core.XGBoostError for bytes that are none."""
+        import xgboost
+
         booster = xgboost.Booster({"nthread": THREADS})
         booster.load_model(bytearray(self.ubj))
         return booster
+
+    def readable(self) -> bool:
+        """Whether the bytes are a booster over our inputs."""
+        import xgboost
+
+        try:
+            return int(self.booster.num_features()) == len(INPUTS)
+        except (xgboost.core.XGBoostError, ValueError):
+            return False
 
 
 def parameters(rows: int, seed: int) -> dict[str, Any]:
@@ -61,12 +74,16 @@ def parameters(rows: int, seed: int) -> dict[str, Any]:
 
 def fit(inputs: Matrix, label: Array, rounds: int, seed: int) -> Trees:
     """Fit ``rounds`` trees to labels 0 and 1, shape (n,)."""
+    import xgboost
+
     data = _data(inputs, label)
     return _kept(xgboost.train(parameters(len(inputs), seed), data, rounds))
 
 
 def fit_stopping(inputs: Matrix, label: Array, later: Matrix, later_label: Array, seed: int) -> tuple[Trees, int]:
     """Fit until the log loss of the later rows has not fallen for 40 trees; return the trees and their best count."""
+    import xgboost
+
     data, watch = _data(inputs, label), _plain(later, later_label)
     booster = xgboost.train(
         parameters(len(inputs), seed) | {"eval_metric": "logloss"},
@@ -118,12 +135,16 @@ def _types() -> list[str]:
 
 
 def _data(inputs: Matrix, label: Array) -> xgboost.DMatrix:
+    import xgboost
+
     return xgboost.QuantileDMatrix(
         _table(inputs), label, feature_types=_types(), nthread=THREADS, max_bin=128, enable_categorical=True
     )
 
 
 def _plain(inputs: Matrix, label: Array | None = None) -> xgboost.DMatrix:
+    import xgboost
+
     return xgboost.DMatrix(_table(inputs), label, feature_types=_types(), nthread=THREADS, enable_categorical=True)
 
 

@@ -18,6 +18,7 @@ Days = npt.NDArray[np.int32]
 Rows = pa.Table | pa.RecordBatch
 
 MICROSECONDS_A_DAY = 86_400_000_000
+NO_DAY = np.int32(-(2**31))
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,6 @@ class Columns:
                 self.made[name] = _floats(name, array)
         return self.made[name]
 
-    def microseconds(self, name: str) -> npt.NDArray[np.int64] | None:
-        """Return a timestamp column as microseconds since 1970, shape (n,); None where any is missing."""
-        array = self.array(name)
-        if array is None or array.null_count:
-            return None
-        return _timestamps(name, array).cast(pa.int64()).to_numpy(zero_copy_only=False)
-
     def days_until(self, name: str, start: str) -> Floats:
         """Return days from time ``start`` to time ``name``, shape (n,), NaN where either is NULL."""
         end, begin = self.array(name), self.array(start)
@@ -67,10 +61,14 @@ class Columns:
         return days.cast(pa.float32()).to_numpy(zero_copy_only=False)
 
 
-def day_numbers(columns: Columns, name: str) -> Days | None:
-    """Return days since 1970-01-01 of a timestamp column, shape (n,), or None where it is missing or holds a NULL."""
-    micros = columns.microseconds(name)
-    return None if micros is None else (micros // MICROSECONDS_A_DAY).astype(np.int32)
+def day_numbers(columns: Columns, name: str) -> Days:
+    """Return days since 1970-01-01 of a timestamp column, shape (n,); ``NO_DAY`` where it is NULL or missing."""
+    array = columns.array(name)
+    if array is None or array.null_count == len(array):
+        return np.full(columns.n, NO_DAY, np.int32)
+    whole: Any = _timestamps(name, array).cast(pa.int64())
+    days = (whole.fill_null(0).to_numpy(zero_copy_only=False) // MICROSECONDS_A_DAY).astype(np.int32)
+    return np.where(array.is_valid().to_numpy(zero_copy_only=False), days, NO_DAY) if array.null_count else days
 
 
 def _floats(name: str, array: pa.Array[Any]) -> Floats:

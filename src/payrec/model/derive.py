@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from payrec.model.columns import Codes, Columns, Floats, day_numbers
+from payrec.model.columns import NO_DAY, Codes, Columns, Floats, day_numbers
 from payrec.model.vocabulary import FIRST_LEVEL, OTHER, UNKNOWN, Shrinkage, Vocabulary
 
 NumberMaker = Callable[[Columns, Vocabulary], Floats]
@@ -51,16 +51,16 @@ def share(part: str, whole: str) -> NumberMaker:
     return make
 
 
-def typical_ratio(name: str) -> NumberMaker:
-    """ln((x + 1 %) / typical amount of the currency), for an amount ``x`` in hundredths."""
+def percent_of_typical(name: str) -> NumberMaker:
+    """Divide an amount in hundredths by the typical amount of its currency, in percent."""
 
     def make(columns: Columns, vocabulary: Vocabulary) -> Floats:
         typical = np.full(vocabulary.size("currency"), vocabulary.typical_minor_overall, np.float32)
         for position, level in enumerate(vocabulary.levels.get("currency", ())):
             typical[FIRST_LEVEL + position] = vocabulary.typical_minor.get(level, vocabulary.typical_minor_overall)
-        ratio = columns.number(name) / typical[text_codes(columns, vocabulary, "currency")]
-        logarithm: Floats = np.log(np.maximum(ratio, np.float32(0)) + np.float32(0.01))
-        return logarithm
+        factor = np.float32(100) / typical
+        percent: Floats = columns.number(name) * factor[text_codes(columns, vocabulary, "currency")]
+        return percent
 
     return make
 
@@ -133,20 +133,20 @@ def bands(name: str, starts: tuple[int, ...]) -> CodeMaker:
 def weekday(columns: Columns, _: Vocabulary) -> Codes:
     """Return the day of the week of as_of, Monday first."""
     days = day_numbers(columns, "as_of")
-    if days is None:
-        return np.full(columns.n, UNKNOWN, np.int16)
-    return ((days + 3) % 7 + FIRST_LEVEL).astype(np.int16)  # 1970-01-01 was a Thursday
+    code = ((days + 3) % 7 + FIRST_LEVEL).astype(np.int16)  # 1970-01-01 was a Thursday
+    return np.where(days == NO_DAY, np.int16(UNKNOWN), code)
 
 
 def day_of_month(columns: Columns, _: Vocabulary) -> Codes:
     """Return the day of the month of as_of, 1 to 31."""
     days = day_numbers(columns, "as_of")
-    if days is None or not len(days):
+    known = days != NO_DAY
+    if not known.any():
         return np.full(columns.n, UNKNOWN, np.int16)
-    first = int(days.min())
+    first = int(days[known].min())
     dates = np.arange(first, int(days.max()) + 1).astype("datetime64[D]")
     table = (dates - dates.astype("datetime64[M]")).astype(np.int16) + np.int16(FIRST_LEVEL)
-    return np.asarray(table[days - first], np.int16)
+    return np.where(known, table[np.where(known, days - first, 0)], np.int16(UNKNOWN))
 
 
 def promise(columns: Columns, _: Vocabulary) -> Codes:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from payrec.errors import DataRefused
-from payrec.model.columns import Columns, Rows, day_numbers
+from payrec.model.columns import NO_DAY, Columns, Rows, day_numbers
 from payrec.model.features import LABEL
 
 Array = npt.NDArray[np.float64]
@@ -82,7 +82,7 @@ def draw(rows: Rows, horizon_days: int, max_rows: int, seed: int) -> Sample:
     label = Columns(table).number(LABEL).astype(np.float64)
     _refuse_too_few(label, left_out)
     day = day_numbers(Columns(table), "as_of")
-    if day is None:
+    if (day == NO_DAY).any():
         msg = "found rows without as_of, expected the time of each snapshot"
         raise DataRefused(msg)
     return Sample(table, label, day, customers(table), left_out)

@@ -1,0 +1,149 @@
+"""Why a row got its probability: contributions of groups of features that add up exactly, and sentences about them.
+
+Log-odds contributions of a row (a table's own terms, or the SHAP values of the trees) sum to z − z₀, with z₀ the mean
+of the training rows. On the scale of the calibrated probability P each is multiplied by (P(z) − P(z₀)) / (z − z₀), so
+that they sum to P(z) − P(z₀).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from payrec.model import boosting, facts, matrix, tables
+from payrec.model.boosting import Trees
+from payrec.model.columns import Rows
+from payrec.model.features import BY_NAME, GROUPS
+from payrec.model.recipes import Model
+from payrec.model.tables import Tables
+
+Array = npt.NDArray[np.float64]
+
+LEAST_POINTS = 0.0005  # below a twentieth of a percentage point nothing is given as a reason
+NEAR = 1e-6
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """What each group of features adds to the probability of each row.
+
+    Attributes
+    ----------
+    groups
+        Names of the groups, as in ``features.GROUPS``.
+    values
+        Shape (n, len(groups)); base + values.sum(axis=1) = probability, to rounding.
+    base
+        Probability of the mean log-odds of the training rows.
+    probability
+        As by ``recipes.predict``, shape (n,).
+    """
+
+    groups: tuple[str, ...]
+    values: Array
+    base: float
+    probability: Array
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason in words; ``reason_id`` stays the same over versions, e.g. ``history.up``."""
+
+    reason_id: str
+    points: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One bar of a waterfall: what the group adds, and the probability after it."""
+
+    group: str
+    title: str
+    fact: str
+    points: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Waterfall:
+    """From the base to the probability of one row, the largest step first."""
+
+    base: float
+    steps: tuple[Step, ...]
+    probability: float
+
+
+def contributions(model: Model, rows: Rows) -> Contributions:
+    """Return the contributions of each group to each row's probability. Trees take about a millisecond a row."""
+    inputs = matrix.matrix(rows, model.vocabulary)
+    groups = tuple(GROUPS)
+    if isinstance(model.scorer, Trees):
+        parts, z = _of_trees(model.scorer, inputs, groups)
+    else:
+        parts, z = _of_tables(model.scorer, inputs, groups)
+    probability = model.calibration.probability(z)
+    base = float(model.calibration.probability(np.array([model.base_log_odds]))[0])
+    scale = _scale(model, z, probability, base)
+    return Contributions(groups, parts * scale[:, None], base, probability)
+
+
+def reasons(model: Model, rows: Rows, top: int = 3) -> list[tuple[Reason, ...]]:
+    """Return up to ``top`` reasons of each row, the strongest first, as sentences with their direction."""
+    found = contributions(model, rows)
+    told = facts.sentences(rows)
+    order = np.argsort(-np.abs(found.values), axis=1, kind="stable")[:, :top]
+    return [
+        tuple(
+            _reason(found.groups[at], float(found.values[row, at]), told[row][found.groups[at]])
+            for at in order[row]
+            if abs(found.values[row, at]) >= LEAST_POINTS
+        )
+        for row in range(len(told))
+    ]
+
+
+def waterfall(model: Model, row: Rows) -> Waterfall:
+    """Return the steps from the base to the probability of the first of ``row``; what adds nothing is left out."""
+    found = contributions(model, row.slice(0, 1))
+    told = facts.sentences(row.slice(0, 1))[0]
+    after, steps = found.base, []
+    for at in np.argsort(-np.abs(found.values[0]), kind="stable"):
+        points, group = float(found.values[0, at]), found.groups[at]
+        if points:
+            after += points
+            steps.append(Step(group, GROUPS[group], told[group], points, after))
+    return Waterfall(found.base, tuple(steps), float(found.probability[0]))
+
+
+def _reason(group: str, points: float, fact: str) -> Reason:
+    direction, words = ("up", "raises the chance") if points > 0 else ("down", "lowers the chance")
+    return Reason(f"{group}.{direction}", points, f"{fact}: {words}")
+
+
+def _of_tables(scorer: Tables, inputs: matrix.Matrix, groups: tuple[str, ...]) -> tuple[Array, Array]:
+    terms, values = tables.contributions(scorer, inputs)
+    shares = np.zeros((len(terms), len(groups)))
+    for term, names in enumerate(terms):
+        for name in names:  # what two features do together is shared out to both
+            shares[term, groups.index(BY_NAME[name].group)] += 1 / len(names)
+    return values @ shares, tables.log_odds(scorer, inputs)
+
+
+def _of_trees(scorer: Trees, inputs: matrix.Matrix, groups: tuple[str, ...]) -> tuple[Array, Array]:
+    values, z = boosting.contributions(scorer, inputs)
+    shares = np.zeros((len(boosting.INPUTS), len(groups)))
+    for at, feature in enumerate(boosting.INPUTS):
+        shares[at, groups.index(feature.group)] = 1
+    return values @ shares, z
+
+
+def _scale(model: Model, z: Array, probability: Array, base: float) -> Array:
+    """(P(z) − P(z₀)) / (z − z₀), or the slope of P at z₀ where z is that near to it that rounding would rule."""
+    gap = z - model.base_log_odds
+    around = model.calibration.probability(np.array([model.base_log_odds - 1e-3, model.base_log_odds + 1e-3]))
+    slope = float(around[1] - around[0]) / 2e-3
+    near = np.abs(gap) < NEAR
+    return np.where(near, slope, (probability - base) / np.where(near, 1.0, gap))
