@@ -65,15 +65,15 @@ def _place(url: str) -> tuple[str, dict[str, str]]:
 
 
 def _opened(path: str, options: dict[str, str]) -> duckdb.DuckDBPyConnection:
-    if path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
     try:
+        if path != ":memory:":
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
         db = duckdb.connect(path, config={**_CLOSED, **options})
         db.execute("SET GLOBAL TimeZone = 'UTC'")
         db.execute("SET enable_progress_bar = false")
         db.execute("SET lock_configuration = true")
     except (duckdb.Error, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split("Error: ", 1)[-1]
         holder = re.search(r"held in (\S+) \(PID (\d+)\)", reason)
         if holder:
             msg = f"the DuckDB file {path} is open in another program: process {holder[2]} ({Path(holder[1]).name})"
@@ -91,11 +91,7 @@ class DuckDB:
 
     def __init__(self, url: str) -> None:
         self.path, options = _place(url)
-        try:
-            self._db = _opened(self.path, options)
-        except OSError as error:
-            msg = f"cannot make the folder of the DuckDB file {self.path}: {error.strerror}"
-            raise DatabaseUnreachable(msg) from error
+        self._db = _opened(self.path, options)
         self._depth = 0
         self._made = 0  # temporary tables so far, for their names
 
