@@ -1,0 +1,145 @@
+"""File → raw tables: dialect and mapping are shown, rows are proven or rejected, and every row is accounted for.
+
+    mapping.read_mapping      map.toml → Mapping
+    parsing.plan              first lines + map → LoadPlan, to be shown before anything is loaded
+    source → text → records   bytes → clean UTF-8 → rows with line numbers (``damaged`` text, ``parquet`` files)
+    staging                   rows as text → forms proven by columns (``dates``, ``numbers``) → values (``readings``)
+    rejects, duplicates       what is not loaded, and why
+    transactions, events, fx  all of one file in one transaction
+
+``docs/loading.md`` is the manual.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from payrec.data.engines import Engine
+from payrec.data.load.layout import LoadPlan
+from payrec.data.load.mapping import Mapping, read_mapping
+from payrec.data.load.parsing import Options, Parsed, parse, plan
+from payrec.data.load.report import LoadReport
+from payrec.data.load.source import Limits
+from payrec.data.load.sqltext import literal
+from payrec.data.load.targets import PAYMENT_TYPES, TARGETS, Kind
+
+__all__ = [
+    "TARGETS",
+    "Kind",
+    "Limits",
+    "LoadPlan",
+    "LoadReport",
+    "Mapping",
+    "Options",
+    "Parsed",
+    "events",
+    "fx",
+    "parse",
+    "plan",
+    "read_mapping",
+    "transactions",
+]
+
+
+def transactions(
+    engine: Engine,
+    path: Path,
+    mapping: Mapping | None = None,
+    rejects: Path | None = None,
+    now: datetime | None = None,
+    options: Options | None = None,
+) -> LoadReport:
+    """Load a file of orders into ``raw_transactions``: all of its good rows, or nothing.
+
+    An order that is already there is replaced. ``known_at_creation`` and ``observed_until`` of the map are stored too.
+
+    Parameters
+    ----------
+    rejects
+        Where to write the rows that were not loaded; not written if None or if there are none.
+    now
+        No payment may lie more than a day after it. The clock is not read here: the caller says what time it is.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be opened, or the map is for another kind of file.
+    DataRefused
+        Nothing was loaded, and why.
+    """
+    with parse(path, "transactions", mapping, rejects, now, options) as parsed:
+        return _store(engine, parsed)
+
+
+def events(
+    engine: Engine,
+    path: Path,
+    mapping: Mapping | None = None,
+    rejects: Path | None = None,
+    now: datetime | None = None,
+    options: Options | None = None,
+) -> LoadReport:
+    """Load a file of events into ``raw_events``; parameters and errors as for :func:`transactions`.
+
+    If it holds payments, refunds, chargebacks or credits, payments are known from events from then on, and
+    ``payment_date`` no longer counts. Events without ``event_id`` get one made of their content.
+    """
+    with parse(path, "events", mapping, rejects, now, options) as parsed:
+        return _store(engine, parsed)
+
+
+def fx(
+    engine: Engine,
+    path: Path,
+    mapping: Mapping | None = None,
+    rejects: Path | None = None,
+    now: datetime | None = None,
+    options: Options | None = None,
+) -> LoadReport:
+    """Load rates (currency, rate_date, rate_to_reporting) into ``fx_rates``; the rest as for :func:`transactions`.
+
+    The map's ``reporting_currency`` says what the rates convert to.
+    """
+    with parse(path, "fx", mapping, rejects, now, options) as parsed:
+        return _store(engine, parsed)
+
+
+def _store(engine: Engine, parsed: Parsed) -> LoadReport:
+    """Write what was read, and what the map declares, in one transaction."""
+    table, mapping = parsed.target.table, parsed.plan.mapping
+    notes = list(parsed.report.notes)
+    with engine.transaction():
+        before = _count(engine, table)
+        engine.write(table, parsed.batches(), parsed.target.key)
+        replaced = parsed.report.loaded - (_count(engine, table) - before)
+        if replaced:
+            notes.append(
+                f"{replaced:,} rows were there already, by their {' and '.join(parsed.target.key)}, and were replaced"
+            )
+        if not parsed.event_types().isdisjoint(PAYMENT_TYPES):
+            _set(engine, "payment_source", "source", ["events"])
+            notes.append("payments are known from events from now on; payment_date does not count")
+        _declare(engine, mapping)
+    return replace(parsed.report, notes=tuple(notes))
+
+
+def _count(engine: Engine, table: str) -> int:
+    return int(engine.read(f"SELECT COUNT(*) AS n FROM {table}")["n"][0].as_py())
+
+
+def _declare(engine: Engine, mapping: Mapping) -> None:
+    """Store what the map says about the data as a whole; what it does not mention stays as it was."""
+    if mapping.known_at_creation is not None:
+        _set(engine, "known_at_creation", "column_name", list(mapping.known_at_creation))
+    if mapping.observed_until is not None:
+        _set(engine, "observed_until", "until", [mapping.observed_until.isoformat(sep=" ")])
+    if mapping.reporting_currency is not None:
+        _set(engine, "reporting_currency", "currency", [mapping.reporting_currency])
+
+
+def _set(engine: Engine, table: str, column: str, values: list[str]) -> None:
+    engine.run(f"DELETE FROM {table}")
+    for value in values:
+        engine.run(f"INSERT INTO {table} ({column}) VALUES ({literal(value)})")

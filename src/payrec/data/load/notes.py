@@ -1,0 +1,108 @@
+"""Plain sentences about a file that was read: what was taken out, assumed, dropped or is worth a second look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import duckdb
+
+from payrec.data.load import dates, numbers
+from payrec.data.load.layout import Absent, LoadPlan
+from payrec.data.load.readings import Form, text_of
+from payrec.data.load.sqltext import literal
+from payrec.data.load.staging import first_row, number
+from payrec.data.load.text import Tally
+
+_MIDNIGHT = r"[T ]00:00(:00([.,]0+)?)? ?([Zz]|UTC|[+\-]\d\d(:?\d\d)?)?$"
+
+
+def notes(
+    db: duckdb.DuckDBPyConnection, plan: LoadPlan, forms: dict[str, Form], tally: Tally, now: datetime | None
+) -> tuple[str, ...]:
+    """Return the sentences, those about the text first, then by column, then about rows."""
+    return (
+        *_about_text(plan, tally),
+        *_about_forms(forms),
+        *_about_values(db, plan, forms),
+        *_about_rows(db, plan, now),
+    )
+
+
+def _about_text(plan: LoadPlan, tally: Tally) -> Iterator[str]:
+    if tally.nul:
+        yield f"{tally.nul:,} NUL characters were taken out of the text"
+    if tally.surrogates:
+        yield f"{tally.surrogates:,} lone surrogates (half characters) were taken out of the text"
+    if tally.utf8_by_another_name:
+        yield f"read as {plan.dialect.encoding} as asked, but the bytes are valid UTF-8: check the letters with accents"
+
+
+def _about_forms(forms: dict[str, Form]) -> Iterator[str]:
+    for column, form in forms.items():
+        if form.proof:
+            yield (
+                f"{column} was read with {form.proof}"
+                if isinstance(form, numbers.Form)
+                else f"{column} was read {_as(form.proof)}"
+            )
+
+
+def _as(proof: str) -> str:
+    return proof if proof.startswith("declared") else f"with the {proof}"
+
+
+def _about_values(db: duckdb.DuckDBPyConnection, plan: LoadPlan, forms: dict[str, Form]) -> Iterator[str]:
+    """Count over the text of all kept rows, in one query."""
+    asked: list[tuple[str, str]] = []
+    for made in plan.made:
+        text, name, form = text_of(made, plan), made.column.name, forms.get(made.column.name)
+        if made.column.holds == "amount" and isinstance(form, numbers.Form):
+            behind = "[,]" if form.decimal == "," else "[.]"
+            asked.append(
+                (f"regexp_matches({text}, '{behind}\\d\\d\\d*[1-9]')", f"values of {name} were rounded to two decimals")
+            )
+        if isinstance(form, dates.Form) and form.declared in (None, "iso"):
+            asked.append(_about_times(made.column.holds, text, name))
+    if not asked:
+        return
+    counts = first_row(db, "SELECT " + ", ".join(f"COUNT(*) FILTER (WHERE {test})" for test, _ in asked) + " FROM kept")
+    for count, (_, sentence) in zip(counts, asked, strict=True):
+        if count:
+            yield f"{count:,} {sentence}"
+
+
+def _about_times(holds: str, text: str, name: str) -> tuple[str, str]:
+    is_midnight = f"regexp_matches({text}, {literal(_MIDNIGHT)})"
+    has_time = f"strlen({text}) > 10 AND contains({text}, ':')"
+    if holds == "day":
+        return (
+            f"{has_time} AND NOT {is_midnight}",
+            f"values of {name} had a time of day, which was dropped: the day as written counts",
+        )
+    return (
+        f"{has_time} AND {is_midnight}",
+        f"values of {name} are midnight as written: taken as dates, known at the end of that day",
+    )
+
+
+def _about_rows(db: duckdb.DuckDBPyConnection, plan: LoadPlan, now: datetime | None) -> Iterator[str]:
+    asked: list[tuple[str, str]] = []
+    if plan.kind == "transactions":
+        asked = [
+            ("amount < 0", "rows have an amount below 0 (credit notes): they load, and are never ranked"),
+            ("amount = 0", "rows have an amount of 0"),
+            ("payment_date < invoice_date", "rows were paid before their invoice_date; payrec check lists them"),
+        ]
+        if now is not None:
+            asked.append(
+                (f"invoice_date > DATE {literal(now.date().isoformat())}", "rows have an invoice_date in the future")
+            )
+    if plan.kind == "events":
+        asked = [("amount < 0", "events have an amount below 0")]
+        if any(made.column.name == "event_id" and isinstance(made.origin, Absent) for made in plan.made):
+            yield "the file has no event_id: ids were made of each event's content"
+    for test, sentence in asked:
+        count = number(db, f"SELECT COUNT(*) FROM typed WHERE ok AND {test}")
+        if count:
+            yield f"{count:,} {sentence}"

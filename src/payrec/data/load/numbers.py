@@ -1,0 +1,123 @@
+"""Numbers in a file's text: which mark is the decimal one, proven or declared, and the SQL that reads them.
+
+Plain numbers (``1234.50``) need no proof. ``1.234,50``, ``12,5`` or ``1.234.567`` prove the comma, ``1,234.50`` the
+point.
+``1,234`` alone proves nothing and is refused, as is a column whose every point has three digits behind it (``1.234``).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from payrec.data.load.sqltext import literal
+from payrec.errors import DataRefused
+
+_PLAIN = r"[+\-]?(\d+(\.\d+)?|\.\d+)"
+_POINT = r"[+\-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?"
+_COMMA = r"[+\-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?"
+_THREE_BEHIND_POINT = r"[+\-]?[1-9]\d{0,2}\.\d{3}"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the values of one number column look like: the first examples as (text, line)."""
+
+    point_only: tuple[str, int] | None = None  # can only be read with a decimal point
+    comma_only: tuple[str, int] | None = None  # can only be read with a decimal comma
+    unclear: tuple[str, int] | None = None  # '1,234' or '1.234'
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a column is read. ``is_mixed``: both marks were proven, so only what is beyond doubt loads."""
+
+    decimal: str = "."
+    thousands: str = ""
+    strip: tuple[str, ...] = ()
+    is_mixed: bool = False
+    proof: str = ""
+
+
+def look(text: str) -> str:
+    """Return SQL: the fields of :class:`Evidence`; the source has a column ``line``."""
+
+    def full(pattern: str) -> str:
+        return f"regexp_full_match({text}, {literal(pattern)})"
+
+    def example(test: str) -> str:
+        return f"MIN((line, {text})) FILTER (WHERE {test})"
+
+    return ", ".join(
+        [
+            example(f"{full(_POINT)} AND NOT {full(_COMMA)}"),
+            example(f"{full(_COMMA)} AND NOT {full(_POINT)}"),
+            example(f"{full(_COMMA)} AND {full(_POINT)} AND regexp_matches({text}, '[.,]')"),
+        ]
+    )
+
+
+def stripped(text: str, strip: tuple[str, ...]) -> str:
+    """Return SQL: the value without the words to take out and the blanks left around it."""
+    for word in strip:
+        text = f"replace({text}, {literal(word)}, '')"
+    return f"nullif(trim({text}), '')" if strip else text
+
+
+def choose(evidence: Evidence, declared: Form, column: str, file: str, *, is_money: bool = True) -> Form:
+    """Settle the decimal mark of a column; ``declared`` has an empty ``decimal`` if the map says nothing.
+
+    Of what is not money (rates) three digits behind a point are usual, and taken as they stand.
+
+    Raises
+    ------
+    DataRefused
+        The mark is neither declared nor proven; the message says what to add to the map.
+    """
+    if declared.decimal:
+        other = "," if declared.decimal == "." else "."
+        return Form(
+            declared.decimal, declared.thousands or other, declared.strip, proof=f"declared {declared.decimal!r}"
+        )
+    if declared.thousands in (",", "."):
+        decimal = "." if declared.thousands == "," else ","
+        return Form(decimal, declared.thousands, declared.strip, proof=f"declared by thousands {declared.thousands!r}")
+    thousands = declared.thousands
+    if evidence.point_only and evidence.comma_only:
+        return Form(".", thousands, declared.strip, is_mixed=True)
+    if evidence.comma_only:
+        proof = f"decimal comma, proven by {_at(evidence.comma_only)}"
+        return Form(",", thousands or ".", declared.strip, proof=proof)
+    if evidence.point_only:
+        return Form(".", thousands or ",", declared.strip)
+    if evidence.unclear and (is_money or "," in evidence.unclear[0]):
+        msg = (
+            f"{file}: {column} has {_at(evidence.unclear)}, and no value proves which mark is the decimal one\n"
+            'add to the map: decimal = "." (then 1,234 is 1234) or decimal = "," (then 1.234 is 1234)'
+        )
+        raise DataRefused(msg)
+    return Form(".", thousands, declared.strip)
+
+
+def _at(example: tuple[str, int]) -> str:
+    return f"{example[0]!r} (line {example[1]})"
+
+
+def plain_sql(text: str, form: Form) -> str:
+    """Return SQL: the value as a plain number in text (``-1234.50``); NULL if it is none in this form."""
+    text = stripped(text, form.strip)
+    if form.is_mixed:
+        is_clear = f"regexp_full_match({text}, {literal(_PLAIN)})"
+        return f"CASE WHEN {is_clear} AND NOT regexp_full_match({text}, {literal(_THREE_BEHIND_POINT)}) THEN {text} END"
+    if form.decimal == "." and not form.thousands:
+        return f"CASE WHEN regexp_full_match({text}, {literal(_PLAIN)}) THEN {text} END"
+    group, point = re.escape(form.thousands), re.escape(form.decimal)
+    # \xa0 and \u202f are the blanks that stand for a thousands mark in many languages
+    group = "[ \u00a0\u202f]" if form.thousands == " " else group
+    pattern = rf"[+\-]?(\d+|\d{{1,3}}({group}\d{{3}})+|)({point}\d+)?"
+    bare = f"regexp_replace({text}, {literal(group)}, '', 'g')"
+    number = f"replace({bare}, ',', '.')" if form.decimal == "," else bare
+    is_number = f"regexp_full_match({text}, {literal(pattern)}) AND regexp_matches({text}, '\\d')"
+    # most values are plain, and the test for that is the cheapest
+    quick = f"WHEN regexp_full_match({text}, {literal(_PLAIN)}) THEN {text} " if form.decimal == "." else ""
+    return f"CASE {quick}WHEN {is_number} THEN {number} END"

@@ -1,0 +1,102 @@
+"""Parquet to the same rows of text that a CSV file gives, so that one path reads both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+
+from payrec.data.load.records import Rows
+from payrec.data.load.source import Limits
+from payrec.errors import DataRefused
+
+BATCH_ROWS = 65_536
+_EXACT_BELOW = 1e15  # whole floats below this print as whole numbers
+
+
+def header(stream: BinaryIO, name: str, limits: Limits) -> tuple[str, ...]:
+    """Return the column names.
+
+    Raises
+    ------
+    DataRefused
+        The file is damaged or has too many columns.
+    """
+    names = tuple(_open(stream, name).schema_arrow.names)
+    if len(names) > limits.columns:
+        msg = f"{name} has {len(names):,} columns, expected at most {limits.columns:,}\nis this the right file?"
+        raise DataRefused(msg)
+    return names
+
+
+def rows(stream: BinaryIO, name: str, limits: Limits) -> Iterator[Rows]:
+    """Yield the rows; ``line`` is the number of the row, from 1.
+
+    Raises
+    ------
+    DataRefused
+        The file is damaged, or holds more than the limit.
+    """
+    read, plain_bytes = 0, 0
+    try:
+        for batch in _open(stream, name).iter_batches(BATCH_ROWS):
+            plain_bytes += batch.nbytes
+            if plain_bytes > limits.plain_bytes:
+                msg = f"{name} holds more than {limits.plain_bytes:,} bytes unpacked\nsplit the file"
+                raise DataRefused(msg)
+            yield _as_text(batch, read)
+            read += batch.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(name, error) from error
+
+
+def _open(stream: BinaryIO, name: str) -> parquet.ParquetFile:
+    try:
+        return parquet.ParquetFile(stream)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(name, error) from error
+
+
+def _damaged(name: str, error: Exception) -> DataRefused:
+    reason = str(error).splitlines()[0]
+    return DataRefused(f"{name} is a damaged Parquet file: {reason}\nnothing was loaded; make or fetch the file again")
+
+
+def _as_text(batch: pa.RecordBatch, rows_before: int) -> Rows:
+    cells = [text(column) for column in batch.columns]
+    lines = pa.array(np.arange(rows_before + 1, rows_before + 1 + batch.num_rows), pa.int64())
+    return Rows(pa.table([*cells, lines], names=[*(f"c{place}" for place in range(len(cells))), "line"]), ())
+
+
+def text(column: Any) -> Any:
+    """Return a column as text in the form that a CSV file would have: ISO dates, plain numbers.
+
+    Lists, structures and binary columns come out empty: they hold nothing that could be loaded.
+    """
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return text(column.dictionary_decode())
+    if pa.types.is_floating(kind):
+        return _float_text(column.cast(pa.float64()) if kind == pa.float16() else column)
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return pa.nulls(len(column), pa.string())
+    try:
+        return column.cast(pa.string())
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+        return pa.nulls(len(column), pa.string())
+
+
+def _float_text(column: Any) -> Any:
+    """Whole numbers without a point; others as their shortest text, without an exponent up to the size of money."""
+    values = column.cast(pa.float64())
+    size, limit = pc.abs(values), pa.scalar(_EXACT_BELOW)
+    is_whole = pc.fill_null(pc.and_(pc.less(size, limit), pc.equal(values, pc.trunc(values))), False)
+    whole = pc.if_else(is_whole, values, None).cast(pa.int64()).cast(pa.string())
+    short = column.cast(pa.string())
+    is_long = pc.fill_null(pc.and_(pc.match_substring(short, "e"), pc.less(size, limit)), False)
+    plain = pc.if_else(is_long, values, None).cast(pa.decimal128(38, 10), safe=False).cast(pa.string())
+    return pc.coalesce(whole, pc.utf8_rtrim(plain, "0"), short)

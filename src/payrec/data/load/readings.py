@@ -1,0 +1,240 @@
+"""The SQL that reads one column of ours from the staged text: its text, its value, what is accepted, why it was not.
+
+In this SQL ``s0``, ``s1``, … are the file's columns by place (text, NULL if empty), ``r_x`` is the text given for our
+column ``x`` after translation, ``p_x`` the same as a value, and ``x`` the value if it is accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from payrec.data.load import dates, numbers
+from payrec.data.load.layout import Absent, Constant, FromColumn, LoadPlan, Made, Origin, Scaled, Shift, Template
+from payrec.data.load.mapping import Texts
+from payrec.data.load.sqltext import literal, literals
+from payrec.data.load.targets import EVENT_TYPES, Column
+
+TYPES = {
+    "text": "VARCHAR",
+    "currency": "VARCHAR",
+    "event_type": "VARCHAR",
+    "amount": "DECIMAL(18, 2)",
+    "rate": "DECIMAL(18, 8)",
+    "integer": "INTEGER",
+    "flag": "SMALLINT",
+    "day": "DATE",
+    "time": "TIMESTAMP",
+}
+_LATEST_DAYS = {"fact": 1, "invoice": 731, "due": 3653}
+_NO_NOW = "2100-01-01"
+_YES, _NO = ("1", "true", "t", "yes", "y", "1.0"), ("0", "false", "f", "no", "n", "0.0")
+_NULL_WORDS = ("null", "none", "na", "n/a", "nan", "nat", "\\n", "-", "#n/a")
+
+Form = dates.Form | numbers.Form
+Reasons = list[tuple[str, str]]  # (SQL condition, sentence), the first that holds counts; the last is for all the rest
+_ALWAYS = "TRUE"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one of our columns is read; all fields are SQL."""
+
+    column: Column
+    text: str  # over the staged columns
+    value: str  # over r_… and p_… of columns before it
+    accepted: str  # a condition on p_…; 'TRUE' if all are
+    reason: str  # over r_… and p_…: why a value is not accepted
+
+    @property
+    def bad(self) -> str:
+        """SQL condition: the cell is not acceptable."""
+        name = self.column.name
+        return f"({name} IS NULL{'' if self.column.filled else f' AND r_{name} IS NOT NULL'})"
+
+
+def staged_text(origin: Origin) -> str:
+    """Return SQL: the text that stands for our column, before translation; NULL where it is empty."""
+    match origin:
+        case FromColumn(place) | Scaled(place):
+            return f"s{place}"
+        case Constant(value):
+            return f"nullif({literal(value.strip())}, '')"
+        case Template(parts):
+            return "(" + " || ".join(_part(part) for part in parts) + ")"
+        case Shift(days=int(days)):
+            return literal(str(days))
+        case Shift(place=place):
+            return f"s{place}"
+        case Absent():
+            return "CAST(NULL AS VARCHAR)"
+
+
+def _part(part: str | int | None) -> str:
+    if part is None:
+        return "CAST(line AS VARCHAR)"
+    return f"s{part}" if isinstance(part, int) else literal(part)
+
+
+def translated(text: str, values: Texts) -> str:
+    """Return SQL: the text after the map's translation; what is not listed stays, capital letters do not count."""
+    if not values:
+        return text
+    cases = [f"WHEN lower({text}) = {literal(old.lower())} THEN {literal(new)}" for old, new in values.items() if old]
+    empty = f"WHEN {text} IS NULL THEN {literal(values[''])}" if "" in values else ""
+    return f"(CASE {empty} {' '.join(cases)} ELSE {text} END)"
+
+
+def text_of(made: Made, plan: LoadPlan) -> str:
+    """Return SQL: the text of our column over the staged columns."""
+    return translated(staged_text(made.origin), plan.mapping.values.get(made.column.name, {}))
+
+
+def readings(plan: LoadPlan, forms: dict[str, Form], now: datetime | None) -> tuple[Reading, ...]:
+    """Return the readings of all columns, those that build on others last."""
+    made = sorted(plan.made, key=lambda each: isinstance(each.origin, Shift))
+    return tuple(_reading(each, plan, forms.get(each.column.name), now) for each in made)
+
+
+def _reading(made: Made, plan: LoadPlan, form: Form | None, now: datetime | None) -> Reading:
+    column = made.column
+    text = f"upper({text_of(made, plan)})" if column.holds == "currency" else text_of(made, plan)
+    if isinstance(made.origin, Absent):
+        return Reading(column, text, f"CAST(NULL AS {TYPES[column.holds]})", _ALWAYS, "'is missing'")
+    accepted = _ALWAYS
+    if isinstance(made.origin, Shift):
+        value, reasons = _shifted(made.origin, column)
+    elif isinstance(form, dates.Form):
+        value, reasons = _dated(column, form, plan.mapping.time_zone)
+    elif isinstance(form, numbers.Form):
+        value, reasons = _numeric(column, form, made.origin)
+    else:
+        value, reasons = _WORDED.get(column.holds, _text)(column)
+    if column.holds in ("day", "time"):
+        accepted, reason = _in_range(column, now)
+        reasons = [reason, *reasons]
+    if column.holds == "rate":
+        accepted = f"p_{column.name} > 0"
+    return Reading(column, text, value, accepted, _case(f"r_{column.name}", reasons, column))
+
+
+def _case(r: str, reasons: Reasons, column: Column) -> str:
+    """Return SQL: the sentence of the first condition that holds."""
+    first = [(f"{r} IS NULL", "is empty")]
+    if column.holds not in ("text", "currency"):
+        first.append((f"lower({r}) IN ({literals(_NULL_WORDS)})", 'no value? add it to the map: empty = ["…"]'))
+    cases = " ".join(f"WHEN {test} THEN {literal(sentence)}" for test, sentence in [*first, *reasons])
+    return f"CASE {cases} END"
+
+
+def _latest(column: Column, now: datetime | None) -> str:
+    if now is None:
+        return _NO_NOW
+    try:
+        return (now + timedelta(days=_LATEST_DAYS[column.latest])).isoformat(sep=" ")
+    except OverflowError:
+        return _NO_NOW
+
+
+def _in_range(column: Column, now: datetime | None) -> tuple[str, tuple[str, str]]:
+    """Return SQL: the condition that a date or time lies in the accepted range, and the reason if not."""
+    p, kind, latest = f"p_{column.name}", TYPES[column.holds], _latest(column, now)
+    accepted = f"{p} BETWEEN {kind} '{dates.EARLIEST}' AND CAST(TIMESTAMP {literal(latest)} AS {kind})"
+    return accepted, (
+        f"{p} IS NOT NULL",
+        f"is outside {dates.EARLIEST} to {latest[:10]}",
+    )
+
+
+def _dated(column: Column, form: dates.Form, zone: str | None) -> tuple[str, Reasons]:
+    r = f"r_{column.name}"
+    written, utc = dates.moment_sql(r, form, zone)
+    value = utc
+    if column.holds == "day":
+        is_midnight = f"{written} = date_trunc('day', {written})"
+        there = f"{utc} AT TIME ZONE 'UTC' AT TIME ZONE {literal(zone or 'UTC')}"
+        value = f"CAST({f'CASE WHEN {is_midnight} THEN {written} ELSE {there} END' if zone else written} AS DATE)"
+        if form.is_iso_only:  # nearly always so: the cheapest test first
+            value = f"CASE WHEN strlen({r}) = 10 THEN TRY_CAST({r} AS DATE) ELSE {value} END"
+    expected = form.declared or (f"2025-01-31 or {form.order}" if form.order else "2025-01-31")
+    return value, [
+        (
+            f"regexp_full_match({r}, '\\d{{5}}(\\.\\d+)?')",
+            "looks like a spreadsheet's day number: declare the format excel",
+        ),
+        (
+            f"regexp_full_match({r}, '\\d{{9,13}}')",
+            "looks like an epoch: declare the format epoch or epoch_ms",
+        ),
+        (_ALWAYS, f"is no date of the calendar in the form {expected}"),
+    ]
+
+
+def _numeric(column: Column, form: numbers.Form, origin: Origin) -> tuple[str, Reasons]:
+    r, p, kind = f"r_{column.name}", f"p_{column.name}", TYPES[column.holds]
+    plain = numbers.plain_sql(r, form)
+    value = f"TRY_CAST({plain} AS {kind})"
+    if isinstance(origin, Scaled):
+        factor = f"CAST({literal(origin.factor)} AS DECIMAL(9, 4))"
+        value = f"TRY_CAST(TRY_CAST({plain} AS DECIMAL(26, 6)) * {factor} AS {kind})"
+    whole_digits = 16 if column.holds == "amount" else 10
+    return value, [
+        (f"regexp_full_match(lower({r}), '[+\\-]?(nan|inf|infinity)')", "is not a number"),
+        (f"({plain}) IS NOT NULL AND {p} IS NULL", f"has more than {whole_digits} digits before the point"),
+        (f"{p} IS NOT NULL", "must be above 0"),
+        (f"regexp_full_match({r}, '\\(.*\\)')", "is in brackets: write -7.00 instead"),
+        (f"regexp_matches({r}, '\\d[eE][+\\-]?\\d')", "has an exponent: write the number out"),
+        (f"regexp_matches({r}, '[^0-9.,+\\- ]')", "has other signs beside the number; strip in the map takes them out"),
+        (_ALWAYS, "is no plain number such as 1234.50; a decimal comma must be declared, or proven by the column"),
+    ]
+
+
+def _text(column: Column) -> tuple[str, Reasons]:
+    r, most = f"r_{column.name}", column.length
+    # bytes are counted faster than characters, and are never fewer
+    value = f"CASE WHEN strlen({r}) <= {most} OR length({r}) <= {most} THEN {r} END"
+    return value, [(_ALWAYS, f"is longer than {most} characters")]
+
+
+def _currency(column: Column) -> tuple[str, Reasons]:
+    r = f"r_{column.name}"
+    return f"CASE WHEN regexp_full_match({r}, '[A-Z]{{3}}') THEN {r} END", [
+        (_ALWAYS, "is no currency of three letters")
+    ]
+
+
+def _event_type(column: Column) -> tuple[str, Reasons]:
+    word = f"replace(replace(lower(r_{column.name}), ' ', '_'), '-', '_')"
+    sentence = f"is none of {', '.join(EVENT_TYPES)}; translate it in [values.event_type]"
+    return f"CASE WHEN {word} IN ({literals(EVENT_TYPES)}) THEN {word} END", [(_ALWAYS, sentence)]
+
+
+def _integer(column: Column) -> tuple[str, Reasons]:
+    r = f"r_{column.name}"
+    value = (
+        f"CASE WHEN regexp_full_match({r}, '\\+?\\d{{1,9}}(\\.0+)?') THEN CAST(split_part({r}, '.', 1) AS INTEGER) END"
+    )
+    return value, [(_ALWAYS, "is no whole number from 0 to 999999999")]
+
+
+def _flag(column: Column) -> tuple[str, Reasons]:
+    word = f"lower(r_{column.name})"
+    value = f"CASE WHEN {word} IN ({literals(_YES)}) THEN 1 WHEN {word} IN ({literals(_NO)}) THEN 0 END"
+    return f"CAST({value} AS SMALLINT)", [(_ALWAYS, "is neither 0 or 1 nor yes or no")]
+
+
+_WORDED: dict[str, Callable[[Column], tuple[str, Reasons]]] = {
+    "currency": _currency,
+    "event_type": _event_type,
+    "integer": _integer,
+    "flag": _flag,
+}
+
+
+def _shifted(origin: Shift, column: Column) -> tuple[str, Reasons]:
+    r, base = f"r_{column.name}", f"p_{origin.base}"
+    is_whole = f"regexp_full_match({r}, '[+\\-]?\\d{{1,5}}(\\.0+)?')"
+    days = f"CASE WHEN {is_whole} THEN CAST(split_part({r}, '.', 1) AS INTEGER) END"
+    value = f"CAST({base} {origin.sign} to_days({days}) AS {TYPES[column.holds]})"
+    return value, [(f"{base} IS NULL", f"has no {origin.base} to count from"), (_ALWAYS, "is no whole number of days")]

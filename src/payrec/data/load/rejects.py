@@ -1,0 +1,78 @@
+"""The rejects: each row that was not loaded, with line number, columns, values and reasons; safe in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from payrec.data.load.damaged import SHOWN
+from payrec.data.load.readings import Reading
+from payrec.errors import UsageError
+
+HEADER = ("line", "column", "value", "reason")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def collect(db: duckdb.DuckDBPyConnection, readings: tuple[Reading, ...]) -> None:
+    """Make table ``rejects`` of bad lines and of rows with bad cells: one row a line, all its problems joined."""
+
+    def joined(part: str) -> str:
+        return f"concat_ws('; ', {', '.join(part.format(i=i) for i in range(len(readings)))})"
+
+    # each.bad is about accepted values, so it is asked of typed; reasons are about the text, so of parsed
+    bad = ", ".join(f"{_bad(each)} AS bad_{i}" for i, each in enumerate(readings))
+    names = ", ".join(f"'{each.column.name}' AS name_{i}" for i, each in enumerate(readings))
+    texts = ", ".join(f"coalesce(p.r_{each.column.name}[:{SHOWN}], '') AS text_{i}" for i, each in enumerate(readings))
+    reasons = ", ".join(f"{each.reason} AS reason_{i}" for i, each in enumerate(readings))
+    source = "parsed AS p JOIN typed AS t ON t.line = p.line WHERE NOT t.ok"
+    cells = f"SELECT p.line, {bad}, {names}, {texts}, {reasons} FROM {source}"
+    sentence = "CASE WHEN bad_{i} THEN name_{i} || ' ' || reason_{i} END"
+    db.execute(
+        "CREATE TABLE rejects AS "
+        f'SELECT line, {joined("CASE WHEN bad_{i} THEN name_{i} END")} AS "column", '
+        f"{joined('CASE WHEN bad_{i} THEN text_{i} END')} AS value, {joined(sentence)} AS reason FROM ({cells}) "
+        "UNION ALL SELECT line, '', text, reason FROM bad_lines ORDER BY line"
+    )
+
+
+def _bad(reading: Reading) -> str:
+    name = reading.column.name
+    return f"(t.{name} IS NULL{'' if reading.column.filled else f' AND p.r_{name} IS NOT NULL'})"
+
+
+def formula_safe(text: str) -> str:
+    """Return text that no spreadsheet takes for a formula: a quote goes in front of what could be one.
+
+    >>> formula_safe("=1+1")
+    "'=1+1"
+    """
+    return "'" + text if text.startswith(_FORMULA_STARTS) else text
+
+
+def write(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write the rejects as CSV; the file appears whole or not at all.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
+    """
+    aside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("w", encoding="utf-8", newline="") as file:
+            out = csv.writer(file)
+            out.writerow(HEADER)
+            for batch in batches:
+                for row in batch.to_pylist():
+                    out.writerow([row["line"], *(formula_safe(str(row[name])) for name in HEADER[1:])])
+        os.replace(aside, path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        msg = f"cannot write the rejects file {path}: {error.strerror or error}\nname another with --rejects"
+        raise UsageError(msg) from error

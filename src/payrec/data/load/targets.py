@@ -1,0 +1,115 @@
+"""What a file is loaded into: the columns of each raw table, what they hold and what may be left out.
+
+Keep in step with ``data/sql/01_schema.sql``; ``tests/data/test_load_targets.py`` compares the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["transactions", "events", "fx"]
+Holds = Literal["text", "currency", "event_type", "amount", "rate", "integer", "flag", "day", "time"]
+
+EVENT_TYPES = (
+    "attempt",
+    "payment",
+    "refund",
+    "chargeback",
+    "dispute_opened",
+    "dispute_closed",
+    "contact",
+    "promise",
+    "credit",
+    "write_off",
+    "opt_out",
+)
+PAYMENT_TYPES = ("payment", "refund", "chargeback", "credit")  # one of these in the file: payments come from events
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a raw table.
+
+    ``required`` columns must come from the file or the map; ``filled`` ones may not be empty in any row.
+    ``latest`` says how far after ``now`` a date may lie: ``fact`` one day, ``invoice`` two years, ``due`` ten years.
+    """
+
+    name: str
+    holds: Holds = "text"
+    required: bool = False
+    filled: bool = False
+    length: int = 200
+    latest: Literal["fact", "invoice", "due"] = "fact"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A raw table: its name, key and columns."""
+
+    kind: Kind
+    table: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, in the table's order."""
+        return tuple(column.name for column in self.columns)
+
+
+TRANSACTIONS = Target(
+    "transactions",
+    "raw_transactions",
+    ("order_id",),
+    (
+        Column("order_id", required=True, filled=True),
+        Column("customer_id", required=True, filled=True),
+        Column("provider"),
+        Column("payment_method"),
+        Column("currency", "currency", required=True, filled=True, length=10),
+        Column("amount", "amount", required=True, filled=True),
+        Column("country"),
+        Column("device"),
+        Column("transaction_type"),
+        Column("result_status"),
+        Column("reason_code"),
+        Column("auth_ts", "time"),
+        Column("capture_ts", "time"),
+        Column("retries", "integer"),
+        Column("chargeback_flag", "flag"),
+        Column("invoice_date", "day", required=True, filled=True, latest="invoice"),
+        Column("payment_date", "day", required=True),
+        Column("due_date", "day", latest="due"),
+        Column("outstanding", "amount"),
+    ),
+)
+
+EVENTS = Target(
+    "events",
+    "raw_events",
+    ("event_id",),
+    (
+        Column("event_id"),  # made from the row's content where the file has none
+        Column("order_id", required=True, filled=True),
+        Column("event_ts", "time", required=True, filled=True),
+        Column("recorded_ts", "time"),
+        Column("event_type", "event_type", required=True, filled=True, length=20),
+        Column("amount", "amount"),
+        Column("reason_code"),
+        Column("channel"),
+        Column("detail", length=1000),
+    ),
+)
+
+FX = Target(
+    "fx",
+    "fx_rates",
+    ("currency", "rate_date"),
+    (
+        Column("currency", "currency", required=True, filled=True, length=10),
+        Column("rate_date", "day", required=True, filled=True),
+        Column("rate_to_reporting", "rate", required=True, filled=True),
+    ),
+)
+
+TARGETS: dict[Kind, Target] = {target.kind: target for target in (TRANSACTIONS, EVENTS, FX)}
