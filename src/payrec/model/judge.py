@@ -128,26 +128,28 @@ def by_age(of: Tested, k_share: float) -> list[dict[str, Any]]:
     return found
 
 
-def curves(of: Tested) -> dict[str, Any]:
+def curves(of: Tested, k_share: float) -> dict[str, Any]:
     """Shares found in the top shares of the list: of recovered rows (``gains``), of recovered value (``value``).
 
     ``shares`` is the grid; each curve has as many points. ``best`` knows the outcome.
     """
+    shares = np.union1d(CURVE_SHARES, [k_share])
     rankings = {**of.rankings, "best": Ranking(of.y, of.gain_minor)}
-    gains = {name: metrics.gains_curve(of.y, each.who, CURVE_SHARES).tolist() for name, each in rankings.items()}
+    gains = {name: metrics.gains_curve(of.y, each.who, shares).tolist() for name, each in rankings.items()}
     value = {
-        name: metrics.value_curve(of.gain_minor, each.money, CURVE_SHARES, of.money.unit).tolist()
+        name: metrics.value_curve(of.gain_minor, each.money, shares, of.money.unit).tolist()
         for name, each in rankings.items()
     }
-    return {"shares": CURVE_SHARES.tolist(), "gains": gains, "value": value}
+    return {"shares": shares.tolist(), "gains": gains, "value": value}
 
 
 def tables(of: Tested) -> dict[str, Any]:
-    """Reliability by level of the probability and by segment, as lists of rows."""
+    """Reliability by level of the probability and by segment, and how p is spread, as lists of rows."""
     judged = reliability.Judged(of.y, of.p, of.customer)
     views = reliability.every_segment(judged, of.rows)
     return {
         "reliability": _records(reliability.table(judged)),
+        "spread": _records(reliability.spread(of.p)),
         "calibration": {name: _records(frame) for name, frame in views.items()},
     }
 
@@ -168,7 +170,7 @@ def document(of: Tested, k_share: float, resamples: int, seed: int) -> dict[str,
         "bootstrap": {"resamples": resamples, "unit": "customer"},
         "by_age": by_age(of, k_share),
         **tables(of),
-        "curves": curves(of),
+        "curves": curves(of, k_share),
     }
 
 

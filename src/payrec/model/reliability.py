@@ -45,6 +45,12 @@ def table(of: Judged, bins: int = metrics.ECE_BINS) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["p_low", "p_high", "mean_p", "observed", "low", "high", "rows"])
 
 
+def spread(p: Floats, bars: int = 20) -> pd.DataFrame:
+    """Count rows by probability in ``bars`` equal steps from 0 to 1: ``p_low, p_high, rows``."""
+    rows, edges = np.histogram(p, bins=bars, range=(0.0, 1.0))
+    return pd.DataFrame({"p_low": edges[:-1], "p_high": edges[1:], "rows": rows})
+
+
 def by_segment(of: Judged, codes: Codes, labels: Sequence[str]) -> pd.DataFrame:
     """Promised against observed share in each segment that has rows, in the order of ``labels``.
 
