@@ -58,7 +58,7 @@ def test_a_file_that_is_no_database_stays_as_it_is(tmp_path: Path, content: byte
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DatabaseUnreachable, match=r"cannot open the DuckDB file .*Not a directory"):
+    with pytest.raises(DatabaseUnreachable, match=r"cannot open the DuckDB file .*File exists"):
         connect(f"duckdb:///{tmp_path}/file/payrec.duckdb")
 
 

@@ -261,7 +261,7 @@ class Postgres:
             self._current = session
             try:
                 yield
-                session.expect_uncut()
+                session.expect_sound()
             except BaseException:
                 with suppress(PayrecError):  # a connection that is gone undid everything by itself
                     session.run("ROLLBACK")

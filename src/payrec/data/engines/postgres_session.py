@@ -197,15 +197,12 @@ class Session:
             raise UsageError(msg)
         return str(found["name"][0].as_py())
 
-    def expect_uncut(self) -> None:
+    def expect_sound(self) -> None:
         """Make sure that COMMIT will keep the work: of a failed transaction it keeps nothing and says nothing."""
-        state = self.state
-        if state == "unknown":
-            msg = f"lost the connection to PostgreSQL at {self._place.shown}"
-            raise Interrupted(msg)
-        if state == "inerror":
+        if self.state == "inerror":
             msg = "the transaction was undone: a statement in it failed, and the failure was passed over"
             raise PayrecError(msg)
+        self.run("SELECT 1")  # a connection that was cut is found out now, while it is sure that nothing was kept
 
     def alive(self) -> bool:
         """Tell whether the server still answers."""
@@ -263,7 +260,7 @@ def _said(place: Address, error: Exception, sql: str, *, cut: bool) -> PayrecErr
         return Interrupted(place.masked(f"lost the connection to PostgreSQL at {place.shown}: {said}"))
     if state == "23505" and "MESSAGE_DETAIL" in details:
         said += f": {details['MESSAGE_DETAIL']}"
-    if "STATEMENT_POSITION" in details:
+    if state.startswith("42") and "STATEMENT_POSITION" in details:
         line = sql[: int(details["STATEMENT_POSITION"]) - 1].count("\n")
         said += f", at line {line + 1}: {sql.splitlines()[line].strip()[:100]}"
     kind, advice = next((_KINDS[state[:length]] for length in (5, 3, 2) if state[:length] in _KINDS), (PayrecError, ""))

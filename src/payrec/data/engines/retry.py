@@ -16,7 +16,7 @@ class Interrupted(DatabaseUnreachable):
     """The transaction was undone as a whole (deadlock, lock, cut connection): the same work may be done again."""
 
 
-def retrying(work: Callable[[], Result], pause: Callable[[float], None] = time.sleep) -> Result:
+def retrying(work: Callable[[], Result], pause: Callable[[float], None] | None = None) -> Result:
     """Return ``work()``; if it is interrupted, do it again from the start, three times at most.
 
     ``work`` must be a whole transaction, so that each try starts from what was there before.
@@ -26,13 +26,16 @@ def retrying(work: Callable[[], Result], pause: Callable[[float], None] = time.s
     DatabaseUnreachable
         Every try was interrupted, or the server did not come back.
     """
+    pause = pause or time.sleep
+    first = True
     for pause_s in PAUSES_S:
         try:
             return work()
         except Interrupted:
             pause(pause_s)
+            first = False
         except DatabaseUnreachable:
-            if pause_s == PAUSES_S[0]:  # not reachable at all: that is said at once; later it may be on its way back
+            if first:  # not reachable at all: that is said at once; later it may be on its way back
                 raise
             pause(pause_s)
     return work()
