@@ -94,11 +94,12 @@ def portfolio(
     owing = customers.draw(people, orders, days, int(span.month[-1]) + 1)
     rows = books.draw(book, owing, merchants, span, orders, failed_share)
     course = courses.draw(fate, rows, owing, span)
+    how = payments.settle(log_rng, course)
     parts = [
         *logs.first_charges(rows),
         *logs.retries(log_rng, course),
-        *payments.recoveries(log_rng, course),
-        *payments.taken_back(log_rng, rows, course),
+        *payments.recoveries(course, how),
+        *payments.taken_back(log_rng, rows, course, how),
         *incidents.contacts(log_rng, course),
         *incidents.disputes(log_rng, course),
         *incidents.write_offs(log_rng, course),

@@ -65,8 +65,8 @@ class Course:
         Effect of a contact on the log hazard, whether or not there is one.
     contact_day
         The day of the planned contact, LAST_DAY if none is planned.
-    is_holdout, is_disputing
-        Never contacted by rule; disputes the charge.
+    is_holdout, opts_out, is_disputing
+        Never contacted by rule; opts out when contacted; disputes the charge.
     paid_day
         Days from failure to recovery, NEVER_DAY if none.
     retry_second, paid_second
@@ -83,6 +83,7 @@ class Course:
     tau: Floats
     contact_day: Ints
     is_holdout: Bools
+    opts_out: Bools
     is_disputing: Bools
     paid_day: Ints
     retry_second: Ints
@@ -122,11 +123,19 @@ def eta_observed(rng: np.random.Generator, rows: Orders) -> Floats:
     return eta
 
 
-def contact_plan(rng: np.random.Generator, rows: Orders, holdout: Bools) -> Ints:
-    """Return the day of each order's contact, by lot alone; LAST_DAY where there is none."""
+def contact_plan(rng: np.random.Generator, rows: Orders, people: Customers) -> Ints:
+    """Return the day of each order's contact, by lot alone; LAST_DAY where there is none.
+
+    Of a customer who will opt out only the first contact stays planned.
+    """
     n = len(rows.day)
-    planned = (rng.random(n) < CONTACT_SHARE) & ~holdout
-    return np.where(planned, np.array(CONTACT_DAYS)[rng.integers(0, len(CONTACT_DAYS), n)], hz.LAST_DAY)
+    planned = (rng.random(n) < CONTACT_SHARE) & ~people.is_holdout[rows.customer]
+    day = np.where(planned, np.array(CONTACT_DAYS)[rng.integers(0, len(CONTACT_DAYS), n)], hz.LAST_DAY)
+    last = np.flatnonzero(planned & people.opts_out[rows.customer])
+    in_time = last[np.argsort((rows.day + day)[last], kind="stable")]
+    _, first = np.unique(rows.customer[in_time], return_index=True)
+    day[np.delete(in_time, first)] = hz.LAST_DAY
+    return day
 
 
 def contact_strength(rng: np.random.Generator, rows: Orders, contact_day: Ints) -> Floats:
@@ -154,8 +163,7 @@ def draw(rng: np.random.Generator, rows: Orders, people: Customers, span: Span) 
     observed = eta_observed(rng, failed)
     disputing = rng.random(n) < DISPUTE_SHARE * np.where(failed.kind == ONE_OFF, 2.0, 1.0)
     hidden = failed.hidden + DISPUTE_EFFECT * disputing
-    holdout = people.is_holdout[failed.customer]
-    contact_day = contact_plan(rng, failed, holdout)
+    contact_day = contact_plan(rng, failed, people)
     tau = contact_strength(rng, failed, contact_day)
     lifts = hz.payday_lifts(span.first, span.days + hz.LAST_DAY + 1)
     hazard = _hazard(failed, lifts, observed + hidden, np.where(contact_day < hz.LAST_DAY, tau, 0.0), contact_day)
@@ -172,7 +180,8 @@ def draw(rng: np.random.Generator, rows: Orders, people: Customers, span: Span) 
         eta_hidden=hidden,
         tau=tau,
         contact_day=contact_day,
-        is_holdout=holdout,
+        is_holdout=people.is_holdout[failed.customer],
+        opts_out=people.opts_out[failed.customer],
         is_disputing=disputing,
         paid_day=paid_day,
         retry_second=retry_second,

@@ -25,7 +25,9 @@ TRAIT_SD = 0.85
 DRIFT_SD, DRIFT_KEPT = 0.40, 0.85  # of a monthly AR(1), stationary from the first month
 MERCHANTS, MERCHANT_SD = 40, 0.12
 HOLDOUT_SHARE = 0.15
-TAIL, HEAVIEST = 1.45, 400.0  # of the Pareto weights with which customers order
+TAIL = 1.45  # of the Pareto weights with which customers order
+HEAVIEST_SHARE, HEAVIEST_LEAST, HEAVIEST_MOST = 0.01, 10.0, 400.0  # the weights are cut, lower in a small portfolio
+OPT_OUT_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,10 @@ class Merchants:
 
 @dataclass(frozen=True)
 class Customers:
-    """One entry a customer; ``drift`` has shape (customers, months). Days count from the portfolio's first day."""
+    """One entry a customer; days count from the portfolio's first day.
+
+    ``drift`` has shape (customers, months). Who ``opts_out`` does so at the first contact, and is not contacted again.
+    """
 
     trait: Floats
     drift: Floats
@@ -53,6 +58,7 @@ class Customers:
     kind: Ints
     merchant: Ints
     is_holdout: Bools
+    opts_out: Bools
 
 
 def draw_merchants(rng: np.random.Generator) -> Merchants:
@@ -77,6 +83,7 @@ def drifting(rng: np.random.Generator, n: int, months: int) -> Floats:
 def draw(rng: np.random.Generator, orders: int, days: int, months: int) -> Customers:
     """Draw about one customer for every ORDERS_PER_CUSTOMER orders; a few of them order very often."""
     n = max(1, round(orders / ORDERS_PER_CUSTOMER))
+    heaviest = min(max(HEAVIEST_SHARE * n, HEAVIEST_LEAST), HEAVIEST_MOST)
     country = choose(rng, tuple(c.share for c in COUNTRIES), n)
     home = np.array([CURRENCIES.index(c.currency) for c in COUNTRIES])[country]
     abroad = rng.random(n) < 0.06
@@ -86,7 +93,7 @@ def draw(rng: np.random.Generator, orders: int, days: int, months: int) -> Custo
     return Customers(
         trait=rng.normal(0.0, TRAIT_SD, n),
         drift=drifting(rng, n, months),
-        weight=np.minimum((1.0 - rng.random(n)) ** (-1 / TAIL), HEAVIEST),
+        weight=np.minimum((1.0 - rng.random(n)) ** (-1 / TAIL), heaviest),
         joined_day=np.where(rng.random(n) < 0.6, -1 - joined_before, joined_within),
         billing_day=np.where(batch == 2, anniversary, np.array([1, 15, 0])[batch]),
         country=country,
@@ -96,4 +103,5 @@ def draw(rng: np.random.Generator, orders: int, days: int, months: int) -> Custo
         kind=choose(rng, KIND_SHARES, n),
         merchant=rng.integers(0, MERCHANTS, n),
         is_holdout=rng.random(n) < HOLDOUT_SHARE,
+        opts_out=rng.random(n) < OPT_OUT_SHARE,
     )

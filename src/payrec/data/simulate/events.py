@@ -18,13 +18,14 @@ from payrec.data.simulate.vocabulary import (
     REASON_NUMBER,
     REASONS,
     TRANSIENT,
+    VAGUE_REASON,
     Bools,
     Ints,
 )
 
 NONE = -1  # no amount, reason, channel or promised day
 REASON_CHANGES = 0.15  # of the retries fail for another reason than the one before
-REASON_MISSING = 0.03
+VAGUE_SHARE = 0.03
 SAME_SECOND, LATE_SHARE, LATE_HOURS, LATEST_HOURS = 0.6, 0.025, 16.0, 120.0
 LATE_TYPES = ("attempt", "contact")  # money is recorded within seconds, on its own day: truth stays exact
 
@@ -129,7 +130,7 @@ def assemble(rng: np.random.Generator, parts: Sequence[Part], end_second: int) -
         at=at[ranked],
         recorded_at=recorded_at[ranked],
         amount_minor=column("amount_minor"),
-        reason=np.where(rng.random(len(reason)) < REASON_MISSING, NONE, reason),
+        reason=np.where((reason != NONE) & (rng.random(len(reason)) < VAGUE_SHARE), VAGUE_REASON, reason),
         channel=column("channel"),
         promised_day=column("promised_day"),
     )

@@ -17,8 +17,7 @@ from payrec.data.simulate.orders import DAY_SECONDS, local_second
 from payrec.data.simulate.vocabulary import CHANNEL_SHARES, choose
 
 FOLLOW_UP_SHARE, FOLLOW_UP_DAYS = 0.35, 7
-OPT_OUT_SHARE = 0.012
-WRITE_OFF_SHARE = 0.45
+WRITE_OFF_SHARE = 0.8
 
 
 def contacts(rng: np.random.Generator, course: Course) -> Iterator[Part]:
@@ -30,7 +29,7 @@ def contacts(rng: np.random.Generator, course: Course) -> Iterator[Part]:
     yield Part("contact", course.at[made], at[made], channel=channel[made])
 
     again_at = at + FOLLOW_UP_DAYS * DAY_SECONDS + rng.integers(-3600, 3600, n)
-    again = made & (rng.random(n) < FOLLOW_UP_SHARE) & (again_at < paid_at)
+    again = made & ~course.opts_out & (rng.random(n) < FOLLOW_UP_SHARE) & (again_at < paid_at)
     yield Part("contact", course.at[again], again_at[again], channel=choose(rng, CHANNEL_SHARES, int(again.sum())))
 
     promise_at = at + rng.integers(600, 2 * DAY_SECONDS, n)
@@ -39,7 +38,7 @@ def contacts(rng: np.random.Generator, course: Course) -> Iterator[Part]:
     until = promise_at // DAY_SECONDS + rng.integers(3, 15, n)
     yield Part("promise", course.at[promised], promise_at[promised], promised_day=until[promised])
 
-    left = made & (rng.random(n) < OPT_OUT_SHARE)
+    left = made & course.opts_out
     yield Part("opt_out", course.at[left], at[left] + rng.integers(300, 18_000, int(left.sum())))
 
 

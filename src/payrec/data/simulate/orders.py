@@ -95,7 +95,8 @@ def events_before(key_of_event: Ints, customer: Ints, day: Ints, days: int) -> I
 
 def _who_and_when(rng: np.random.Generator, people: Customers, span: Span, n: int) -> tuple[Ints, Ints, Ints]:
     """Draw customer, day and kind; subscriptions fall on the customer's billing day."""
-    edges = np.cumsum(people.weight)
+    active = span.days - np.maximum(people.joined_day, 0)
+    edges = np.cumsum(people.weight * active)
     customer = np.searchsorted(edges, rng.random(n) * edges[-1], side="right").clip(0, len(edges) - 1)
     since = np.maximum(people.joined_day[customer], 0)
     day = (since + rng.random(n) * (span.days - since)).astype(np.int64)

@@ -23,16 +23,22 @@ from payrec.data.simulate.vocabulary import (
     METHODS,
     POLICIES,
     PROVIDERS,
-    REASONS,
+    REASON_CODES,
     Bools,
     Floats,
     Ints,
 )
 
-REASON_CODES = tuple(reason.code for reason in REASONS)
 COUNTRY_CODES = tuple(country.code for country in COUNTRIES)
 STATUSES = ("failed", "success", "partially_paid", "refunded", "charged_back", "written_off")
-MISSING = {"provider": 0.003, "payment_method": 0.005, "country": 0.02, "device": 0.08, "transaction_type": 0.01}
+MISSING = {
+    "provider": 0.003,
+    "payment_method": 0.005,
+    "country": 0.02,
+    "device": 0.08,
+    "transaction_type": 0.01,
+    "reason_code": 0.03,
+}
 
 
 def identifiers(prefix: str, number: Ints, digits: int) -> pa.StringArray:
@@ -125,6 +131,7 @@ def transactions(rng: np.random.Generator, rows: Orders, last: Final, span: Span
         "country": (COUNTRY_CODES, rows.country),
         "device": (DEVICES, rows.device),
         "transaction_type": (KINDS, rows.kind),
+        "reason_code": (REASON_CODES, last.reason),
     }
     text = {
         name: names(words, np.where(rng.random(n) < MISSING[name], NONE, code)) for name, (words, code) in codes.items()
@@ -144,7 +151,7 @@ def transactions(rng: np.random.Generator, rows: Orders, last: Final, span: Span
             "device": text["device"],
             "transaction_type": text["transaction_type"],
             "result_status": names(STATUSES, last.status),
-            "reason_code": names(REASON_CODES, last.reason),
+            "reason_code": text["reason_code"],
             "auth_ts": moments(rows.day * DAY_SECONDS + rows.charge_second, span.first, rng.random(n) < 0.01),
             "capture_ts": moments(paid_at, span.first, is_unpaid),
             "retries": numbers(np.maximum(last.attempts - 1, 0)),

@@ -101,6 +101,8 @@ REASONS = (
     Reason("no_response", SOFT, 0.08, (NEVER, NEVER, NEVER, 1.0)),
 )
 REASON_NUMBER = {reason.code: number for number, reason in enumerate(REASONS)}
+VAGUE_REASON = len(REASONS)  # a failed attempt whose reason was not passed on
+REASON_CODES = (*REASON_NUMBER, "generic_decline")
 REASON_KIND = np.array([reason.kind for reason in REASONS])
 
 # Days after the failure on which a charge is tried again (for an invoice: due date, then reminders), by policy.
