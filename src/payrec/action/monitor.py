@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from payrec.action.columns import Floats, floats, known, pc, text
-from payrec.model import matrix, profile
+from payrec.action.columns import Floats, pc, text
+from payrec.model import profile
 from payrec.model.features import BY_NAME
+from payrec.model.matrix import Matrix
 from payrec.model.recipes import Model
 
 SCORE = "p_recover_30d"
@@ -86,13 +87,9 @@ def psi_by_chance(bins: int, rows_before: int, rows_after: int) -> float:
     return (bins - 1) * (1 / rows_before + 1 / rows_after)
 
 
-def spread(model: Model, rows: pa.Table) -> dict[str, tuple[float, ...]]:
-    """Return for each feature, and the score if it is there, the shares of the rows in the bins of the training."""
-    inputs = matrix.matrix(rows, model.vocabulary)
-    shares = {bins.feature: profile.like(bins, inputs) for bins in model.spreads}
-    if SCORE in rows.column_names:
-        shares[SCORE] = score_shares(floats(rows, SCORE)[known(rows, SCORE)])
-    return shares
+def spread(model: Model, inputs: Matrix, p: Floats) -> dict[str, tuple[float, ...]]:
+    """Return for each feature, and for the probabilities ``p`` (n,), the shares of the rows in the training's bins."""
+    return {bins.feature: profile.like(bins, inputs) for bins in model.spreads} | {SCORE: score_shares(p)}
 
 
 def score_shares(p: Floats) -> tuple[float, ...]:

@@ -47,6 +47,13 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
 ]
 SCHEMA = pa.schema(_COLUMNS)
 
+# what rank looks at, of the columns of the feature view
+READ = (
+    "order_id", "as_of", "customer_id", "age_days", "horizon_days", "amount", "currency", "outstanding_minor",
+    "outstanding_reporting_minor", "amount_bucket", "provider", "payment_method", "country", "transaction_type",
+    "reason_code", "is_disputed", "has_chargeback", "is_written_off", "is_opted_out", "promised_until",
+)  # fmt: skip
+
 
 def rank(scored: pa.Table, policy: Policy, recent: pa.Table | None = None) -> pa.Table:
     """Order the open orders of one ``as_of`` by expected net value, after suppression, and flag the first that fit.

@@ -1,0 +1,90 @@
+"""Put a finished list in the place of the former one, as a whole or not at all; the former runs stay for a while.
+
+Where: a folder (embedded engine; the app reads it), or the tables of a database (``payrec_scores``, ``payrec_runs``,
+view ``payrec_worklist``). The same run again changes nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from payrec.action import published_folder, published_tables
+from payrec.action.export import stamped
+from payrec.action.run import Published, RunInfo
+from payrec.action.worklist import SCHEMA
+from payrec.data.engines import Engine
+from payrec.errors import DataRefused
+
+KEEP_RUNS = 60
+
+
+def commit(place: Path | Engine, run: RunInfo, scores: pa.Table, keep: int = KEEP_RUNS) -> bool:
+    """Publish a ranked list and make it the one that is served; return False if it was there and served already.
+
+    Parameters
+    ----------
+    place
+        The folder of what is served, or an open engine.
+    run
+        Its ids are written into every row.
+    scores
+        As from :func:`payrec.action.worklist.rank`, reasons filled in.
+    keep
+        How many published runs stay, this one included.
+
+    Raises
+    ------
+    DataRefused
+        ``scores`` has other columns than the contract, or is of another ``as_of`` than the run.
+    """
+    if scores.schema.names != SCHEMA.names:
+        found = sorted(set(scores.schema.names) ^ set(SCHEMA.names))
+        raise DataRefused(
+            f"the list to publish has other columns than the contract: {', '.join(found) or 'their order'}"
+        )
+    times = set(scores["as_of"].unique().to_pylist()) - {run.as_of}
+    if times:
+        raise DataRefused(f"the list to publish is of {times.pop()}, expected {run.as_of}, the as_of of its run")
+    whole = stamped(scores, run.stamp).cast(SCHEMA)
+    if isinstance(place, Path):
+        return published_folder.commit(place, run, whole, keep)
+    return published_tables.commit(place, run, whole, keep)
+
+
+def current(place: Path | Engine) -> Published | None:
+    """Return the run that is served, None before the first."""
+    found = runs(place)
+    return found[0] if found else None
+
+
+def runs(place: Path | Engine) -> list[Published]:
+    """Return all published runs that are kept, the one that is served first, then by order of publication."""
+    return published_folder.runs(place) if isinstance(place, Path) else published_tables.runs(place)
+
+
+def scores(place: Path | Engine, run_id: str) -> pa.Table:
+    """Return the list of a published run.
+
+    Raises
+    ------
+    UsageError
+        There is no such run (any more).
+    """
+    return published_folder.scores(place, run_id) if isinstance(place, Path) else published_tables.scores(place, run_id)
+
+
+def add_monitor(place: Path | Engine, run_id: str, history: pa.Table) -> None:
+    """Keep the verdicts of a run (see :func:`payrec.action.verdict.history`); the same run again replaces them."""
+    if isinstance(place, Path):
+        published_folder.add_monitor(place, run_id, history)
+    else:
+        published_tables.add_monitor(place, run_id, history)
+
+
+def monitor_history(place: Path | Engine) -> pa.Table:
+    """Return the verdicts of all runs, in no particular order."""
+    return (
+        published_folder.monitor_history(place) if isinstance(place, Path) else published_tables.monitor_history(place)
+    )

@@ -1,0 +1,93 @@
+"""What is served from a database: tables keyed by run, filled in one transaction; the view shows the run of today."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+
+from payrec.action import migrations, monitor, run
+from payrec.action.run import Published, RunInfo
+from payrec.action.verdict import HISTORY
+from payrec.data.engines import Engine
+from payrec.errors import UsageError
+
+RUNS, SCORES, MONITOR, WORKLIST = "payrec_runs", "payrec_scores", "payrec_monitor", "payrec_worklist"
+
+
+def commit(engine: Engine, told: RunInfo, scores: pa.Table, keep: int) -> bool:
+    """See :func:`payrec.action.publish.commit`."""
+    migrations.apply(engine)
+    with engine.transaction():
+        known = runs(engine)
+        if known and known[0].run.run_id == told.run_id:
+            return False
+        number = 1 + max((one.published_no for one in known), default=0)
+        if any(one.run.run_id == told.run_id for one in known):
+            # published before, and another since: the same rows are served again
+            engine.run(f"UPDATE {RUNS} SET published_no = {number} WHERE run_id = {_literal(told.run_id)}")
+        else:
+            engine.write(RUNS, _row(run.counted(told, number, scores)), key=())
+            engine.write(SCORES, scores, key=())
+        for old in [one for one in known if one.run.run_id != told.run_id][keep - 1 :]:
+            engine.run(f"DELETE FROM {SCORES} WHERE run_id = {_literal(old.run.run_id)}")
+            engine.run(f"DELETE FROM {RUNS} WHERE run_id = {_literal(old.run.run_id)}")
+    return True
+
+
+def runs(engine: Engine) -> list[Published]:
+    """See :func:`payrec.action.publish.runs`."""
+    if RUNS not in engine.tables():
+        return []
+    return [_published(row) for row in engine.read(f"SELECT * FROM {RUNS} ORDER BY published_no DESC").to_pylist()]
+
+
+def scores(engine: Engine, run_id: str) -> pa.Table:
+    """See :func:`payrec.action.publish.scores`."""
+    if run_id not in {one.run.run_id for one in runs(engine)}:
+        raise UsageError(f"there is no published run {run_id} in the database")
+    select = f"SELECT * FROM {SCORES} WHERE run_id = {_literal(run_id)}"
+    return engine.read(f"{select} ORDER BY rank NULLS LAST, suppressed_reason NULLS LAST, order_id")
+
+
+def add_monitor(engine: Engine, run_id: str, history: pa.Table) -> None:
+    """See :func:`payrec.action.publish.add_monitor`."""
+    migrations.apply(engine)
+    with engine.transaction():
+        engine.run(f"DELETE FROM {MONITOR} WHERE run_id = {_literal(run_id)}")
+        engine.write(MONITOR, history, key=())
+
+
+def monitor_history(engine: Engine) -> pa.Table:
+    """See :func:`payrec.action.publish.monitor_history`."""
+    if MONITOR not in engine.tables():
+        return HISTORY.empty_table()
+    return engine.read(f"SELECT {', '.join(HISTORY.names)} FROM {MONITOR}")
+
+
+def _row(told: Published) -> pa.Table:
+    row = {
+        **{name: value for name, value in vars(told.run).items() if name != "facts"},
+        "published_no": told.published_no,
+        "orders": told.orders,
+        "ranked": told.ranked,
+        "prioritised": told.prioritised,
+        "data_until": told.run.facts.data_until,
+        "facts": json.dumps(monitor.to_json(told.run.facts)),
+    }
+    return pa.Table.from_pylist([row])
+
+
+def _published(row: dict[str, object]) -> Published:
+    plain = {
+        **row,
+        "as_of": str(row["as_of"]),
+        "scored_at": str(row["scored_at"]),
+        "facts": json.loads(str(row["facts"])),
+    }
+    return run.from_json(plain)
+
+
+def _literal(text: str) -> str:
+    """Return a run id as SQL text; ours have no quotes, others are made harmless."""
+    return "'" + text.replace("'", "''") + "'"
