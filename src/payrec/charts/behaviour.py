@@ -13,8 +13,9 @@ MODEL, HISTORY, BASE = "this model", "the customer's own history", "no knowledge
 def importance(frame: pd.DataFrame) -> Chart:
     """Draw how much worse the model gets when one kind of information is mixed up, the most important first.
 
-    ``frame`` has the columns ``meaning`` and ``log_loss_rise``.
+    ``frame`` has the columns ``meaning`` and ``log_loss_rise``; a rise below 0 is chance and drawn as none.
     """
+    frame = frame.assign(log_loss_rise=frame["log_loss_rise"].clip(lower=0.0))
     frame = frame.sort_values("log_loss_rise", ascending=False, kind="stable")
     y = alt.Y("meaning:N", sort=frame["meaning"].tolist(), title=None, axis=alt.Axis(labelLimit=280, grid=False))
     x = alt.X("log_loss_rise:Q", title="rise of the log loss when mixed up", axis=alt.Axis(tickCount=4))
@@ -50,7 +51,7 @@ def over_time(folds: pd.DataFrame) -> Chart:
     dash = alt.StrokeDash("kind:N", scale=dashes, legend=legend)
     dots = alt.OverlayMarkDef(size=70, filled=True, opacity=1)
     lines = alt.Chart(long).mark_line(strokeWidth=2.5, point=dots).encode(x=x, y=y, color=color, strokeDash=dash)
-    return styled(lines.properties(width=520, height=240))
+    return styled(lines.properties(width=400, height=240))
 
 
 def over_time_text(folds: pd.DataFrame) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from payrec.charts.theme import COLORS, Chart, percent, styled
+from payrec.charts.theme import COLORS, Chart, percent, shown, styled
 
 PROMISED, OBSERVED = "promised by the model", "recovered in fact"
 
@@ -70,13 +70,12 @@ def segments(frame: pd.DataFrame, title: str) -> Chart:
     title
         What the segments are, such as "age in days".
     """
-    labels = [f"{name}  ({rows:,})" for name, rows in zip(frame["segment"], frame["rows"], strict=True)]
+    labels = [f"{shown(name)}  ({rows:,})" for name, rows in zip(frame["segment"], frame["rows"], strict=True)]
     frame = frame.assign(label=labels)
-    y = alt.Y("label:N", sort=labels, title=f"{title}  (snapshots)", axis=alt.Axis(labelLimit=230))
-    top = min(1.0, float(frame[["high", "mean_p"]].max().max()) * 1.08)
-    x = alt.X(
-        "value:Q", title="share recovered", axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(domain=[0, top])
-    )
+    y = alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=200))
+    scale = alt.Scale(domain=[0, min(1.0, max(0.01, float(frame[["high", "mean_p"]].max().max()) * 1.08))])
+    words = f"share recovered, by {title} (in brackets: snapshots)"
+    x = alt.X("value:Q", title=words, axis=alt.Axis(format="%", tickCount=5), scale=scale)
     ranges = alt.Chart(frame).mark_rule(strokeWidth=6, color=COLORS["soft"], strokeCap="round")
     kinds, colors = [OBSERVED, PROMISED], [COLORS["model"], COLORS["history"]]
     legend = alt.Legend(title=None, orient="top", symbolSize=90, symbolStrokeWidth=2)
@@ -88,18 +87,19 @@ def segments(frame: pd.DataFrame, title: str) -> Chart:
     # hollow and on top, so that neither hides the other where they agree
     hollow = said.mark_point(size=150, strokeWidth=2, opacity=1)
     marks = points.encode(x=x, y=y, color=color, shape=shape) + hollow.encode(x=x, y=y, color=color, shape=shape)
-    return styled((ranges.encode(x="low:Q", x2="high:Q", y=y) + marks).properties(width=300, height={"step": 27}))
+    return styled((ranges.encode(x="low:Q", x2="high:Q", y=y) + marks).properties(width=270, height={"step": 27}))
 
 
 def segments_text(frame: pd.DataFrame, what: str) -> str:
     """Say in a sentence which segments the model misjudges; ``what`` names them in the plural."""
     off = frame[(frame["mean_p"] < frame["low"]) | (frame["mean_p"] > frame["high"])]
     if off.empty:
-        return f"In all {len(frame)} {what} what was promised lies within what chance allows."
+        which = {1: "There", 2: f"In both {what}"}.get(len(frame), f"In all {len(frame)} {what}")
+        return f"{which} what was promised lies within what chance allows."
     worst = off.iloc[int((off["observed"] - off["mean_p"]).abs().argmax())]
     direction = "too hopeful" if worst["mean_p"] > worst["observed"] else "too cautious"
     return (
         f"{len(off)} of {len(frame)} {what} came out otherwise than promised; the model is most off at "
-        f"{worst['segment']}, where it is {direction}: {percent(worst['mean_p'])} promised, "
+        f"{shown(worst['segment'])}, where it is {direction}: {percent(worst['mean_p'])} promised, "
         f"{percent(worst['observed'])} recovered."
     )

@@ -39,7 +39,7 @@ def capture(curves: pd.DataFrame, k_share: float, found: str) -> Chart:
     labels = {name: f"{SERIES[name][0]}: {percent(at_k[name])}" for name in ranked}
     frame = curves.assign(label=curves["series"].map(labels))
     domain = [labels[name] for name in ranked]
-    legend = alt.Legend(title=f"found in the top {percent(k_share)}", orient="right")
+    legend = alt.Legend(title=f"found in the top {percent(k_share)}", orient="bottom", columns=2, columnPadding=14)
     line = (
         alt.Chart(frame)
         .mark_line()
@@ -52,7 +52,7 @@ def capture(curves: pd.DataFrame, k_share: float, found: str) -> Chart:
         )
     )
     rule = alt.Chart(pd.DataFrame({"share": [k_share]})).mark_rule(color=COLORS["muted"], strokeDash=[2, 2])
-    return styled((rule.encode(x="share:Q") + line).properties(width=430, height=300))
+    return styled((rule.encode(x="share:Q") + line).properties(width=400, height=290))
 
 
 def capture_text(curves: pd.DataFrame, k_share: float, found: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from typing import Any
 
 COLORS = {
@@ -26,6 +27,9 @@ COLORS = {
 """Colour of each role on a light page."""
 
 FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
+
+UNSEEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+"""Unicode categories of what cannot be seen, but can turn a text round or break a line."""
 
 Chart = Any
 """An altair chart of any kind: altair has no common type that mypy could check."""
@@ -56,10 +60,16 @@ def svg(chart: Chart, name: str) -> str:
     """
     import vl_convert
 
-    drawn: str = vl_convert.vegalite_to_svg(json.dumps(chart.to_dict()))
+    drawn: str = vl_convert.vegalite_to_svg(json.dumps(chart.to_dict(validate=False)))
     drawn = re.sub(r' xmlns(:xlink)?="[^"]*"', "", drawn)
-    drawn = re.sub(r'(id="|url\(#|xlink:href="#)', rf"\g<1>{name}-", drawn)
-    return _in_colors_of_the_page(drawn)
+    return _in_colors_of_the_page(_numbered(drawn, name))
+
+
+def _numbered(drawn: str, name: str) -> str:
+    """Give the inner names of a picture numbers of its own: the library counts on from picture to picture."""
+    names = {old: f"{name}-{number}" for number, old in enumerate(re.findall(r'\bid="([^"]+)"', drawn))}
+    drawn = re.sub(r'\bid="([^"]+)"', lambda found: f'id="{names[found[1]]}"', drawn)
+    return re.sub(r"url\(#([^)]+)\)", lambda found: f"url(#{names[found[1]]})", drawn)
 
 
 def _in_colors_of_the_page(drawn: str) -> str:
@@ -74,6 +84,12 @@ def png(chart: Chart, scale: float = 2.0) -> bytes:
 
     spec = {**chart.to_dict(), "background": "white"}
     return bytes(vl_convert.vegalite_to_png(json.dumps(spec), scale=scale))
+
+
+def shown(text: str, most: int = 48) -> str:
+    """Make text from data fit to be shown: control and direction marks become visible, what is too long is cut."""
+    visible = "".join("\ufffd" if unicodedata.category(sign) in UNSEEN else sign for sign in text)
+    return visible if len(visible) <= most else visible[: most - 1] + "…"
 
 
 def percent(share: float, digits: int = 0) -> str:
