@@ -29,7 +29,7 @@ shares = st.lists(st.floats(0, 1), min_size=2, max_size=8).filter(sum).map(lambd
 def a_run(**changes: Any) -> Facts:
     same = {bins.feature: bins.shares for bins in SPREADS}
     made = Facts(
-        AS_OF, datetime.fromisoformat("2026-01-30"), 10_000, {"disputed": 100}, same | changes.pop("shares", {})
+        AS_OF, datetime.fromisoformat("2026-01-30"), 10_000, {"disputed": 100}, same | changes.pop("shares", {}), 0.4
     )
     return replace(made, **changes)
 
@@ -76,7 +76,9 @@ def test_the_same_twice_is_calm() -> None:
         ),  # cents as euros
         ({"shares": {"outstanding_relative": (0.0, 0.35, 0.65)}}, "psi", "outstanding_relative", "ok"),  # 0.093
         ({"shares": {"outstanding_relative": (0.0, 0.33, 0.67)}}, "psi", "outstanding_relative", "watch"),  # 0.12
-        ({"shares": {"age_days": (0.0, 0.01, 0.99)}}, "psi_clock", "age_days", "watch"),
+        ({"shares": {"age_days": (0.0, 0.01, 0.99)}}, "psi_clock", "age_days", "ok"),
+        ({"recovery_rate_90d": 0.2}, "recovery_rate_90d", "", "alarm"),
+        ({"recovery_rate_90d": 0.45}, "recovery_rate_90d", "", "ok"),
         ({"shares": {"country": (0.0, 0.10, 0.45, 0.45)}}, "new_share", "country", "watch"),
         ({"shares": {"country": (0.0, 0.02, 0.98, 0.0)}}, "vanished_share", "country=FR", "watch"),
         ({"rows": 0, "suppressed": {}}, "rows", "", "alarm"),
@@ -136,6 +138,25 @@ def test_history_is_a_table_by_run() -> None:
 def test_facts_survive_json() -> None:
     for told in (a_run(), a_run(data_until=None)):
         assert monitor.from_json(json.loads(json.dumps(monitor.to_json(told)))) == told
+    unknown = monitor.from_json(monitor.to_json(a_run(recovery_rate_90d=math.nan)))
+    assert math.isnan(unknown.recovery_rate_90d)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "chosen"),
+    [
+        ([], None),
+        (["2026-01-31", "2026-02-05"], None),  # not before as_of
+        (["2026-01-29", "2026-01-30"], "2026-01-30"),
+        (["2025-12-31", "2026-01-01", "2026-01-30"], "2025-12-31"),
+        (["2026-01-02", "2026-01-30"], "2026-01-02"),
+        (["2025-12-20", "2026-01-10"], "2026-01-10"),
+    ],
+)
+def test_a_run_is_compared_with_the_same_day_of_the_month_before(earlier: list[str], chosen: str | None) -> None:
+    runs = [a_run(as_of=datetime.fromisoformat(day)) for day in earlier]
+    found = monitor.baseline(runs, AS_OF)
+    assert (found and found.as_of.date().isoformat()) == chosen
 
 
 def test_batches_pool_to_the_whole() -> None:
@@ -149,5 +170,5 @@ def test_batches_pool_to_the_whole() -> None:
 
 def test_facts_of_a_list() -> None:
     ranked = pa.table({"suppressed_reason": ["promised", None, "disputed", "promised"]})
-    told = monitor.facts(ranked, AS_OF, None, {})
+    told = monitor.facts(ranked, AS_OF, None, monitor.Measured())
     assert (told.rows, told.suppressed, told.suppressed_share) == (4, {"disputed": 1, "promised": 2}, 0.75)

@@ -20,7 +20,15 @@ from payrec.errors import DataRefused, UsageError
 Make = Callable[..., pa.Table]
 AS_OF = datetime.fromisoformat("2026-01-31")
 INFO = run.RunInfo(
-    "r1", AS_OF, datetime.fromisoformat("2026-01-31T02:00:00"), "m1", "p", "i", 30, "EUR", Facts(AS_OF, AS_OF, 3)
+    "r1",
+    AS_OF,
+    datetime.fromisoformat("2026-01-31T02:00:00"),
+    "m1",
+    "p",
+    "i",
+    30,
+    "EUR",
+    Facts(AS_OF, AS_OF, 3, recovery_rate_90d=0.4),
 )
 
 

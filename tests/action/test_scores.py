@@ -48,9 +48,9 @@ def test_batches_do_not_matter_and_old_orders_are_not_scored(model: Model, open_
     young = pc.less_equal(open_rows["age_days"], model.max_age_days)
     expected = recipes.predict(model, open_rows.filter(young))
     np.testing.assert_array_equal(whole.rows["p_recover_30d"].filter(young).to_numpy(), expected)
-    assert parts.shares.keys() == whole.shares.keys()
-    for name, shares in whole.shares.items():
-        assert shares == pytest.approx(parts.shares[name])
+    assert parts.measured.shares.keys() == whole.measured.shares.keys()
+    for name, shares in whole.measured.shares.items():
+        assert shares == pytest.approx(parts.measured.shares[name])
         assert sum(shares) == pytest.approx(1)
 
 
@@ -59,7 +59,7 @@ def test_drift_of_rows_against_the_training_is_small_and_of_other_units_large(
 ) -> None:
     def run(rows: pa.Table) -> monitor.Facts:
         made = scores.score(rows.to_batches(), model)
-        return monitor.facts(worklist.rank(made.rows, Policy()), AS_OF, AS_OF, made.shares)
+        return monitor.facts(worklist.rank(made.rows, Policy()), AS_OF, AS_OF, made.measured)
 
     at = open_rows.column_names.index("outstanding_minor")
     times_100 = pc.multiply(open_rows["outstanding_minor"], 100)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ SCORE_BINS = 20
 SHARE_FLOOR = 1e-4  # stands for an empty bin, whose logarithm would be infinite
 # columns that move with the calendar alone: in a portfolio billed once a month every order is a day older each night
 CLOCK = frozenset({"as_of", "age_days", "days_since_last_event", "days_to_due"})
+# columns with one value for each provider, reason or country: a few steps, which no distribution fits
+CONTEXT = frozenset(f"{of}_{what}_90d" for of in ("provider", "reason", "country") for what in ("decided", "recovered"))
 UNKNOWN_BIN, OTHER_BIN = 0, 1  # of a category in profile.Spread
 
 
@@ -41,6 +43,14 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What scoring saw of the rows: shares of each feature's bins, decided and recovered payments by provider."""
+
+    shares: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    recovery_rate_90d: float = math.nan
+
+
+@dataclass(frozen=True)
 class Facts:
     """What a run remembers of itself for the next one; plain enough for JSON.
 
@@ -52,6 +62,8 @@ class Facts:
         End of the observed data.
     shares
         Of each feature, and of the score, the shares of the rows in the bins of the model's training.
+    recovery_rate_90d
+        Share recovered in time of the failed payments that were decided in the last 90 days, NaN without any.
     """
 
     as_of: datetime
@@ -59,6 +71,7 @@ class Facts:
     rows: int
     suppressed: Mapping[str, int] = field(default_factory=dict)
     shares: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    recovery_rate_90d: float = math.nan
 
     @property
     def suppressed_share(self) -> float:
@@ -109,13 +122,12 @@ def pooled(parts: Iterable[tuple[int, Mapping[str, tuple[float, ...]]]]) -> dict
     return {name: tuple((values / max(total, 1)).tolist()) for name, values in sums.items()}
 
 
-def facts(
-    ranked: pa.Table, as_of: datetime, data_until: datetime | None, shares: Mapping[str, tuple[float, ...]]
-) -> Facts:
+def facts(ranked: pa.Table, as_of: datetime, data_until: datetime | None, measured: Measured) -> Facts:
     """Sum up a finished list."""
     counts = pc.value_counts(text(ranked, "suppressed_reason").drop_null())
     by_reason = {entry["values"]: entry["counts"] for entry in counts.to_pylist()}
-    return Facts(as_of, data_until, ranked.num_rows, dict(sorted(by_reason.items())), dict(shares))
+    reasons = dict(sorted(by_reason.items()))
+    return Facts(as_of, data_until, ranked.num_rows, reasons, dict(measured.shares), measured.recovery_rate_90d)
 
 
 def numbers(now: Facts, before: Facts | None, spreads: Iterable[profile.Spread]) -> list[Number]:
@@ -130,9 +142,13 @@ def numbers(now: Facts, before: Facts | None, spreads: Iterable[profile.Spread])
     )
     if now.data_until is not None:
         out.append(Number("stale_days", "", (now.as_of - now.data_until).total_seconds() / 86_400))
+    if not math.isnan(now.recovery_rate_90d):
+        out.append(
+            Number("recovery_rate_90d", "", now.recovery_rate_90d, before.recovery_rate_90d if before else math.nan)
+        )
     trained = {bins.feature: bins for bins in spreads}
     for name, shares in now.shares.items():
-        if _is_calendar(name):
+        if _has_no_distribution(name):
             continue
         former = before.shares.get(name) if before else None
         if former is not None and before is not None and len(former) == len(shares):
@@ -143,8 +159,8 @@ def numbers(now: Facts, before: Facts | None, spreads: Iterable[profile.Spread])
     return out
 
 
-def _is_calendar(feature: str) -> bool:
-    return feature in BY_NAME and set(BY_NAME[feature].needs) == {"as_of"}  # one value for all rows of a run
+def _has_no_distribution(feature: str) -> bool:
+    return feature in BY_NAME and set(BY_NAME[feature].needs) <= CONTEXT | {"as_of"}
 
 
 def follows_the_clock(feature: str) -> bool:
@@ -165,6 +181,19 @@ def _against_training(
             yield Number("vanished_share", f"{bins.feature}={name}", then)
 
 
+def baseline(runs: Iterable[Facts], as_of: datetime) -> Facts | None:
+    """Choose the earlier run to compare with: a month ago if there is one (give or take three days), else the last.
+
+    Billing comes in months: the list of the 2nd looks like the 2nd of the month before, not like the 1st.
+    """
+    earlier = sorted((run for run in runs if run.as_of < as_of), key=lambda run: run.as_of)
+    month_ago = as_of - timedelta(days=30)
+    near = [run for run in earlier if abs(run.as_of - month_ago) <= timedelta(days=3)]
+    if near:
+        return min(near, key=lambda run: (run.as_of.day != as_of.day, abs(run.as_of - month_ago)))
+    return earlier[-1] if earlier else None
+
+
 def to_json(told: Facts) -> dict[str, Any]:
     """Return the facts as plain JSON values."""
     return {
@@ -173,6 +202,7 @@ def to_json(told: Facts) -> dict[str, Any]:
         "rows": told.rows,
         "suppressed": dict(told.suppressed),
         "shares": {name: list(values) for name, values in told.shares.items()},
+        "recovery_rate_90d": None if math.isnan(told.recovery_rate_90d) else told.recovery_rate_90d,
     }
 
 
@@ -184,4 +214,5 @@ def from_json(found: Mapping[str, Any]) -> Facts:
         int(found["rows"]),
         dict(found["suppressed"]),
         {name: tuple(values) for name, values in found["shares"].items()},
+        math.nan if found["recovery_rate_90d"] is None else float(found["recovery_rate_90d"]),
     )

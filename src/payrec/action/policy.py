@@ -161,8 +161,9 @@ class Limits:
     psi_alarm: float = 0.25
     stale_days: float = 2.0
     rows_change: float = 0.5
-    suppressed_share: float = 0.5
+    suppressed_share: float = 0.95
     suppressed_change: float = 0.2
+    recovery_change: float = 0.3
     vanished_share: float = 0.01
     new_share: float = 0.01
     ece: float = 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from payrec.action import monitor, worklist
 from payrec.action.columns import Floats, make, pc, whole
+from payrec.action.monitor import Measured
 from payrec.action.policy import Policy
 from payrec.data.engines import Engine
 from payrec.model import explain, matrix, recipes
@@ -29,7 +31,7 @@ class Scored:
     """
 
     rows: pa.Table
-    shares: dict[str, tuple[float, ...]]
+    measured: Measured
     too_old: int
 
 
@@ -37,12 +39,14 @@ def score(batches: Iterable[pa.RecordBatch], model: Model) -> Scored:
     """Give each row of the feature view its probability; only the columns that ranking reads are kept."""
     tables: list[pa.Table] = []
     parts: list[tuple[int, dict[str, tuple[float, ...]]]] = []
+    decided: dict[str | None, tuple[int, int]] = {}  # by provider: the same in all its rows
     for batch in batches:
         rows = pa.Table.from_batches([batch])
         young = whole(rows, "age_days") <= model.max_age_days
         inputs = matrix.matrix(rows.filter(make.array(young)), model.vocabulary)
         p: Floats = model.calibration.probability(recipes.log_odds(model, inputs))
         parts.append((p.size, monitor.spread(model, inputs, p)))
+        decided |= _decided(rows)
         everywhere = np.full(rows.num_rows, np.nan)
         everywhere[young] = p
         kept = rows.select([name for name in worklist.READ if name in rows.column_names])
@@ -52,7 +56,19 @@ def score(batches: Iterable[pa.RecordBatch], model: Model) -> Scored:
         if tables
         else pa.table({name: pa.nulls(0) for name in (*worklist.READ, "p_recover_30d")})
     )
-    return Scored(rows, monitor.pooled(parts), rows["p_recover_30d"].null_count)
+    total, recovered = (sum(counts[at] for counts in decided.values()) for at in (0, 1))
+    measured = Measured(monitor.pooled(parts), recovered / total if total else math.nan)
+    return Scored(rows, measured, rows["p_recover_30d"].null_count)
+
+
+def _decided(rows: pa.Table) -> dict[str | None, tuple[int, int]]:
+    if not {"provider", "provider_decided_90d", "provider_recovered_90d"} <= set(rows.column_names):
+        return {}
+    seen = rows.group_by("provider").aggregate([("provider_decided_90d", "max"), ("provider_recovered_90d", "max")])
+    return {
+        row["provider"]: (row["provider_decided_90d_max"] or 0, row["provider_recovered_90d_max"] or 0)
+        for row in seen.to_pylist()
+    }
 
 
 def explained(ranked: pa.Table, batches: Iterable[pa.RecordBatch], model: Model) -> pa.Table:

@@ -102,8 +102,15 @@ def _psi(number: Number, limits: Limits) -> tuple[Level, str]:
 
 
 def _psi_clock(number: Number, limits: Limits) -> tuple[Level, str]:
-    level, sentence = _psi(number, limits)
-    return ("watch" if level == "alarm" else level), f"{sentence}; it moves with the calendar"
+    return "ok", f"{_psi(number, limits)[1]}; it moves with the calendar"
+
+
+def _recovery(number: Number, limits: Limits) -> tuple[Level, str]:
+    change = number.value / number.beside - 1 if number.beside else math.nan
+    sentence = f"{number.value:.1%} of the payments decided in the last 90 days were recovered in time"
+    if math.isnan(change):
+        return "ok", sentence
+    return ("alarm" if abs(change) > limits.recovery_change else "ok"), f"{sentence}, {change:+.0%} of the earlier run"
 
 
 def _rows(number: Number, limits: Limits) -> tuple[Level, str]:
@@ -162,6 +169,7 @@ _RULES: dict[str, Judge] = {
     "psi": _psi,
     "psi_clock": _psi_clock,
     "rows": _rows,
+    "recovery_rate_90d": _recovery,
     "suppressed_share": _suppressed,
     "stale_days": _stale,
     "new_share": _new,
