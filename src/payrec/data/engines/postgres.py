@@ -241,10 +241,22 @@ class Postgres:
             schema = None if staged else session.schema_of(table)
             session.ingest(schema, table, batch)
 
+    def move(self, staged: str, table: str, columns: str) -> None:
+        """Add the rows of a staged table to its table."""
+        self.run(f"INSERT INTO {quoted(table)} ({columns}) SELECT {columns} FROM {quoted(staged)}")
+
     def settled(self, table: str, rows: int) -> None:
         """Tell the planner about many new rows."""
         if rows >= SETTLE_ROWS:
             self.run(f"ANALYZE {quoted(table)}")
+
+    def fingerprint(self, table: str) -> str:
+        """Return a hash of a table's rows, whatever their order."""
+        each = "CAST(hashtextextended(CAST(t AS TEXT), 0) AS NUMERIC)"
+        select = (
+            f"SELECT CAST(COUNT(*) AS VARCHAR) || ':' || CAST(SUM({each}) AS VARCHAR) AS f FROM {quoted(table)} AS t"
+        )
+        return str(self.read(select)["f"][0].as_py())
 
     def tables(self) -> frozenset[str]:
         """Names of the tables and views."""

@@ -10,7 +10,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from payrec.data.engines.rows import definition, fitted, listed, query, quoted, rebatched
-from payrec.errors import DataRefused
+from payrec.errors import DataRefused, PayrecError
 
 RowFunction = Callable[[pa.RecordBatch], pa.RecordBatch]
 
@@ -44,6 +44,10 @@ class Store(Protocol):
         """Add rows to a table, or to a staged one; they have all its columns in their order and type."""
         ...
 
+    def move(self, staged: str, table: str, columns: str) -> None:
+        """Add the rows of a staged table to its table; ``columns`` is the list of all of them in SQL."""
+        ...
+
     def settled(self, table: str, rows: int) -> None:
         """Do what a table needs after many rows came in."""
         ...
@@ -62,7 +66,8 @@ def write(store: Store, table: str, rows: Iterable[pa.RecordBatch], key: tuple[s
         if key and written:
             _expect_one_row_per_key(store, staged or table, table, key)
         if staged is not None:
-            _swap_in(store, staged, table, schema, key)
+            _expect_all(store, staged, table, written)
+            _swap_in(store, staged, table, schema, key, written)
         store.settled(table, written)
     return written
 
@@ -112,11 +117,16 @@ def _expect_one_row_per_key(store: Store, source: str, table: str, key: tuple[st
         raise DataRefused(msg)
 
 
-def _swap_in(store: Store, staged: str, table: str, schema: pa.Schema, key: tuple[str, ...]) -> None:
+def _expect_all(store: Store, staged: str, table: str, written: int) -> None:
+    (arrived,) = store.read(f"SELECT COUNT(*) AS n FROM {quoted(staged)}")["n"].to_pylist()
+    if arrived != written:
+        msg = f"handed {written} rows for table {table} to the database, and it has {arrived} of them; nothing is kept"
+        raise PayrecError(msg)
+
+
+def _swap_in(store: Store, staged: str, table: str, schema: pa.Schema, key: tuple[str, ...], written: int) -> None:
     same = " AND ".join(f"t.{quoted(name)} = s.{quoted(name)}" for name in key)
-    columns = listed(schema.names)
-    store.run(
-        f"DELETE FROM {quoted(table)} AS t USING {quoted(staged)} AS s WHERE {same};"
-        f"INSERT INTO {quoted(table)} ({columns}) SELECT {columns} FROM {quoted(staged)};"
-        f"DROP TABLE {quoted(staged)}"
-    )
+    if written:
+        store.run(f"DELETE FROM {quoted(table)} AS t USING {quoted(staged)} AS s WHERE {same}")
+        store.move(staged, table, listed(schema.names))
+    store.run(f"DROP TABLE {quoted(staged)}")
