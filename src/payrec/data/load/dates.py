@@ -16,14 +16,14 @@ from payrec.errors import DataRefused
 Order = Literal["day first", "month first", None]
 
 EARLIEST = "1990-01-01"
-_REST = r"([T ].*)?$"
+_REST = r"([T ][0-9:.,+\- ]*Z?)?$"
 _NUMERIC = r"^(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})" + _REST
 _YEAR_FIRST = r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})" + _REST
 _NAMED = r"^(\d{1,2}[ \-][A-Za-z]{3,9}[ \-]\d{4}|[A-Za-z]{3,9} \d{1,2},? \d{4})$"
 _NAMED_FORMATS = ("%d-%b-%Y", "%d %b %Y", "%d-%B-%Y", "%d %B %Y", "%b %d, %Y", "%b %d %Y", "%B %d, %Y", "%B %d %Y")
 _ISO = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+\-]\d\d(:?\d\d)?)?)?"
-_NEARLY_ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?( ?(Z|UTC|[+\-]\d\d(:?\d\d)?))?"
-_EPOCHS = {"epoch": 1_000_000, "epoch_ms": 1_000}
+_NEARLY_ISO = r"\d{4}-\d\d-\d\d[T ]\d{1,2}:\d\d(:\d\d([.,]\d{1,9})?)?( ?(Z|UTC|[+\-]\d\d(:?\d\d)?))?"
+_EPOCHS = {"epoch": (1_000_000, 11), "epoch_ms": (1_000, 14)}  # microseconds in one, digits that can be meant
 WORDS = ("iso", "excel", *_EPOCHS)
 
 # what a value that cannot be read may be, and the format to declare for it
@@ -151,9 +151,9 @@ def _month_first(form: str) -> str:
 def moment_sql(text: str, form: Form, zone: str | None) -> tuple[str, str]:
     """Return SQL of (time as written, the same in UTC), TIMESTAMP or NULL; the session's zone is ``zone`` or UTC."""
     if form.declared in _EPOCHS:
-        scale = _EPOCHS[form.declared]
-        at = f"make_timestamp(CAST(TRY_CAST({text} AS DECIMAL(18, 3)) * {scale} AS BIGINT))"
-        at = f"CASE WHEN regexp_full_match({text}, '\\d{{1,13}}(\\.\\d{{1,3}})?') THEN {at} END"
+        scale, digits = _EPOCHS[form.declared]
+        at = f"make_timestamp(CAST(TRY_CAST({text} AS DECIMAL(20, 6)) * CAST({scale} AS DECIMAL(7, 0)) AS BIGINT))"
+        at = f"CASE WHEN regexp_full_match({text}, '\\d{{1,{digits}}}(\\.\\d{{1,6}})?') THEN {at} END"
         return (f"({at} AT TIME ZONE 'UTC' AT TIME ZONE {literal(zone)})" if zone else at), at
     if form.declared == "excel":
         days = f"CASE WHEN regexp_full_match({text}, '\\d{{1,6}}(\\.\\d+)?') THEN TRY_CAST({text} AS DOUBLE) END"

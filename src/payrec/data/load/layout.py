@@ -140,8 +140,10 @@ def lay_out(file: str, dialect: Dialect, target: Target, mapping: Mapping) -> Lo
     """
     header = _Header(file, dialect.header, mapping.name)
     made = tuple(_origin(column, header, target, mapping) for column in target.columns)
-    for name in mapping.only:
-        header.place(name, "[only]")
+    down = (mapping.fill_down.by, *mapping.fill_down.columns) if mapping.fill_down else ()
+    for where, names in (("ignore", mapping.ignore), ("[only]", mapping.only), ("[fill_down]", down)):
+        for name in names:
+            header.place(name, where)
     _check_required(made, header, mapping)
     places = used_places(made, mapping, dialect.header)
     used = tuple(dialect.header[place] for place in places)
@@ -237,5 +239,5 @@ def _check_required(made: tuple[Made, ...], header: _Header, mapping: Mapping) -
 
 
 def _listed(names: tuple[str, ...], most: int = 30) -> str:
-    shown = ", ".join(name or "(no name)" for name in names[:most])
+    shown = ", ".join(name[:40] or "(no name)" for name in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")

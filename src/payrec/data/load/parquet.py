@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -98,5 +99,7 @@ def _float_text(column: Any) -> Any:
     whole = pc.if_else(is_whole, values, None).cast(pa.int64()).cast(pa.string())
     short = column.cast(pa.string())
     is_long = pc.fill_null(pc.and_(pc.match_substring(short, "e"), pc.less(size, limit)), False)
-    plain = pc.if_else(is_long, values, None).cast(pa.decimal128(38, 10), safe=False).cast(pa.string())
-    return pc.coalesce(whole, pc.utf8_rtrim(plain, "0"), short)
+    if pc.any(is_long).as_py():
+        pairs = zip(short.to_pylist(), is_long.to_pylist(), strict=True)
+        short = pa.array([format(Decimal(each), "f") if is_e else each for each, is_e in pairs], pa.string())
+    return pc.coalesce(whole, short)

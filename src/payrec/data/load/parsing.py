@@ -90,10 +90,10 @@ def _plan(path: Path, found: Found, stream: BinaryIO, mapping: Mapping, options:
         dialect = Dialect("Parquet", found.is_gzip, "", "", "", names, 1)
         return lay_out(path.name, dialect, target, mapping)
     encoding = options.encoding or mapping.encoding
+    shown = text.check_encoding(encoding) if encoding else "utf-8"
     sample = _sample(found, path.name, encoding, options.limits)
     wanted = frozenset(name.strip().casefold() for name in (*target.names(), *mapping.columns.values()))
     head = sniff(sample, wanted, mapping.delimiter, path.name, options.limits)
-    shown = text.check_encoding(encoding) if encoding else "utf-8"
     dialect = Dialect("CSV", found.is_gzip, shown, head.delimiter, line_ends(found.head), head.names, head.first_line)
     return lay_out(path.name, dialect, target, mapping)
 

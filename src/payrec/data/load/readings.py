@@ -123,7 +123,8 @@ def _case(r: str, reasons: Reasons, column: Column) -> str:
     """Return SQL: the sentence of the first condition that holds."""
     first = [(f"{r} IS NULL", "is empty")]
     if column.holds not in ("text", "currency"):
-        first.append((f"lower({r}) IN ({literals(_NULL_WORDS)})", 'no value? add it to the map: empty = ["…"]'))
+        words = _NULL_WORDS if column.holds not in ("amount", "rate") else set(_NULL_WORDS) - {"nan"}
+        first.append((f"lower({r}) IN ({literals(sorted(words))})", 'no value? add it to the map: empty = ["…"]'))
     cases = " ".join(f"WHEN {test} THEN {literal(sentence)}" for test, sentence in [*first, *reasons])
     return f"CASE {cases} END"
 
@@ -161,7 +162,7 @@ def _dated(column: Column, form: dates.Form, zone: str | None) -> tuple[str, Rea
     return value, [
         (
             f"regexp_full_match({r}, '\\d{{5}}(\\.\\d+)?')",
-            "looks like a spreadsheet's day number: declare the format excel",
+            "looks like a spreadsheet's day: declare the format excel",
         ),
         (
             f"regexp_full_match({r}, '\\d{{9,13}}')",

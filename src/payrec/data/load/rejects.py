@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -69,10 +70,12 @@ def write(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
             out = csv.writer(file)
             out.writerow(HEADER)
             for batch in batches:
-                for row in batch.to_pylist():
-                    out.writerow([row["line"], *(formula_safe(str(row[name])) for name in HEADER[1:])])
+                out.writerows(
+                    [row["line"], *(formula_safe(str(row[name])) for name in HEADER[1:])] for row in batch.to_pylist()
+                )
         os.replace(aside, path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
         msg = f"cannot write the rejects file {path}: {error.strerror or error}\nname another with --rejects"
         raise UsageError(msg) from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from payrec.data.load.targets import Kind
+from payrec.errors import PayrecError
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class LoadReport:
 
     Raises
     ------
-    AssertionError
+    PayrecError
         The counts do not add up: a fault of payrec, never of the file.
     """
 
@@ -38,7 +39,7 @@ class LoadReport:
             msg = (
                 f"{self.file}: {self.rows_in} rows in, but {out} accounted for; please report this, nothing was loaded"
             )
-            raise AssertionError(msg)
+            raise PayrecError(msg)
 
     def lines(self) -> tuple[str, ...]:
         """Return the account in words, one line each."""

@@ -126,7 +126,9 @@ def opened(path: Path, limits: Limits) -> Iterator[tuple[Found, BinaryIO]]:
         if form == "parquet" and is_gzip:
             msg = f"{path.name} is a Parquet file inside gzip\nunpack it first: gunzip {path.name}"
             raise DataRefused(msg)
-        yield Found(form, is_gzip, head), guard
+        if form == "parquet":  # read from its end: it needs the file itself, and its reader bounds what it unpacks
+            raw.seek(0)
+        yield Found(form, is_gzip, head), raw if form == "parquet" else guard
 
 
 def _form(head: bytes, name: str) -> Literal["text", "parquet"]:

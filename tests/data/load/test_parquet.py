@@ -1,0 +1,101 @@
+"""Parquet files give the rows that the same CSV file gives."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from payrec.data import load
+from payrec.data.load.parquet import text
+from payrec.errors import DataRefused
+from tests.data.load.files import lines, order, read, written
+
+COLUMNS: dict[str, Any] = {
+    "order_id": pa.array(["o1", "o2"]),
+    "customer_id": pa.array(["c1", "c1"]).dictionary_encode(),
+    "amount": pa.array([10.5, 10.5]),
+    "currency": pa.array(["EUR", "EUR"]),
+    "invoice_date": pa.array([date(2025, 1, 31)] * 2),
+    "payment_date": pa.array([datetime(2025, 2, 10)] * 2, pa.timestamp("us")),
+}
+
+
+def made(folder: Path, name: str = "f.parquet", **changes: Any) -> Path:
+    path = folder / name
+    parquet.write_table(pa.table(COLUMNS | changes), path)
+    return path
+
+
+def test_parquet_is_read_as_the_same_csv(tmp_path: Path) -> None:
+    found = read(made(tmp_path))
+    assert found.rows == read(written(tmp_path, lines(order(1), order(2)))).rows
+    assert found.report.dialect == "Parquet"
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        (pa.array([1, None], pa.int64()), ["1", None]),
+        (pa.array([3.0, 2.675, 1e-7, None]), ["3", "2.675", "0.0000001", None]),
+        (pa.array([123456789012.55, float("nan"), 1e300]), ["123456789012.55", "nan", "1e+300"]),
+        (pa.array([0.1], pa.float32()), ["0.1"]),
+        (pa.array([Decimal("1.50")], pa.decimal128(10, 2)), ["1.50"]),
+        (pa.array([True, False]), ["true", "false"]),
+        (pa.array([date(2025, 1, 31)]), ["2025-01-31"]),
+        (pa.array([[1]]), [None]),
+        (pa.array([b"x"]), [None]),
+    ],
+)  # fmt: skip
+def test_values_as_text(values: Any, texts: list[str | None]) -> None:
+    assert text(values).to_pylist() == texts
+
+
+def test_times_with_and_without_zone(tmp_path: Path) -> None:
+    events = pa.table(
+        {
+            "event_id": ["e1", "e2"], "order_id": ["o1", "o1"], "event_type": ["contact"] * 2,
+            "event_ts": pa.array([datetime(2025, 7, 1, 10, tzinfo=UTC)] * 2, pa.timestamp("ns", tz="Europe/Rome")),
+            "recorded_ts": pa.array([datetime(2025, 7, 1, 10, 0, 0, 5)] * 2, pa.timestamp("ns")),
+        }
+    )  # fmt: skip
+    parquet.write_table(events, tmp_path / "e.parquet")
+    found = read(tmp_path / "e.parquet", "events")
+    assert found.column("event_ts") == [datetime(2025, 7, 1, 10)] * 2
+    assert found.column("recorded_ts") == [datetime(2025, 7, 1, 10, 0, 0, 5)] * 2
+
+
+def test_bad_values_are_rejected_by_row_number(tmp_path: Path) -> None:
+    found = read(made(tmp_path, amount=pa.array([float("nan"), 1.0])))
+    assert [(row["line"], row["reason"]) for row in found.rejects] == [(1, "amount is not a number")]
+
+
+def test_damaged_parquet(tmp_path: Path) -> None:
+    whole = made(tmp_path).read_bytes()
+    for content in (whole[:200], whole[:-20], b"PAR1" + bytes(50)):
+        with pytest.raises(DataRefused, match="damaged Parquet"):
+            read(written(tmp_path, content, "d.parquet"))
+
+
+def test_parquet_bounds(tmp_path: Path) -> None:
+    wide = tmp_path / "wide.parquet"
+    parquet.write_table(pa.table({f"c{n}": [1] for n in range(2001)}), wide)
+    with pytest.raises(DataRefused, match="2,001 columns"):
+        read(wide)
+    with pytest.raises(DataRefused, match="more than 100 bytes"):
+        read(made(tmp_path), options=load.Options(limits=load.Limits(plain_bytes=100)))
+    empty = {name: column.slice(0, 0) for name, column in COLUMNS.items()}
+    with pytest.raises(DataRefused, match="has a header and no rows"):
+        read(made(tmp_path, **empty))
+
+
+def test_parquet_inside_gzip(tmp_path: Path) -> None:
+    import gzip
+
+    with pytest.raises(DataRefused, match="gunzip"):
+        read(written(tmp_path, gzip.compress(made(tmp_path).read_bytes()), "f.parquet.gz"))
