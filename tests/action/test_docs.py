@@ -1,0 +1,104 @@
+"""What the pages about this room say is so: every setting, rule, column and metric is there, and the examples run."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from payrec.action import policy as policies
+from payrec.action import reason_codes, scores, suppression, verdict, worklist
+from payrec.action.export import XLSX_MAX_ROWS
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def blocks(name: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page(name), re.DOTALL)
+
+
+def settings(kind: Any) -> set[str]:
+    """Names of the settings of a table of the policy and of the tables in it."""
+    names = set()
+    for field in dataclasses.fields(kind):
+        names.add(field.name)
+        for inner in (field.type, *typing.get_args(typing.get_type_hints(kind)[field.name])):
+            if dataclasses.is_dataclass(inner):
+                names |= settings(inner)
+    return names
+
+
+def test_the_example_of_a_policy_is_one_and_shows_every_setting(tmp_path: Path) -> None:
+    (example,) = blocks("policy.md", "toml")
+    path = tmp_path / "policy.toml"
+    path.write_text(example, encoding="utf-8")
+    found = policies.read(path)
+    assert found.capacity.channel == {"phone": 100}
+    everything = page("policy.md") + page("monitoring.md") + page("reason-codes.md")
+    shown = set(re.findall(r"[a-z_]+", everything))
+    wanted = settings(policies.Policy) | settings(policies.Limits) | settings(policies.ContactHours)
+    assert {"from_outstanding", "window_days", "list_hours", "psi_alarm", "scheme_of"} <= wanted
+    assert wanted - shown == set()
+
+
+def test_every_reason_of_suppression_is_told() -> None:
+    told = re.findall(r"^\| `(\w+)`(?:, `(\w+)`)? \|", page("policy.md"), re.MULTILINE)
+    named = [name for names in told[1:] for name in names if name]
+    assert named == [
+        name
+        for rule in suppression.RULES_IN_ORDER
+        if rule != "hold"
+        for name in ((rule, "attempt_cap") if rule == "contact_cap" else (rule,))
+    ]
+
+
+def test_every_column_of_the_list_is_told() -> None:
+    shown = page("policy.md").split("## The columns of the list")[1]
+    contract = re.sub(r"\s+", " ", shown.split("`")[1]).split(", ")
+    assert contract == worklist.SCHEMA.names[: len(contract)]
+    for name in worklist.SCHEMA.names[len(contract) :]:
+        assert f"`{name}`" in shown
+
+
+def test_numbers_in_the_text_are_those_of_the_code() -> None:
+    assert f"{scores.EXPLAINED_FIRST:,} ranks" in page("policy.md")
+    assert f"rank {scores.EXPLAINED_MOST:,}" in page("policy.md")
+    assert f"{XLSX_MAX_ROWS:,}" in page("policy.md")
+    for name, value in re.findall(r"`(\w+)` = ([\d.]+)", page("monitoring.md")):
+        assert getattr(policies.Limits(), name) == float(value)
+
+
+def test_every_category_action_and_scheme_is_told() -> None:
+    told = set(re.findall(r"^\| `(\w+)` \|", page("reason-codes.md"), re.MULTILINE))
+    assert told == {*reason_codes.CATEGORIES, *reason_codes.ACTIONS, *reason_codes.read().schemes()}
+
+
+def test_every_metric_with_a_rule_is_told() -> None:
+    told = set(re.findall(r"`(\w+)`", page("monitoring.md")))
+    assert set(verdict._RULES) <= told
+
+
+@pytest.mark.parametrize("code", blocks("reason-codes.md", "python"))
+def test_examples_in_python_run(code: str) -> None:
+    exec(compile(code, "reason-codes.md", "exec"), {})
+
+
+def test_the_example_of_own_codes_is_read(tmp_path: Path) -> None:
+    (table,) = blocks("reason-codes.md", "csv")
+    (tmp_path / "codes.csv").write_text(table, encoding="utf-8")
+    (example,) = blocks("reason-codes.md", "toml")
+    path = tmp_path / "policy.toml"
+    path.write_text(example, encoding="utf-8")
+    policy = policies.read(path)
+    codes = reason_codes.read(policy.reason_codes.file, policy.reason_codes.scheme_of)
+    reason = reason_codes.look_up(codes, "No Answer", provider="whoever")
+    assert reason is not None
+    assert reason.meaning == "nobody picked up"
