@@ -27,10 +27,10 @@ def blocks(name: str, language: str) -> list[str]:
 
 def settings(kind: Any) -> set[str]:
     """Names of the settings of a table of the policy and of the tables in it."""
-    names = set()
-    for field in dataclasses.fields(kind):
-        names.add(field.name)
-        for inner in (field.type, *typing.get_args(typing.get_type_hints(kind)[field.name])):
+    hints = typing.get_type_hints(kind)
+    names = {field.name for field in dataclasses.fields(kind)}
+    for name in tuple(names):
+        for inner in (hints[name], *typing.get_args(hints[name])):
             if dataclasses.is_dataclass(inner):
                 names |= settings(inner)
     return names
