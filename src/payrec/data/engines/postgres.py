@@ -14,9 +14,10 @@ from typing import Self
 import pyarrow as pa
 
 from payrec.data.engines import Rows
+from payrec.data.engines.postgres_rows import handed_out
 from payrec.data.engines.postgres_session import Session, address, literal
 from payrec.data.engines.retry import Interrupted, retrying
-from payrec.data.engines.rows import BATCH_ROWS, normalised, query, quoted, read_schema
+from payrec.data.engines.rows import BATCH_ROWS, query, quoted
 from payrec.data.engines.writing import RowFunction, write, write_mapped
 from payrec.errors import DatabaseUnreachable, PayrecError, UsageError
 
@@ -42,37 +43,6 @@ FROM dependent
 WHERE obj_description(oid, 'pg_class') IS DISTINCT FROM {made_by} AND oid <> to_regclass({name})
 ORDER BY 1
 """
-
-
-def _typed(found: pa.Schema) -> pa.Schema:
-    """Give NUMERIC its precision and scale: the driver hands it out as text, with the type modifier beside it."""
-    fields = []
-    for field in found:
-        told = field.metadata or {}
-        kind = field.type
-        if told.get(b"POSTGRESQL:type") == b"numeric":
-            modifier = int(told.get(b"POSTGRESQL:typmod", b"-1")) - 4
-            precision, scale = (modifier >> 16, modifier & 0x7FF) if modifier >= 0 else (38, 0)
-            kind = pa.decimal128(min(precision, 38), scale)  # of any width, or too wide: refused by its 38 digits
-        fields.append(pa.field(field.name, kind))
-    return pa.schema(fields)
-
-
-def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the columns without the driver's wrapping of types it does not know."""
-    columns = [c.storage if isinstance(c, pa.ExtensionArray) else c for c in batch.columns]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
-
-
-def _handed_out(reader: pa.RecordBatchReader) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    schema = read_schema(_typed(reader.schema))
-    batches = (normalised(_plain(batch), schema) for batch in reader)
-    return schema, (part for batch in batches for part in _slices(batch))
-
-
-def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    for start in range(0, batch.num_rows, BATCH_ROWS):
-        yield batch.slice(start, BATCH_ROWS)
 
 
 class Postgres:
@@ -180,7 +150,7 @@ class Postgres:
 
     def _read(self, select: str) -> pa.Table:
         with self._session() as session, session.stream(query(select)) as reader:
-            schema, batches = _handed_out(reader)
+            schema, batches = handed_out(reader)
             return pa.Table.from_batches(list(batches), schema)
 
     def read_batches(self, select: str) -> Generator[pa.RecordBatch, None, None]:
@@ -189,7 +159,7 @@ class Postgres:
 
     def _stream(self, select: str) -> Generator[pa.RecordBatch, None, None]:
         with self._lent() as session, session.stream(query(select)) as reader:
-            yield from _handed_out(reader)[1]
+            yield from handed_out(reader)[1]
 
     def _pages(self, session: Session, select: str) -> Generator[pa.RecordBatch, None, None]:
         # the transaction may write between two batches, so its connection may not be in the middle of a COPY
@@ -199,7 +169,7 @@ class Postgres:
             rows = BATCH_ROWS
             while rows == BATCH_ROWS:
                 with session.stream(f"FETCH FORWARD {BATCH_ROWS} FROM {cursor}", copied=False) as reader:
-                    schema, batches = _handed_out(reader)
+                    schema, batches = handed_out(reader)
                     page = pa.Table.from_batches(list(batches), schema).combine_chunks()
                 rows = page.num_rows
                 yield from page.to_batches()
