@@ -135,6 +135,11 @@ def test_history_is_a_table_by_run() -> None:
     assert table["value"].to_pylist() == [0.0, None]
 
 
+def test_history_has_one_row_for_a_key() -> None:
+    twice = verdict.judge([Number("rows", "", 5), Number("rows", "", 0)], Limits())
+    assert verdict.history(twice, "r1", AS_OF)["level"].to_pylist() == ["alarm"]
+
+
 def test_facts_survive_json() -> None:
     for told in (a_run(), a_run(data_until=None)):
         assert monitor.from_json(json.loads(json.dumps(monitor.to_json(told)))) == told

@@ -61,7 +61,10 @@ def worst(verdicts: Iterable[Verdict]) -> Level:
 
 
 def history(verdicts: Iterable[Verdict], run_id: str, as_of: datetime) -> pa.Table:
-    """Return the verdicts as rows of the history table; key (run_id, metric, subject)."""
+    """Return the verdicts as rows of the history table; key (run_id, metric, subject), of which the worst is kept."""
+    by_key: dict[tuple[str, str], Verdict] = {}
+    for one in sorted(verdicts, key=lambda one: -SEVERITY[one.level]):
+        by_key.setdefault((one.number.metric, one.number.subject), one)
     rows = [
         {
             "metric": one.number.metric,
@@ -71,7 +74,7 @@ def history(verdicts: Iterable[Verdict], run_id: str, as_of: datetime) -> pa.Tab
             "level": one.level,
             "sentence": one.sentence,
         }
-        for one in verdicts
+        for one in by_key.values()
     ]
     table = pa.Table.from_pylist([{**row, "run_id": run_id} for row in rows], schema=HISTORY)
     return table.set_column(1, HISTORY.field("as_of"), constant(as_of, TIME, table.num_rows))
