@@ -93,4 +93,4 @@ def rolling(matured: Times, horizon_days: int, folds: int) -> tuple[Fold, ...]:
 
 
 def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day)  # noqa: DTZ001 - times inside are UTC without zone
+    return datetime(day.year, day.month, day.day)
