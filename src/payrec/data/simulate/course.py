@@ -41,7 +41,7 @@ from payrec.data.simulate.vocabulary import (
 MEAN_RECOVERY = 0.40  # of the failed orders within 30 days
 CONTACT_SHARE = 0.6  # of the failed orders outside the holdout, at random
 CONTACT_DAYS = (1, 2, 3, 5, 7, 10, 14, 21)
-CONTACT_MEAN, CONTACT_SD = 0.42, 0.40  # of tau, before what moves it
+CONTACT_MEAN, CONTACT_SD = 0.47, 0.40  # of tau, before what moves it
 DISPUTE_SHARE, DISPUTE_EFFECT = 0.03, -0.9
 INTERACTION_SD = 0.23  # reason by provider
 NEVER_SECOND = np.int64(1) << 60
