@@ -16,7 +16,7 @@ import pytest
 import postgres_server
 from payrec.data.engines import connect, retry
 from payrec.data.engines.postgres import Postgres
-from payrec.data.engines.postgres_session import address
+from payrec.data.engines.postgres_session import Session, address
 from payrec.errors import DatabaseUnreachable, DataRefused, PayrecError, UsageError
 
 SECRET = "sEcr3t'x\\&=?"
@@ -409,11 +409,42 @@ class TestViews:
             db.view("raw_events", "SELECT 1 AS one")
 
 
-def test_text_sorts_by_bytes_also_where_the_database_does_not(db: Postgres) -> None:
-    """Text of the tables that payrec makes is compared by bytes, whatever the database's own order is."""
-    db.map("SELECT 1 AS one", "words", ("word",), lambda _: pa.record_batch({"word": ["a", "B"], "n": [1, 2]}))
+def collations(db: Postgres, table: str) -> set[str]:
+    """Collations of the text columns of a table."""
     select = (
-        "SELECT CAST(c.collname AS VARCHAR) AS collation FROM pg_attribute AS a JOIN pg_collation AS c "
-        "ON c.oid = a.attcollation WHERE a.attrelid = 'words'::regclass AND a.attname = 'word'"
+        "SELECT CAST(c.collname AS VARCHAR) AS name FROM pg_attribute AS a JOIN pg_collation AS c "
+        f"ON c.oid = a.attcollation WHERE a.attrelid = to_regclass('{table}') AND a.attnum > 0"
     )
-    assert db.read(select).to_pylist() == [{"collation": "C"}]
+    return set(db.read(select)["name"].to_pylist())
+
+
+class TestTextOrder:
+    """Text of the tables that payrec makes is compared by bytes, whatever the database's own order is."""
+
+    def test_tables_of_map(self, db: Postgres) -> None:
+        db.map("SELECT 1 AS one", "words", ("word",), lambda _: pa.record_batch({"word": ["a", "B"], "n": [1, 2]}))
+        assert collations(db, "words") == {"C"}
+
+    def test_tables_of_statements(self, db: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+        with db._lent() as session:
+            assert session.by_bytes
+        db.run("CREATE TABLE before (x VARCHAR(5), n INTEGER)")
+        assert collations(db, "before") == {"default"}
+        borrowed = db._borrowed
+
+        def elsewhere() -> Session:
+            session = borrowed()
+            session.by_bytes = False  # as in a database that sorts as a language does
+            return session
+
+        monkeypatch.setattr(db, "_borrowed", elsewhere)
+        db.run(
+            "CREATE TABLE one (x VARCHAR(5) PRIMARY KEY, n INTEGER, t TIMESTAMP);\n"
+            "create table if not exists \"Two\" AS SELECT x, 'word' AS word FROM one"
+        )
+        with db.transaction():
+            db.run("CREATE TABLE three (x VARCHAR(5) NOT NULL)")
+        assert [collations(db, name) for name in ("one", '"Two"', "three")] == [{"C"}] * 3
+        with pytest.raises(UsageError):
+            db.run("CREATE TABLE four (x VARCHAR(5)); SELECT nothing")
+        assert "four" not in db.tables()

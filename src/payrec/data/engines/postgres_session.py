@@ -101,6 +101,28 @@ def _conninfo(pairs: tuple[tuple[str, str], ...]) -> str:
     )
 
 
+# the C locale, and PostgreSQL's own ("b"), compare bytes; others compare as a language does
+_TEXT = """
+SELECT current_setting('server_encoding') AS encoding,
+    datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8') AND COALESCE(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c'
+    OR COALESCE(to_jsonb(d) ->> 'datlocprovider', 'c') = 'b' AS by_bytes
+FROM pg_database AS d WHERE datname = current_database()
+"""
+_MAKES_TABLE = re.compile(r"\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([\w.]+|\"[^\"]+\")", re.IGNORECASE)
+_BY_BYTES = """DO $payrec$
+DECLARE found record;
+BEGIN
+    FOR found IN
+        SELECT attrelid::regclass AS name, attname, format_type(atttypid, atttypmod) AS kind
+        FROM pg_attribute
+        WHERE attrelid = to_regclass({table}) AND attnum > 0 AND NOT attisdropped
+          AND attcollation = (SELECT oid FROM pg_collation WHERE collname = 'default')
+    LOOP
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s COLLATE "C"', found.name, found.attname, found.kind);
+    END LOOP;
+END $payrec$"""
+
+
 def literal(text: str) -> str:
     """Return ``text`` as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
@@ -131,6 +153,7 @@ class Session:
 
     def __init__(self, place: Address) -> None:
         self._place = place
+        self.by_bytes = True  # whether text sorts by bytes of itself
         try:
             self._db = dbapi.connect(
                 _conninfo(place.libpq),
@@ -151,10 +174,11 @@ class Session:
             settings["search_path"] = listed(self._place.schemas)
         calls = (f"set_config({literal(name)}, {literal(value)}, false)" for name, value in settings.items())
         self.run("SELECT " + ", ".join(calls))
-        encoding = self.read("SELECT current_setting('server_encoding') AS encoding")["encoding"][0].as_py()
-        if encoding != "UTF8":
-            msg = f"the database {self._place.shown} keeps text as {encoding}, expected UTF8"
+        (found,) = self.read(_TEXT).to_pylist()
+        if found["encoding"] != "UTF8":
+            msg = f"the database {self._place.shown} keeps text as {found['encoding']}, expected UTF8"
             raise UsageError(f"{msg}\nmake one: createdb --encoding=UTF8 --locale=C --template=template0 NAME")
+        self.by_bytes = bool(found["by_bytes"])
 
     @property
     def state(self) -> str:
@@ -163,6 +187,8 @@ class Session:
 
     def run(self, sql: str) -> None:
         """Run one or more statements; outside BEGIN and COMMIT, several are one transaction."""
+        if not self.by_bytes:
+            sql += "".join(f"\n;{_BY_BYTES.format(table=literal(name))}" for name in _MAKES_TABLE.findall(sql))
         with self.translated(sql), self._db.cursor() as cursor:
             cursor.executescript(sql)
 
