@@ -18,7 +18,7 @@ fi
 if [ -x "$uv" ]; then
   echo "setup: installing the locked packages into .venv"
   [ -x .venv/bin/python ] || "$uv" venv --quiet --python "$(command -v python3)" .venv
-  "$uv" pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+  "$uv" pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock
   "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
 else
   echo "setup: installing the locked packages into .venv with pip (slower)"
@@ -26,5 +26,6 @@ else
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 fi
+.venv/bin/python -m compileall -q src
 echo "$wanted" > "$stamp"
 echo "setup: done"

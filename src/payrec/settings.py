@@ -23,6 +23,10 @@ class Settings(BaseSettings):
     models_dir: Path = Field(Path("models"), description="folder of the model versions")
     published_dir: Path = Field(Path("out/published"), description="folder of what is served (embedded engine)")
     out_dir: Path = Field(Path("out"), description="folder for worklists, reports and rejects")
+    policy: Path | None = Field(None, description="policy.toml: capacity, costs, whom to leave alone")
+    alerts: SecretStr | None = Field(
+        None, description="where to tell alarms: webhook or apprise addresses, spaces between"
+    )
     horizon_days: int = Field(30, ge=1, le=365, description="days in which a payment counts as recovered")
     landmark_ages: tuple[int, ...] = Field(
         (0, 3, 7, 14, 21, 30, 45, 60), description="ages in days at which open orders are observed for training"

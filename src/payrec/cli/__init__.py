@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from payrec.cli import data, output
+from payrec.cli import action, data, model, output
 from payrec.errors import PayrecError
 
 app = typer.Typer(
@@ -17,8 +17,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (data.simulate, data.load, data.check, data.build, data.sql):
+VERBS = (
+    *(data.simulate, data.load, data.check, data.build),
+    *(model.train, model.backtest),
+    *(action.score, action.worklist, model.explain, model.report),
+    *(action.run, action.monitor, data.sql),
+)
+for verb in VERBS:
     app.command()(verb)
+app.add_typer(model.models_app, name="models")
 
 
 @app.callback()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from payrec.data.engines import Engine
 from payrec.errors import UsageError
 
 VIEW = "v_feature_view"
+INPUTS = ("raw_transactions", "raw_events", "fx_rates", "payment_source", "known_at_creation", "reporting_currency")
 LANDMARK_AGES = (0, 3, 7, 14, 21, 30, 45, 60)
 _LAYER = re.compile(r"^(\d\d)_\w+\.sql$")
 _MAKES_TABLE = re.compile(r"^CREATE TABLE (\w+) AS", re.MULTILINE)
@@ -102,6 +104,8 @@ def build(engine: Engine, parameters: Parameters, progress: Callable[[str], None
             if "stg_observed" in tables and parameters.as_of is None:
                 engine.run("INSERT INTO as_of_dates SELECT until FROM stg_observed WHERE until IS NOT NULL")
         rows = {table: count(engine, table) for table in made}
+        engine.run("DELETE FROM built_from")
+        engine.write("built_from", pa.table({"inputs_sha256": [fingerprint(engine)]}), key=())
         return Build(rows, observed_until(engine), scoring_times(engine))
 
 
@@ -111,6 +115,16 @@ def _run_layer(engine: Engine, sql: str) -> list[str]:
     for table in made:
         engine.run(f"ANALYZE {table}")  # the next layer's plan depends on it
     return made
+
+
+def outcomes(engine: Engine, as_of: datetime, horizon_days: int) -> pa.Table:
+    """Return ``order_id, as_of, label_recovered_30d`` of every order at ``as_of``, which must have matured."""
+    at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
+    deadline = f"{at} + {int(horizon_days)} * INTERVAL '1' DAY"
+    return engine.read(
+        f"SELECT order_id, {at} AS as_of, CAST(1 - is_open AS SMALLINT) AS label_recovered_30d FROM stg_balances "
+        f"WHERE from_at <= {deadline} AND (until_at IS NULL OR until_at > {deadline})"
+    )
 
 
 def count(engine: Engine, table: str, where: str = "1 = 1") -> int:
@@ -148,6 +162,13 @@ def scoring_times(engine: Engine) -> tuple[datetime, ...]:
     return tuple(found)
 
 
+def fingerprint(engine: Engine) -> str:
+    """Return a hash of everything that was handed in: the same inputs on the same engine give the same hash."""
+    parts = [f"{table}={engine.fingerprint(table)}" for table in INPUTS]
+    until = engine.read("SELECT until FROM observed_until")["until"].to_pylist()
+    return hashlib.sha256(f"{parts}{until}".encode()).hexdigest()
+
+
 def clear(engine: Engine) -> None:
     """Take the derived layers away: the raw tables have changed, and what was made of them is stale."""
     engine.run(layers()[1][1])
@@ -156,6 +177,8 @@ def clear(engine: Engine) -> None:
 def answers(engine: Engine, asked: Parameters) -> bool:
     """Whether the last build, of the raw tables as they are, answers for ``asked``."""
     if VIEW not in engine.tables():
+        return False
+    if engine.read("SELECT inputs_sha256 FROM built_from")["inputs_sha256"].to_pylist() != [fingerprint(engine)]:
         return False
     ages = set(engine.read("SELECT age_days FROM landmarks")["age_days"].to_pylist())
     horizons = engine.read("SELECT days FROM horizon")["days"].to_pylist()

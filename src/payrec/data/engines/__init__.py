@@ -55,6 +55,10 @@ class Engine(Protocol):
         """Names of the tables and views that exist in payrec's schema."""
         ...
 
+    def fingerprint(self, table: str) -> str:
+        """Return a hash of a table's rows, whatever their order; it changes with any value, and is this engine's own."""
+        ...
+
     def transaction(self) -> AbstractContextManager[None]:
         """Everything inside happens as a whole or not at all. May be nested; the outermost decides."""
         ...

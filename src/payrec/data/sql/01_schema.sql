@@ -54,3 +54,6 @@ CREATE TABLE IF NOT EXISTS observed_until (until TIMESTAMP NOT NULL PRIMARY KEY)
 CREATE TABLE IF NOT EXISTS payment_source (source VARCHAR(10) NOT NULL PRIMARY KEY CHECK (source IN ('events', 'dates')));
 CREATE TABLE IF NOT EXISTS known_at_creation (column_name VARCHAR(50) NOT NULL PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS reporting_currency (currency VARCHAR(10) NOT NULL PRIMARY KEY);
+
+-- The hash of the raw rows that the layers were last built from.
+CREATE TABLE IF NOT EXISTS built_from (inputs_sha256 VARCHAR(64) NOT NULL PRIMARY KEY);

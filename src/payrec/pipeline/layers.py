@@ -1,4 +1,4 @@
-"""The steps in the order in which the data walks through them, composed; the command line and the API call these."""
+"""Raw tables → layers → audit: what must stand before anything is learnt or scored."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 
 from payrec.data import audit, warehouse
 from payrec.data.engines import Engine
+from payrec.errors import DataRefused
 from payrec.settings import Settings
 
 Progress = Callable[[str], None]
@@ -43,3 +44,9 @@ def check(engine: Engine, asked: warehouse.Parameters, now: datetime, progress: 
     ensure_built(engine, asked, progress)
     progress("auditing")
     return audit.run(engine, now)
+
+
+def require_safe(found: audit.Audit) -> None:
+    """Raise DataRefused with every finding that makes training unsafe, unless there are none."""
+    if found.refusals:
+        raise DataRefused("\n".join(f.message for f in found.refusals))

@@ -1,0 +1,260 @@
+"""Commands that end in money: score, worklist, run, monitor."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from payrec.cli import output
+from payrec.cli.options import AsOf, Database, Json, database, moment, now
+from payrec.errors import CheckFailed, UsageError
+from payrec.settings import Settings
+
+PolicyFile = Annotated[Path | None, typer.Option("--policy", metavar="policy.toml", help="Capacity, costs, rules.")]
+Features = Annotated[
+    Path | None, typer.Option("--features", metavar="FILE.csv", help="An exported feature view; needs no database.")
+]
+Capacity = Annotated[int | None, typer.Option("--capacity", min=0, metavar="K", help="How many contacts there can be.")]
+
+
+def chosen_policy(settings: Settings, file: Path | None, capacity: int | None = None) -> Any:
+    """Read the policy named on the command line, else the configured one, else the defaults."""
+    from dataclasses import replace
+
+    from payrec.action import policy
+
+    found = policy.read(file or settings.policy)
+    return found if capacity is None else replace(found, capacity=replace(found.capacity, total=capacity))
+
+
+def place(settings: Settings, url: str | None, engine: Any) -> Any:
+    """Return where lists are published: the folder beside an embedded database, else the database itself."""
+    address = url or settings.database_url()
+    return settings.published_dir if address.startswith("duckdb") else engine
+
+
+def score(
+    as_of: AsOf = None, capacity: Capacity = None, policy_file: PolicyFile = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".csv, .xlsx or .parquet.")] = None,
+    features: Features = None,
+    url: Database = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Score and rank the open orders into a file, without publishing them."""
+    from payrec import pipeline
+    from payrec.action import export
+    from payrec.model import store
+
+    settings = Settings()
+    champion = store.champion(settings.models_dir)
+    rules, at = chosen_policy(settings, policy_file, capacity), moment(as_of, "--as-of")
+    with output.steps(as_json) as step:
+        if features is not None:
+            decided = pipeline.score_file(features, champion, rules, at, now(), step)
+        else:
+            with database(url, settings) as engine:
+                decided = pipeline.score(engine, pipeline.question(engine, champion, rules, at, now(), step), step)
+        out = out or settings.out_dir / f"worklist_{decided.run.scored_at:%Y%m%d_%H%M%S}.csv"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        export.write(decided.ranked, out, decided.run.stamp)
+    document = summary(decided.ranked, decided.run) | {"file": out, "too_old": decided.too_old}
+
+    def render() -> None:
+        show_summary(document)
+        output.say(f"the ranked list is in {out}")
+
+    output.emit(document, as_json, render)
+
+
+def summary(ranked: Any, run: Any) -> dict[str, Any]:
+    """Sum up a ranked list per currency: what is open, what is expected, what the first K bring."""
+    rows = ranked.select(
+        [
+            "currency",
+            "outstanding",
+            "ev_currency",
+            "ev_recovered",
+            "net_value",
+            "priority_flag",
+            "rank",
+            "suppressed_reason",
+        ]
+    ).to_pandas(types_mapper=None)
+    rows["listed"] = rows["rank"].notna()
+    rows["chosen"] = rows["priority_flag"] == 1
+    by_currency = {}
+    for name, part in rows.groupby("ev_currency", dropna=True):
+        listed, chosen = part[part["listed"]], part[part["chosen"]]
+        by_currency[str(name)] = {
+            "ranked": len(listed),
+            "chosen": len(chosen),
+            "expected": float(listed["ev_recovered"].astype(float).sum()),
+            "expected_of_chosen": float(chosen["ev_recovered"].astype(float).sum()),
+        }
+    opened = rows.groupby("currency")["outstanding"].agg(["size", "sum"])
+    return {
+        "run_id": run.run_id,
+        "as_of": run.as_of,
+        "model_id": run.model_id,
+        "orders": len(rows),
+        "open": {str(c): {"orders": int(r["size"]), "outstanding": float(r["sum"])} for c, r in opened.iterrows()},
+        "value": by_currency,
+        "suppressed": {str(k): int(v) for k, v in rows["suppressed_reason"].value_counts().items()},
+    }
+
+
+def show_summary(told: dict[str, Any]) -> None:
+    """Print a summary for people."""
+    output.say(f"as of {told['as_of']:%Y-%m-%d %H:%M} UTC, model {told['model_id']}, run {told['run_id']}")
+    if not told["orders"]:
+        output.say("nothing to score: no order is open at this time")
+        return
+    rows = [(c, f"{v['orders']:,}", f"{v['outstanding']:,.2f}") for c, v in told["open"].items()]
+    output.table(["open, by currency", "orders", "outstanding"], rows)
+    money = [
+        (c, f"{v['ranked']:,}", f"{v['expected']:,.2f}", f"{v['chosen']:,}", f"{v['expected_of_chosen']:,.2f}")
+        for c, v in told["value"].items()
+    ]
+    output.table(["expected back, in", "ranked", "of all", "chosen", "of the chosen"], money)
+    if told["suppressed"]:
+        said = ", ".join(f"{n:,} {reason}" for reason, n in told["suppressed"].items())
+        output.say(f"not ranked: {said}")
+
+
+def worklist(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help=".csv, .xlsx or .parquet.")],
+    capacity: Capacity = None,
+    url: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Export the first K of the list that is published now."""
+    import pyarrow.compute as pc
+
+    from payrec.action import export
+
+    settings = Settings()
+    address = url or settings.database_url()
+    if address.startswith("duckdb"):
+        found, rows = _published(settings.published_dir)
+    else:
+        with database(url, settings) as engine:
+            found, rows = _published(engine)
+    kept = rows.filter(pc.is_valid(rows["rank"]))
+    kept = kept.slice(0, capacity) if capacity is not None else kept.filter(kept["priority_flag"].cast("bool"))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    written = export.write(kept, out, found.run.stamp)
+    document = {"file": out, "rows": written, "run_id": found.run.run_id, "as_of": found.run.as_of}
+    output.emit(
+        document, as_json, lambda: output.say(f"{written:,} orders as of {found.run.as_of:%Y-%m-%d %H:%M} UTC in {out}")
+    )
+
+
+def _published(where: Any) -> tuple[Any, Any]:
+    from payrec.action import publish
+
+    found = publish.current(where)
+    if found is None:
+        msg = "found no published list, expected one\nmake it: payrec run"
+        raise UsageError(msg)
+    return found, publish.scores(where, found.run.run_id)
+
+
+def run(
+    as_of: AsOf = None, policy_file: PolicyFile = None, capacity: Capacity = None,
+    wait: Annotated[float, typer.Option("--wait", metavar="SECONDS", help="Wait for another run to end.")] = 0.0,
+    url: Database = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Build, check, score, decide, publish and monitor: once; the same run again changes nothing."""
+    from payrec import pipeline
+    from payrec.action import publish
+
+    settings = Settings()
+    with database(url, settings) as engine, output.steps(as_json) as step:
+        how = _night(
+            settings, engine, url, chosen_policy(settings, policy_file, capacity), moment(as_of, "--as-of"), wait
+        )
+        report = pipeline.night(engine, how, step)
+        ranked = publish.scores(how.published, report.published.run.run_id)
+    document = summary(ranked, report.published.run) | {
+        "already_done": report.already_done,
+        "level": report.level,
+        "verdicts": [_plain_verdict(v) for v in report.verdicts],
+        "alerts": [vars(d) for d in report.deliveries],
+    }
+
+    def render() -> None:
+        show_summary(document)
+        output.say("already done: nothing has changed" if report.already_done else "published")
+        for one in report.verdicts:
+            if one.level != "ok":
+                output.say(f"{one.level:>6}  {one.sentence}")
+
+    output.emit(document, as_json, render)
+    if report.level == "alarm":
+        msg = "published, but monitoring raises an alarm; see above, or payrec monitor"
+        raise CheckFailed(msg)
+
+
+def _night(settings: Settings, engine: Any, url: str | None, rules: Any, as_of: Any, wait: float) -> Any:
+    from payrec import pipeline
+    from payrec.action import alerts, lock
+
+    address = url or settings.database_url()
+    hidden = [s.get_secret_value() for s in (settings.db_pass, settings.alerts) if s is not None]
+    return pipeline.Night(
+        as_of=as_of,
+        models=settings.models_dir,
+        policy=rules,
+        published=place(settings, url, engine),
+        holder=lock.Holder(os.getpid(), socket.gethostname(), now()),
+        database_url=address,
+        lock_folder=settings.out_dir,
+        now=now(),
+        wait_s=wait,
+        alert_to=alerts.targets(settings.alerts.get_secret_value() if settings.alerts else None),
+        secrets=tuple(hidden),
+    )
+
+
+def _plain_verdict(one: Any) -> dict[str, Any]:
+    from math import isfinite
+
+    numbers = {k: v for k, v in (("value", one.number.value), ("beside", one.number.beside)) if isfinite(v)}
+    return {
+        "metric": one.number.metric,
+        "subject": one.number.subject,
+        "level": one.level,
+        "sentence": one.sentence,
+    } | numbers
+
+
+def monitor(url: Database = None, as_json: Json = False) -> None:
+    """Show what monitoring found in the published runs; exit 1 if the newest raises an alarm."""
+    from payrec.action import publish
+
+    settings = Settings()
+    address = url or settings.database_url()
+    if address.startswith("duckdb"):
+        found, history = publish.current(settings.published_dir), publish.monitor_history(settings.published_dir)
+    else:
+        with database(url, settings) as engine:
+            found, history = publish.current(engine), publish.monitor_history(engine)
+    if found is None:
+        msg = "found no published run, expected one\nmake it: payrec run"
+        raise UsageError(msg)
+    rows = [r for r in history.to_pylist() if r["run_id"] == found.run.run_id]
+    order = {"alarm": 0, "watch": 1, "ok": 2}
+    rows.sort(key=lambda r: order[r["level"]])
+
+    def render() -> None:
+        output.say(f"run {found.run.run_id}, as of {found.run.as_of:%Y-%m-%d %H:%M} UTC")
+        for row in rows:
+            output.say(f"{row['level']:>6}  {row['sentence']}")
+
+    output.emit({"run_id": found.run.run_id, "as_of": found.run.as_of, "verdicts": rows}, as_json, render)
+    if any(r["level"] == "alarm" for r in rows):
+        msg = "the newest run raises an alarm; see above"
+        raise CheckFailed(msg)

@@ -1,0 +1,145 @@
+"""An exported feature view, read back: a CSV with the columns of ``v_feature_view``, or those of the original project.
+
+Its rows were made elsewhere; what is missing counts as unknown. One row an order, or it is refused.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv, parquet
+
+from payrec.errors import DataRefused, UsageError
+
+_TEXT = (
+    "order_id", "customer_id", "currency", "amount_bucket", "provider", "payment_method", "country", "device",
+    "transaction_type", "reason_code", "last_event_type",
+)  # fmt: skip
+_WHOLE = (
+    "is_landmark", "age_days", "horizon_days", "amount_minor", "outstanding_minor", "amount_reporting_minor",
+    "outstanding_reporting_minor", "days_since_last_event", "attempts", "contacts", "days_to_due", "paid_minor",
+    "is_disputed", "has_chargeback", "is_written_off", "is_opted_out", "cust_orders", "cust_failures", "cust_open",
+    "cust_recovered", "cust_decided", "cust_recovered_in_time", "cust_days_to_pay_sum", "cust_days_since_payment",
+    "cust_open_minor", "cust_orders_90d", "cust_failures_90d", "provider_decided_90d", "provider_recovered_90d",
+    "reason_decided_90d", "reason_recovered_90d", "country_decided_90d", "country_recovered_90d", "label_recovered_30d",
+)  # fmt: skip
+_FIELDS: list[pa.Field[Any]] = [
+    *(pa.field(name, pa.string()) for name in _TEXT),
+    *(pa.field(name, pa.int64()) for name in _WHOLE),
+    pa.field("as_of", pa.timestamp("us")),
+    pa.field("promised_until", pa.timestamp("us")),
+    pa.field("amount", pa.decimal128(18, 2)),
+]
+SCHEMA = pa.schema(_FIELDS)
+# the original project's names for what was known at the time; its final values (retries, result_status) stay out
+ALIASES = {
+    "days_since_invoice": "age_days",
+    "prev_total_cnt": "cust_decided",
+    "prev_success_cnt": "cust_recovered_in_time",
+}
+LEFT_OUT = ("retries", "result_status", "chargeback_flag", "payment_date", "customer_prior_success_rate")
+REQUIRED = ("order_id", "customer_id", "amount", "currency", "age_days")
+
+
+def is_feature_view(names: list[str]) -> bool:
+    """Whether a file with these columns is an exported feature view, ours or the original's."""
+    known = {ALIASES.get(name.strip().lower(), name.strip().lower()) for name in names}
+    return known >= set(REQUIRED)
+
+
+def read(path: Path, as_of: datetime | None) -> pa.Table:
+    """Return the rows of an exported feature view that can be scored, typed; one row an order, of one ``as_of``.
+
+    Parameters
+    ----------
+    path
+        CSV (also gzipped) or Parquet.
+    as_of
+        When the rows were true (UTC, naive); needed if the file does not say.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be opened, or does not say when its rows were true.
+    DataRefused
+        Columns are missing, values cannot be read, orders stand twice, or there are several times.
+    """
+    rows = _named(_raw(path), path)
+    made: dict[str, Any] = {f.name: _typed(rows[f.name], f, path) for f in SCHEMA if f.name in rows.column_names}
+    n = rows.num_rows
+    if "as_of" not in made or made["as_of"].null_count == n:
+        if as_of is None:
+            msg = f"{path.name} does not say when its rows were true, expected a column as_of\nsay it with --as-of TIME"
+            raise UsageError(msg)
+        made["as_of"] = pa.chunked_array([pa.array([as_of] * n, pa.timestamp("us"))])
+    minor = pc.cast(pc.multiply(made["amount"], pa.scalar(100)), pa.int64())
+    made.setdefault("amount_minor", minor)
+    made.setdefault("outstanding_minor", minor)
+    return _one_row_an_order(_unpaid(pa.table(made), rows), path)
+
+
+def _raw(path: Path) -> pa.Table:
+    try:
+        if path.suffix == ".parquet":
+            return parquet.read_table(path)
+        with path.open("rb") as file:
+            names = csv.open_csv(file).schema.names
+        options = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True)
+        return csv.read_csv(path, convert_options=options)
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror or error}"
+        raise UsageError(msg) from error
+    except pa.ArrowInvalid as error:
+        msg = f"{path.name} is not a CSV or Parquet file of a feature view: {str(error).splitlines()[0]}"
+        raise DataRefused(msg) from error
+
+
+def _named(rows: pa.Table, path: Path) -> pa.Table:
+    names = [ALIASES.get(name.strip().lower(), name.strip().lower()) for name in rows.column_names]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    missing = [name for name in REQUIRED if name not in names]
+    if twice or missing:
+        what = f"has {', '.join(twice)} more than once" if twice else f"lacks {', '.join(missing)}"
+        msg = f"{path.name} {what}, expected the columns of the feature view, each once: {', '.join(REQUIRED)}, …"
+        raise DataRefused(msg)
+    return rows.rename_columns(names)
+
+
+def _typed(column: pa.ChunkedArray[Any], field: pa.Field[Any], path: Path) -> pa.ChunkedArray[Any]:
+    try:
+        if pa.types.is_string(column.type):
+            column = pc.replace_with_mask(column, _is_blank(column), pa.scalar(None, pa.string()))
+            if pa.types.is_integer(field.type):
+                return column.cast(pa.float64()).cast(field.type)  # "3.0", as pandas writes a whole number
+            if pa.types.is_decimal(field.type):
+                return column.cast(pa.decimal128(38, 10)).cast(field.type)
+        return column.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        msg = f"{path.name}: column {field.name} has a value that is no {field.type}: {str(error).splitlines()[0]}"
+        raise DataRefused(msg) from error
+
+
+def _unpaid(made: pa.Table, rows: pa.Table) -> pa.Table:
+    """Leave out what had been paid already, where the file says so."""
+    if "payment_date" not in rows.column_names:
+        return made
+    return made.filter(_is_blank(rows["payment_date"].cast(pa.string())))
+
+
+def _is_blank(column: Any) -> Any:  # a column of text -> a column of booleans, true for NULL too
+    return pc.fill_null(pc.equal(pc.utf8_trim_whitespace(column), pa.scalar("")), True)
+
+
+def _one_row_an_order(rows: pa.Table, path: Path) -> pa.Table:
+    times = rows["as_of"].unique().to_pylist()
+    if len(times) > 1:
+        msg = f"{path.name} has rows of {len(times)} times, expected the open orders of one as_of\nexport one as_of"
+        raise DataRefused(msg)
+    if len(rows["order_id"].unique()) != rows.num_rows or rows["order_id"].null_count:
+        msg = f"{path.name} has orders that stand more than once or have no order_id, expected one row an order"
+        raise DataRefused(msg)
+    return rows

@@ -1,0 +1,176 @@
+"""One run: build, check, score, decide, publish, monitor. Once, whole, and the same again changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from payrec.action import alerts, ledger, lock, monitor, outcome, policy, publish, run, verdict
+from payrec.action.policy import Policy
+from payrec.action.run import Published
+from payrec.data import audit, warehouse
+from payrec.data.engines import Engine
+from payrec.errors import DataRefused, PayrecError
+from payrec.model import store
+from payrec.model.bundle import Bundle
+from payrec.pipeline.deciding import Decided, Question, score
+from payrec.pipeline.layers import Progress, ensure_built, require_safe
+
+MATURED_WEEKS = 8  # of past lists whose outcome is looked at again in each run
+UNSAFE_TO_SCORE = ("promise.", "future_facts")  # findings that make a list as wrong as a model
+
+
+@dataclass(frozen=True)
+class Night:
+    """Everything a run needs to be told; ``as_of`` None: the end of the observed data."""
+
+    as_of: datetime | None
+    models: Path
+    policy: Policy
+    published: Path | Engine
+    holder: lock.Holder
+    database_url: str
+    lock_folder: Path
+    now: datetime
+    wait_s: float = 0.0
+    alert_to: tuple[alerts.Target, ...] = ()
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did: the published list, whether it was there already, and what monitoring found."""
+
+    published: Published
+    already_done: bool
+    verdicts: tuple[verdict.Verdict, ...]
+    too_old: int
+    deliveries: tuple[alerts.Delivery, ...] = ()
+
+    @property
+    def level(self) -> verdict.Level:
+        """The gravest verdict."""
+        return verdict.worst(self.verdicts)
+
+
+def night(engine: Engine, how: Night, progress: Progress) -> Report:
+    """Run everything once, under the lock; what goes wrong is written down, told, and raised.
+
+    Raises
+    ------
+    Locked
+        Another run is under way.
+    ModelRefused, DataRefused, DatabaseUnreachable
+        A step could not do its work; the former list is still served.
+    """
+    with lock.held(how.database_url, how.lock_folder, how.holder, how.wait_s):
+        return _held(engine, how, progress)
+
+
+def _held(engine: Engine, how: Night, progress: Progress) -> Report:
+    with _told(engine, how, "build"):
+        bundle = store.champion(how.models)
+        asked = question(engine, bundle, how.policy, how.as_of, how.now, progress)
+    former = publish.current(how.published)
+    if former is not None and former.run.run_id == asked.run_id:
+        return Report(former, True, (), 0)
+    done = ledger.begin(engine, how.now, str(how.holder), asked.run_id)
+    with _told(engine, how, "run", asked.run_id):
+        if "check" not in done:
+            progress("checking")
+            _require_sound(audit.run(engine, how.now))
+            _step(engine, how, "check", asked.run_id)
+        decided = score(engine, asked, progress)
+        progress("publishing")
+        publish.commit(how.published, decided.run, decided.ranked)
+        _step(engine, how, "publish", asked.run_id)
+        progress("monitoring")
+        verdicts = watch(engine, how, decided, bundle)
+        publish.add_monitor(how.published, asked.run_id, verdict.history(verdicts, asked.run_id, asked.as_of))
+        _step(engine, how, "monitor", asked.run_id)
+        ledger.add(engine, ledger.Entry(how.now, str(how.holder), "run", asked.run_id, "done"))
+    alert = alerts.of_verdicts(verdicts, asked.run_id)
+    sent = tuple(alerts.send(alert, how.alert_to, how.secrets)) if alert and how.alert_to else ()
+    published = publish.current(how.published)
+    assert published is not None  # noqa: S101 - it was just committed
+    return Report(published, False, tuple(verdicts), decided.too_old, sent)
+
+
+def question(
+    engine: Engine, bundle: Bundle, rules: Policy, as_of: datetime | None, now: datetime, progress: Progress
+) -> Question:
+    """Build for scoring at ``as_of`` (None: the end of the observed data), and say what will be asked of the layers."""
+    warehouse.prepare(engine)
+    wanted = warehouse.Parameters((as_of,) if as_of else None, (), bundle.model.horizon_days)
+    ensure_built(engine, wanted, progress)
+    times = warehouse.scoring_times(engine)
+    if not times:
+        msg = "found no orders, expected some to score\nload them: payrec load transactions FILE"
+        raise DataRefused(msg)
+    chosen, at = _in_reporting_currency(engine, rules), as_of or times[-1]
+    inputs, rules_sha256 = warehouse.fingerprint(engine), policy.fingerprint(chosen)
+    run_id = run.identity(at, bundle.model_id, rules_sha256, inputs)
+    return Question(at, bundle, chosen, rules_sha256, run_id, inputs, now)
+
+
+def _in_reporting_currency(engine: Engine, asked: Policy) -> Policy:
+    """Return the policy, reporting in the currency that the loaded rates convert to unless it names its own."""
+    loaded = engine.read("SELECT currency FROM reporting_currency")["currency"].to_pylist()
+    if asked.reporting_currency is None and loaded:
+        return replace(asked, reporting_currency=str(loaded[0]))
+    return asked
+
+
+def _require_sound(found: audit.Audit) -> None:
+    grave = [f for f in found.refusals if f.code.startswith(UNSAFE_TO_SCORE)]
+    require_safe(replace(found, findings=tuple(grave)))
+
+
+def watch(engine: Engine, how: Night, decided: Decided, bundle: Bundle) -> list[verdict.Verdict]:
+    """Judge a run by itself, against the one before, and the past lists whose outcome is known by now."""
+    past = [p for p in publish.runs(how.published) if p.run.run_id != decided.run.run_id]
+    earlier = [p for p in past if p.run.as_of < decided.run.as_of and p.run.model_id == decided.run.model_id]
+    before = max(earlier, key=lambda p: p.run.as_of).run.facts if earlier else None
+    numbers = monitor.numbers(decided.run.facts, before, bundle.model.spreads)
+    numbers += outcome.cohort(decided.ranked, None)
+    numbers += [n for p in _matured(engine, past) for n in _came_true(engine, how, p)]
+    return verdict.judge(numbers, how.policy.monitor)
+
+
+def _matured(engine: Engine, past: list[Published]) -> list[Published]:
+    """Return the newest past lists with a known outcome, one a week."""
+    until = warehouse.observed_until(engine)
+    known = {
+        p.run.as_of: p for p in past if until is not None and outcome.matured(p.run.as_of, p.run.horizon_days, until)
+    }
+    return [known[at] for at in outcome.first_of_each_week(sorted(known))[-MATURED_WEEKS:]]
+
+
+def _came_true(engine: Engine, how: Night, past: Published) -> Iterator[monitor.Number]:
+    listed = publish.scores(how.published, past.run.run_id)
+    known = warehouse.outcomes(engine, past.run.as_of, past.run.horizon_days)
+    yield from outcome.cohort(listed, known)
+    yield from outcome.money(listed, known)
+
+
+def _step(engine: Engine, how: Night, step: str, run_id: str) -> None:
+    ledger.add(engine, ledger.Entry(how.now, str(how.holder), f"step.{step}", run_id, "done"))
+
+
+@contextmanager
+def _told(engine: Engine, how: Night, step: str, run_id: str = "") -> Iterator[None]:
+    """Write a failure down and tell it; neither may hide it."""
+    try:
+        yield
+    except PayrecError as error:
+        text = alerts.redacted(str(error), how.secrets)
+        try:
+            ledger.add(engine, ledger.Entry(how.now, str(how.holder), step, run_id, "failed", text))
+        except PayrecError as second:
+            error.add_note(f"and it could not be written down: {alerts.redacted(str(second), how.secrets)}")
+        if how.alert_to:
+            alerts.send(alerts.of_failure(error, step), how.alert_to, how.secrets)
+        raise
