@@ -7,3 +7,30 @@ from pathlib import Path
 
 # the tests are imported from their files, so the folder of the shared generator is named here
 sys.path.insert(0, str(Path(__file__).parent))
+
+import pyarrow as pa
+import pytest
+from rows import feature_rows
+
+from payrec.model import recipes
+
+TRAINING_ROWS = 3000
+
+
+@pytest.fixture(scope="session")
+def training_rows() -> pa.Table:
+    """Made rows that the shared models are trained on."""
+    return feature_rows(TRAINING_ROWS, seed=21)
+
+
+@pytest.fixture(scope="session")
+def models(training_rows: pa.Table) -> dict[str, recipes.Model]:
+    """One small model of each recipe, trained once."""
+    names = ("original", "logistic", "xgboost")
+    return {name: recipes.train(training_rows, recipes.TrainSpec(name, seed=5)) for name in names}
+
+
+@pytest.fixture(params=["original", "logistic", "xgboost"])
+def model(request: pytest.FixtureRequest, models: dict[str, recipes.Model]) -> recipes.Model:
+    """Each of the shared models in turn."""
+    return models[request.param]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from payrec.model import forest
 from payrec.model.features import CATEGORIES, NUMBERS, Feature
 from payrec.model.matrix import Matrix
 from payrec.model.vocabulary import UNKNOWN
@@ -35,21 +36,12 @@ class Trees:
 
     @cached_property
     def booster(self) -> xgboost.Booster:
-        """The booster, read once. Raises xgboost.core.XGBoostError for bytes that are none."""
+        """The booster, read once; bytes from outside have passed :func:`problem` before."""
         import xgboost
 
         booster = xgboost.Booster({"nthread": THREADS})
         booster.load_model(bytearray(self.ubj))
         return booster
-
-    def readable(self) -> bool:
-        """Whether the bytes are a booster over our inputs."""
-        import xgboost
-
-        try:
-            return int(self.booster.num_features()) == len(INPUTS)
-        except (xgboost.core.XGBoostError, ValueError):
-            return False
 
 
 def parameters(rows: int, seed: int) -> dict[str, Any]:
@@ -119,6 +111,8 @@ def contributions(trees: Trees, inputs: Matrix) -> tuple[Array, Array]:
     XGBoost adds them up in single precision; what is lost by that is spread over the features.
     """
     odds = log_odds(trees, inputs)
+    if not len(inputs):
+        return np.zeros((0, len(INPUTS))), odds
     raw = trees.booster.predict(_plain(inputs), pred_contribs=True).astype(np.float64)
     values = raw[:, :-1]
     lost = odds - raw[:, -1] - values.sum(axis=1)
@@ -128,6 +122,11 @@ def contributions(trees: Trees, inputs: Matrix) -> tuple[Array, Array]:
 def _kept(booster: xgboost.Booster) -> Trees:
     booster.set_attr(best_iteration=None, best_score=None)
     return Trees(bytes(booster.save_raw("ubj")))
+
+
+def problem(ubj: bytes) -> str:
+    """Say what keeps ``ubj`` from being trees over our inputs; nothing if they are. XGBoost does not see it before."""
+    return forest.problem(ubj, _types())
 
 
 def _types() -> list[str]:

@@ -150,9 +150,7 @@ def day_of_month(columns: Columns, _: Vocabulary) -> Codes:
 
 
 def promise(columns: Columns, _: Vocabulary) -> Codes:
-    """Return whether a promise to pay is live at as_of, and whether it falls due within a week."""
-    if columns.array("promised_until") is None:
-        return np.full(columns.n, UNKNOWN, np.int16)
+    """Return whether a promise to pay is live at as_of, and whether it falls due within a week; NULL is none."""
     days = columns.days_until("promised_until", "as_of")
     kind = np.where(days <= 7, np.int16(1), np.int16(2))
     return np.where(np.isnan(days) | (days < 0), np.int16(0), kind) + np.int16(FIRST_LEVEL)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from payrec.errors import ModelRefused
+from payrec.model import boosting
 from payrec.model.boosting import Trees
 from payrec.model.calibrate import Calibration
 from payrec.model.features import CATEGORIES, NUMBERS, TEXTS, schema_hash
@@ -189,11 +190,11 @@ def _is_slope(slope: Slope, sizes: dict[str, int], moving: set[str]) -> bool:
 def _scorer(document: Document, ubj: bytes | None, name: str) -> Tables | Trees:
     if document.tables is not None and ubj is None:
         return document.tables
-    made = Trees(ubj or b"")
-    if not made.readable():
-        msg = f"found a model.ubj in {name} that XGBoost {version('xgboost-cpu')} refuses\n{AGAIN}"
+    wrong = boosting.problem(ubj or b"")
+    if wrong or document.tables is not None:
+        msg = f"found a model.ubj in {name} that does not belong ({wrong or 'a model of tables'})\n{AGAIN}"
         raise ModelRefused(msg)
-    return made
+    return Trees(ubj or b"")
 
 
 def _model(document: Document, scorer: Tables | Trees) -> Model:

@@ -125,19 +125,19 @@ def _reason(group: str, points: float, fact: str) -> Reason:
 
 def _of_tables(scorer: Tables, inputs: matrix.Matrix, groups: tuple[str, ...]) -> tuple[Array, Array]:
     terms, values = tables.contributions(scorer, inputs)
-    shares = np.zeros((len(terms), len(groups)))
+    parts = np.zeros((len(inputs), len(groups)))
     for term, names in enumerate(terms):
         for name in names:  # what two features do together is shared out to both
-            shares[term, groups.index(BY_NAME[name].group)] += 1 / len(names)
-    return values @ shares, tables.log_odds(scorer, inputs)
+            parts[:, groups.index(BY_NAME[name].group)] += values[:, term] / len(names)
+    return parts, tables.log_odds(scorer, inputs)
 
 
 def _of_trees(scorer: Trees, inputs: matrix.Matrix, groups: tuple[str, ...]) -> tuple[Array, Array]:
     values, z = boosting.contributions(scorer, inputs)
-    shares = np.zeros((len(boosting.INPUTS), len(groups)))
+    parts = np.zeros((len(inputs), len(groups)))
     for at, feature in enumerate(boosting.INPUTS):
-        shares[at, groups.index(feature.group)] = 1
-    return values @ shares, z
+        parts[:, groups.index(feature.group)] += values[:, at]
+    return parts, z
 
 
 def _scale(model: Model, z: Array, probability: Array, base: float) -> Array:

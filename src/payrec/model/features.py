@@ -261,3 +261,13 @@ def schema_hash() -> str:
     """Hash of what the features are and what they are made from; a model serves only the features it was made for."""
     rows = [[f.name, f.kind, f.unit, f.scale, f.trend, f.trees, list(f.needs), list(f.levels)] for f in FEATURES]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+
+
+def as_markdown() -> str:
+    """Return the features as a table for ``docs/features.md``."""
+    head = ["| feature | kind | unit | meaning | made from | explained under |", "|---|---|---|---|---|---|"]
+    rows = [
+        f"| `{f.name}` | {f.kind} | {f.unit} | {f.meaning} | {', '.join(f'`{need}`' for need in f.needs)} | {f.group} |"
+        for f in FEATURES
+    ]
+    return "\n".join(head + rows)
