@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from payrec.action import files, migrations, publish, published_folder, published_tables, run, verdict, worklist
@@ -257,3 +261,68 @@ def test_the_tables_have_the_columns_of_the_contract(engine: Engine) -> None:
     migrations.apply(engine)
     assert set(engine.read("SELECT * FROM payrec_scores").column_names) == set(worklist.SCHEMA.names)
     assert set(engine.read("SELECT * FROM payrec_monitor").column_names) == set(verdict.HISTORY.names)
+
+
+KILLED_AT_EVERY_STEP = """
+import json, os, signal, sys
+from datetime import datetime
+from pathlib import Path
+import pyarrow.parquet as pq
+from payrec.action import publish, run
+from payrec.action.monitor import Facts
+
+folder, ranked = Path(sys.argv[1]), pq.read_table(sys.argv[2])
+as_of = datetime(2026, 1, 31)
+
+def commit(at, name):
+    told = run.RunInfo(name, as_of, as_of, "m", "p", "i", 30, None, Facts(as_of, None, 4))
+    return publish.commit(folder / str(at), told, ranked, keep=2)
+
+def dying(real, at, steps):
+    def step(*args):
+        if next(steps) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*args)
+    return step
+
+for at in range(1, 100):
+    commit(at, "r1")
+    child = os.fork()
+    if child == 0:
+        steps = iter(range(1, 1000))
+        for name in ("rename", "replace", "fsync", "open"):
+            setattr(os, name, dying(getattr(os, name), at, steps))
+        commit(at, "r2")
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    served = [one.run.run_id for one in publish.runs(folder / str(at))]
+    whole = [publish.scores(folder / str(at), name).num_rows for name in served]
+    commit(at, "r2")
+    commit(at, "r3")
+    left = sorted(path.name for path in (folder / str(at) / "runs").iterdir())
+    print(json.dumps([os.WIFSIGNALED(status), served, whole, left]), flush=True)
+    if status == 0:
+        break
+"""
+
+
+def test_kill_9_at_any_step_leaves_the_former_run(tmp_path: Path, ranked: pa.Table) -> None:
+    pq.write_table(ranked, tmp_path / "ranked.parquet")
+    arguments = [
+        sys.executable,
+        "-c",
+        KILLED_AT_EVERY_STEP,
+        str(tmp_path / "published"),
+        str(tmp_path / "ranked.parquet"),
+    ]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    seen = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [killed for killed, *_ in seen] == [True] * (len(seen) - 1) + [False]
+    assert len(seen) > 10
+    for _, served, whole, left in seen:
+        assert served in (["r1"], ["r2", "r1"])
+        assert whole == [4] * len(served)
+        assert left == ["r2", "r3"]
+    for folder in (tmp_path / "published").iterdir():
+        assert sorted(path.name for path in folder.iterdir()) == ["current", "runs"]
+    assert seen[-1][1] == ["r2", "r1"]

@@ -115,6 +115,8 @@ def _clear(folder: Path, order: list[str]) -> None:
             os.rename(path, gone)
     for path in (folder / "runs").glob(f"{ASIDE}*"):
         shutil.rmtree(path, ignore_errors=True)
+    for path in folder.glob(f".{POINTER}.*.tmp"):  # of a run that was killed while it wrote the pointer
+        path.unlink(missing_ok=True)
 
 
 def _order(folder: Path) -> list[str]:

@@ -28,7 +28,7 @@ def commit(engine: Engine, told: RunInfo, scores: pa.Table, keep: int) -> bool:
             engine.run(f"UPDATE {RUNS} SET published_no = {number} WHERE run_id = {_literal(told.run_id)}")
         else:
             engine.write(RUNS, _row(run.counted(told, number, scores)), key=())
-            engine.write(SCORES, scores, key=())
+            engine.write(SCORES, scores.sort_by("order_id"), key=())  # in the order of the key: half the time
         for old in [one for one in known if one.run.run_id != told.run_id][keep - 1 :]:
             engine.run(f"DELETE FROM {SCORES} WHERE run_id = {_literal(old.run.run_id)}")
             engine.run(f"DELETE FROM {RUNS} WHERE run_id = {_literal(old.run.run_id)}")
