@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
+import importlib
 import re
 import typing
 from pathlib import Path
@@ -102,3 +104,8 @@ def test_the_example_of_own_codes_is_read(tmp_path: Path) -> None:
     reason = reason_codes.look_up(codes, "No Answer", provider="whoever")
     assert reason is not None
     assert reason.meaning == "nobody picked up"
+
+
+@pytest.mark.parametrize("module", sorted(path.stem for path in Path(scores.__file__).parent.glob("[a-z]*.py")))
+def test_examples_in_docstrings_run(module: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"payrec.action.{module}")).failed == 0

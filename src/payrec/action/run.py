@@ -52,7 +52,7 @@ def identity(as_of: datetime, model_id: str, policy_sha256: str, inputs_sha256: 
     """Return the id of the run that these make: the same inputs give the same id, whenever it is run.
 
     >>> identity(datetime(2026, 1, 31), "m", "p", "i")
-    '20260131T000000-ed9af2e6cd'
+    '20260131T000000-ad85f1ca6a'
     """
     parts = json.dumps([as_of.isoformat(), model_id, policy_sha256, inputs_sha256])
     return f"{as_of:%Y%m%dT%H%M%S}-{hashlib.sha256(parts.encode()).hexdigest()[:10]}"
