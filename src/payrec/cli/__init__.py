@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from payrec.cli import action, data, model, output
+from payrec.cli import action, data, demo, model, output
 from payrec.errors import PayrecError
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 VERBS = (
-    *(data.simulate, data.load, data.check, data.build),
+    *(demo.demo, data.simulate, data.load, data.check, data.build),
     *(model.train, model.backtest),
     *(action.score, action.worklist, model.explain, model.report),
     *(action.run, action.monitor, data.sql),

@@ -143,13 +143,18 @@ def worklist(
         with database(url, settings) as engine:
             found, rows = _published(engine)
     kept = rows.filter(pc.is_valid(rows["rank"]))
-    kept = kept.slice(0, capacity) if capacity is not None else kept.filter(kept["priority_flag"].cast("bool"))
+    kept = kept.slice(0, capacity) if capacity is not None else chosen_rows(rows)
     out.parent.mkdir(parents=True, exist_ok=True)
     written = export.write(kept, out, found.run.stamp)
     document = {"file": out, "rows": written, "run_id": found.run.run_id, "as_of": found.run.as_of}
     output.emit(
         document, as_json, lambda: output.say(f"{written:,} orders as of {found.run.as_of:%Y-%m-%d %H:%M} UTC in {out}")
     )
+
+
+def chosen_rows(ranked: Any) -> Any:
+    """Return the rows to act on."""
+    return ranked.filter(ranked["priority_flag"].to_numpy() == 1)
 
 
 def _published(where: Any) -> tuple[Any, Any]:
@@ -173,7 +178,7 @@ def run(
 
     settings = Settings()
     with database(url, settings) as engine, output.steps(as_json) as step:
-        how = _night(
+        how = night_of(
             settings, engine, url, chosen_policy(settings, policy_file, capacity), moment(as_of, "--as-of"), wait
         )
         report = pipeline.night(engine, how, step)
@@ -198,7 +203,8 @@ def run(
         raise CheckFailed(msg)
 
 
-def _night(settings: Settings, engine: Any, url: str | None, rules: Any, as_of: Any, wait: float) -> Any:
+def night_of(settings: Settings, engine: Any, url: str | None, rules: Any, as_of: Any, wait: float) -> Any:
+    """Gather what a run needs to be told."""
     from payrec import pipeline
     from payrec.action import alerts, lock
 

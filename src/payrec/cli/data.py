@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +24,9 @@ MapFile = Annotated[
 ]
 Rejects = Annotated[Path | None, typer.Option("--rejects", metavar="FILE", help="Where rejected rows go.")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of the file, if it is not UTF-8.")]
+Reporting = Annotated[
+    str | None, typer.Option("--reporting-currency", metavar="EUR", help="What the rates convert to.")
+]
 Tolerance = Annotated[float, typer.Option("--tolerance", min=0.0, max=1.0, help="Largest share of rejected rows.")]
 
 
@@ -71,6 +74,7 @@ def load(
     rejects: Rejects = None,
     encoding: Encoding = None,
     tolerance: Tolerance = 0.05,
+    reporting_currency: Reporting = None,
     url: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -80,6 +84,8 @@ def load(
 
     settings = Settings()
     mapping = loader.read_mapping(map_file) if map_file else None
+    if reporting_currency:
+        mapping = replace(mapping or loader.Mapping(), reporting_currency=reporting_currency.upper())
     options = loader.Options(max_rejected_share=tolerance, encoding=encoding)
     rejects = rejects or settings.out_dir / f"{file.name.split('.')[0]}.rejects.csv"
     plan = loader.plan(file, kind.value, mapping, options)

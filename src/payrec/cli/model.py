@@ -25,7 +25,7 @@ def train(
     from payrec.model import gate
 
     settings = Settings()
-    how = _learning(settings, recipe, horizon, moment(until, "--observed-until"))
+    how = learning(settings, recipe, horizon, moment(until, "--observed-until"))
     how = pipeline.Learning(how.asked, how.spec, how.models, how.now, moment(as_of, "--as-of"))
     with database(url, settings) as engine, output.steps(as_json) as step:
         made = pipeline.train(engine, how, step)
@@ -50,7 +50,8 @@ def train(
     gate.require(made.verdict)
 
 
-def _learning(settings: Settings, recipe: str, horizon: int | None, until: Any) -> Any:
+def learning(settings: Settings, recipe: str, horizon: int | None, until: Any) -> Any:
+    """Gather what training needs to be told."""
     from payrec import pipeline
     from payrec.model import recipes
 
@@ -82,7 +83,7 @@ def backtest(
     from payrec.model.backtest import BacktestSpec
 
     settings = Settings()
-    how = _learning(settings, recipe, horizon, moment(until, "--observed-until"))
+    how = learning(settings, recipe, horizon, moment(until, "--observed-until"))
     if end and not split:
         msg = "found --until without --split, expected both or neither"
         raise UsageError(msg)
@@ -162,13 +163,27 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the report of a model: one file that opens anywhere, with its card beside it."""
+    page, card = report_files(Settings(), reference, out)
+    document = {"model_id": store_id(reference), "report": page, "card": card}
+    output.emit(document, as_json, lambda: output.say(f"report of model {document['model_id']}: {page}"))
+
+
+def store_id(reference: str) -> str:
+    """Return the id of the model that ``reference`` names."""
+    from payrec.model import store
+
+    return store.resolve(Settings().models_dir, reference)
+
+
+def report_files(settings: Settings, reference: str, out: Path) -> tuple[Path, Path]:
+    """Write the report of a model and its card beside it; return both paths."""
     import json
 
     from payrec.action.files import replacing
     from payrec.model import report as reporting
     from payrec.model import store
 
-    found = store.show(Settings().models_dir, reference)
+    found = store.show(settings.models_dir, reference)
     if not found.card:
         msg = f"found no card with the model {found.model_id}, expected one\ntrain it again: payrec train"
         raise UsageError(msg)
@@ -180,8 +195,7 @@ def report(
     ):
         with replacing(path) as sink:
             sink.write(text.encode())
-    document = {"model_id": found.model_id, "report": out, "card": card}
-    output.emit(document, as_json, lambda: output.say(f"report of model {found.model_id}: {out}"))
+    return out, card
 
 
 @models_app.command("list")
@@ -252,3 +266,21 @@ def models_rollback(as_json: Json = False) -> None:
 
     model_id = store.rollback(Settings().models_dir)
     output.emit({"champion": model_id}, as_json, lambda: output.say(f"model {model_id} serves again"))
+
+
+def train_from_scratch() -> None:
+    """Train on the configured database, and write the scikit-learn object for notebooks beside the versions."""
+    from payrec.cli import main
+    from payrec.data import warehouse
+    from payrec.model import notebook, recipes
+
+    settings = Settings()
+    joblib = settings.models_dir / "model_calibrated.joblib"
+    with database(None, settings) as engine:
+        from payrec import pipeline
+
+        pipeline.ensure_built(engine, pipeline.parameters(settings), output.note)
+        rows = warehouse.training_rows(engine, settings.train_max_rows, settings.seed)
+    notebook.export_joblib(rows, recipes.TrainSpec("original", settings.horizon_days, settings.seed), joblib)
+    output.note(f"the original's recipe, for notebooks: {joblib}")
+    main(["train"])

@@ -15,10 +15,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+LOG_WIDTH = 150  # of tables in a file or a pipe, which has no width of its own
+
 
 def console(*, err: bool = False) -> Console:
     """Return a console on the stream as it is now; markup in data is shown, not obeyed."""
-    return Console(file=sys.stderr if err else sys.stdout, markup=False, highlight=False, soft_wrap=True)
+    made = Console(file=sys.stderr if err else sys.stdout, markup=False, highlight=False, soft_wrap=True)
+    if not made.is_terminal:
+        made.width = LOG_WIDTH
+    return made
 
 
 def say(line: str = "") -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from payrec.action import alerts, ledger, lock, monitor, outcome, policy, publish, run, verdict
+from payrec.action import alerts, details, ledger, lock, monitor, outcome, policy, publish, run, verdict
 from payrec.action.policy import Policy
 from payrec.action.run import Published
 from payrec.data import audit, warehouse
@@ -85,7 +85,8 @@ def _held(engine: Engine, how: Night, progress: Progress) -> Report:
             _step(engine, how, "check", asked.run_id)
         decided = score(engine, asked, progress)
         progress("publishing")
-        publish.commit(how.published, decided.run, decided.ranked)
+        beside = details.of(engine, asked.as_of) if isinstance(how.published, Path) else None
+        publish.commit(how.published, decided.run, decided.ranked, details=beside)
         _step(engine, how, "publish", asked.run_id)
         progress("monitoring")
         verdicts = watch(engine, how, decided, bundle)
