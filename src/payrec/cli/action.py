@@ -31,12 +31,6 @@ def chosen_policy(settings: Settings, file: Path | None, capacity: int | None = 
     return found if capacity is None else replace(found, capacity=replace(found.capacity, total=capacity))
 
 
-def place(settings: Settings, url: str | None, engine: Any) -> Any:
-    """Return where lists are published: the folder beside an embedded database, else the database itself."""
-    address = url or settings.database_url()
-    return settings.published_dir if address.startswith("duckdb") else engine
-
-
 def score(
     as_of: AsOf = None, capacity: Capacity = None, policy_file: PolicyFile = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".csv, .xlsx or .parquet.")] = None,
@@ -131,6 +125,9 @@ def worklist(
     as_json: Json = False,
 ) -> None:
     """Export the first K of the list that is published now."""
+    from decimal import Decimal
+
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     from payrec.action import export
@@ -142,8 +139,8 @@ def worklist(
     else:
         with database(url, settings) as engine:
             found, rows = _published(engine)
-    kept = rows.filter(pc.is_valid(rows["rank"]))
-    kept = kept.slice(0, capacity) if capacity is not None else chosen_rows(rows)
+    pays = rows.filter(pc.and_(pc.is_valid(rows["rank"]), pc.greater_equal(rows["net_value"], pa.scalar(Decimal(0)))))
+    kept = pays.slice(0, capacity) if capacity is not None else chosen_rows(rows)
     out.parent.mkdir(parents=True, exist_ok=True)
     written = export.write(kept, out, found.run.stamp)
     document = {"file": out, "rows": written, "run_id": found.run.run_id, "as_of": found.run.as_of}
@@ -174,16 +171,12 @@ def run(
 ) -> None:  # fmt: skip
     """Build, check, score, decide, publish and monitor: once; the same run again changes nothing."""
     from payrec import pipeline
-    from payrec.action import publish
 
     settings = Settings()
-    with database(url, settings) as engine, output.steps(as_json) as step:
-        how = night_of(
-            settings, engine, url, chosen_policy(settings, policy_file, capacity), moment(as_of, "--as-of"), wait
-        )
-        report = pipeline.night(engine, how, step)
-        ranked = publish.scores(how.published, report.published.run.run_id)
-    document = summary(ranked, report.published.run) | {
+    how = night_of(settings, url, chosen_policy(settings, policy_file, capacity), moment(as_of, "--as-of"), wait)
+    with output.steps(as_json) as step:
+        report = pipeline.night(how, step)
+    document = summary(report.ranked, report.published.run) | {
         "already_done": report.already_done,
         "level": report.level,
         "verdicts": [_plain_verdict(v) for v in report.verdicts],
@@ -203,7 +196,7 @@ def run(
         raise CheckFailed(msg)
 
 
-def night_of(settings: Settings, engine: Any, url: str | None, rules: Any, as_of: Any, wait: float) -> Any:
+def night_of(settings: Settings, url: str | None, rules: Any, as_of: Any, wait: float) -> Any:
     """Gather what a run needs to be told."""
     from payrec import pipeline
     from payrec.action import alerts, lock
@@ -214,7 +207,7 @@ def night_of(settings: Settings, engine: Any, url: str | None, rules: Any, as_of
         as_of=as_of,
         models=settings.models_dir,
         policy=rules,
-        published=place(settings, url, engine),
+        published=settings.published_dir if address.startswith("duckdb") else None,
         holder=lock.Holder(os.getpid(), socket.gethostname(), now()),
         database_url=address,
         lock_folder=settings.out_dir,

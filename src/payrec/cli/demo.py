@@ -9,7 +9,7 @@ import typer
 from payrec.cli import output
 from payrec.cli.action import chosen_policy, chosen_rows, night_of, show_summary, summary
 from payrec.cli.model import learning, report_files, show_figures
-from payrec.cli.options import Database, Json, database
+from payrec.cli.options import Database, Json
 from payrec.settings import Settings
 
 
@@ -20,15 +20,15 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Do the whole job on made data: from files to the ranked list and the report; a second time only what is new."""
-    from payrec.action import export, publish
+    from payrec.action import export
     from payrec.pipeline import demo as made
 
     settings = Settings()
     folder = settings.out_dir / "demo"
-    with database(url, settings) as engine, output.steps(as_json) as step:
-        how = night_of(settings, engine, url, chosen_policy(settings, None, capacity), None, 0.0)
-        done = made.run(engine, folder, orders, learning(settings, "auto", None, None), how, step)
-        ranked = publish.scores(how.published, done.report.published.run.run_id)
+    how = night_of(settings, url, chosen_policy(settings, None, capacity), None, 0.0)
+    with output.steps(as_json) as step:
+        done = made.run(folder, orders, learning(settings, "auto", None, None), how, step)
+    ranked = done.report.ranked
     run = done.report.published.run
     out = folder / "worklist.csv"
     export.write(chosen_rows(ranked), out, run.stamp)

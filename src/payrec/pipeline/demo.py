@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from payrec.action import outcome
 from payrec.data import load, simulate, warehouse
-from payrec.data.engines import Engine
+from payrec.data.engines import Engine, connect
 from payrec.errors import ModelRefused, UsageError
 from payrec.model import metrics, store
 from payrec.pipeline.layers import Progress
@@ -44,7 +44,7 @@ class Demo:
     report: Report
 
 
-def run(engine: Engine, folder: Path, orders: int, learning: Learning, how: Night, progress: Progress) -> Demo:
+def run(folder: Path, orders: int, learning: Learning, how: Night, progress: Progress) -> Demo:
     """Simulate, load, check, build, train, score, decide, publish; what has been done already is not done again.
 
     Raises
@@ -52,10 +52,11 @@ def run(engine: Engine, folder: Path, orders: int, learning: Learning, how: Nigh
     UsageError
         The database holds orders that the demo did not make.
     """
-    rows = _loaded(engine, folder, orders, how, progress)
-    inputs = warehouse.fingerprint(engine)
-    trained = None if _learnt_from(learning.models, inputs) else train(engine, learning, progress)
-    return Demo(rows, trained, night(engine, how, progress))
+    with connect(how.database_url) as engine:
+        rows = _loaded(engine, folder, orders, how, progress)
+        inputs = warehouse.fingerprint(engine)
+        trained = None if _learnt_from(learning.models, inputs) else train(engine, learning, progress)
+    return Demo(rows, trained, night(how, progress))
 
 
 def _loaded(engine: Engine, folder: Path, orders: int, how: Night, progress: Progress) -> dict[str, int]:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
+
 from payrec.action import alerts, details, ledger, lock, monitor, outcome, policy, publish, run, verdict
 from payrec.action.policy import Policy
 from payrec.action.run import Published
 from payrec.data import audit, warehouse
-from payrec.data.engines import Engine
+from payrec.data.engines import Engine, connect
 from payrec.errors import DataRefused, PayrecError
 from payrec.model import store
 from payrec.model.bundle import Bundle
@@ -25,12 +27,15 @@ UNSAFE_TO_SCORE = ("promise.", "future_facts")  # findings that make a list as w
 
 @dataclass(frozen=True)
 class Night:
-    """Everything a run needs to be told; ``as_of`` None: the end of the observed data."""
+    """Everything a run needs to be told.
+
+    ``as_of`` None: the end of the observed data. ``published`` None: lists are published in the database itself.
+    """
 
     as_of: datetime | None
     models: Path
     policy: Policy
-    published: Path | Engine
+    published: Path | None
     holder: lock.Holder
     database_url: str
     lock_folder: Path
@@ -45,6 +50,7 @@ class Report:
     """What a run did: the published list, whether it was there already, and what monitoring found."""
 
     published: Published
+    ranked: pa.Table
     already_done: bool
     verdicts: tuple[verdict.Verdict, ...]
     too_old: int
@@ -56,7 +62,7 @@ class Report:
         return verdict.worst(self.verdicts)
 
 
-def night(engine: Engine, how: Night, progress: Progress) -> Report:
+def night(how: Night, progress: Progress) -> Report:
     """Run everything once, under the lock; what goes wrong is written down, told, and raised.
 
     Raises
@@ -66,17 +72,19 @@ def night(engine: Engine, how: Night, progress: Progress) -> Report:
     ModelRefused, DataRefused, DatabaseUnreachable
         A step could not do its work; the former list is still served.
     """
-    with lock.held(how.database_url, how.lock_folder, how.holder, how.wait_s):
+    # the lock comes before the database: a second run must be told who holds it, not that a file is in use
+    with lock.held(how.database_url, how.lock_folder, how.holder, how.wait_s), connect(how.database_url) as engine:
         return _held(engine, how, progress)
 
 
 def _held(engine: Engine, how: Night, progress: Progress) -> Report:
+    place = how.published or engine
     with _told(engine, how, "build"):
         bundle = store.champion(how.models)
         asked = question(engine, bundle, how.policy, how.as_of, how.now, progress)
-    former = publish.current(how.published)
+    former = publish.current(place)
     if former is not None and former.run.run_id == asked.run_id:
-        return Report(former, True, (), 0)
+        return Report(former, publish.scores(place, asked.run_id), True, (), 0)
     done = ledger.begin(engine, how.now, str(how.holder), asked.run_id)
     with _told(engine, how, "run", asked.run_id):
         if "check" not in done:
@@ -86,18 +94,18 @@ def _held(engine: Engine, how: Night, progress: Progress) -> Report:
         decided = score(engine, asked, progress)
         progress("publishing")
         beside = details.of(engine, asked.as_of) if isinstance(how.published, Path) else None
-        publish.commit(how.published, decided.run, decided.ranked, details=beside)
+        publish.commit(place, decided.run, decided.ranked, details=beside)
         _step(engine, how, "publish", asked.run_id)
         progress("monitoring")
         verdicts = watch(engine, how, decided, bundle)
-        publish.add_monitor(how.published, asked.run_id, verdict.history(verdicts, asked.run_id, asked.as_of))
+        publish.add_monitor(place, asked.run_id, verdict.history(verdicts, asked.run_id, asked.as_of))
         _step(engine, how, "monitor", asked.run_id)
         ledger.add(engine, ledger.Entry(how.now, str(how.holder), "run", asked.run_id, "done"))
     alert = alerts.of_verdicts(verdicts, asked.run_id)
     sent = tuple(alerts.send(alert, how.alert_to, how.secrets)) if alert and how.alert_to else ()
-    published = publish.current(how.published)
+    published = publish.current(place)
     assert published is not None  # noqa: S101 - it was just committed
-    return Report(published, False, tuple(verdicts), decided.too_old, sent)
+    return Report(published, decided.ranked, False, tuple(verdicts), decided.too_old, sent)
 
 
 def question(
@@ -132,12 +140,13 @@ def _require_sound(found: audit.Audit) -> None:
 
 def watch(engine: Engine, how: Night, decided: Decided, bundle: Bundle) -> list[verdict.Verdict]:
     """Judge a run by itself, against the one before, and the past lists whose outcome is known by now."""
-    past = [p for p in publish.runs(how.published) if p.run.run_id != decided.run.run_id]
-    earlier = [p for p in past if p.run.as_of < decided.run.as_of and p.run.model_id == decided.run.model_id]
-    before = max(earlier, key=lambda p: p.run.as_of).run.facts if earlier else None
+    place = how.published or engine
+    past = [p for p in publish.runs(place) if p.run.run_id != decided.run.run_id]
+    earlier = [p.run.facts for p in past if p.run.model_id == decided.run.model_id]
+    before = monitor.baseline(earlier, decided.run.as_of)
     numbers = monitor.numbers(decided.run.facts, before, bundle.model.spreads)
     numbers += outcome.cohort(decided.ranked, None)
-    numbers += [n for p in _matured(engine, past) for n in _came_true(engine, how, p)]
+    numbers += [n for p in _matured(engine, past) for n in _came_true(engine, place, p)]
     return verdict.judge(numbers, how.policy.monitor)
 
 
@@ -150,8 +159,8 @@ def _matured(engine: Engine, past: list[Published]) -> list[Published]:
     return [known[at] for at in outcome.first_of_each_week(sorted(known))[-MATURED_WEEKS:]]
 
 
-def _came_true(engine: Engine, how: Night, past: Published) -> Iterator[monitor.Number]:
-    listed = publish.scores(how.published, past.run.run_id)
+def _came_true(engine: Engine, place: Path | Engine, past: Published) -> Iterator[monitor.Number]:
+    listed = publish.scores(place, past.run.run_id)
     known = warehouse.outcomes(engine, past.run.as_of, past.run.horizon_days)
     yield from outcome.cohort(listed, known)
     yield from outcome.money(listed, known)
