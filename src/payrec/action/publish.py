@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from payrec.action import published_folder, published_tables
+from payrec.action.details import Details
 from payrec.action.export import stamped
 from payrec.action.run import Published, RunInfo
 from payrec.action.worklist import SCHEMA
@@ -20,7 +21,9 @@ from payrec.errors import DataRefused
 KEEP_RUNS = 60
 
 
-def commit(place: Path | Engine, run: RunInfo, scores: pa.Table, keep: int = KEEP_RUNS) -> bool:
+def commit(
+    place: Path | Engine, run: RunInfo, scores: pa.Table, keep: int = KEEP_RUNS, details: Details | None = None
+) -> bool:
     """Publish a ranked list and make it the one that is served; return False if it was there and served already.
 
     Parameters
@@ -33,6 +36,8 @@ def commit(place: Path | Engine, run: RunInfo, scores: pa.Table, keep: int = KEE
         As from :func:`payrec.action.worklist.rank`, reasons filled in.
     keep
         How many published runs stay, this one included.
+    details
+        What a folder holds beside the list (see :mod:`payrec.action.details`); a database holds none.
 
     Raises
     ------
@@ -49,7 +54,7 @@ def commit(place: Path | Engine, run: RunInfo, scores: pa.Table, keep: int = KEE
         raise DataRefused(f"the list to publish is of {times.pop()}, expected {run.as_of}, the as_of of its run")
     whole = stamped(scores, run.stamp).cast(SCHEMA)
     if isinstance(place, Path):
-        return published_folder.commit(place, run, whole, keep)
+        return published_folder.commit(place, run, whole, keep, details or {})
     return published_tables.commit(place, run, whole, keep)
 
 

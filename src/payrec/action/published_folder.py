@@ -2,7 +2,8 @@
 
 published/
     current                  {"current": run id, "before": [run ids, the last one served first]}
-    runs/<run id>/           scores.parquet  run.json     written aside, then renamed
+    runs/<run id>/           scores.parquet  run.json     written aside, then renamed; of the newest runs also
+                             features, events, months and examples (see payrec.action.details)
     monitor/<run id>.parquet
 """
 
@@ -13,13 +14,15 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
 
-from payrec.action import files, run
+from payrec.action import details, files, run
 from payrec.action.run import Published, RunInfo
 from payrec.action.verdict import HISTORY
 from payrec.errors import DataRefused, UsageError
@@ -30,7 +33,7 @@ RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 ASIDE = ".new-"
 
 
-def commit(folder: Path, told: RunInfo, scores: pa.Table, keep: int) -> bool:
+def commit(folder: Path, told: RunInfo, scores: pa.Table, keep: int, beside: details.Details) -> bool:
     """See :func:`payrec.action.publish.commit`."""
     _checked(told.run_id)
     order = _order(folder)
@@ -40,7 +43,7 @@ def commit(folder: Path, told: RunInfo, scores: pa.Table, keep: int) -> bool:
         (folder / "runs").mkdir(parents=True, exist_ok=True)
         if not run_folder(folder, told.run_id).is_dir():
             number = 1 + max((one.published_no for one in runs(folder)), default=0)
-            _write(folder, run.counted(told, number, scores), scores)
+            _write(folder, run.counted(told, number, scores), scores, beside)
         order = [told.run_id, *(name for name in order if name != told.run_id)][:keep]
         _point(folder, order)
         _clear(folder, order)
@@ -55,6 +58,11 @@ def run_folder(folder: Path, run_id: str) -> Path:
 def scores_file(folder: Path, run_id: str) -> Path:
     """Return the Parquet file of a run's list, for readers that page through it."""
     return run_folder(folder, run_id) / "scores.parquet"
+
+
+def detail_file(folder: Path, run_id: str, name: str) -> Path:
+    """Return where one of the details of a run is (see :mod:`payrec.action.details`), if it is there."""
+    return run_folder(folder, run_id) / f"{name}.parquet"
 
 
 def runs(folder: Path) -> list[Published]:
@@ -88,18 +96,30 @@ def monitor_history(folder: Path) -> pa.Table:
     return pa.concat_tables(tables) if tables else HISTORY.empty_table()
 
 
-def _write(folder: Path, told: Published, scores: pa.Table) -> None:
+def _write(folder: Path, told: Published, scores: pa.Table, beside: details.Details) -> None:
     aside = folder / "runs" / f"{ASIDE}{secrets.token_hex(8)}"
     aside.mkdir()
     try:
         with files.replacing(aside / "scores.parquet") as sink:
             pyarrow.parquet.write_table(scores, sink, compression="zstd", row_group_size=ROW_GROUP)
+        for name, read in beside.items():
+            _stream(aside / f"{name}.parquet", read())
         with files.replacing(aside / "run.json") as sink:
             sink.write(json.dumps(run.to_json(told), indent=1).encode())
         os.rename(aside, run_folder(folder, told.run.run_id))
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     files.settle(folder / "runs")
+
+
+def _stream(path: Path, batches: Iterator[pa.RecordBatch]) -> None:
+    """Write batches as they come; without any there is no file."""
+    first = next(batches, None)
+    if first is None:
+        return
+    with files.replacing(path) as sink, pyarrow.parquet.ParquetWriter(sink, first.schema, compression="zstd") as writer:
+        for batch in chain((first,), batches):
+            writer.write_batch(batch)
 
 
 def _point(folder: Path, order: list[str]) -> None:
@@ -115,6 +135,9 @@ def _clear(folder: Path, order: list[str]) -> None:
             os.rename(path, gone)
     for path in (folder / "runs").glob(f"{ASIDE}*"):
         shutil.rmtree(path, ignore_errors=True)
+    for run_id in order[details.KEPT_RUNS :]:
+        for name in details.NAMES:
+            detail_file(folder, run_id, name).unlink(missing_ok=True)
     for path in folder.glob(f".{POINTER}.*.tmp"):  # of a run that was killed while it wrote the pointer
         path.unlink(missing_ok=True)
 

@@ -44,6 +44,11 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("contact_from", TIME),
     ("suppressed_also", pa.string()),
     ("lifted_by", pa.string()),
+    # to filter by
+    ("provider", pa.string()),
+    ("payment_method", pa.string()),
+    ("country", pa.string()),
+    ("reason_code", pa.string()),
 ]
 SCHEMA = pa.schema(_COLUMNS)
 
