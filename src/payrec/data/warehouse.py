@@ -14,13 +14,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from payrec.data import migrations
 from payrec.data.engines import Engine
 from payrec.errors import UsageError
 
 VIEW = "v_feature_view"
 INPUTS = ("raw_transactions", "raw_events", "fx_rates", "payment_source", "known_at_creation", "reporting_currency")
+ASKED = ("as_of_dates", "landmarks", "horizon", "built_from")  # tables that a build fills, not a load
 LANDMARK_AGES = (0, 3, 7, 14, 21, 30, 45, 60)
 _LAYER = re.compile(r"^(\d\d)_\w+\.sql$")
+_SCHEMA_TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
 _MAKES_TABLE = re.compile(r"^CREATE TABLE (\w+) AS", re.MULTILINE)
 
 
@@ -70,8 +73,18 @@ def layers() -> tuple[tuple[str, str], ...]:
 
 
 def prepare(engine: Engine) -> None:
-    """Make the raw and policy tables where they are missing."""
-    engine.run(layers()[0][1])
+    """Make the raw and policy tables that are missing, and bring the others up to date.
+
+    A table that is found in another schema of the search path (PostgreSQL) is there, and not made again; but what a
+    build asks for is always the builder's own.
+    """
+    with engine.transaction():
+        there = engine.tables()
+        for statement in re.split(r"(?<=;)\n", layers()[0][1]):
+            made = _SCHEMA_TABLE.search(statement)
+            if made and (made[1] in ASKED or made[1] not in there):
+                engine.run(statement)
+        migrations.apply(engine, migrations.found(_folder("migrations"), engine.name))
 
 
 def declare(engine: Engine, parameters: Parameters) -> None:

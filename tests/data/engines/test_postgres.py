@@ -105,7 +105,7 @@ class TestSecrets:
         [
             ({"password": "wr0ngSecret"}, "password authentication failed .*\ncheck the user and the password"),
             (
-                {"name": "nowhere", "password": postgres_server.PASSWORD},
+                {"name": "nowhere"},
                 'database "nowhere" does not exist\nmake the database',
             ),
             ({"host": "127.0.0.1", "port": "1"}, "Connection refused\ncheck that the server runs"),
@@ -117,9 +117,7 @@ class TestSecrets:
     ) -> None:
         caplog.set_level(logging.DEBUG)
         url = replaced(postgres_url, **change)
-        with pytest.raises(
-            DatabaseUnreachable, match=rf"(?s)cannot connect to PostgreSQL at payrec@.*{said}"
-        ) as caught:
+        with pytest.raises(DatabaseUnreachable, match=rf"(?s)cannot connect to PostgreSQL at .*@.*{said}") as caught:
             connect(url)
         shown = "".join(f"{error!r} {error}" for error in chain(caught.value)) + caplog.text
         for secret in (postgres_server.PASSWORD, "wr0ngSecret"):
@@ -168,13 +166,13 @@ class TestSession:
             ]
 
     def test_times_do_not_move_with_the_servers_zone(self, postgres_url: str, other: psycopg.Connection) -> None:
-        other.execute("ALTER ROLE payrec SET TimeZone = 'Pacific/Kiritimati'")
+        other.execute("ALTER ROLE CURRENT_USER SET TimeZone = 'Pacific/Kiritimati'")
         try:
             with connect(postgres_url) as engine:
                 select = "SELECT CAST(TIMESTAMPTZ '2024-01-01 00:00:00+00' AS TIMESTAMP) AS at"
                 assert engine.read(select).to_pylist() == [{"at": dt.datetime(2024, 1, 1)}]
         finally:
-            other.execute("ALTER ROLE payrec RESET TimeZone")
+            other.execute("ALTER ROLE CURRENT_USER RESET TimeZone")
 
     def test_a_statement_that_takes_too_long(self, postgres_url: str) -> None:
         with connect(f"{postgres_url}?statement_timeout=50ms") as engine:
@@ -292,7 +290,7 @@ class TestLocks:
     def test_a_deadlock_is_tried_again(self, postgres_url: str, db: Postgres, other: psycopg.Connection) -> None:
         db.run("CREATE TABLE one (x INTEGER); CREATE TABLE two (x INTEGER)")
         other.execute("SET deadlock_timeout = '10s'")
-        db.run("ALTER ROLE payrec SET deadlock_timeout = '20ms'")
+        db.run("ALTER ROLE CURRENT_USER SET deadlock_timeout = '20ms'")
         tries: list[int] = []
 
         def work() -> int:
@@ -321,7 +319,7 @@ class TestLocks:
             assert retry.retrying(work, lambda _: None) == 1
             thread.join(10)
             assert engine.read("SELECT x FROM one").num_rows == 1
-        db.run("ALTER ROLE payrec RESET deadlock_timeout")
+        db.run("ALTER ROLE CURRENT_USER RESET deadlock_timeout")
         assert len(tries) == 2
 
 
@@ -351,7 +349,7 @@ class TestCutConnections:
             self.cut(other)
             yield from orders("last").to_batches()
 
-        with pytest.raises(DatabaseUnreachable, match="lost the connection to PostgreSQL at payrec@"):
+        with pytest.raises(DatabaseUnreachable, match="lost the connection to PostgreSQL at .*@"):
             db.write("raw_transactions", rows(), ("order_id",))
         assert order_ids(db) == []
 

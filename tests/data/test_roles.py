@@ -1,0 +1,175 @@
+"""PostgreSQL roles: each can do its work, and no more."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from decimal import Decimal
+from importlib.resources import files
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pyarrow as pa
+import pytest
+
+from payrec.action import ledger, migrations
+from payrec.data import warehouse
+from payrec.data.engines import Engine, connect
+from payrec.errors import UsageError
+
+ROLES = files("payrec.data") / "sql" / "postgres" / "roles.sql"
+SCHEMAS = {"payrec_reader": "payrec_raw", "payrec_writer": "payrec,payrec_raw", "payrec_app": "payrec"}
+GROUPS = sorted(SCHEMAS)
+
+
+def orders(*ids: str) -> pa.Table:
+    n = len(ids)
+    return pa.table(
+        {
+            "order_id": list(ids),
+            "customer_id": ["c"] * n,
+            "currency": ["EUR"] * n,
+            "amount": [Decimal("10.00")] * n,
+            "invoice_date": [dt.date(2024, 1, 31)] * n,
+        }
+    )
+
+
+@pytest.fixture
+def owner(postgres_url: str) -> Iterator[Engine]:
+    """The owner of the data, with the roles made (twice), raw tables loaded, and a table that is nobody's business."""
+    with connect(f"{postgres_url}?schema=payrec_raw") as engine:
+        for _ in range(2):
+            engine.run(ROLES.read_text(encoding="utf-8"))
+        warehouse.prepare(engine)
+        engine.write("raw_transactions", orders("a", "b"), ("order_id",))
+        engine.run("CREATE TABLE public.salaries (x INTEGER)")
+        yield engine
+
+
+@pytest.fixture
+def member(postgres_url: str, owner: Engine) -> Iterator[Callable[[str, str], Engine]]:
+    """Give a function that signs in as a new member of a group; all are gone in the end."""
+    number = re.sub(r"\D+", "_", urlsplit(postgres_url).path)
+    made: list[str] = []
+    with ExitStack() as opened, psycopg.connect(postgres_url, autocommit=True) as admin:
+
+        def sign_in(group: str, name: str = "one") -> Engine:
+            role = f"{group}_{name}{number}"
+            admin.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'member-0nly' IN ROLE {group}")  # type: ignore[call-overload]
+            admin.execute(f"ALTER ROLE {role} SET role = '{group}'")  # type: ignore[call-overload]
+            made.append(role)
+            parts = urlsplit(postgres_url)
+            netloc = f"{role}:member-0nly@{parts.hostname}:{parts.port}"
+            address = urlunsplit(parts._replace(netloc=netloc, query=f"schema={SCHEMAS[group]}"))
+            return opened.enter_context(connect(address))
+
+        try:
+            yield sign_in
+        finally:
+            opened.close()
+            for role in made:
+                admin.execute(f"DROP ROLE {role}")  # type: ignore[call-overload]
+
+
+def build(writer: Engine) -> None:
+    warehouse.build(writer, warehouse.Parameters(as_of=(dt.datetime(2024, 2, 10),), landmark_ages=(0,)))
+    migrations.apply(writer)
+
+
+def test_a_writer_builds_and_publishes_from_raw_tables_of_others(member: Callable[..., Engine]) -> None:
+    writer = member("payrec_writer")
+    build(writer)
+    assert writer.read("SELECT order_id FROM v_feature_view WHERE is_landmark = 0").num_rows == 2
+    assert writer.read("SELECT * FROM payrec_worklist").num_rows == 0
+
+
+def test_writers_take_turns(member: Callable[..., Engine]) -> None:
+    for name in ("one", "two"):
+        build(member("payrec_writer", name))
+
+
+def test_a_reader_reads_the_raw_tables(member: Callable[..., Engine]) -> None:
+    reader = member("payrec_reader")
+    assert reader.read("SELECT order_id FROM raw_transactions").num_rows == 2
+    assert reader.read("SELECT order_id FROM payrec_raw.raw_events").num_rows == 0
+
+
+def test_the_app_reads_what_is_published_and_adds_to_the_ledger(member: Callable[..., Engine]) -> None:
+    build(member("payrec_writer"))
+    app = member("payrec_app")
+    for table in ("payrec_worklist", "payrec_scores", "payrec_runs", "payrec_monitor"):
+        assert app.read(f"SELECT * FROM {table}").num_rows == 0
+    ledger.add(app, ledger.Entry(dt.datetime(2024, 2, 10), "ann", "export", "worklist.csv", "done"))
+    assert [entry.who for entry in ledger.entries(app)] == ["ann"]
+
+
+BEYOND = {
+    "payrec_reader": [
+        "INSERT INTO raw_transactions SELECT * FROM raw_transactions",
+        "DELETE FROM raw_transactions",
+        "UPDATE raw_transactions SET amount = 0",
+        "TRUNCATE raw_events",
+        "DROP TABLE raw_events",
+        "ALTER TABLE raw_events ADD COLUMN x INTEGER",
+        "CREATE TABLE payrec_raw.mine (x INTEGER)",
+        "CREATE TABLE payrec.mine (x INTEGER)",
+        "CREATE TABLE public.mine (x INTEGER)",
+        "CREATE SCHEMA mine",
+        "SELECT * FROM payrec.payrec_scores",
+        "SELECT * FROM payrec.features",
+        "SELECT * FROM public.salaries",
+        "CREATE ROLE mine",
+        "SET ROLE payrec_writer",
+    ],
+    "payrec_writer": [
+        "INSERT INTO raw_transactions SELECT * FROM raw_transactions",
+        "DELETE FROM raw_transactions",
+        "UPDATE raw_transactions SET amount = 0",
+        "TRUNCATE payrec_raw.raw_events",
+        "DROP TABLE payrec_raw.raw_events",
+        "CREATE TABLE payrec_raw.mine (x INTEGER)",
+        "CREATE TABLE public.mine (x INTEGER)",
+        "CREATE SCHEMA mine",
+        "SELECT * FROM public.salaries",
+        "SET ROLE payrec_app",
+        "CREATE ROLE mine",
+        "COPY raw_events TO '/tmp/stolen'",
+        "COPY raw_events TO PROGRAM 'true'",
+    ],
+    "payrec_app": [
+        "SELECT * FROM payrec.features",
+        "SELECT * FROM payrec.v_feature_view",
+        "SELECT * FROM payrec.stg_orders",
+        "SELECT * FROM payrec_raw.raw_transactions",
+        "SELECT * FROM public.salaries",
+        "INSERT INTO payrec_scores SELECT * FROM payrec_scores",
+        "DELETE FROM payrec_runs",
+        "UPDATE payrec_ledger SET who = 'nobody'",
+        "DELETE FROM payrec_ledger",
+        "TRUNCATE payrec_ledger",
+        "DROP VIEW payrec_worklist",
+        "CREATE TABLE payrec.mine (x INTEGER)",
+        "CREATE TABLE public.mine (x INTEGER)",
+        "CREATE SCHEMA mine",
+        "SET ROLE payrec_writer",
+    ],
+}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_no_role_can_do_more(owner: Engine, member: Callable[..., Engine], group: str) -> None:
+    build(member("payrec_writer", "builder"))
+    engine = member(group)
+    for sql in BEYOND[group]:
+        with pytest.raises(UsageError, match=r"permission denied|must be owner"):
+            engine.run(sql)
+    assert owner.read("SELECT order_id FROM payrec_raw.raw_transactions").num_rows == 2
+
+
+def test_without_the_roles_publishing_goes_on(postgres_url: str) -> None:
+    with connect(postgres_url) as engine:
+        assert migrations.apply(engine)
+        assert engine.read("SELECT * FROM payrec_worklist").num_rows == 0
