@@ -1,6 +1,7 @@
 -- One row per snapshot: what its customer's other orders had shown by then.
 -- Reads snapshots, stg_orders, stg_balances, stg_outcomes, stg_events. Key (order_id, as_of).
 -- Units: counts of orders; days are whole days.
+-- Never NULL: fact_at, turn.
 
 CREATE TABLE customer_history AS
 WITH changes AS (
