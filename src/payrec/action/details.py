@@ -4,6 +4,7 @@ features   the rows that were scored, as the model saw them
 events     what happened so far to the orders of the list
 months     by billing month and currency: orders, failed, decided, recovered
 examples   past orders whose outcome is known, at most 200 of each day: what became of orders like this one
+recent, asked   with ``features`` all that the list was made of (see :mod:`payrec.action.replay`)
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pyarrow as pa
 from payrec.data import warehouse
 from payrec.data.engines import Engine
 
-NAMES = ("features", "events", "months", "examples")
+NAMES = ("features", "events", "months", "examples", "recent", "asked")
 KEPT_RUNS = 7
 """Of how many runs the details are kept; the lists themselves stay longer."""
 

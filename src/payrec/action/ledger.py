@@ -50,6 +50,12 @@ def entries(engine: Engine) -> list[Entry]:
     return [Entry(**row) for row in rows]
 
 
+def ended(engine: Engine, run_id: str) -> bool:
+    """Say whether a run was done to its end the last time it was begun."""
+    last = [entry.status for entry in entries(engine) if entry.what == "run" and entry.subject == run_id]
+    return last[-1:] == ["done"]
+
+
 def begin(engine: Engine, at: datetime, who: str, run_id: str) -> frozenset[str]:
     """Start a run, or go on with one that was broken off; return its steps that are done.
 

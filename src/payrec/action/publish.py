@@ -37,7 +37,7 @@ def commit(
     keep
         How many published runs stay, this one included.
     details
-        What a folder holds beside the list (see :mod:`payrec.action.details`); a database holds none.
+        What is kept beside the list (see :mod:`payrec.action.details`).
 
     Raises
     ------
@@ -55,7 +55,7 @@ def commit(
     whole = stamped(scores, run.stamp).cast(SCHEMA)
     if isinstance(place, Path):
         return published_folder.commit(place, run, whole, keep, details or {})
-    return published_tables.commit(place, run, whole, keep)
+    return published_tables.commit(place, run, whole, keep, details or {})
 
 
 def current(place: Path | Engine) -> Published | None:
@@ -78,6 +78,13 @@ def scores(place: Path | Engine, run_id: str) -> pa.Table:
         There is no such run (any more).
     """
     return published_folder.scores(place, run_id) if isinstance(place, Path) else published_tables.scores(place, run_id)
+
+
+def detail(place: Path | Engine, run_id: str, name: str) -> pa.Table | None:
+    """Return one of the details of a published run, None if it had no rows or is no longer kept."""
+    if isinstance(place, Path):
+        return published_folder.detail(place, run_id, name)
+    return published_tables.detail(place, run_id, name)
 
 
 def add_monitor(place: Path | Engine, run_id: str, history: pa.Table) -> None:

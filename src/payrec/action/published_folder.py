@@ -65,6 +65,12 @@ def detail_file(folder: Path, run_id: str, name: str) -> Path:
     return run_folder(folder, run_id) / f"{name}.parquet"
 
 
+def detail(folder: Path, run_id: str, name: str) -> pa.Table | None:
+    """See :func:`payrec.action.publish.detail`."""
+    path = detail_file(folder, run_id, name)
+    return pyarrow.parquet.read_table(path, partitioning=None) if path.is_file() else None
+
+
 def runs(folder: Path) -> list[Published]:
     """See :func:`payrec.action.publish.runs`."""
     return [_read(folder, name) for name in _order(folder)]

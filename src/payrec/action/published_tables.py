@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet
 
 from payrec.action import migrations, monitor, run
+from payrec.action.details import KEPT_RUNS, Details
 from payrec.action.run import Published, RunInfo
 from payrec.action.verdict import HISTORY
 from payrec.data.engines import Engine
 from payrec.errors import UsageError
 
 RUNS, SCORES, MONITOR, WORKLIST = "payrec_runs", "payrec_scores", "payrec_monitor", "payrec_worklist"
+DETAILS = "payrec_run_details"
+PART_BYTES = 4_000_000  # of a detail in one row
 
 
-def commit(engine: Engine, told: RunInfo, scores: pa.Table, keep: int) -> bool:
+def commit(engine: Engine, told: RunInfo, scores: pa.Table, keep: int, beside: Details) -> bool:
     """See :func:`payrec.action.publish.commit`."""
     migrations.apply(engine)
     with engine.transaction():
@@ -29,7 +37,12 @@ def commit(engine: Engine, told: RunInfo, scores: pa.Table, keep: int) -> bool:
         else:
             engine.write(RUNS, _row(run.counted(told, number, scores)), key=())
             engine.write(SCORES, scores.sort_by("order_id"), key=())  # in the order of the key: half the time
-        for old in [one for one in known if one.run.run_id != told.run_id][keep - 1 :]:
+            for name, read in beside.items():
+                _write_detail(engine, told.run_id, name, read())
+        others = [one for one in known if one.run.run_id != told.run_id]
+        newest = [told.run_id, *(one.run.run_id for one in others[: min(keep, KEPT_RUNS) - 1])]
+        engine.run(f"DELETE FROM {DETAILS} WHERE run_id NOT IN ({', '.join(map(_literal, newest))})")
+        for old in others[keep - 1 :]:
             engine.run(f"DELETE FROM {SCORES} WHERE run_id = {_literal(old.run.run_id)}")
             engine.run(f"DELETE FROM {RUNS} WHERE run_id = {_literal(old.run.run_id)}")
     return True
@@ -48,6 +61,29 @@ def scores(engine: Engine, run_id: str) -> pa.Table:
         raise UsageError(f"there is no published run {run_id} in the database")
     select = f"SELECT * FROM {SCORES} WHERE run_id = {_literal(run_id)}"
     return engine.read(f"{select} ORDER BY rank NULLS LAST, suppressed_reason NULLS LAST, order_id")
+
+
+def detail(engine: Engine, run_id: str, name: str) -> pa.Table | None:
+    """See :func:`payrec.action.publish.detail`."""
+    where = f"run_id = {_literal(run_id)} AND name = {_literal(name)}"
+    if DETAILS not in engine.tables():
+        return None
+    parts: list[Any] = engine.read(f"SELECT content FROM {DETAILS} WHERE {where} ORDER BY part")["content"].to_pylist()
+    return pyarrow.parquet.read_table(io.BytesIO(b"".join(parts))) if parts else None
+
+
+def _write_detail(engine: Engine, run_id: str, name: str, batches: Iterator[pa.RecordBatch]) -> None:
+    first = next(batches, None)
+    if first is None:
+        return
+    sink = io.BytesIO()
+    with pyarrow.parquet.ParquetWriter(sink, first.schema, compression="zstd") as writer:
+        for batch in chain((first,), batches):
+            writer.write_batch(batch)
+    content = sink.getvalue()
+    parts = [content[at : at + PART_BYTES] for at in range(0, len(content), PART_BYTES)]
+    rows = [{"run_id": run_id, "name": name, "part": at, "content": part} for at, part in enumerate(parts)]
+    engine.write(DETAILS, pa.Table.from_pylist(rows), key=())
 
 
 def add_monitor(engine: Engine, run_id: str, history: pa.Table) -> None:

@@ -1,17 +1,15 @@
-"""Commands that end in money: score, worklist, run, monitor."""
+"""Commands that end in money: score, worklist."""
 
 from __future__ import annotations
 
-import os
-import socket
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from payrec.cli import output
-from payrec.cli.options import AsOf, Database, Json, database, moment, now
-from payrec.errors import CheckFailed, UsageError
+from payrec.cli.options import AsOf, Database, Json, database, moment, now, published_place
+from payrec.errors import UsageError
 from payrec.settings import Settings
 
 PolicyFile = Annotated[Path | None, typer.Option("--policy", metavar="policy.toml", help="Capacity, costs, rules.")]
@@ -133,12 +131,8 @@ def worklist(
     from payrec.action import export
 
     settings = Settings()
-    address = url or settings.database_url()
-    if address.startswith("duckdb"):
-        found, rows = _published(settings.published_dir)
-    else:
-        with database(url, settings) as engine:
-            found, rows = _published(engine)
+    with published_place(settings, url) as place:
+        found, rows = _published(place)
     pays = rows.filter(pc.and_(pc.is_valid(rows["rank"]), pc.greater_equal(rows["net_value"], pa.scalar(Decimal(0)))))
     kept = pays.slice(0, capacity) if capacity is not None else chosen_rows(rows)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -162,98 +156,3 @@ def _published(where: Any) -> tuple[Any, Any]:
         msg = "found no published list, expected one\nmake it: payrec run"
         raise UsageError(msg)
     return found, publish.scores(where, found.run.run_id)
-
-
-def run(
-    as_of: AsOf = None, policy_file: PolicyFile = None, capacity: Capacity = None,
-    wait: Annotated[float, typer.Option("--wait", metavar="SECONDS", help="Wait for another run to end.")] = 0.0,
-    url: Database = None, as_json: Json = False,
-) -> None:  # fmt: skip
-    """Build, check, score, decide, publish and monitor: once; the same run again changes nothing."""
-    from payrec import pipeline
-
-    settings = Settings()
-    how = night_of(settings, url, chosen_policy(settings, policy_file, capacity), moment(as_of, "--as-of"), wait)
-    with output.steps(as_json) as step:
-        report = pipeline.night(how, step)
-    document = summary(report.ranked, report.published.run) | {
-        "already_done": report.already_done,
-        "level": report.level,
-        "verdicts": [_plain_verdict(v) for v in report.verdicts],
-        "alerts": [vars(d) for d in report.deliveries],
-    }
-
-    def render() -> None:
-        show_summary(document)
-        output.say("already done: nothing has changed" if report.already_done else "published")
-        for one in report.verdicts:
-            if one.level != "ok":
-                output.say(f"{one.level:>6}  {one.sentence}")
-
-    output.emit(document, as_json, render)
-    if report.level == "alarm":
-        msg = "published, but monitoring raises an alarm; see above, or payrec monitor"
-        raise CheckFailed(msg)
-
-
-def night_of(settings: Settings, url: str | None, rules: Any, as_of: Any, wait: float) -> Any:
-    """Gather what a run needs to be told."""
-    from payrec import pipeline
-    from payrec.action import alerts, lock
-
-    address = url or settings.database_url()
-    hidden = [s.get_secret_value() for s in (settings.db_pass, settings.alerts) if s is not None]
-    return pipeline.Night(
-        as_of=as_of,
-        models=settings.models_dir,
-        policy=rules,
-        published=settings.published_dir if address.startswith("duckdb") else None,
-        holder=lock.Holder(os.getpid(), socket.gethostname(), now()),
-        database_url=address,
-        lock_folder=settings.out_dir,
-        now=now(),
-        wait_s=wait,
-        alert_to=alerts.targets(settings.alerts.get_secret_value() if settings.alerts else None),
-        secrets=tuple(hidden),
-    )
-
-
-def _plain_verdict(one: Any) -> dict[str, Any]:
-    from math import isfinite
-
-    numbers = {k: v for k, v in (("value", one.number.value), ("beside", one.number.beside)) if isfinite(v)}
-    return {
-        "metric": one.number.metric,
-        "subject": one.number.subject,
-        "level": one.level,
-        "sentence": one.sentence,
-    } | numbers
-
-
-def monitor(url: Database = None, as_json: Json = False) -> None:
-    """Show what monitoring found in the published runs; exit 1 if the newest raises an alarm."""
-    from payrec.action import publish
-
-    settings = Settings()
-    address = url or settings.database_url()
-    if address.startswith("duckdb"):
-        found, history = publish.current(settings.published_dir), publish.monitor_history(settings.published_dir)
-    else:
-        with database(url, settings) as engine:
-            found, history = publish.current(engine), publish.monitor_history(engine)
-    if found is None:
-        msg = "found no published run, expected one\nmake it: payrec run"
-        raise UsageError(msg)
-    rows = [r for r in history.to_pylist() if r["run_id"] == found.run.run_id]
-    order = {"alarm": 0, "watch": 1, "ok": 2}
-    rows.sort(key=lambda r: order[r["level"]])
-
-    def render() -> None:
-        output.say(f"run {found.run.run_id}, as of {found.run.as_of:%Y-%m-%d %H:%M} UTC")
-        for row in rows:
-            output.say(f"{row['level']:>6}  {row['sentence']}")
-
-    output.emit({"run_id": found.run.run_id, "as_of": found.run.as_of, "verdicts": rows}, as_json, render)
-    if any(r["level"] == "alarm" for r in rows):
-        msg = "the newest run raises an alarm; see above"
-        raise CheckFailed(msg)

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from payrec.cli import output
-from payrec.cli.action import chosen_policy, chosen_rows, night_of, show_summary, summary
+from payrec.cli.action import chosen_policy, chosen_rows, show_summary, summary
 from payrec.cli.model import learning, report_files, show_figures
+from payrec.cli.night import night_of
 from payrec.cli.options import Database, Json
 from payrec.settings import Settings
 

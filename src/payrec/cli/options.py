@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -74,4 +74,15 @@ def ages(text: str | None) -> tuple[int, ...] | None:
 def database(url: str | None, settings: Settings) -> Iterator[Engine]:
     """Open the database named on the command line, else the configured one."""
     with connect(url or settings.database_url()) as engine:
+        yield engine
+
+
+@contextmanager
+def published_place(settings: Settings, url: str | None) -> Iterator[Any]:
+    """Give the place of the published lists: the folder, or the open database."""
+    address = url or settings.database_url()
+    if address.startswith("duckdb"):
+        yield settings.published_dir
+        return
+    with database(url, settings) as engine:
         yield engine

@@ -4,12 +4,14 @@ layers    raw tables → staging → snapshots → features, labels; the audit
 learning  features → a tested, calibrated model → a version in the store, the champion if it passes the gate
 deciding  features + champion → probabilities → the ranked list
 night     all of it, every night: build, check, score, decide, publish, monitor
+replaying a past list, made again and compared
 """
 
 from payrec.pipeline.deciding import Decided, Question, decide, explain, score, score_file
 from payrec.pipeline.layers import Progress, build, check, ensure_built, parameters, require_safe
 from payrec.pipeline.learning import Learning, Trained, backtest, train
 from payrec.pipeline.night import Night, Report, night, question
+from payrec.pipeline.replaying import replayed
 
 __all__ = [
     "Decided",
@@ -28,6 +30,7 @@ __all__ = [
     "night",
     "parameters",
     "question",
+    "replayed",
     "require_safe",
     "score",
     "score_file",

@@ -40,11 +40,15 @@ class Question:
 
 @dataclass(frozen=True)
 class Decided:
-    """The ranked list in the columns of ``worklist.SCHEMA``, what the run tells of itself, and how many are too old."""
+    """The ranked list in the columns of ``worklist.SCHEMA``, what the run tells of itself, how many are too old.
+
+    ``recent``: the contacts and attempts that the policy looked at.
+    """
 
     ranked: pa.Table
     run: RunInfo
     too_old: int
+    recent: pa.Table | None = None
 
 
 def score(engine: Engine, asked: Question, progress: Progress) -> Decided:
@@ -89,7 +93,7 @@ def decide(
         reporting_currency=asked.policy.reporting_currency,
         facts=monitor.facts(ranked, asked.as_of, until, scored.measured),
     )
-    return Decided(ranked, told, scored.too_old)
+    return Decided(ranked, told, scored.too_old, recent)
 
 
 def explain(

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 
-from payrec.action import alerts, details, ledger, lock, monitor, outcome, policy, publish, run, verdict
+from payrec.action import alerts, details, ledger, lock, monitor, outcome, policy, publish, replay, run, verdict
 from payrec.action.policy import Policy
 from payrec.action.run import Published
 from payrec.data import audit, warehouse
 from payrec.data.engines import Engine, connect
-from payrec.errors import DataRefused, PayrecError
+from payrec.errors import DataRefused, Locked, PayrecError, UsageError
 from payrec.model import store
 from payrec.model.bundle import Bundle
 from payrec.pipeline.deciding import Decided, Question, score
@@ -73,7 +73,10 @@ def night(how: Night, progress: Progress) -> Report:
         A step could not do its work; the former list is still served.
     """
     # the lock comes before the database: a second run must be told who holds it, not that a file is in use
-    with lock.held(how.database_url, how.lock_folder, how.holder, how.wait_s), connect(how.database_url) as engine:
+    with ExitStack() as stack:
+        with _alarmed(how, "start"):
+            stack.enter_context(lock.held(how.database_url, how.lock_folder, how.holder, how.wait_s))
+            engine = stack.enter_context(connect(how.database_url))
         return _held(engine, how, progress)
 
 
@@ -83,7 +86,7 @@ def _held(engine: Engine, how: Night, progress: Progress) -> Report:
         bundle = store.champion(how.models)
         asked = question(engine, bundle, how.policy, how.as_of, how.now, progress)
     former = publish.current(place)
-    if former is not None and former.run.run_id == asked.run_id:
+    if former is not None and former.run.run_id == asked.run_id and ledger.ended(engine, asked.run_id):
         return Report(former, publish.scores(place, asked.run_id), True, (), 0)
     done = ledger.begin(engine, how.now, str(how.holder), asked.run_id)
     with _told(engine, how, "run", asked.run_id):
@@ -93,25 +96,43 @@ def _held(engine: Engine, how: Night, progress: Progress) -> Report:
             _step(engine, how, "check", asked.run_id)
         decided = score(engine, asked, progress)
         progress("publishing")
-        beside = details.of(engine, asked.as_of) if isinstance(how.published, Path) else None
-        publish.commit(place, decided.run, decided.ranked, details=beside)
+        publish.commit(place, decided.run, decided.ranked, details=_beside(engine, how, asked, decided))
         _step(engine, how, "publish", asked.run_id)
         progress("monitoring")
         verdicts = watch(engine, how, decided, bundle)
         publish.add_monitor(place, asked.run_id, verdict.history(verdicts, asked.run_id, asked.as_of))
         _step(engine, how, "monitor", asked.run_id)
-        ledger.add(engine, ledger.Entry(how.now, str(how.holder), "run", asked.run_id, "done"))
-    alert = alerts.of_verdicts(verdicts, asked.run_id)
-    sent = tuple(alerts.send(alert, how.alert_to, how.secrets)) if alert and how.alert_to else ()
+        # told before it counts as done: a run that is killed in between tells it again, rather than never
+        alert = alerts.of_verdicts(verdicts, asked.run_id)
+        sent = tuple(alerts.send(alert, how.alert_to, how.secrets)) if alert and how.alert_to else ()
+        ledger.add(engine, ledger.Entry(how.now, str(how.holder), "run", asked.run_id, "done", _undelivered(sent)))
     published = publish.current(place)
     assert published is not None  # noqa: S101 - it was just committed
     return Report(published, decided.ranked, False, tuple(verdicts), decided.too_old, sent)
+
+
+def _beside(engine: Engine, how: Night, asked: Question, decided: Decided) -> details.Details:
+    """Return what is kept with the list: all that a replay needs; in a folder also what its readers need."""
+    readers = details.of(engine, asked.as_of)
+    kept = (
+        readers
+        if isinstance(how.published, Path)
+        else {name: readers[name] for name in readers if name in replay.NAMES}
+    )
+    return {**kept, **replay.details(asked.policy, decided.recent)}
+
+
+def _undelivered(sent: tuple[alerts.Delivery, ...]) -> str:
+    return "; ".join(f"alert to {one.target} was not delivered: {one.failure}" for one in sent if not one.delivered)
 
 
 def question(
     engine: Engine, bundle: Bundle, rules: Policy, as_of: datetime | None, now: datetime, progress: Progress
 ) -> Question:
     """Build for scoring at ``as_of`` (None: the end of the observed data), and say what will be asked of the layers."""
+    if as_of is not None and as_of > now + timedelta(days=1):
+        msg = f"found --as-of {as_of:%Y-%m-%d %H:%M}, expected a time up to now ({now:%Y-%m-%d %H:%M} UTC)"
+        raise UsageError(f"{msg}\nif that is not what time it is, set the clock of this machine right")
     warehouse.prepare(engine)
     wanted = warehouse.Parameters((as_of,) if as_of else None, (), bundle.model.horizon_days)
     ensure_built(engine, wanted, progress)
@@ -173,14 +194,26 @@ def _step(engine: Engine, how: Night, step: str, run_id: str) -> None:
 @contextmanager
 def _told(engine: Engine, how: Night, step: str, run_id: str = "") -> Iterator[None]:
     """Write a failure down and tell it; neither may hide it."""
+    with _alarmed(how, step):
+        try:
+            yield
+        except Exception as error:
+            text = alerts.redacted(str(error) or type(error).__name__, how.secrets)
+            try:
+                ledger.add(engine, ledger.Entry(how.now, str(how.holder), step, run_id, "failed", text))
+            except PayrecError as second:
+                error.add_note(f"and it could not be written down: {alerts.redacted(str(second), how.secrets)}")
+            raise
+
+
+@contextmanager
+def _alarmed(how: Night, step: str) -> Iterator[None]:
+    """Tell a failure; that another run is under way is none."""
     try:
         yield
-    except PayrecError as error:
-        text = alerts.redacted(str(error), how.secrets)
-        try:
-            ledger.add(engine, ledger.Entry(how.now, str(how.holder), step, run_id, "failed", text))
-        except PayrecError as second:
-            error.add_note(f"and it could not be written down: {alerts.redacted(str(second), how.secrets)}")
+    except Locked:
+        raise
+    except Exception as error:
         if how.alert_to:
             alerts.send(alerts.of_failure(error, step), how.alert_to, how.secrets)
         raise

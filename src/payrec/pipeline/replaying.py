@@ -1,0 +1,42 @@
+"""A past list made again from what was kept with it, and held against what was published."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from payrec.action import publish, replay
+from payrec.action.export import stamped
+from payrec.action.replay import Compared
+from payrec.data.engines import Engine
+from payrec.errors import UsageError
+from payrec.model import store
+from payrec.pipeline.deciding import Question, decide
+from payrec.pipeline.layers import Progress
+
+
+def replayed(place: Path | Engine, models: Path, run_id: str, progress: Progress) -> Compared:
+    """Make the list of a past run again; nothing is written, and neither raw data nor layers are looked at.
+
+    Raises
+    ------
+    UsageError
+        There is no such run, what it was made of is no longer kept, or its model is gone from the store.
+    ModelRefused
+        Its model is damaged.
+    """
+    with tempfile.TemporaryDirectory(prefix="payrec-replay-") as folder:
+        progress("reading what the run was made of")
+        kept = replay.kept(place, run_id, Path(folder))
+        told = kept.run.run
+        try:
+            bundle = store.show(models, told.model_id)
+        except UsageError as error:
+            msg = f"the model of run {run_id} is gone: {error}"
+            raise UsageError(msg) from error
+        asked = Question(
+            told.as_of, bundle, kept.policy, told.policy_sha256, run_id, told.inputs_sha256, told.scored_at
+        )
+        until = told.facts.data_until
+        decided = decide(kept.features.to_batches, asked, until, kept.recent, progress)
+        return replay.compare(stamped(decided.ranked, decided.run.stamp), publish.scores(place, run_id))
