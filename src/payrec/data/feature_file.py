@@ -75,7 +75,7 @@ def read(path: Path, as_of: datetime | None) -> pa.Table:
         if as_of is None:
             msg = f"{path.name} does not say when its rows were true, expected a column as_of\nsay it with --as-of TIME"
             raise UsageError(msg)
-        made["as_of"] = pa.chunked_array([pa.array([as_of] * n, pa.timestamp("us"))])
+        made["as_of"] = pa.array([as_of] * n, pa.timestamp("us"))
     minor = pc.cast(pc.multiply(made["amount"], pa.scalar(100)), pa.int64())
     made.setdefault("amount_minor", minor)
     made.setdefault("outstanding_minor", minor)
@@ -109,7 +109,8 @@ def _named(rows: pa.Table, path: Path) -> pa.Table:
     return rows.rename_columns(names)
 
 
-def _typed(column: pa.ChunkedArray[Any], field: pa.Field[Any], path: Path) -> pa.ChunkedArray[Any]:
+def _typed(cells: pa.ChunkedArray[Any], field: pa.Field[Any], path: Path) -> Any:  # an Array of the field's type
+    column: Any = cells.combine_chunks()
     try:
         if pa.types.is_string(column.type):
             column = pc.replace_with_mask(column, _is_blank(column), pa.scalar(None, pa.string()))

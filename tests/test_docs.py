@@ -1,0 +1,52 @@
+"""Docs that cannot lie: what is made from the code is as made, links lead somewhere, the README's commands exist."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from payrec.cli import VERBS
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+import make_docs  # noqa: E402
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("data/*.md")])
+
+
+def test_the_commands_page_is_what_the_commands_say() -> None:
+    assert (ROOT / "docs" / "commands.md").read_text() == make_docs.commands_page()
+
+
+def test_the_settings_page_is_what_the_settings_are() -> None:
+    assert (ROOT / "docs" / "settings.md").read_text() == make_docs.settings_page()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_to_files(page: Path) -> None:
+    found = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    assert [link for link in found if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_command_named_exists(page: Path) -> None:
+    verbs = {v.__name__ for v in VERBS} | {"models", "app"}
+    blocks = re.findall(r"^payrec (?:--debug )?([a-z]+)", page.read_text(), re.MULTILINE)
+    assert [verb for verb in blocks if verb not in verbs] == []
+
+
+def test_make_targets_named_in_the_readme_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`?make ([a-z]+)", (ROOT / "README.md").read_text()))
+    assert named <= targets
+
+
+def test_the_readme_shows_real_output() -> None:
+    blocks = make_docs.BLOCK.findall((ROOT / "README.md").read_text())
+    assert blocks
+    text = make_docs.BLOCK.search((ROOT / "README.md").read_text())
+    assert text is not None
+    assert "what then happened" in text[0]
