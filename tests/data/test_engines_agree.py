@@ -1,0 +1,120 @@
+"""Promise 7: the engines give the same layers, compared with ==; and the machine's time zone changes nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from payrec.data import simulate, warehouse
+from payrec.data.engines import Engine
+
+KEYS = {
+    "stg_events": "event_id", "stg_orders": "order_id", "stg_balances": "order_id, from_at", "stg_outcomes": "order_id",
+    "stg_observed": "until", "snapshots": "order_id, as_of", "customer_history": "order_id, as_of",
+    "customer_money": "order_id, as_of", "context_history": "dimension, value, day", "features": "order_id, as_of",
+    "labels": "order_id, as_of", "v_feature_view": "order_id, as_of",
+}  # fmt: skip
+ASKED = warehouse.Parameters(as_of=(datetime(2026, 6, 15, 9, 30),), landmark_ages=(0, 7, 30, 60))
+
+
+@pytest.fixture(scope="module")
+def portfolio() -> simulate.Portfolio:
+    return simulate.portfolio(1500, 3)
+
+
+def filled(engine: Engine, made: simulate.Portfolio) -> Engine:
+    for table, rows in (("raw_transactions", made.transactions), ("raw_events", made.events), ("fx_rates", made.fx)):
+        engine.write(table, rows, key=())
+    engine.run("INSERT INTO payment_source (source) VALUES ('events')")
+    engine.run("INSERT INTO reporting_currency (currency) VALUES ('EUR')")
+    built = warehouse.build(engine, ASKED)
+    assert set(built.rows) == set(KEYS) - {"v_feature_view"}
+    return engine
+
+
+def read(engine: Engine, table: str) -> pa.Table:
+    return engine.read(f"SELECT * FROM {table} ORDER BY {KEYS[table]}")
+
+
+def test_every_layer_is_the_same_on_every_engine(
+    open_engine: Callable[[str], Engine], portfolio: simulate.Portfolio
+) -> None:
+    duckdb, postgres = (filled(open_engine(name), portfolio) for name in ("duckdb", "postgres"))
+    for table in KEYS:
+        first, second = read(duckdb, table), read(postgres, table)
+        assert first.num_rows > 0
+        assert first.schema == second.schema, table
+        assert first == second, table
+
+
+def test_building_twice_gives_the_same_rows(engine: Engine, portfolio: simulate.Portfolio) -> None:
+    first = read(filled(engine, portfolio), "v_feature_view")
+    warehouse.build(engine, ASKED)
+    assert read(engine, "v_feature_view") == first
+
+
+def test_a_build_that_fails_leaves_the_last_one_in_place(engine: Engine, portfolio: simulate.Portfolio) -> None:
+    before = read(filled(engine, portfolio), "v_feature_view")
+
+    def stop_at_features(file: str) -> None:
+        if file == "33_features.sql":
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        warehouse.build(engine, warehouse.Parameters(landmark_ages=(14,)), stop_at_features)
+    assert read(engine, "v_feature_view") == before
+
+
+def test_answers_only_for_the_raw_rows_it_was_built_from(engine: Engine, portfolio: simulate.Portfolio) -> None:
+    filled(engine, portfolio)
+    assert warehouse.answers(engine, ASKED)
+    assert warehouse.answers(engine, warehouse.Parameters(as_of=(), landmark_ages=(0, 60)))
+    assert not warehouse.answers(engine, warehouse.Parameters(as_of=(), landmark_ages=(0, 61)))
+    assert not warehouse.answers(engine, warehouse.Parameters(as_of=(), landmark_ages=(0,), horizon_days=7))
+    engine.run("UPDATE raw_transactions SET country = 'XX' WHERE order_id = 'o00000007'")
+    assert not warehouse.answers(engine, ASKED)
+
+
+def test_a_sample_is_whole_orders_and_the_same_again(engine: Engine, portfolio: simulate.Portfolio) -> None:
+    filled(engine, portfolio)
+    everything = warehouse.training_rows(engine, 10**9, seed=1)
+    some = warehouse.training_rows(engine, everything.num_rows // 2, seed=1)
+    assert 0.35 < some.num_rows / everything.num_rows < 0.65
+    assert some == warehouse.training_rows(engine, everything.num_rows // 2, seed=1)
+    assert some != warehouse.training_rows(engine, everything.num_rows // 2, seed=2)
+    orders = set(some["order_id"].to_pylist())
+    kept = [o for o in everything["order_id"].to_pylist() if o in orders]
+    assert len(kept) == some.num_rows
+
+
+_PRINT = """
+import hashlib, sys
+from payrec.data import warehouse
+from payrec.data.engines import connect
+from tests.data.test_engines_agree import ASKED, filled, read, simulate
+with connect("duckdb://") as engine:
+    warehouse.prepare(engine)
+    rows = read(filled(engine, simulate.portfolio(400, 3)), "v_feature_view")
+sys.stdout.write(hashlib.sha256(repr(rows.to_pylist()).encode()).hexdigest())
+"""
+
+
+def test_the_machines_time_zone_changes_nothing() -> None:
+    root = Path(__file__).resolve().parents[2]
+
+    def view_under(zone: str) -> str:
+        given = {**os.environ, "TZ": zone, "PYTHONPATH": str(root)}
+        done = subprocess.run(
+            [sys.executable, "-c", _PRINT], capture_output=True, text=True, env=given, check=True, cwd=root
+        )
+        return done.stdout
+
+    zones = ("UTC", "Pacific/Kiritimati", "America/St_Johns")
+    assert len({view_under(zone) for zone in zones}) == 1
