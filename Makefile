@@ -24,14 +24,16 @@ check: setup  ## lint, types, architecture, known vulnerabilities
 app: setup  ## open the web app
 	@.venv/bin/payrec app
 
-bench: setup  ## measure speed and memory; writes docs/benchmarks.md
-	@$(PY) -m benchmarks
+bench:  ## measure speed, memory and quality beside what else one could use; writes docs/benchmarks.md
+	@./scripts/setup-bench.sh
+	@.venv-bench/bin/python -m benchmarks
 
 docs: setup  ## remake the parts of the docs that commands make
 	@$(PY) scripts/make_docs.py
 
 lock:  ## resolve requirements.lock afresh
 	@.tools/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet -o requirements.lock > /dev/null
+	@.tools/bin/uv pip compile --group bench -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements-bench.lock > /dev/null
 
 clean:  ## take away what the commands made (not .venv)
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
