@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     alerts: SecretStr | None = Field(
         None, description="where to tell alarms: webhook or apprise addresses, spaces between"
     )
+    app_users: str = Field("", description="e-mail addresses that may enter the web app after sign-in, commas between")
     horizon_days: int = Field(30, ge=1, le=365, description="days in which a payment counts as recovered")
     landmark_ages: tuple[int, ...] = Field(
         (0, 3, 7, 14, 21, 30, 45, 60), description="ages in days at which open orders are observed for training"

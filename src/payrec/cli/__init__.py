@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from payrec.cli import action, data, demo, model, night, output
+from payrec.cli import action, data, demo, model, night, output, web
 from payrec.errors import PayrecError
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ VERBS = (
     *(demo.demo, data.simulate, data.load, data.check, data.build),
     *(model.train, model.backtest),
     *(action.score, action.worklist, model.explain, model.report),
-    *(night.run, night.monitor, data.sql),
+    *(night.run, night.monitor, data.sql, web.app),
 )
 for verb in VERBS:
     app.command()(verb)

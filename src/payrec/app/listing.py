@@ -1,0 +1,214 @@
+"""Filters, capacity and cost → the rows and sums of a view, by SQL over the published Parquet; nothing is kept.
+
+An order is chosen if it is ranked, passes the filters, pays (net value at least the extra cost), is not held back by a
+limit of its channel, owner or customer, and is among the first K by rank. Taking the same cost off every order of a
+currency does not change their order, so the published rank stays right.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+TABLE_ROWS = 2_000
+CURVE_POINTS = 60
+AGES = {"0–7": (0, 7), "8–14": (8, 14), "15–30": (15, 30), "31–60": (31, 60), "61–90": (61, 90), "over 90": (91, 10**6)}
+"""Age bands in days: label -> first and last day."""
+UNKNOWN = "unknown"
+COLUMNS = ("country", "provider", "reason_code", "owner", "currency")
+"""Columns with a few values, to filter by."""
+
+_lock = threading.Lock()
+_connections: list[duckdb.DuckDBPyConnection] = []
+
+
+@dataclass(frozen=True)
+class View:
+    """What is asked for; empty = all. ``least`` and ``most`` bound the outstanding balance, in its own currency."""
+
+    capacity: int = 500
+    cost: float = 0.0
+    ages: tuple[str, ...] = ()
+    country: tuple[str, ...] = ()
+    provider: tuple[str, ...] = ()
+    reason_code: tuple[str, ...] = ()
+    owner: tuple[str, ...] = ()
+    currency: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    find: str = ""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a list offers to filter by, and what its slider spans."""
+
+    values: dict[str, tuple[str, ...]]
+    ranked: int
+    prioritised: int
+    last_flagged: int
+
+
+def query(sql: str, values: dict[str, Any]) -> pa.Table:
+    """Run a query of ours with bound values; one process-wide DuckDB in memory, a cursor for each query."""
+    with _lock:
+        if not _connections:
+            made = duckdb.connect(":memory:")
+            made.execute("SET memory_limit = '1GB'; SET autoinstall_known_extensions = false; SET TimeZone = 'UTC'")
+            _connections.append(made)
+        cursor = _connections[0].cursor()
+    try:
+        table: pa.Table = cursor.sql(sql, params=values).to_arrow_table()
+    finally:
+        cursor.close()
+    return table
+
+
+def choices(file: Path) -> Choices:
+    """Read what can be filtered by; lists of more than 200 values are cut."""
+    values = {}
+    for name in COLUMNS:
+        sql = (
+            f"SELECT COALESCE({name}, '{UNKNOWN}') AS value, COUNT(*) AS n FROM read_parquet($file) "
+            "GROUP BY value ORDER BY n DESC, value LIMIT 200"
+        )
+        found: list[Any] = query(sql, {"file": str(file)})["value"].to_pylist()
+        values[name] = tuple(found) if name != "owner" or found != [UNKNOWN] else ()
+    sql = """
+        SELECT COUNT(rank) AS ranked, COALESCE(SUM(priority_flag), 0)::BIGINT AS prioritised,
+            COALESCE(MAX(rank) FILTER (WHERE priority_flag = 1), 0)::BIGINT AS last_flagged
+        FROM read_parquet($file)"""
+    row = query(sql, {"file": str(file)}).to_pylist()[0]
+    return Choices(values, row["ranked"], row["prioritised"], row["last_flagged"])
+
+
+def _where(view: View) -> tuple[str, dict[str, Any]]:
+    parts: list[str] = ["TRUE"]
+    values: dict[str, Any] = {}
+    for name in COLUMNS:
+        if chosen := getattr(view, name):
+            parts.append(f"COALESCE({name}, '{UNKNOWN}') IN (SELECT UNNEST(${name}))")
+            values[name] = list(chosen)
+    if bands := [AGES[label] for label in view.ages if label in AGES]:
+        parts.append("(" + " OR ".join(f"age_days BETWEEN {low} AND {high}" for low, high in bands) + ")")
+    for name, sign in (("least", ">="), ("most", "<=")):
+        if getattr(view, name) is not None:
+            parts.append(f"outstanding {sign} ${name}")
+            values[name] = getattr(view, name)
+    if text := view.find.strip():
+        parts.append("(order_id = $find OR customer_id = $find)")
+        values["find"] = text
+    return " AND ".join(parts), values
+
+
+def _chosen(view: View, last_flagged: int) -> tuple[str, dict[str, Any]]:
+    """Return the query of the chosen rows in the order of their ranks, and its values."""
+    where, values = _where(view)
+    held_back = "(priority_flag = 0 AND net_value >= 0 AND rank < $last_flagged)"
+    sql = f"""
+        SELECT * FROM read_parquet($file)
+        WHERE rank IS NOT NULL AND net_value >= $cost AND NOT {held_back} AND {where}
+        ORDER BY rank LIMIT $capacity"""
+    return sql, values | {"cost": view.cost, "last_flagged": last_flagged, "capacity": view.capacity}
+
+
+def totals(file: Path, view: View) -> list[dict[str, Any]]:
+    """Return ``currency, orders, outstanding, ranked, expected`` of all that passes the filters, largest first.
+
+    ``expected`` is in ``ev_currency``; where all are converted to one, ``currency`` tells what is owed, in its own.
+    """
+    where, values = _where(view)
+    sql = f"""
+        SELECT currency, ANY_VALUE(ev_currency) AS ev_currency, COUNT(*) AS orders,
+            SUM(outstanding)::DOUBLE AS outstanding,
+            COUNT(rank) AS ranked, COALESCE(SUM(ev_recovered) FILTER (WHERE rank IS NOT NULL), 0)::DOUBLE AS expected
+        FROM read_parquet($file) WHERE {where} GROUP BY currency ORDER BY orders DESC, currency"""
+    return query(sql, values | {"file": str(file)}).to_pylist()
+
+
+def chosen_totals(file: Path, view: View, last_flagged: int) -> list[dict[str, Any]]:
+    """Return ``ev_currency, orders, outstanding_value, expected, p`` of the chosen orders, largest first."""
+    sql, values = _chosen(view, last_flagged)
+    total = f"""
+        SELECT ev_currency, COUNT(*) AS orders, SUM(outstanding_value)::DOUBLE AS outstanding,
+            SUM(ev_recovered)::DOUBLE AS expected, SUM(p_recover_30d)::DOUBLE AS recoveries
+        FROM ({sql}) GROUP BY ev_currency ORDER BY orders DESC, ev_currency"""
+    return query(total, values | {"file": str(file)}).to_pylist()
+
+
+def page(file: Path, view: View, last_flagged: int) -> pa.Table:
+    """Return the first chosen orders, at most 2,000, in the columns of the table on the page."""
+    sql, values = _chosen(view, last_flagged)
+    shown = f"""
+        SELECT rank, order_id, customer_id, outstanding::DOUBLE AS outstanding, currency, age_days, p_recover_30d,
+            ev_recovered::DOUBLE AS ev_recovered, ev_currency, reason_1, reason_2, reason_3, suggested_action,
+            country, provider, reason_code, owner
+        FROM ({sql}) ORDER BY rank LIMIT {TABLE_ROWS}"""
+    return query(shown, values | {"file": str(file)})
+
+
+def whole(file: Path, view: View, last_flagged: int) -> pa.Table:
+    """Return all chosen orders with all columns, for an export of exactly the view."""
+    sql, values = _chosen(view, last_flagged)
+    priced = "* REPLACE ((net_value - $cost)::DECIMAL(18, 2) AS net_value, 1::SMALLINT AS priority_flag)"
+    return query(f"SELECT {priced} FROM ({sql}) ORDER BY rank", values | {"file": str(file)})
+
+
+def curve(file: Path, view: View) -> pa.Table:
+    """Return ``ev_currency, orders, expected``: what the first orders by rank are expected to bring, up to all."""
+    where, values = _where(view)
+    sql = f"""
+        WITH listed AS (
+            SELECT ev_currency, ev_recovered, ROW_NUMBER() OVER (ORDER BY rank) AS place, COUNT(*) OVER () AS n
+            FROM read_parquet($file) WHERE rank IS NOT NULL AND {where}
+        ),
+        grouped AS (
+            SELECT ev_currency, CEIL(place * {CURVE_POINTS}.0 / n)::BIGINT AS step, MAX(n) AS n,
+                SUM(ev_recovered)::DOUBLE AS expected
+            FROM listed GROUP BY ev_currency, step
+        )
+        SELECT ev_currency, (step * n / {CURVE_POINTS}.0)::BIGINT AS orders,
+            SUM(expected) OVER (PARTITION BY ev_currency ORDER BY step) AS expected
+        FROM grouped ORDER BY ev_currency, step"""
+    return query(sql, values | {"file": str(file)})
+
+
+def left_alone(file: Path, view: View) -> tuple[list[dict[str, Any]], pa.Table]:
+    """Return the counts by reason of suppression, and the first 2,000 such orders, the largest balance first."""
+    where, values = _where(view)
+    values |= {"file": str(file)}
+    inside = f"FROM read_parquet($file) WHERE suppressed_reason IS NOT NULL AND {where}"
+    counts = f"""
+        SELECT suppressed_reason, COUNT(*) AS orders, ANY_VALUE(lifted_by) AS lifted_by {inside}
+        GROUP BY suppressed_reason ORDER BY orders DESC, suppressed_reason"""
+    rows = f"""
+        SELECT order_id, customer_id, outstanding::DOUBLE AS outstanding, currency, age_days, suppressed_reason,
+            suppressed_also, lifted_by, country, provider, reason_code {inside}
+        ORDER BY outstanding DESC, order_id LIMIT {TABLE_ROWS}"""
+    return query(counts, values).to_pylist(), query(rows, values)
+
+
+def left_alone_whole(file: Path, view: View) -> pa.Table:
+    """Return all suppressed orders that pass the filters, with all columns."""
+    where, values = _where(view)
+    sql = f"""
+        SELECT * FROM read_parquet($file) WHERE suppressed_reason IS NOT NULL AND {where}
+        ORDER BY outstanding DESC, order_id"""
+    return query(sql, values | {"file": str(file)})
+
+
+def months(file: Path, currency: str | None) -> pa.Table:
+    """Return the billing months, summed over the currencies (counts only) or of one currency (counts and money)."""
+    where = "TRUE" if currency is None else "currency = $currency"
+    sql = f"""
+        SELECT billing_month, SUM(orders)::BIGINT AS orders, SUM(failed_orders)::BIGINT AS failed_orders,
+            SUM(failed_minor)::DOUBLE / 100 AS failed, SUM(decided_orders)::BIGINT AS decided_orders,
+            SUM(recovered_orders)::BIGINT AS recovered_orders, SUM(decided_minor)::DOUBLE / 100 AS decided,
+            SUM(recovered_minor)::DOUBLE / 100 AS recovered
+        FROM read_parquet($file) WHERE {where} GROUP BY billing_month ORDER BY billing_month"""
+    return query(sql, {"file": str(file)} | ({} if currency is None else {"currency": currency}))

@@ -1,0 +1,281 @@
+"""A list on a page: filters beside it, key figures, the ranked orders, those left alone, downloads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from payrec.action.run import RunInfo
+from payrec.app import listing, parts, shown, state
+from payrec.app.listing import Choices, View
+from payrec.charts import portfolio
+
+LABELS = {
+    "country": "Country",
+    "provider": "Provider",
+    "reason_code": "Reason of failure",
+    "owner": "Owner",
+    "currency": "Currency",
+}
+SLIDER_LEAST = 2_000
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A list to be shown: its file, its run, and the word before the names of its settings in the address."""
+
+    file: Path
+    run: RunInfo
+    prefix: str = ""
+
+    @property
+    def written_ns(self) -> int:
+        """When the file was written, so that what is remembered of it goes stale with it."""
+        return self.file.stat().st_mtime_ns
+
+
+def ask(of: Shown) -> tuple[View, Choices]:
+    """Draw capacity and filters in the sidebar; their values live in the address, so a link shows the same view."""
+    found = state.choices(of.file, of.written_ns)
+    name = of.prefix
+    with st.sidebar:
+        st.subheader("Capacity", anchor=False)
+        most = max(min(found.ranked, max(SLIDER_LEAST, 10 * found.prioritised)), 1)
+        capacity = st.slider(
+            "Orders that can be worked",
+            1,
+            most + (most == 1),
+            max(min(found.prioritised, most), 1),
+            key=f"{name}k",
+            bind="query-params",
+            help="How many contacts the team can make; the list is cut here.",
+        )
+        cost = st.number_input(
+            "Cost of one contact",
+            0.0,
+            1e6,
+            0.0,
+            1.0,
+            key=f"{name}cost",
+            bind="query-params",
+            help="In the currency of the list, on top of what the policy takes. Orders that bring less are left out.",
+        )
+        st.subheader("Filters", anchor=False)
+        ages = st.multiselect(
+            "Age in days", list(listing.AGES), key=f"{name}age", bind="query-params", placeholder="All ages"
+        )
+        chosen: Any = {column: _several(column, found, name) for column in LABELS}
+        least, most_owed = _between(name)
+        find = st.text_input(
+            "Order or customer", key=f"{name}find", bind="query-params", placeholder="Exact id", max_chars=200
+        )
+    return View(capacity, cost, tuple(ages), **chosen, least=least, most=most_owed, find=find or ""), found
+
+
+def _several(column: str, found: Choices, name: str) -> tuple[str, ...]:
+    values = found.values[column]
+    if len(values) < 2:
+        return ()
+    return tuple(
+        st.multiselect(
+            LABELS[column],
+            list(values),
+            format_func=shown.words if column == "reason_code" else str,
+            key=f"{name}{column.removesuffix('_code')}",
+            bind="query-params",
+            placeholder="All",
+        )
+    )
+
+
+def _between(name: str) -> tuple[float | None, float | None]:
+    left, right = st.columns(2)
+    least = left.number_input(
+        "Owed from", 0.0, None, None, key=f"{name}from", bind="query-params", placeholder="any", format="%.2f"
+    )
+    most = right.number_input(
+        "Owed up to", 0.0, None, None, key=f"{name}to", bind="query-params", placeholder="any", format="%.2f"
+    )
+    return least, most
+
+
+def show(of: Shown, view: View, found: Choices) -> None:
+    """Draw key figures, then the ranked orders, those left alone and what the capacity brings, one at a time."""
+    everything = state.totals(of.file, of.written_ns, replace(view, capacity=0, cost=0.0))
+    chosen = listing.chosen_totals(of.file, view, found.last_flagged)
+    _figures(of, view, everything, chosen)
+    tabs = ["Ranked orders", "What capacity brings", "Left alone"]
+    opened = st.segmented_control(
+        "Part of the list", tabs, default=tabs[0], required=True, key=f"{of.prefix}part", bind="query-params",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if opened == tabs[1]:
+        _brings(of, view)
+    elif opened == tabs[2]:
+        _left_alone(of, view)
+    else:
+        _ranked(of, view, found, sum(row["orders"] for row in chosen))
+
+
+def _figures(of: Shown, view: View, everything: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> None:
+    orders, ranked = sum(row["orders"] for row in everything), sum(row["ranked"] for row in everything)
+    worked = sum(row["orders"] for row in chosen)
+    opened, opened_rest = shown.moneys(everything, "outstanding", "currency")
+    back, back_rest = shown.moneys(chosen, "expected", "ev_currency")
+    likely = sum(row["recoveries"] for row in chosen)
+    best = best_share(state.card(of.run.model_id), worked / ranked if ranked else 0.0)
+    days = of.run.horizon_days
+    parts.figures(
+        [
+            ("Open", opened, opened_rest or f"{orders:,} orders", "Outstanding balance of all orders in this view."),
+            (
+                "Orders to work",
+                f"{worked:,}",
+                f"of {ranked:,} ranked, {orders:,} open",
+                "The first K by rank that pay.",
+            ),
+            (
+                f"Expected back in {days} days",
+                back,
+                back_rest or (f"about {likely:,.0f} orders recover" if worked else ""),
+                "Outstanding balance times probability, summed over the orders to work. Currencies are not added up.",
+            ),
+            (
+                "Share of the best possible",
+                shown.share(best),
+                "in the backtest, at this capacity",
+                "Of the most money that so many orders could have held, how much the model's first so many held, "
+                "on past orders it had not seen.",
+            ),
+        ]
+    )
+
+
+def best_share(card: dict[str, Any] | None, worked: float) -> float | None:
+    """Return the value found by the model over the most that can be found, at a share of the list, from the card."""
+    if card is None or worked <= 0:
+        return None
+    curves = card["backtest"]["curves"]
+    values = curves["value"]
+    if values["model"][-1] is None:
+        return None
+    model, best = (float(np.interp(worked, curves["shares"], values[name])) for name in ("model", "best"))
+    return model / best if best else None
+
+
+def _ranked(of: Shown, view: View, found: Choices, orders: int) -> None:
+    if orders == 0:
+        st.info(
+            "No ranked order passes these filters. Take a filter away, lower the cost of a contact, "
+            "or look at the orders that are left alone."
+        )
+        return
+    rows = listing.page(of.file, view, found.last_flagged)
+    if orders > rows.num_rows:
+        st.caption(f"The first {rows.num_rows:,} of {orders:,} orders; the downloads hold all of them.")
+    picked = parts.table(
+        rows, _columns(rows.column_names, found), f"{of.prefix}table", "Ranked orders, best first",
+        on_select="rerun", selection_mode="single-row", height=520,
+    )  # fmt: skip
+    _open(of, rows, cast("dict[str, Any]", picked))
+    parts.downloads(
+        lambda: listing.whole(of.file, view, found.last_flagged), orders, of.run.stamp,
+        f"{of.prefix}worklist_{of.run.as_of:%Y%m%d}", repr(view),
+    )  # fmt: skip
+
+
+def _open(of: Shown, rows: Any, picked: dict[str, Any]) -> None:
+    """Offer the story of the picked order; an uploaded list has none."""
+    if of.prefix:
+        return
+    at = picked["selection"]["rows"]
+    if not at or at[0] >= rows.num_rows:
+        st.caption("Pick a row to open the order's story.")
+        return
+    from payrec.app.views import order
+
+    name = rows["order_id"][at[0]].as_py()
+    page = st.Page(order.show, title="Order", url_path="order")
+    if st.button(f"Open the story of order {shown.literal(name)}", type="primary", icon=":material/receipt_long:"):
+        st.switch_page(page, query_params={"id": name})
+
+
+def _columns(names: list[str], found: Choices) -> dict[str, Any]:
+    config = st.column_config
+    all_columns = {
+        "rank": config.NumberColumn("Rank", format="%d", width=60, pinned=True),
+        "order_id": config.TextColumn("Order", pinned=True),
+        "outstanding": config.NumberColumn("Outstanding", format="accounting", help="What is still owed."),
+        "currency": config.TextColumn("Currency", width=75),
+        "p_recover_30d": config.ProgressColumn("Chance", format="percent", min_value=0.0, max_value=1.0, width=120),
+        "ev_recovered": config.NumberColumn("Expected back", format="accounting", help="Outstanding times chance."),
+        "ev_currency": config.TextColumn("in", width=50),
+        "age_days": config.NumberColumn("Age, days", format="%d", width=80),
+        "suggested_action": config.TextColumn("Suggested action"),
+        "reason_1": config.TextColumn("First reason", width="large"),
+        "reason_2": config.TextColumn("Second reason", width="large"),
+        "reason_3": config.TextColumn("Third reason", width="large"),
+        "customer_id": config.TextColumn("Customer"),
+        "country": config.TextColumn("Country", width=75),
+        "provider": config.TextColumn("Provider"),
+        "reason_code": config.TextColumn("Reason of failure"),
+        "owner": config.TextColumn("Owner"),
+        "suppressed_reason": config.TextColumn("Left alone because", width="medium"),
+        "suppressed_also": config.TextColumn("and also"),
+        "lifted_by": config.TextColumn("What would lift it", width="large"),
+    }
+    hidden = set() if found.values["owner"] else {"owner"}
+    return {name: column for name, column in all_columns.items() if name in names and name not in hidden}
+
+
+def _brings(of: Shown, view: View) -> None:
+    frame = cast("pd.DataFrame", state.curve(of.file, of.written_ns, replace(view, capacity=0, cost=0.0)))
+    if frame.empty:
+        st.info("No ranked order passes these filters. Take a filter away.")
+        return
+    largest = frame.groupby("ev_currency")["expected"].size().index
+    sums = frame.groupby("ev_currency")["orders"].count()
+    unit = str(sums.idxmax()) if len(largest) else ""
+    units = sorted(frame["ev_currency"].unique())
+    if len(units) > 1:
+        unit = st.selectbox("Currency of the chart", units, index=units.index(unit), key=f"{of.prefix}unit")
+    part = frame[frame["ev_currency"] == unit]
+    sentence = portfolio.gain_text(part, view.capacity, unit)
+    parts.chart(portfolio.gain(part, view.capacity, unit), sentence, f"{of.prefix}gain")
+
+
+def _left_alone(of: Shown, view: View) -> None:
+    counts, rows = listing.left_alone(of.file, view)
+    if not counts:
+        st.info("No order of this view is left alone.")
+        return
+    total = sum(row["orders"] for row in counts)
+    st.caption("These orders are not ranked. Each has its reason, and what would bring it back.")
+    st.dataframe(
+        [
+            {
+                "Reason": shown.words(row["suppressed_reason"]),
+                "Orders": row["orders"],
+                "Share": row["orders"] / total,
+                "What would lift it (an example)": row["lifted_by"],
+            }
+            for row in counts
+        ],
+        hide_index=True,
+        column_config={"Share": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)},
+        key=f"{of.prefix}counts",
+        alt="Orders left alone, by reason",
+    )
+    if total > rows.num_rows:
+        st.caption(f"The {rows.num_rows:,} largest of {total:,} orders; the downloads hold all of them.")
+    found = state.choices(of.file, of.written_ns)
+    parts.table(rows, _columns(rows.column_names, found), f"{of.prefix}alone", "Orders left alone, largest first")
+    parts.downloads(
+        lambda: listing.left_alone_whole(of.file, view), total, of.run.stamp,
+        f"{of.prefix}left_alone_{of.run.as_of:%Y%m%d}", repr(view),
+    )  # fmt: skip

@@ -1,0 +1,35 @@
+"""Entry of the web app: page settings, who may enter, navigation. Run by ``payrec app``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from payrec.app import parts, state
+from payrec.app.views import connect, health, model, order, score_file, worklist
+
+STATIC = Path(__file__).parent / "static"
+
+
+def main() -> None:
+    """Draw the page that the address names, for those who may see it."""
+    st.set_page_config("payrec", page_icon=str(STATIC / "icon.png"), layout="wide")
+    st.logo(str(STATIC / "logo.png"), size="large", icon_image=str(STATIC / "icon.png"))
+    if not parts.entered(state.visitor()):
+        return
+    pages = [
+        st.Page(worklist.show, title="Worklist", icon=":material/format_list_numbered:", default=True),
+        st.Page(score_file.show, title="Score a file", icon=":material/upload_file:", url_path="score"),
+        st.Page(order.show, title="Order", icon=":material/receipt_long:", url_path="order"),
+        st.Page(model.show, title="Model", icon=":material/monitoring:", url_path="model"),
+        st.Page(health.show, title="Health", icon=":material/health_and_safety:", url_path="health"),
+        st.Page(connect.show, title="Connect", icon=":material/database:", url_path="connect"),
+    ]
+    chosen = st.navigation(pages)
+    with parts.errors():
+        chosen.run()
+
+
+if __name__ == "__main__":
+    main()

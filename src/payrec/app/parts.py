@@ -1,0 +1,150 @@
+"""Pieces of pages that several pages share: heading with freshness, key figures, charts, tables, downloads, errors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import streamlit as st
+
+from payrec.action import export
+from payrec.action.export import Stamp
+from payrec.app import shown, state, trail
+from payrec.app.access import LOCAL, Visitor
+from payrec.charts.theme import COLORS, Chart
+from payrec.errors import PayrecError
+from payrec.model.report import DARK
+
+MIMES = {
+    ".csv": "text/csv",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".parquet": "application/vnd.apache.parquet",
+}
+
+
+def entered(who: Visitor) -> bool:
+    """Say whether the visitor may see a page; if not, tell why and offer the way in."""
+    if who.may_enter:
+        if who.name != LOCAL:
+            st.sidebar.caption(f"Signed in as {shown.literal(who.name)}")
+            st.sidebar.button("Sign out", on_click=st.logout)
+        return True
+    st.title("payrec")
+    st.info(who.says)
+    if who.may_sign_in:
+        st.button("Sign in", on_click=st.login, type="primary")
+    elif who.name:
+        st.button("Sign out", on_click=st.logout)
+    return False
+
+
+@contextmanager
+def errors() -> Iterator[None]:
+    """Show what payrec says when it says no, as it says it: what was found, what was expected, what to do."""
+    try:
+        yield
+    except PayrecError as error:
+        refusal(error)
+
+
+def refusal(error: PayrecError) -> None:
+    """Show an error: its first line, and below it the way out."""
+    first, *rest = str(error).splitlines() or [type(error).__name__]
+    st.error("  \n".join([f"**{shown.literal(first)}**", *(shown.literal(line) for line in rest)]))
+
+
+def heading(title: str, stamp: Stamp | None, told: str = "") -> None:
+    """Draw the title of a page and how fresh its data is."""
+    st.title(title, anchor=False)
+    if stamp is None:
+        return
+    parts = [
+        f"Data as of **{shown.moment(stamp.as_of)}**",
+        f"scored {shown.moment(stamp.scored_at)}",
+        f"model `{stamp.model_id}`",
+        shown.literal(told) if told else "",
+    ]
+    st.caption(" · ".join(part for part in parts if part))
+
+
+def figures(of: Sequence[tuple[str, str, str, str]]) -> None:
+    """Draw key figures in one row: (label, value, what stands below it, help)."""
+    for column, (label, value, below, told) in zip(st.columns(len(of)), of, strict=True):
+        with column.container(border=True, height="stretch"):
+            st.metric(label, value, help=told)
+            st.caption(below or "\u2007")
+
+
+def chart(made: Chart, sentence: str, key: str) -> None:
+    """Draw a chart in the colours of the page, with the sentence that says the same to who cannot see it."""
+    text = json.dumps(made.to_dict(validate=False))
+    if state.is_dark():
+        for role, color in COLORS.items():
+            text = text.replace(f'"{color}"', f'"{DARK[role]}"')
+    st.vega_lite_chart(spec=json.loads(text), theme=None, width="stretch", key=key, alt=sentence)
+    st.caption(shown.literal(sentence))
+
+
+def picture(svg: str, title: str, sentence: str) -> None:
+    """Draw a finished SVG of a model card in the colours of the page."""
+    roles = DARK if state.is_dark() else COLORS
+    for role, color in COLORS.items():
+        svg = svg.replace(f"var(--chart-{role}, {color})", roles[role])
+    st.markdown(f"**{shown.literal(title)}**")
+    st.image(svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1), caption=sentence, width="stretch")
+
+
+def table(rows: pa.Table, columns: dict[str, Any], key: str, told: str, **options: Any) -> Any:
+    """Draw rows with their formats; data is shown as text, never as markup."""
+    return st.dataframe(
+        rows, hide_index=True, column_config=columns, column_order=list(columns), key=key, alt=told, **options
+    )
+
+
+def downloads(read: Callable[[], pa.Table], rows: int, stamp: Stamp, name: str, told: str) -> None:
+    """Offer exactly the rows of a view as CSV, XLSX and Parquet; the file is made when it is asked for."""
+    who, at = state.visitor(), state.chosen_source()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for suffix, mime in MIMES.items():
+            is_too_long = suffix == ".xlsx" and rows > export.XLSX_MAX_ROWS
+            st.download_button(
+                f"Download {suffix[1:].upper() if suffix != '.parquet' else 'Parquet'}",
+                data=_maker(read, suffix, stamp, _Taker(who.name, at.folder, at.url, f"{name}{suffix}", told)),
+                file_name=f"{name}{suffix}",
+                mime=mime,
+                on_click="ignore",
+                disabled=rows == 0 or is_too_long,
+                key=f"download_{name}{suffix}",
+                help=f"An XLSX file holds at most {export.XLSX_MAX_ROWS:,} rows; take CSV." if is_too_long else None,
+                icon=":material/download:",
+            )
+        st.caption(f"{rows:,} rows with all columns, as filtered; every download is written down.")
+
+
+@dataclass(frozen=True)
+class _Taker:
+    """Who takes which file of what view, and where that is written down."""
+
+    who: str
+    folder: Path
+    url: str | None
+    file: str
+    view: str
+
+
+def _maker(read: Callable[[], pa.Table], suffix: str, stamp: Stamp, taker: _Taker) -> Callable[[], bytes]:
+    def make() -> bytes:
+        rows = read()
+        made = export.to_bytes(rows, suffix, stamp)
+        digest = hashlib.sha256(made).hexdigest()
+        told = trail.Export(state.now(), taker.who, taker.file, digest, rows.num_rows, stamp.run_id or "", taker.view)
+        trail.add(taker.folder, told, taker.url)
+        return made
+
+    return make

@@ -1,0 +1,111 @@
+"""Numbers and names as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from math import isnan
+from typing import Any
+
+SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
+SHORT = ((1_000_000_000, "bn"), (1_000_000, "M"), (100_000, "k"))
+WORDS = {
+    "retry_later": "retry later",
+    "ask_new_card": "ask for a new card",
+    "contact": "contact",
+    "stop": "do not act",
+    "older_than_model": "older than the model has seen",
+    "written_off": "written off",
+    "opted_out": "opted out of contact",
+    "chargeback": "chargeback",
+    "disputed": "open dispute",
+    "promised": "promised to pay",
+    "contact_cap": "contacted often enough",
+    "attempt_cap": "tried often enough",
+    "contact_hours": "outside the hours of contact",
+    "hard_decline": "declined for good",
+    "below_minimum": "below the minimum amount",
+    "legal_window_closed": "too old to contact by law",
+    "stop_code": "reason code says stop",
+    "no_rate": "no exchange rate",
+}
+
+
+def words(code: str | None) -> str:
+    """Return a code in words; underscores become blanks where there is no better name.
+
+    >>> words("retry_later"), words("insufficient_funds"), words(None)
+    ('retry later', 'insufficient funds', '–')
+    """
+    return "–" if code is None else WORDS.get(code, code.replace("_", " "))
+
+
+def money(amount: float, currency: str | None) -> str:
+    """Return an amount, short where it is large; the currency is always there.
+
+    >>> money(1234.5, "EUR"), money(2_345_678, "USD"), money(99, "SEK"), money(123456, "EUR")
+    ('€1,234.50', '$2.35M', 'SEK 99.00', '€123k')
+    """
+    sign = "-" if amount < 0 else ""
+    name = SYMBOLS.get(currency or "", f"{currency} " if currency else "")
+    for size, letter in SHORT:
+        if abs(amount) >= size:
+            scale = 1_000 if letter == "k" else size
+            return f"{sign}{name}{abs(amount) / scale:,.{0 if letter == 'k' else 2}f}{letter}"
+    return f"{sign}{name}{abs(amount):,.2f}"
+
+
+def moneys(rows: Iterable[Mapping[str, Any]], value: str, currency: str, most: int = 3) -> tuple[str, str]:
+    """Return the largest currency's amount, and the others in words; they are never added up.
+
+    >>> rows = [{"c": "EUR", "v": 10.0}, {"c": "USD", "v": 5.0}]
+    >>> moneys(rows, "v", "c")
+    ('€10.00', 'and $5.00')
+    """
+    told = [money(row[value] or 0.0, row[currency]) for row in rows]
+    if not told:
+        return "–", ""
+    rest = told[1 : 1 + most]
+    more = len(told) - 1 - len(rest)
+    return told[0], ("and " + " · ".join(rest) + (f" · {more} more currencies" if more else "")) if rest else ""
+
+
+def share(value: float | None, digits: int = 0) -> str:
+    """Return a share as a percentage, a dash where it is unknown.
+
+    >>> share(0.1234), share(None)
+    ('12%', '–')
+    """
+    return "–" if value is None or isnan(value) else f"{100 * value:.{digits}f}%"
+
+
+def moment(at: datetime | None) -> str:
+    """Return a time in UTC.
+
+    >>> moment(datetime(2026, 6, 30))
+    '30 Jun 2026, 00:00 UTC'
+    """
+    return "–" if at is None else f"{at.day} {at:%b %Y, %H:%M} UTC"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """Say how long ago something was.
+
+    >>> ago(datetime(2026, 6, 30), datetime(2026, 7, 3)), ago(datetime(2026, 6, 30), datetime(2026, 6, 30, 5))
+    ('3 days ago', '5 hours ago')
+    """
+    hours = int((now - at).total_seconds() // 3600)
+    if hours < 1:
+        return "less than an hour ago" if hours >= 0 else "ahead of the clock"
+    count, unit = (hours, "hour") if hours < 48 else (hours // 24, "day")
+    return f"{count:,} {unit}{'' if count == 1 else 's'} ago"
+
+
+def literal(text: object) -> str:
+    r"""Return text from data so that Markdown shows it as it is.
+
+    >>> literal("<b>*x*</b> $1$ :red[y]")
+    '&lt;b&gt;\\*x\\*&lt;/b&gt; \\$1\\$ \\:red\\[y\\]'
+    """
+    safe = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+!|$:~" else sign for sign in safe)

@@ -1,0 +1,161 @@
+"""What a session remembers, and what all sessions share: settings, source, what is served, models, the upload."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from payrec.action import policy, published_folder
+from payrec.action.policy import Policy
+from payrec.app import access, listing, source, upload
+from payrec.app.source import Served, Source
+from payrec.errors import PayrecError
+from payrec.model import store
+from payrec.model.bundle import Bundle
+from payrec.settings import Settings
+
+LOOK_AGAIN_S = 30
+SOURCE, UPLOAD, FOLDER = "payrec_source", "payrec_upload", "payrec_folder"
+
+
+def now() -> datetime:
+    """Return the present (UTC, naive)."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def settings() -> Settings:
+    """Return the settings of the process."""
+    return Settings()
+
+
+def visitor() -> access.Visitor:
+    """Return who looks, and whether they may; asked on every page and every rerun."""
+    try:
+        has_sign_in = "auth" in st.secrets
+    except FileNotFoundError:
+        has_sign_in = False
+    user: dict[str, Any] = st.user.to_dict() if has_sign_in else {}
+    return access.visitor(has_sign_in, user, access.listed(settings().app_users))
+
+
+def chosen_source() -> Source:
+    """Return the source that this session reads: the one connected to, else the configured one."""
+    found: Source | None = st.session_state.get(SOURCE)
+    return found or source.configured(settings())
+
+
+def choose(found: Source | None) -> None:
+    """Read another source in this session; None: the configured one. Its password stays in the session's memory."""
+    st.session_state[SOURCE] = found
+
+
+def served() -> Served:
+    """Return what is served now. A folder is looked at each time, a database every 30 seconds."""
+    found = chosen_source()
+    return source.look(found) if found.url is None else _of_database(found.key, found)
+
+
+@st.cache_resource(ttl=LOOK_AGAIN_S, max_entries=8, show_spinner="Reading the newest list")  # type: ignore[untyped-decorator]
+def _of_database(key: str, _found: Source) -> Served:
+    return source.look(_found)
+
+
+def list_file() -> Path | None:
+    """Return the Parquet file of the list that is served, None before the first run."""
+    current = served().current
+    return published_folder.scores_file(chosen_source().folder, current.run.run_id) if current else None
+
+
+def detail_file(name: str) -> Path | None:
+    """Return the file of a detail of the served run (see :mod:`payrec.action.details`), None where there is none."""
+    current = served().current
+    if current is None:
+        return None
+    path = published_folder.detail_file(chosen_source().folder, current.run.run_id, name)
+    return path if path.is_file() else None
+
+
+@st.cache_data(max_entries=64, show_spinner=False)  # type: ignore[untyped-decorator]
+def choices(file: Path, written_ns: int) -> listing.Choices:
+    """Return what a list can be filtered by; read once for all sessions."""
+    return listing.choices(file)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)  # type: ignore[untyped-decorator]
+def totals(file: Path, written_ns: int, view: listing.View) -> list[dict[str, Any]]:
+    """Return the sums of all that passes the filters; they do not depend on capacity and cost."""
+    return listing.totals(file, view)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)  # type: ignore[untyped-decorator]
+def curve(file: Path, written_ns: int, view: listing.View) -> Any:
+    """Return what the first orders are expected to bring, as a frame of 60 points a currency."""
+    return listing.curve(file, view).to_pandas()
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the model")  # type: ignore[untyped-decorator]
+def _bundle(folder: str, model_id: str) -> Bundle:
+    return store.show(Path(folder), model_id)
+
+
+def bundle(model_id: str) -> Bundle:
+    """Return a verified model of the store; shared by all sessions.
+
+    Raises
+    ------
+    PayrecError
+        It is not there, or damaged.
+    """
+    found: Bundle = _bundle(str(settings().models_dir), model_id)
+    return found
+
+
+def champion() -> Bundle:
+    """Return the model that serves; raises as :func:`payrec.model.store.champion`."""
+    folder = settings().models_dir
+    return bundle(store.champion_id(folder) or store.champion(folder).model_id)
+
+
+def card(model_id: str) -> dict[str, Any] | None:
+    """Return a model's card, None where the model is not in the store of this machine."""
+    try:
+        return bundle(model_id).card
+    except PayrecError:
+        return None
+
+
+def rules() -> Policy:
+    """Return the policy of this installation."""
+    return policy.read(settings().policy)
+
+
+def folder() -> Path:
+    """Return the session's own folder; it goes when the session does."""
+    if FOLDER not in st.session_state:
+        st.session_state[FOLDER] = tempfile.TemporaryDirectory(prefix="payrec-", ignore_cleanup_errors=True)
+    return Path(st.session_state[FOLDER].name)
+
+
+def uploaded() -> tuple[upload.Taken, upload.Result | None] | None:
+    """Return the file that this session has handed in, and its list once it was scored."""
+    found: tuple[upload.Taken, upload.Result | None] | None = st.session_state.get(UPLOAD)
+    return found
+
+
+def keep_upload(taken: upload.Taken | None, result: upload.Result | None = None) -> None:
+    """Remember the file of this session; None forgets it."""
+    st.session_state[UPLOAD] = None if taken is None else (taken, result)
+
+
+def is_dark() -> bool:
+    """Whether this session looks at a dark page."""
+    return bool(st.context.theme.get("type") == "dark")
+
+
+def midnight(day: date) -> datetime:
+    """Return the beginning of a day."""
+    return datetime(day.year, day.month, day.day)

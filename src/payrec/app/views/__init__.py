@@ -1,0 +1,1 @@
+"""The pages: each one a function ``show`` that arranges what the other modules make."""

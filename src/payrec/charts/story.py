@@ -1,0 +1,86 @@
+"""One order's story: what happened when, how its probability moved, and what makes it what it is."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from payrec.charts.theme import COLORS, Chart, percent, shown, styled
+
+UP, DOWN, ENDS = "raises the chance", "lowers the chance", "start and end"
+
+
+def waterfall(base: float, steps: pd.DataFrame, probability: float) -> Chart:
+    """Draw the way from the average order's probability to this one's, a bar for each kind of information.
+
+    ``steps`` has the columns ``title`` and ``points`` (share of probability, signed), in the order to be drawn.
+    """
+    rows, at = [("an average order", 0.0, base, ENDS, percent(base, 1))], base
+    for title, points in zip(steps["title"], steps["points"], strict=True):
+        rows.append((shown(title), at, at + points, UP if points > 0 else DOWN, f"{100 * points:+.1f} points"))
+        at += points
+    rows.append(("this order", 0.0, probability, ENDS, percent(probability, 1)))
+    frame = pd.DataFrame(rows, columns=["title", "from", "to", "kind", "text"])
+    frame["end"] = frame[["from", "to"]].max(axis=1)
+    top = min(1.0, float(frame["end"].max()) * 1.25 + 0.02)
+    y = alt.Y("title:N", sort=frame["title"].tolist(), title=None, axis=alt.Axis(labelLimit=260, grid=False))
+    axis = alt.Axis(format="%", tickCount=5)
+    x = alt.X("from:Q", title="probability of recovery", axis=axis, scale=alt.Scale(domain=[0, top]))
+    kinds = [UP, DOWN, ENDS]
+    colors = alt.Scale(domain=kinds, range=[COLORS["amount"], COLORS["history"], COLORS["model"]])
+    color = alt.Color("kind:N", scale=colors, legend=alt.Legend(title=None, orient="top", symbolSize=90))
+    bars = alt.Chart(frame).mark_bar(height={"band": 0.62}, cornerRadius=2).encode(y=y, x=x, x2="to:Q", color=color)
+    words = alt.Chart(frame).mark_text(align="left", dx=6, color=COLORS["ink"], fontSize=12)
+    return styled((bars + words.encode(y=y, x="end:Q", text="text:N")).properties(height={"step": 28}))
+
+
+def waterfall_text(base: float, steps: pd.DataFrame, probability: float) -> str:
+    """Say in a sentence what moves the probability most."""
+    said = f"An average order has a chance of {percent(base, 1)}, this one {percent(probability, 1)}"
+    if steps.empty:
+        return f"{said}."
+    largest = steps.iloc[int(steps["points"].abs().argmax())]
+    verb = UP if largest["points"] > 0 else DOWN
+    return f"{said}; most of all, the {shown(largest['title'])} {verb}, by {abs(100 * largest['points']):.1f} points."
+
+
+def history(runs: pd.DataFrame) -> Chart:
+    """Draw an order's probability at each run. ``runs`` has the columns ``as_of`` and ``p``, in order of time."""
+    x = alt.X("as_of:T", title="as of", axis=alt.Axis(format="%d %b", grid=False, tickCount=min(len(runs), 8)))
+    scale = alt.Scale(domain=[0, max(0.1, min(1.0, float(runs["p"].max()) * 1.3))])
+    y = alt.Y("p:Q", title="probability", axis=alt.Axis(format="%", tickCount=4), scale=scale)
+    base = alt.Chart(runs.assign(text=[percent(p) for p in runs["p"]]))
+    line = base.mark_line(color=COLORS["model"], strokeWidth=2.5).encode(x=x, y=y)
+    dots = base.mark_circle(color=COLORS["model"], size=80, opacity=1).encode(x=x, y=y)
+    words = base.mark_text(dy=-14, color=COLORS["ink"], fontSize=12).encode(x=x, y=y, text="text:N")
+    return styled((line + dots + words).properties(height=200))
+
+
+def history_text(runs: pd.DataFrame) -> str:
+    """Say in a sentence how the probability moved."""
+    first, last = runs.iloc[0], runs.iloc[-1]
+    if len(runs) == 1:
+        return f"One run has a probability for this order: {percent(last['p'], 1)} as of {last['as_of']:%d %b %Y}."
+    verb = "rose" if last["p"] > first["p"] else "fell" if last["p"] < first["p"] else "stayed"
+    return (
+        f"Over {len(runs)} runs the probability {verb} from {percent(first['p'], 1)} ({first['as_of']:%d %b %Y}) "
+        f"to {percent(last['p'], 1)} ({last['as_of']:%d %b %Y})."
+    )
+
+
+def timeline(events: pd.DataFrame) -> Chart:
+    """Draw events along time, a row for each kind. ``events`` has the columns ``known_at`` and ``kind``."""
+    kinds = events["kind"].drop_duplicates().tolist()
+    x = alt.X("known_at:T", title=None, axis=alt.Axis(format="%d %b", tickCount=8))
+    y = alt.Y("kind:N", sort=kinds, title=None, axis=alt.Axis(labelLimit=200))
+    dots = alt.Chart(events).mark_circle(size=130, color=COLORS["model"], opacity=0.85).encode(x=x, y=y)
+    return styled(dots.properties(height={"step": 30}))
+
+
+def timeline_text(events: pd.DataFrame) -> str:
+    """Say in a sentence what happened so far."""
+    if events.empty:
+        return "Nothing has happened to this order since it was made."
+    counts = events["kind"].value_counts(sort=False)
+    told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    return f"{told}; the last on {events['known_at'].max():%d %b %Y}."
