@@ -5,6 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pyarrow as pa
 
+from payrec.action.monitor import SCORE
+from payrec.model.features import BY_NAME
+
 ORDER = {"alarm": 0, "watch": 1, "ok": 2}
 
 
@@ -44,4 +47,11 @@ def money(verdicts: pd.DataFrame) -> pd.DataFrame:
 def drift(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return ``feature, psi, level`` against the earlier run, the largest first; what follows the clock is left out."""
     found = verdicts[verdicts["metric"] == "psi"].rename(columns={"subject": "feature", "value": "psi"})
-    return found[["feature", "psi", "level"]].sort_values("psi", ascending=False, ignore_index=True)
+    named = found.assign(feature=[_meaning(str(name)) for name in found["feature"]])
+    return named[["feature", "psi", "level"]].sort_values("psi", ascending=False, ignore_index=True)
+
+
+def _meaning(feature: str) -> str:
+    if feature == SCORE:
+        return "the chances given"
+    return BY_NAME[feature].meaning if feature in BY_NAME else feature

@@ -23,6 +23,9 @@ UNKNOWN = "unknown"
 COLUMNS = ("country", "provider", "reason_code", "owner", "currency")
 """Columns with a few values, to filter by."""
 
+# of their own currency, since amounts of different currencies are not compared
+LARGEST_FIRST = "PERCENT_RANK() OVER (PARTITION BY currency ORDER BY outstanding DESC), order_id"
+
 _lock = threading.Lock()
 _connections: list[duckdb.DuckDBPyConnection] = []
 
@@ -145,8 +148,9 @@ def page(file: Path, view: View, last_flagged: int) -> pa.Table:
     """Return the first chosen orders, at most 2,000, in the columns of the table on the page."""
     sql, values = _chosen(view, last_flagged)
     shown = f"""
-        SELECT rank, order_id, customer_id, outstanding::DOUBLE AS outstanding, currency, age_days, p_recover_30d,
-            ev_recovered::DOUBLE AS ev_recovered, ev_currency, reason_1, reason_2, reason_3, suggested_action,
+        SELECT rank, order_id, customer_id, outstanding::DOUBLE AS outstanding, currency, age_days,
+            100 * p_recover_30d AS chance, ev_recovered::DOUBLE AS ev_recovered, ev_currency,
+            reason_1, reason_2, reason_3, suggested_action,
             country, provider, reason_code, owner
         FROM ({sql}) ORDER BY rank LIMIT {TABLE_ROWS}"""
     return query(shown, values | {"file": str(file)})
@@ -189,7 +193,7 @@ def left_alone(file: Path, view: View) -> tuple[list[dict[str, Any]], pa.Table]:
     rows = f"""
         SELECT order_id, customer_id, outstanding::DOUBLE AS outstanding, currency, age_days, suppressed_reason,
             suppressed_also, lifted_by, country, provider, reason_code {inside}
-        ORDER BY outstanding DESC, order_id LIMIT {TABLE_ROWS}"""
+        ORDER BY {LARGEST_FIRST} LIMIT {TABLE_ROWS}"""
     return query(counts, values).to_pylist(), query(rows, values)
 
 
@@ -198,7 +202,7 @@ def left_alone_whole(file: Path, view: View) -> pa.Table:
     where, values = _where(view)
     sql = f"""
         SELECT * FROM read_parquet($file) WHERE suppressed_reason IS NOT NULL AND {where}
-        ORDER BY outstanding DESC, order_id"""
+        ORDER BY {LARGEST_FIRST}"""
     return query(sql, values | {"file": str(file)})
 
 

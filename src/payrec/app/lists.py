@@ -96,7 +96,15 @@ def _several(column: str, found: Choices, name: str) -> tuple[str, ...]:
 def _between(name: str) -> tuple[float | None, float | None]:
     left, right = st.columns(2)
     least = left.number_input(
-        "Owed from", 0.0, None, None, key=f"{name}from", bind="query-params", placeholder="any", format="%.2f"
+        "Owed from",
+        0.0,
+        None,
+        None,
+        key=f"{name}from",
+        bind="query-params",
+        placeholder="any",
+        format="%.2f",
+        help="Outstanding balance, in the order's own currency.",
     )
     most = right.number_input(
         "Owed up to", 0.0, None, None, key=f"{name}to", bind="query-params", placeholder="any", format="%.2f"
@@ -115,7 +123,7 @@ def show(of: Shown, view: View, found: Choices) -> None:
         label_visibility="collapsed",
     )  # fmt: skip
     if opened == tabs[1]:
-        _brings(of, view)
+        _brings(of, view, list(dict.fromkeys(row["ev_currency"] for row in everything if row["ranked"])))
     elif opened == tabs[2]:
         _left_alone(of, view)
     else:
@@ -212,10 +220,13 @@ def _columns(names: list[str], found: Choices) -> dict[str, Any]:
         "order_id": config.TextColumn("Order", pinned=True),
         "outstanding": config.NumberColumn("Outstanding", format="accounting", help="What is still owed."),
         "currency": config.TextColumn("Currency", width=75),
-        "p_recover_30d": config.ProgressColumn("Chance", format="percent", min_value=0.0, max_value=1.0, width=120),
+        "chance": config.ProgressColumn("Chance", format="%.1f%%", min_value=0.0, max_value=100.0, width=120),
         "ev_recovered": config.NumberColumn("Expected back", format="accounting", help="Outstanding times chance."),
         "ev_currency": config.TextColumn("in", width=50),
         "age_days": config.NumberColumn("Age, days", format="%d", width=80),
+        "suppressed_reason": config.TextColumn("Left alone because", width="medium"),
+        "suppressed_also": config.TextColumn("and also"),
+        "lifted_by": config.TextColumn("What would lift it", width="large"),
         "suggested_action": config.TextColumn("Suggested action"),
         "reason_1": config.TextColumn("First reason", width="large"),
         "reason_2": config.TextColumn("Second reason", width="large"),
@@ -225,25 +236,18 @@ def _columns(names: list[str], found: Choices) -> dict[str, Any]:
         "provider": config.TextColumn("Provider"),
         "reason_code": config.TextColumn("Reason of failure"),
         "owner": config.TextColumn("Owner"),
-        "suppressed_reason": config.TextColumn("Left alone because", width="medium"),
-        "suppressed_also": config.TextColumn("and also"),
-        "lifted_by": config.TextColumn("What would lift it", width="large"),
     }
     hidden = set() if found.values["owner"] else {"owner"}
     return {name: column for name, column in all_columns.items() if name in names and name not in hidden}
 
 
-def _brings(of: Shown, view: View) -> None:
-    frame = cast("pd.DataFrame", state.curve(of.file, of.written_ns, replace(view, capacity=0, cost=0.0)))
-    if frame.empty:
+def _brings(of: Shown, view: View, units: list[str]) -> None:
+    """Draw what the first orders bring, in one of the currencies, which come with the one of most orders first."""
+    if not units:
         st.info("No ranked order passes these filters. Take a filter away.")
         return
-    largest = frame.groupby("ev_currency")["expected"].size().index
-    sums = frame.groupby("ev_currency")["orders"].count()
-    unit = str(sums.idxmax()) if len(largest) else ""
-    units = sorted(frame["ev_currency"].unique())
-    if len(units) > 1:
-        unit = st.selectbox("Currency of the chart", units, index=units.index(unit), key=f"{of.prefix}unit")
+    frame = cast("pd.DataFrame", state.curve(of.file, of.written_ns, replace(view, capacity=0, cost=0.0)))
+    unit = st.selectbox("Currency of the chart", units, key=f"{of.prefix}unit") if len(units) > 1 else units[0]
     part = frame[frame["ev_currency"] == unit]
     sentence = portfolio.gain_text(part, view.capacity, unit)
     parts.chart(portfolio.gain(part, view.capacity, unit), sentence, f"{of.prefix}gain")
@@ -272,7 +276,9 @@ def _left_alone(of: Shown, view: View) -> None:
         alt="Orders left alone, by reason",
     )
     if total > rows.num_rows:
-        st.caption(f"The {rows.num_rows:,} largest of {total:,} orders; the downloads hold all of them.")
+        st.caption(
+            f"The {rows.num_rows:,} largest of their currency, of {total:,} orders; the downloads hold all of them."
+        )
     found = state.choices(of.file, of.written_ns)
     parts.table(rows, _columns(rows.column_names, found), f"{of.prefix}alone", "Orders left alone, largest first")
     parts.downloads(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from payrec.charts.theme import COLORS, Chart
 from payrec.errors import PayrecError
 from payrec.model.report import DARK
 
+CODES = {"suggested_action", "suppressed_reason", "reason_code", "last_reason_code", "event_type"}
 MIMES = {
     ".csv": "text/csv",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -51,6 +53,9 @@ def errors() -> Iterator[None]:
         yield
     except PayrecError as error:
         refusal(error)
+    except Exception:
+        logging.getLogger("payrec.app").exception("a page could not be drawn")
+        st.error("**A fault of payrec, not of your data.** Load the page again; the server's log says what happened.")
 
 
 def refusal(error: PayrecError) -> None:
@@ -103,8 +108,22 @@ def picture(svg: str, title: str, sentence: str) -> None:
 def table(rows: pa.Table, columns: dict[str, Any], key: str, told: str, **options: Any) -> Any:
     """Draw rows with their formats; data is shown as text, never as markup."""
     return st.dataframe(
-        rows, hide_index=True, column_config=columns, column_order=list(columns), key=key, alt=told, **options
+        _in_words(rows),
+        hide_index=True,
+        column_config=columns,
+        column_order=list(columns),
+        key=key,
+        alt=told,
+        **options,
     )
+
+
+def _in_words(rows: pa.Table) -> pa.Table:
+    """Return the rows with the codes of a few columns as people say them."""
+    for name in CODES & set(rows.column_names):
+        said = pa.array([code and shown.words(code) for code in rows[name].to_pylist()], pa.string())
+        rows = rows.set_column(rows.column_names.index(name), name, said)
+    return rows
 
 
 def downloads(read: Callable[[], pa.Table], rows: int, stamp: Stamp, name: str, told: str) -> None:

@@ -37,7 +37,9 @@ def words(code: str | None) -> str:
     >>> words("retry_later"), words("insufficient_funds"), words(None)
     ('retry later', 'insufficient funds', '–')
     """
-    return "–" if code is None else WORDS.get(code, code.replace("_", " "))
+    if code is None:
+        return "–"
+    return ", ".join(WORDS.get(part, part.replace("_", " ")) for part in code.split(","))
 
 
 def money(amount: float, currency: str | None) -> str:
@@ -96,7 +98,7 @@ def ago(at: datetime, now: datetime) -> str:
     """
     hours = int((now - at).total_seconds() // 3600)
     if hours < 1:
-        return "less than an hour ago" if hours >= 0 else "ahead of the clock"
+        return "just now" if hours >= 0 else "ahead of the clock"
     count, unit = (hours, "hour") if hours < 48 else (hours // 24, "day")
     return f"{count:,} {unit}{'' if count == 1 else 's'} ago"
 

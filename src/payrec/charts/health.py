@@ -19,7 +19,11 @@ def cohorts(frame: pd.DataFrame) -> Chart:
     top = max(0.05, float(long["value"].max()) * 1.3)
     y = alt.Y("value:Q", title="share", axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(domain=[0, top]))
     marks = _pair([PROMISED, OBSERVED])
-    points = alt.Chart(long).mark_point(filled=True, size=110, opacity=1).encode(x=x, y=y, **marks)
+    points = (
+        alt.Chart(long)
+        .mark_point(filled=True, size=110, opacity=1)
+        .encode(x=x, y=y, color=marks["color"], shape=marks["shape"])
+    )
     line = alt.Chart(long).mark_line(strokeWidth=1.5).encode(x=x, y=y, color=marks["color"], strokeDash=marks["dash"])
     return styled((line + points).properties(height=230))
 
@@ -68,7 +72,7 @@ def money_text(frame: pd.DataFrame, unit: str) -> str:
 def drift(frame: pd.DataFrame, watch: float, alarm: float) -> Chart:
     """Draw the PSI of each feature, the largest first. Columns ``feature``, ``psi``, ``level``."""
     frame = frame.assign(feature=[shown(name) for name in frame["feature"]])
-    y = alt.Y("feature:N", sort=frame["feature"].tolist(), title=None, axis=alt.Axis(labelLimit=260, grid=False))
+    y = alt.Y("feature:N", sort=frame["feature"].tolist(), title=None, axis=alt.Axis(labelLimit=340, grid=False))
     x = alt.X("psi:Q", title="PSI against the earlier run", axis=alt.Axis(tickCount=5))
     kinds = ["ok", "watch", "alarm"]
     colors = alt.Scale(domain=kinds, range=[COLORS["model"], COLORS["history"], COLORS["oldest"]])
@@ -77,7 +81,7 @@ def drift(frame: pd.DataFrame, watch: float, alarm: float) -> Chart:
     words = alt.Chart(frame.assign(text=[f"{v:.2f} {k}" for v, k in zip(frame["psi"], frame["level"], strict=True)]))
     said = words.mark_text(align="left", dx=5, color=COLORS["ink"], fontSize=11).encode(x=x, y=y, text="text:N")
     lines = alt.Chart(pd.DataFrame({"psi": [watch, alarm]})).mark_rule(strokeDash=[4, 3], color=COLORS["muted"])
-    return styled((bars + said + lines.encode(x="psi:Q")).properties(height={"step": 24}))
+    return styled((bars + said + lines.encode(x="psi:Q")).properties(height=26 * len(frame)))
 
 
 def drift_text(frame: pd.DataFrame, watch: float, alarm: float) -> str:
@@ -97,5 +101,5 @@ def _pair(kinds: list[str]) -> dict[str, object]:
     return {
         "color": alt.Color("kind:N", scale=colors, legend=legend),
         "shape": alt.Shape("kind:N", scale=shapes, legend=legend),
-        "dash": alt.StrokeDash("kind:N", scale=dashes, legend=None),
+        "dash": alt.StrokeDash("kind:N", scale=dashes, legend=legend),
     }

@@ -7,6 +7,9 @@ import pandas as pd
 
 from payrec.charts.theme import COLORS, Chart, percent, styled
 
+MONTHS = 18
+"""How far back recovery by month is drawn."""
+
 
 def gain(curve: pd.DataFrame, capacity: int, unit: str) -> Chart:
     """Draw what the first orders of a list are expected to bring, with the capacity marked.
@@ -42,6 +45,7 @@ def recovery(months: pd.DataFrame) -> Chart:
     ``months`` has the columns ``billing_month, failed_orders, decided_orders, recovered_orders``; a month of which
     not every failed payment is decided yet is drawn hollow.
     """
+    months = months.tail(MONTHS)
     frame = months.assign(
         rate=months["recovered_orders"] / months["decided_orders"].where(months["decided_orders"] > 0),
         state=["decided" if d == f else "not all decided yet" for d, f in _pairs(months)],
@@ -65,11 +69,12 @@ def recovery(months: pd.DataFrame) -> Chart:
         )
         .properties(height=80, width=620)
     )
-    return styled(alt.vconcat(bars, upper, spacing=8))
+    return styled(alt.vconcat(bars, upper, spacing=8).resolve_scale(x="shared"))
 
 
 def recovery_text(months: pd.DataFrame) -> str:
     """Say in a sentence how the newest decided month compares with the ones before."""
+    months = months.tail(MONTHS)
     decided = months[(months["decided_orders"] == months["failed_orders"]) & (months["decided_orders"] > 0)]
     if decided.empty:
         return "No month's failed payments are all decided yet."

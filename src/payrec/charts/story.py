@@ -28,10 +28,12 @@ def waterfall(base: float, steps: pd.DataFrame, probability: float) -> Chart:
     x = alt.X("from:Q", title="probability of recovery", axis=axis, scale=alt.Scale(domain=[0, top]))
     kinds = [UP, DOWN, ENDS]
     colors = alt.Scale(domain=kinds, range=[COLORS["amount"], COLORS["history"], COLORS["model"]])
-    color = alt.Color("kind:N", scale=colors, legend=alt.Legend(title=None, orient="top", symbolSize=90))
+    color = alt.Color(
+        "kind:N", scale=colors, legend=alt.Legend(title=None, orient="top", symbolSize=90, values=[UP, DOWN])
+    )
     bars = alt.Chart(frame).mark_bar(height={"band": 0.62}, cornerRadius=2).encode(y=y, x=x, x2="to:Q", color=color)
     words = alt.Chart(frame).mark_text(align="left", dx=6, color=COLORS["ink"], fontSize=12)
-    return styled((bars + words.encode(y=y, x="end:Q", text="text:N")).properties(height={"step": 28}))
+    return styled((bars + words.encode(y=y, x="end:Q", text="text:N")).properties(height=30 * len(frame)))
 
 
 def waterfall_text(base: float, steps: pd.DataFrame, probability: float) -> str:
@@ -46,7 +48,9 @@ def waterfall_text(base: float, steps: pd.DataFrame, probability: float) -> str:
 
 def history(runs: pd.DataFrame) -> Chart:
     """Draw an order's probability at each run. ``runs`` has the columns ``as_of`` and ``p``, in order of time."""
-    x = alt.X("as_of:T", title="as of", axis=alt.Axis(format="%d %b", grid=False, tickCount=min(len(runs), 8)))
+    days = runs["as_of"].drop_duplicates().dt.strftime("%Y-%m-%dT%H:%M").tolist()[-8:]
+    axis = alt.Axis(format="%d %b", grid=False, values=days)
+    x = alt.X("as_of:T", title="as of", axis=axis, scale=alt.Scale(padding=24))
     scale = alt.Scale(domain=[0, max(0.1, min(1.0, float(runs["p"].max()) * 1.3))])
     y = alt.Y("p:Q", title="probability", axis=alt.Axis(format="%", tickCount=4), scale=scale)
     base = alt.Chart(runs.assign(text=[percent(p) for p in runs["p"]]))
@@ -71,10 +75,12 @@ def history_text(runs: pd.DataFrame) -> str:
 def timeline(events: pd.DataFrame) -> Chart:
     """Draw events along time, a row for each kind. ``events`` has the columns ``known_at`` and ``kind``."""
     kinds = events["kind"].drop_duplicates().tolist()
-    x = alt.X("known_at:T", title=None, axis=alt.Axis(format="%d %b", tickCount=8))
+    days = max(1, (events["known_at"].max() - events["known_at"].min()).days)
+    axis = alt.Axis(format="%d %b", tickCount={"interval": "day", "step": max(1, -(-days // 7))})
+    x = alt.X("known_at:T", title=None, axis=axis, scale=alt.Scale(padding=24))
     y = alt.Y("kind:N", sort=kinds, title=None, axis=alt.Axis(labelLimit=200))
     dots = alt.Chart(events).mark_circle(size=130, color=COLORS["model"], opacity=0.85).encode(x=x, y=y)
-    return styled(dots.properties(height={"step": 30}))
+    return styled(dots.properties(height=max(34 * len(kinds), 70)))
 
 
 def timeline_text(events: pd.DataFrame) -> str:
@@ -82,5 +88,5 @@ def timeline_text(events: pd.DataFrame) -> str:
     if events.empty:
         return "Nothing has happened to this order since it was made."
     counts = events["kind"].value_counts(sort=False)
-    told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    told = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
     return f"{told}; the last on {events['known_at'].max():%d %b %Y}."

@@ -19,6 +19,7 @@ SAFE = {
     "server.maxUploadSize": "200",
     "server.enableXsrfProtection": "true",
     "client.showErrorDetails": "none",
+    "client.showErrorLinks": "false",
     "client.disableDataExport": "true",
     "client.toolbarMode": "minimal",
     "browser.gatherUsageStats": "false",

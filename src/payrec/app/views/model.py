@@ -93,5 +93,5 @@ def _said(key: str, value: float | None) -> str:
 def _grid(found: list[pictures.Picture]) -> None:
     for at in range(0, len(found), 2):
         for column, one in zip(st.columns(2, gap="large"), found[at : at + 2], strict=False):
-            with column.container(border=True):
+            with column.container(border=True, height="stretch"):
                 parts.picture(one.svg, one.title, one.sentence)
