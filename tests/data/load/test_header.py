@@ -58,7 +58,7 @@ def test_a_column_of_the_map_that_is_not_there(tmp_path: Path) -> None:
         {"columns": {"provider": "curency"}},
         {"only": {"curency": "EUR"}},
         {"ignore": ["curency"]},
-        {"fill_down": {"by": "curency", "columns": ["amount"]}},
+        {"carry": {"by": "curency", "x": "amount"}},
         {"derived": {"provider": "{curency}"}},
         {"derived": {"payment_date": "invoice_date + curency"}},
         {"derived": {"amount": "curency / 100"}},

@@ -47,7 +47,8 @@ def test_an_unknown_key_is_refused_with_the_valid_ones(tmp_path: Path) -> None:
         ("observed_until = 'soon'", "expected a date"),
         ("observed_until = 5", "expected a date"),
         ("reporting_currency = 'Euro'", "three letters"),
-        ("fill_down = { by = 'case' }", "expected by"),
+        ("carry = { article = 'article' }", "expected text in quotes: carry.by"),
+        ("carry = { by = 'case', x = { activity = 'a' } }", "expected text in quotes: carry.x.column"),
         ("kind = 'transactions'\nknown_at_creation = ['reason']", "did you mean reason_code"),
         ("kind = 'events'\nknown_at_creation = ['reason_code']", "known_at_creation is unknown"),
         ("constants.provider = { a = 1 }", "expected text"),
@@ -101,7 +102,8 @@ def test_columns_constants_and_what_is_empty(tmp_path: Path) -> None:
     found = read(
         written(tmp_path, lines(*rows, header=header)),
         columns={
-            "order_id": "order no", "customer_id": "Client", "amount": "SUM", "invoice_date": "Date", "payment_date": "paid",
+            "order_id": "order no", "customer_id": "Client", "amount": "SUM",
+            "invoice_date": "Date", "payment_date": "paid",
         },
         constants={"currency": "eur", "retries": 2, "due_date": date(2025, 3, 1), "country": ""},
         empty=["null", "N/A"],
@@ -155,11 +157,13 @@ def test_derived_text_and_amounts(tmp_path: Path) -> None:
     found = read(
         written(tmp_path, lines("A,1,1050,EUR,2025-01-31,", ",2,1,EUR,2025-01-31,", header=header)),
         derived={
-            "order_id": "{shop}/{no}", "customer_id": "line {line}", "amount": "cents / 100", "outstanding": "cents * -0.5",
+            "order_id": "{shop}/{no}", "customer_id": "line {line}", "country": "{currency:2}",
+            "amount": "cents / 100", "outstanding": "cents * -0.5",
         },
     )  # fmt: skip
     assert found.column("order_id") == ["A/1"]
     assert found.column("customer_id") == ["line 2"]
+    assert found.column("country") == ["EU"]
     assert found.column("amount") == [Decimal("10.50")]
     assert found.column("outstanding") == [Decimal(-525)]
     assert found.reasons() == ["order_id is empty"]
@@ -168,7 +172,8 @@ def test_derived_text_and_amounts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "derived",
     [
-        {"payment_date": "due + 3"}, {"payment_date": "payment_date + 3"}, {"payment_date": "invoice_date"},
+        {"payment_date": "due + 3"}, {"payment_date": "due_date + 1", "due_date": "invoice_date + 1"},
+        {"payment_date": "payment_date + 3"}, {"payment_date": "invoice_date"},
         {"amount": "amount / 7"}, {"amount": "amount + 1"}, {"customer_id": "fixed"}, {"customer_id": ""},
     ],
 )  # fmt: skip
@@ -200,20 +205,22 @@ def test_only_keeps_the_rows_that_are_asked_for(tmp_path: Path) -> None:
         read(path, only={"activity": ["Delete", "Drop"]})
 
 
-def test_fill_down_takes_the_value_before_never_a_later_one(tmp_path: Path) -> None:
+def test_carried_columns_are_of_rows_before_never_of_later_ones(tmp_path: Path) -> None:
     header = EVENTS_HEADER + ",article"
     rows = [
-        "e1,A,2025-01-01,contact,,157", "e2,B,2025-01-01,contact,,", "e3,A,2025-01-02,attempt,,",
-        "e4,B,2025-01-03,attempt,,9", "e5,A,2025-01-04,attempt,,7", "e6,B,2025-01-05,attempt,,",
+        "e1,A,2025-01-01,contact,5,157", "e2,B,2025-01-01,contact,6,", "e3,A,2025-01-02,attempt,,",
+        "e4,B,2025-01-03,attempt,7,9", "e5,A,2025-01-04,attempt,8,7", "e6,B,2025-01-05,attempt,,",
     ]  # fmt: skip
+    path = written(tmp_path, lines(*rows, header=header))
+    carry = {"by": "order_id", "article": "Article", "first": {"column": "amount", "event_type": "Contact"}}
     found = read(
-        written(tmp_path, lines(*rows, header=header)), "events",
-        columns={"detail": "article"}, fill_down={"by": "order_id", "columns": ["article"]},
-        only={"event_type": "attempt"},
-    )  # fmt: skip
-    assert dict(zip(found.column("event_id"), found.column("detail"), strict=True)) == {
-        "e3": "157", "e4": "9", "e5": "7", "e6": "9",
-    }  # fmt: skip
+        path, "events", carry=carry, columns={"detail": "article", "amount": "first"}, only={"event_type": "attempt"}
+    )
+    assert [(row["event_id"], row["detail"], row["amount"]) for row in found.rows] == [
+        ("e3", "157", 5), ("e4", "9", 6), ("e5", "7", 5), ("e6", "9", 6),
+    ]  # fmt: skip
+    assert found.report.ignored == ()
+    assert found.report.left_out == 2
 
 
 def test_constants_and_names_are_data_never_sql(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import duckdb
 
-from payrec.data.load.layout import Absent, LoadPlan, used_places
+from payrec.data.load.layout import LoadPlan
+from payrec.data.load.origins import Absent
 from payrec.data.load.staging import number
 from payrec.data.load.targets import Target
 from payrec.errors import DataRefused
@@ -38,7 +39,7 @@ def _drop_equal_rows(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> None:
     db.execute(f"CREATE TABLE repeated AS {repeated}")
     if number(db, "SELECT COUNT(*) FROM repeated") == 0:
         return
-    cells = ", ".join(["rest", *(f"s{place}" for place in used_places(plan.made, plan.mapping, plan.dialect.header))])
+    cells = ", ".join(["rest", *(f"s{place}" for place in plan.places)])
     candidates = "SELECT line FROM typed WHERE ok AND row_hash IN (SELECT row_hash FROM repeated)"
     number_each = f"ROW_NUMBER() OVER (PARTITION BY {cells} ORDER BY line) AS n"
     numbered = f"SELECT line, {number_each} FROM kept WHERE line IN ({candidates})"

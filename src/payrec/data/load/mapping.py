@@ -23,12 +23,19 @@ def _nothing() -> Texts:
     return MappingProxyType({})
 
 
+Words = AbstractMapping[str, tuple[str, ...]]
+
+
 @dataclass(frozen=True)
-class FillDown:
-    """Columns that an event log states once per case: an empty cell takes the value before it in its case."""
+class Carry:
+    """Columns that an event log states once per case, carried to its later rows.
+
+    ``columns`` has, for each new column, the file's column it is taken from, and the values that other columns must
+    have in the row it is taken from (none: any row).
+    """
 
     by: str
-    columns: tuple[str, ...]
+    columns: AbstractMapping[str, tuple[str, Words]]
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,7 @@ class Mapping:
     values: AbstractMapping[str, Texts] = field(
         default_factory=lambda: MappingProxyType({})
     )  # ours: the file's value = ours
-    only: AbstractMapping[str, tuple[str, ...]] = field(
-        default_factory=lambda: MappingProxyType({})
-    )  # the file's = values
+    only: Words = field(default_factory=lambda: MappingProxyType({}))  # the file's = values
     formats: Texts = field(default_factory=_nothing)  # ours = strptime format, 'iso', 'excel', 'epoch' or 'epoch_ms'
     date_format: str | None = None  # for every date column without its own format
     decimal: str | None = None
@@ -53,7 +58,7 @@ class Mapping:
     empty: tuple[str, ...] = ()  # words that mean "no value"
     time_zone: str | None = None  # of times written without a zone
     ignore: tuple[str, ...] = ()  # columns of the file that are not read, even if named like ours
-    fill_down: FillDown | None = None
+    carry: Carry | None = None  # columns stated once per case, carried to its later rows
     delimiter: str | None = None
     encoding: str | None = None
     known_at_creation: tuple[str, ...] | None = None
@@ -187,16 +192,22 @@ def _values(name: str, key: str, value: object) -> AbstractMapping[str, Texts]:
     return MappingProxyType({k: _texts(name, f"{key}.{k}", v) for k, v in found.items()})
 
 
-def _only(name: str, key: str, value: object) -> AbstractMapping[str, tuple[str, ...]]:
+def _only(name: str, key: str, value: object) -> Words:
     found = _table(name, key, value)
     return MappingProxyType({k: _words(name, f"{key}.{k}", v) for k, v in found.items()})
 
 
-def _fill_down(name: str, key: str, value: object) -> FillDown:
+def _carry(name: str, key: str, value: object) -> Carry:
     found = _table(name, key, value)
-    if set(found) != {"by", "columns"}:
-        _refuse(name, f"[{key}] has {', '.join(found) or 'nothing'}", 'expected by = "case column" and columns = ["…"]')
-    return FillDown(_text(name, "fill_down.by", found["by"]), _words(name, "fill_down.columns", found["columns"]))
+    by = _text(name, "carry.by", found.pop("by", None))
+    return Carry(by, MappingProxyType({k: _carried(name, f"carry.{k}", v) for k, v in found.items()}))
+
+
+def _carried(name: str, key: str, value: object) -> tuple[str, Words]:
+    if isinstance(value, str):
+        return _text(name, key, value), MappingProxyType({})
+    found = _table(name, key, value)
+    return _text(name, f"{key}.column", found.pop("column", None)), _only(name, key, found)
 
 
 def _kind(name: str, key: str, value: object) -> Kind:
@@ -262,7 +273,7 @@ _READERS: dict[str, Callable[[str, str, object], object]] = {
     "empty": _words,
     "time_zone": _zone,
     "ignore": _words,
-    "fill_down": _fill_down,
+    "carry": _carry,
     "delimiter": _separator,
     "encoding": _text,
     "known_at_creation": _words,

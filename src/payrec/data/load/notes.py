@@ -8,7 +8,8 @@ from datetime import datetime
 import duckdb
 
 from payrec.data.load import dates, numbers
-from payrec.data.load.layout import Absent, LoadPlan
+from payrec.data.load.layout import LoadPlan
+from payrec.data.load.origins import Absent
 from payrec.data.load.readings import Form, text_of
 from payrec.data.load.sqltext import literal
 from payrec.data.load.staging import first_row, number

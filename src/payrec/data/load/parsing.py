@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from payrec.data.load import duplicates, notes, parquet, records, rejects, staging, text
 from payrec.data.load.dialect import Dialect, check_names, line_ends, sniff
-from payrec.data.load.layout import Absent, Constant, FromColumn, LoadPlan, lay_out
+from payrec.data.load.layout import LoadPlan, lay_out
 from payrec.data.load.mapping import Mapping, for_kind
+from payrec.data.load.origins import Absent, Constant, FromColumn
 from payrec.data.load.readings import readings
 from payrec.data.load.records import Rows
 from payrec.data.load.report import LoadReport

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from payrec.data.load import dates, numbers
-from payrec.data.load.layout import Absent, Constant, FromColumn, LoadPlan, Made, Origin, Scaled, Shift, Template
+from payrec.data.load.layout import LoadPlan
 from payrec.data.load.mapping import Texts
+from payrec.data.load.origins import Absent, Constant, FromColumn, Made, Origin, Part, Scaled, Shift, Template
 from payrec.data.load.sqltext import literal, literals
 from payrec.data.load.targets import EVENT_TYPES, Column
 
@@ -71,10 +72,11 @@ def staged_text(origin: Origin) -> str:
             return "CAST(NULL AS VARCHAR)"
 
 
-def _part(part: str | int | None) -> str:
-    if part is None:
-        return "CAST(line AS VARCHAR)"
-    return f"s{part}" if isinstance(part, int) else literal(part)
+def _part(part: str | Part) -> str:
+    if isinstance(part, str):
+        return literal(part)
+    text = "CAST(line AS VARCHAR)" if part.place is None else f"s{part.place}"
+    return f"{text}[:{part.characters}]" if part.characters else text
 
 
 def translated(text: str, values: Texts) -> str:

@@ -1,7 +1,7 @@
 """A file's rows in an embedded database of their own: as text, then as values, with what is wrong marked.
 
 Tables made in this order: ``staged`` (line, s0, s1, …, rest: a hash of the columns not read), ``bad_lines``, ``kept``
-(after [fill_down] and [only]), ``typed`` (line, our columns, ok, row_hash) and ``dropped`` (lines of duplicates).
+(after [carry] and [only]), ``typed`` (line, our columns, ok, row_hash) and ``dropped`` (lines of duplicates).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from payrec.data.load import dates, numbers
-from payrec.data.load.layout import Absent, LoadPlan, Shift, used_places
+from payrec.data.load.layout import Carried, Condition, LoadPlan
+from payrec.data.load.origins import Absent, Shift
 from payrec.data.load.readings import TYPES, Form, Reading, text_of
 from payrec.data.load.records import Rows
 from payrec.data.load.sqltext import literal, literals
@@ -50,7 +51,7 @@ def database(zone: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def stage(db: duckdb.DuckDBPyConnection, rows: Iterable[Rows], plan: LoadPlan) -> int:
     """Put all rows into ``staged`` and the bad lines into ``bad_lines``; return how many of both there were."""
-    places = used_places(plan.made, plan.mapping, plan.dialect.header)
+    places = plan.places
     unused = [f"c{place}" for place in range(len(plan.dialect.header)) if place not in places]
     columns = "".join(f", s{place} VARCHAR" for place in places)
     db.execute(f"CREATE TABLE staged (line BIGINT, rest UBIGINT{columns})")
@@ -113,7 +114,7 @@ def _cell(column: str, empty: tuple[str, ...]) -> str:
 
 
 def keep(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> int:
-    """Make ``kept`` of ``staged``: columns filled down within their case, rows that the map's ``only`` asks for.
+    """Make ``kept`` of ``staged``: with the map's carried columns, and only the rows that ``only`` asks for.
 
     Returns
     -------
@@ -125,25 +126,29 @@ def keep(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> int:
     DataRefused
         ``only`` leaves out every row.
     """
-    names = {name.strip().casefold(): place for place, name in enumerate(plan.dialect.header)}
-    source = "staged"
-    if plan.mapping.fill_down is not None:
-        down = [names[column.strip().casefold()] for column in plan.mapping.fill_down.columns]
-        case = f"PARTITION BY s{names[plan.mapping.fill_down.by.strip().casefold()]} ORDER BY line"
-        filled = ", ".join(f"last_value(s{place} IGNORE NULLS) OVER (so_far) AS s{place}" for place in down)
-        db.execute(f"CREATE TABLE filled AS SELECT * REPLACE ({filled}) FROM staged WINDOW so_far AS ({case})")
-        source = "filled"
-    tests = [
-        f"lower(s{names[column.strip().casefold()]}) IN ({literals(word.strip().lower() for word in words)})"
-        for column, words in plan.mapping.only.items()
-    ]
+    if plan.carried:
+        db.execute(f"CREATE TABLE carried AS SELECT *, {', '.join(map(_carried, plan.carried))} FROM staged")
+    tests = [_meets(condition) for condition in plan.only]
+    source = "carried" if plan.carried else "staged"
     db.execute(f"CREATE VIEW kept AS SELECT * FROM {source}{' WHERE ' + ' AND '.join(tests) if tests else ''}")
-    left_out = number(db, "SELECT (SELECT COUNT(*) FROM staged) - (SELECT COUNT(*) FROM kept)") if tests else 0
-    if left_out and left_out == number(db, "SELECT COUNT(*) FROM staged"):
+    left_out = count(db, "staged") - count(db, "kept") if tests else 0
+    if left_out and left_out == count(db, "staged"):
         asked = " and ".join(f"{column} = {' or '.join(words)}" for column, words in plan.mapping.only.items())
         msg = f"{plan.file}: no row has {asked}, which {plan.mapping.name} asks for in [only]\nnothing was loaded"
         raise DataRefused(msg)
     return left_out
+
+
+def _meets(condition: Condition) -> str:
+    place, words = condition
+    return f"lower(s{place}) IN ({literals(word.strip().lower() for word in words)})"
+
+
+def _carried(each: Carried) -> str:
+    """Return SQL: the last value so far in the case, this row included, never of a later row."""
+    tests = " AND ".join(map(_meets, each.conditions))
+    value = f"CASE WHEN {tests} THEN s{each.source} END" if tests else f"s{each.source}"
+    return f"last_value({value} IGNORE NULLS) OVER (PARTITION BY s{each.by} ORDER BY line) AS s{each.place}"
 
 
 def forms(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> dict[str, Form]:
@@ -226,7 +231,7 @@ def type_rows(db: duckdb.DuckDBPyConnection, readings: tuple[Reading, ...], plan
     db.execute(f"CREATE VIEW parsed AS SELECT *, {', '.join(steps)} FROM kept")
     values = [_accepted(each) for each in readings]
     bad = " OR ".join(each.bad for each in readings)
-    staged = [f"s{place}" for place in used_places(plan.made, plan.mapping, plan.dialect.header)]
+    staged = [f"s{place}" for place in plan.places]
     row_hash = f"hash({', '.join(['rest', *staged])})"
     db.execute(
         f"CREATE TABLE typed AS SELECT line, {', '.join(values)}, NOT ({bad}) AS ok, {row_hash} AS row_hash FROM parsed"
