@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from payrec.cli import output
-from payrec.cli.options import AsOf, Database, Json, database, moment, now, published_place
+from payrec.cli.options import AsOf, Database, Json, configured, database, moment, now, published_place
 from payrec.errors import UsageError
-from payrec.settings import Settings
+
+if TYPE_CHECKING:
+    from payrec.settings import Settings
 
 PolicyFile = Annotated[Path | None, typer.Option("--policy", metavar="policy.toml", help="Capacity, costs, rules.")]
 Features = Annotated[
@@ -40,7 +42,7 @@ def score(
     from payrec.action import export
     from payrec.model import store
 
-    settings = Settings()
+    settings = configured()
     champion = store.champion(settings.models_dir)
     rules, at = chosen_policy(settings, policy_file, capacity), moment(as_of, "--as-of")
     with output.steps(as_json) as step:
@@ -130,7 +132,7 @@ def worklist(
 
     from payrec.action import export
 
-    settings = Settings()
+    settings = configured()
     with published_place(settings, url) as place:
         found, rows = _published(place)
     pays = rows.filter(pc.and_(pc.is_valid(rows["rank"]), pc.greater_equal(rows["net_value"], pa.scalar(Decimal(0)))))

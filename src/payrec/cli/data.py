@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from payrec.cli import output
-from payrec.cli.options import AsOf, Database, Horizon, Json, Until, database, moment, now
+from payrec.cli.options import AsOf, Database, Horizon, Json, Until, configured, database, moment, now
 from payrec.errors import DataRefused, UsageError
-from payrec.settings import Settings
 
 load_app = typer.Typer(
     help="Load a file into the raw tables: show how it is read, then every row loaded or accounted for."
@@ -82,7 +81,7 @@ def load(
     from payrec.data import load as loader
     from payrec.data import warehouse
 
-    settings = Settings()
+    settings = configured()
     mapping = loader.read_mapping(map_file) if map_file else None
     if reporting_currency:
         mapping = replace(mapping or loader.Mapping(), reporting_currency=reporting_currency.upper())
@@ -113,7 +112,7 @@ def build(
     """Build staging, snapshots, features and labels from the raw tables."""
     from payrec import pipeline
 
-    settings = Settings()
+    settings = configured()
     asked = pipeline.parameters(settings, moment(as_of, "--as-of"), horizon, moment(until, "--observed-until"))
     with database(url, settings) as engine, output.steps(as_json) as step:
         built = pipeline.build(engine, asked, lambda file: step(f"building {file}"))
@@ -130,7 +129,7 @@ def check(until: Until = None, horizon: Horizon = None, url: Database = None, as
     """Audit the data; exit 3 if training on it would be unsafe, and say why."""
     from payrec import pipeline
 
-    settings = Settings()
+    settings = configured()
     asked = pipeline.parameters(settings, None, horizon, moment(until, "--observed-until"))
     with database(url, settings) as engine, output.steps(as_json) as step:
         found = pipeline.check(engine, asked, now(), step)

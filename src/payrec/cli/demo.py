@@ -10,8 +10,7 @@ from payrec.cli import output
 from payrec.cli.action import chosen_policy, chosen_rows, show_summary, summary
 from payrec.cli.model import learning, report_files, show_figures
 from payrec.cli.night import night_of
-from payrec.cli.options import Database, Json
-from payrec.settings import Settings
+from payrec.cli.options import Database, Json, configured
 
 
 def demo(
@@ -24,7 +23,7 @@ def demo(
     from payrec.action import export
     from payrec.pipeline import demo as made
 
-    settings = Settings()
+    settings = configured()
     folder = settings.out_dir / "demo"
     how = night_of(settings, url, chosen_policy(settings, None, capacity), None, 0.0)
     with output.steps(as_json) as step:

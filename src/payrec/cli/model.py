@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from payrec.cli import output
-from payrec.cli.options import AsOf, Database, Horizon, Json, Recipe, Until, ages, database, day, moment, now
+from payrec.cli.options import (
+    AsOf,
+    Database,
+    Horizon,
+    Json,
+    Recipe,
+    Until,
+    ages,
+    configured,
+    database,
+    day,
+    moment,
+    now,
+)
 from payrec.errors import UsageError
-from payrec.settings import Settings
+
+if TYPE_CHECKING:
+    from payrec.settings import Settings
 
 models_app = typer.Typer(help="Versions of the model, and which of them serves.", no_args_is_help=True)
 Reference = Annotated[str, typer.Argument(metavar="ID", help="A model's id, the start of one, or champion.")]
@@ -24,7 +39,7 @@ def train(
     from payrec import pipeline
     from payrec.model import gate
 
-    settings = Settings()
+    settings = configured()
     how = learning(settings, recipe, horizon, moment(until, "--observed-until"))
     how = pipeline.Learning(how.asked, how.spec, how.models, how.now, moment(as_of, "--as-of"))
     with database(url, settings) as engine, output.steps(as_json) as step:
@@ -82,7 +97,7 @@ def backtest(
     from payrec.action.files import replacing
     from payrec.model.backtest import BacktestSpec
 
-    settings = Settings()
+    settings = configured()
     how = learning(settings, recipe, horizon, moment(until, "--observed-until"))
     if end and not split:
         msg = "found --until without --split, expected both or neither"
@@ -126,7 +141,7 @@ def explain(
     from payrec.data import warehouse
     from payrec.model import store
 
-    settings = Settings()
+    settings = configured()
     champion = store.champion(settings.models_dir)
     with database(url, settings) as engine, output.steps(as_json) as step:
         at = moment(as_of, "--as-of")
@@ -163,7 +178,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the report of a model: one file that opens anywhere, with its card beside it."""
-    page, card = report_files(Settings(), reference, out)
+    page, card = report_files(configured(), reference, out)
     document = {"model_id": store_id(reference), "report": page, "card": card}
     output.emit(document, as_json, lambda: output.say(f"report of model {document['model_id']}: {page}"))
 
@@ -172,7 +187,7 @@ def store_id(reference: str) -> str:
     """Return the id of the model that ``reference`` names."""
     from payrec.model import store
 
-    return store.resolve(Settings().models_dir, reference)
+    return store.resolve(configured().models_dir, reference)
 
 
 def report_files(settings: Settings, reference: str, out: Path) -> tuple[Path, Path]:
@@ -203,7 +218,7 @@ def models_list(as_json: Json = False) -> None:
     """List all versions, newest data first, each verified."""
     from payrec.model import store
 
-    folder = Settings().models_dir
+    folder = configured().models_dir
     found = [_summary(v) for v in store.versions(folder)]
 
     def render() -> None:
@@ -236,7 +251,7 @@ def models_show(reference: Reference = "champion", as_json: Json = False) -> Non
     """Show one version: what it learnt from and how it did."""
     from payrec.model import store
 
-    found = store.show(Settings().models_dir, reference)
+    found = store.show(configured().models_dir, reference)
     card = found.card or {}
 
     def render() -> None:
@@ -255,7 +270,7 @@ def models_promote(reference: Reference, as_json: Json = False) -> None:
     """Let a version serve from now on, whatever the gate said of it."""
     from payrec.model import store
 
-    model_id = store.promote(Settings().models_dir, reference)
+    model_id = store.promote(configured().models_dir, reference)
     output.emit({"champion": model_id}, as_json, lambda: output.say(f"model {model_id} serves from now on"))
 
 
@@ -264,7 +279,7 @@ def models_rollback(as_json: Json = False) -> None:
     """Go back to the model that served before."""
     from payrec.model import store
 
-    model_id = store.rollback(Settings().models_dir)
+    model_id = store.rollback(configured().models_dir)
     output.emit({"champion": model_id}, as_json, lambda: output.say(f"model {model_id} serves again"))
 
 
@@ -274,7 +289,7 @@ def train_from_scratch() -> None:
     from payrec.data import warehouse
     from payrec.model import notebook, recipes
 
-    settings = Settings()
+    settings = configured()
     joblib = settings.models_dir / "model_calibrated.joblib"
     with database(None, settings) as engine:
         from payrec import pipeline

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from payrec.cli import output
 from payrec.cli.action import Capacity, PolicyFile, chosen_policy, show_summary, summary
-from payrec.cli.options import AsOf, Database, Json, moment, now, published_place
+from payrec.cli.options import AsOf, Database, Json, configured, moment, now, published_place
 from payrec.errors import CheckFailed, UsageError
-from payrec.settings import Settings
+
+if TYPE_CHECKING:
+    from payrec.settings import Settings
 
 UNMAPPED_SHOWN = 10
 
@@ -28,7 +30,7 @@ def run(
     """Build, check, score, decide, publish and monitor: once; the same run again changes nothing."""
     from payrec import pipeline
 
-    settings = Settings()
+    settings = configured()
     if replay is not None:
         if as_of or policy_file or capacity is not None:
             msg = "found --replay beside --as-of, --policy or --capacity, expected it alone: the run knows its own"
@@ -142,7 +144,7 @@ def monitor(policy_file: PolicyFile = None, url: Database = None, as_json: Json 
     """Show what monitoring found in the published runs; exit 1 if the newest raises an alarm."""
     from payrec.action import publish
 
-    settings = Settings()
+    settings = configured()
     with published_place(settings, url) as place:
         found, history = publish.current(place), publish.monitor_history(place)
         if found is None:

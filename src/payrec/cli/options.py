@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from payrec.data.engines import Engine, connect
 from payrec.errors import UsageError
-from payrec.settings import Settings
+
+if TYPE_CHECKING:
+    from payrec.data.engines import Engine
+    from payrec.settings import Settings
 
 Database = Annotated[
     str | None,
@@ -39,6 +41,13 @@ Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write.
 def now() -> datetime:
     """Return the present (UTC, naive): the only place that reads the clock."""
     return datetime.now(UTC).replace(tzinfo=None)
+
+
+def configured() -> Settings:
+    """Read the settings from the environment; what reads them takes long to import, and ``--help`` needs none."""
+    from payrec.settings import Settings
+
+    return Settings()
 
 
 def moment(text: str | None, option: str) -> datetime | None:
@@ -73,6 +82,8 @@ def ages(text: str | None) -> tuple[int, ...] | None:
 @contextmanager
 def database(url: str | None, settings: Settings) -> Iterator[Engine]:
     """Open the database named on the command line, else the configured one."""
+    from payrec.data.engines import connect
+
     with connect(url or settings.database_url()) as engine:
         yield engine
 

@@ -10,11 +10,9 @@ from datetime import datetime
 from importlib import resources
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from payrec.data import migrations
+from payrec.data import lots, migrations
 from payrec.data.engines import Engine
 from payrec.errors import UsageError
 
@@ -231,8 +229,6 @@ def _sampled(batches: Iterator[pa.RecordBatch], share: float, seed: int) -> pa.T
     for batch in batches:
         schema = batch.schema
         if share < 1.0:
-            orders = batch.column("order_id").to_numpy(zero_copy_only=False)
-            hashes = pd.util.hash_array(orders, hash_key=f"{seed:016d}"[-16:], categorize=False)
-            batch = batch.filter(pa.array(hashes < np.uint64(share * (2**64 - 1))))  # noqa: PLW2901
+            batch = batch.filter(pa.array(lots.drawn(batch.column("order_id"), seed, share)))  # noqa: PLW2901
         kept.append(batch)
     return pa.Table.from_batches(kept, schema) if schema is not None else pa.table({})

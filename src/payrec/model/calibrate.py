@@ -11,13 +11,23 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
 
 Array = npt.NDArray[np.float64]
 Kind = Literal["none", "level", "sigmoid", "beta"]
 
 KINDS: tuple[Kind, ...] = ("level", "sigmoid", "beta")
 FOLDS = 5
+
+
+def expit(z: Array) -> Array:
+    """Return 1 / (1 + e^-z), shape of ``z``; e is only raised to powers below 0, so nothing overflows.
+
+    >>> expit(np.array([-1000.0, 0.0, 1000.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    small = np.exp(-np.abs(z))
+    chance: Array = np.where(z >= 0, 1.0, small) / (1.0 + small)
+    return chance
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,7 @@ class Calibration:
 
     def probability(self, z: Array) -> Array:
         """Return the calibrated probability, shape of ``z``, in the open interval (0, 1) up to rounding."""
-        return np.asarray(expit(self.log_odds(z)))
+        return expit(np.asarray(self.log_odds(z)))
 
 
 def fit(kind: Kind, z: Array, label: Array) -> Calibration:

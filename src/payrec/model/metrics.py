@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn import metrics as sk
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -61,8 +60,10 @@ def pr_auc(y: npt.ArrayLike, score: npt.ArrayLike) -> float:
     >>> round(pr_auc([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]), 4)
     0.8333
     """
+    from sklearn.metrics import average_precision_score  # on use: it takes long to import
+
     labels, scores = _pair(y, score)
-    return float(sk.average_precision_score(labels, scores)) if labels.any() else float("nan")
+    return float(average_precision_score(labels, scores)) if labels.any() else float("nan")
 
 
 def roc_auc(y: npt.ArrayLike, score: npt.ArrayLike) -> float:
@@ -70,8 +71,10 @@ def roc_auc(y: npt.ArrayLike, score: npt.ArrayLike) -> float:
 
     ``nan`` unless both classes are there. Computed by scikit-learn.
     """
+    from sklearn.metrics import roc_auc_score  # on use: it takes long to import
+
     labels, scores = _pair(y, score)
-    return float(sk.roc_auc_score(labels, scores)) if _both_classes(labels) else float("nan")
+    return float(roc_auc_score(labels, scores)) if _both_classes(labels) else float("nan")
 
 
 def brier(y: npt.ArrayLike, p: npt.ArrayLike) -> float:

@@ -13,9 +13,8 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from payrec.charts.ranking import SERIES
 from payrec.charts.theme import COLORS, percent, shown
-from payrec.model import document, judge, pictures, training
+from payrec.model import document, judge, training
 from payrec.model.backtest import Backtest, BacktestSpec
 from payrec.model.features import FEATURES, GROUPS
 from payrec.model.recipes import Model
@@ -154,6 +153,9 @@ def html(of: Mapping[str, Any], model_id: str | None = None) -> str:
     model_id
         Name of the version, for the heading.
     """
+    from payrec.charts.ranking import SERIES  # on use: a library that draws takes long to import
+    from payrec.model import pictures
+
     tested = of["backtest"]
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(number=_number, money=_money, day=_day, percent=percent, shown=shown, svg=Markup)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import betaln, expit, logit
 
 from payrec.model.vocabulary import Shrinkage
 
@@ -28,6 +26,9 @@ def fit(successes: Array, trials: Array) -> Shrinkage:
         The maximum of Σ ln BetaBinomial(k | n, w·m, w·(1 − m)), with w kept between 0.5 and 500;
         mean 0.5 and weight 1 where there are no trials at all.
     """
+    from scipy.optimize import minimize  # on use: it takes long to import
+    from scipy.special import betaln, expit, logit
+
     seen = trials > 0
     if not seen.any():
         return Shrinkage(0.5, 1.0)
@@ -45,7 +46,7 @@ def fit(successes: Array, trials: Array) -> Shrinkage:
 
 
 def _shape(at: Array) -> tuple[float, float]:
-    mean, weight = expit(at[0]), np.exp(at[1])
+    mean, weight = 1.0 / (1.0 + np.exp(-at[0])), np.exp(at[1])
     return float(mean * weight), float((1 - mean) * weight)
 
 
