@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from payrec.errors import UsageError
-from payrec.model import boosting, calibrate, logistic, matrix, profile, sample, tables
+from payrec.model import boosting, calibrate, matrix, profile, sample, tables
 from payrec.model.boosting import Trees
 from payrec.model.calibrate import Calibration
 from payrec.model.columns import Rows
@@ -196,6 +196,8 @@ def _tune(recipe: Recipe, data: _Data, slices: Slices) -> float:
     later, later_label = data.part(_thinned(slices.select, TUNING_ROWS))
     if recipe == "xgboost":
         return float(boosting.fit_stopping(older, older_label, later, later_label, data.spec.seed)[1])
+    from payrec.model import logistic
+
     losses = {}
     for penalty in PENALTIES:
         options = logistic.Options(penalty=penalty)
@@ -208,6 +210,8 @@ def _fit(recipe: Recipe, data: _Data, at: npt.NDArray[np.intp], tuned: float) ->
     if recipe == "xgboost":
         inputs, label = data.part(at)
         return boosting.fit(inputs, label, int(tuned), data.spec.seed)
+    from payrec.model import logistic  # on use: SciPy takes long to import, and only fitting needs it
+
     inputs, label = data.part(_thinned(at, LOGISTIC_ROWS))
     options = logistic.ORIGINAL if recipe == "original" else logistic.Options(penalty=tuned)
     return logistic.fit(inputs, label, None, data.vocabulary, options)

@@ -1,0 +1,1 @@
+"""Programs that measure payrec; each writes its page under docs."""
