@@ -252,24 +252,9 @@ class TestWriting:
         assert engine.write("raw_transactions", iter(()), ("order_id",)) == 0
         assert order_ids(engine) == []
 
-    @pytest.mark.parametrize("sizes", [(BATCH_ROWS,), (2 * BATCH_ROWS, 3), (5, BATCH_ROWS)])
-    @pytest.mark.parametrize("key", [(), ("id",)])
-    @pytest.mark.parametrize("first", ["INSERT INTO many SELECT id, v FROM many WHERE v < 0", "DELETE FROM many", ""])
-    def test_rows_after_no_rows(self, engine: Engine, sizes: tuple[int, ...], key: tuple[str, ...], first: str) -> None:
-        """DuckDB 2.0.0 by itself loses such rows, counted but not found; whatever came before, all are there."""
-        engine.run("CREATE TABLE many (id INTEGER, v INTEGER); INSERT INTO many VALUES (-1, 0)")
-        rows = [pa.table({"id": pa.array(range(n), pa.int32()), "v": pa.array([n] * n, pa.int32())}) for n in sizes]
-        with engine.transaction():
-            engine.run(first)
-            for table in rows:
-                assert engine.write("many", table, key) == table.num_rows
-        wanted = sum(sizes) if not key else max(sizes)
-        found = engine.read("SELECT v, COUNT(*) AS n FROM many WHERE id >= 0 GROUP BY v")["n"].to_pylist()
-        assert sum(found) == wanted
-
     def test_a_large_rewrite_is_a_rewrite(self, engine: Engine) -> None:
         engine.run("CREATE TABLE many (id INTEGER NOT NULL PRIMARY KEY, v INTEGER)")
-        n = 2 * BATCH_ROWS + 1
+        n = BATCH_ROWS + 1
         for value in (1, 2):
             table = pa.table({"id": pa.array(range(n), pa.int32()), "v": pa.array([value] * n, pa.int32())})
             engine.write("many", table, ("id",))

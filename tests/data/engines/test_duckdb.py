@@ -10,7 +10,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from payrec.data.engines import connect
+from payrec.data.engines import Engine, connect
+from payrec.data.engines.rows import BATCH_ROWS
 from payrec.errors import DatabaseUnreachable, Locked, PayrecError, UsageError
 
 
@@ -127,10 +128,10 @@ def test_an_option_that_makes_no_sense() -> None:
 
 
 def test_sorting_more_than_fits_into_memory_spills(tmp_path: Path) -> None:
-    with connect(f"duckdb:///{tmp_path / 'x.duckdb'}?memory_limit=150MB&threads=1") as engine:
-        engine.run("CREATE TABLE big AS SELECT i, CAST(hash(i) AS VARCHAR) AS h FROM range(2000000) AS r(i)")
+    with connect(f"duckdb:///{tmp_path / 'x.duckdb'}?memory_limit=80MB&threads=1") as engine:
+        engine.run("CREATE TABLE big AS SELECT i, CAST(hash(i) AS VARCHAR) AS h FROM range(1000000) AS r(i)")
         batches = engine.read_batches("SELECT h, i FROM big ORDER BY h, i")
-        assert sum(batch.num_rows for batch in batches) == 2_000_000
+        assert sum(batch.num_rows for batch in batches) == 1_000_000
 
 
 def test_an_open_result_in_the_driver_is_no_hindrance() -> None:
@@ -147,3 +148,19 @@ def test_text_longer_than_declared_is_kept(tmp_path: Path) -> None:
 def test_an_unknown_scheme_is_refused() -> None:
     with pytest.raises(UsageError, match="found the database address mysql://…, expected duckdb:///FILE"):
         connect("mysql://root:secret@host/db")
+
+
+@pytest.mark.parametrize("sizes", [(BATCH_ROWS,), (2 * BATCH_ROWS, 3), (5, BATCH_ROWS)])
+@pytest.mark.parametrize("key", [(), ("id",)])
+@pytest.mark.parametrize("first", ["INSERT INTO many SELECT id, v FROM many WHERE v < 0", "DELETE FROM many", ""])
+def test_rows_after_no_rows(duckdb_memory: Engine, sizes: tuple[int, ...], key: tuple[str, ...], first: str) -> None:
+    """DuckDB 2.0.0 by itself loses such rows, counted but not found; whatever came before, all are there."""
+    duckdb_memory.run("CREATE TABLE many (id INTEGER, v INTEGER); INSERT INTO many VALUES (-1, 0)")
+    rows = [pa.table({"id": pa.array(range(n), pa.int32()), "v": pa.array([n] * n, pa.int32())}) for n in sizes]
+    with duckdb_memory.transaction():
+        duckdb_memory.run(first)
+        for table in rows:
+            assert duckdb_memory.write("many", table, key) == table.num_rows
+    wanted = sum(sizes) if not key else max(sizes)
+    found = duckdb_memory.read("SELECT v, COUNT(*) AS n FROM many WHERE id >= 0 GROUP BY v")["n"].to_pylist()
+    assert sum(found) == wanted

@@ -349,7 +349,7 @@ class TestCutConnections:
             self.cut(other)
             yield from orders("last").to_batches()
 
-        with pytest.raises(DatabaseUnreachable, match="lost the connection to PostgreSQL at .*@"):
+        with pytest.raises(DatabaseUnreachable, match=r"lost the connection to PostgreSQL at .*@"):
             db.write("raw_transactions", rows(), ("order_id",))
         assert order_ids(db) == []
 
