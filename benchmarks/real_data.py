@@ -222,7 +222,7 @@ def main() -> None:
         parser.error(f"found no folder {data}, expected the real data there: set PAYREC_REAL_DATA")
     kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     with servers(asked.database or os.environ.get("PAYREC_TEST_POSTGRES")) as admin:
-            for real in SETS:
+        for real in SETS:
             if asked.only and real.name not in asked.only:
                 continue
             print(f"{real.name}: DuckDB", file=sys.stderr, flush=True)
