@@ -1,17 +1,38 @@
 -- One row per snapshot: all that the model may know of it.
 -- Reads snapshots, stg_orders, stg_events, customer_history, customer_money, context_history, fx_rates, reporting_currency, horizon. Key (order_id, as_of).
 -- Units: _minor in hundredths of the currency named, _reporting_minor in hundredths of the reporting currency by the newest rate known, _days in whole days.
+-- Never NULL: rate_date, at_time, turn.
 
 CREATE TABLE features AS
-WITH rates AS (
+WITH told AS (
     SELECT
-        currency, rate_to_reporting,
-        CAST(rate_date AS TIMESTAMP) + INTERVAL '1' DAY AS from_at,
-        LEAD(CAST(rate_date AS TIMESTAMP) + INTERVAL '1' DAY) OVER (PARTITION BY currency ORDER BY rate_date) AS until_at
+        (SELECT MAX(days) FROM horizon) AS horizon_days,
+        (SELECT MIN(known_at) FROM stg_events) AS log_begins_at,
+        (SELECT MAX(currency) FROM reporting_currency) AS reporting_currency
+),
+-- rates and questions in the order of time: a question takes the rate with the number of rates known by then
+rates AS (
+    SELECT
+        currency, rate_to_reporting, CAST(rate_date AS TIMESTAMP) + INTERVAL '1' DAY AS known_at,
+        ROW_NUMBER() OVER (PARTITION BY currency ORDER BY rate_date) AS rate_no
     FROM fx_rates
 ),
-event_log AS (
-    SELECT MIN(known_at) AS begins_at FROM stg_events
+questions AS (
+    SELECT currency, known_at AS at_time, 0 AS turn, 1 AS is_rate FROM rates
+    UNION ALL
+    SELECT currency, as_of, 1, 0 FROM snapshots GROUP BY currency, as_of
+),
+counted AS (
+    SELECT
+        currency, at_time, turn,
+        SUM(is_rate) OVER (PARTITION BY currency ORDER BY at_time, turn ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS rate_no
+    FROM questions
+),
+asked_rates AS (
+    SELECT c.currency, c.at_time AS as_of, r.rate_to_reporting
+    FROM counted AS c
+    JOIN rates AS r ON r.currency = c.currency AND r.rate_no = c.rate_no
+    WHERE c.turn = 1
 ),
 priced AS (
     SELECT
@@ -19,20 +40,30 @@ priced AS (
         s.provider, s.country, s.reason_code, DATE_TRUNC('day', s.as_of) AS day,
         s.last_event_at, s.last_event_type, s.attempts, s.contacts,
         s.is_disputed, s.has_chargeback, s.is_written_off, s.promised_until,
-        CASE WHEN s.currency = c.currency THEN s.amount_minor
-             ELSE CAST(ROUND(CAST(s.amount_minor AS DECIMAL(18, 0)) * r.rate_to_reporting) AS BIGINT) END AS amount_reporting_minor,
-        CASE WHEN s.currency = c.currency THEN s.outstanding_minor
-             ELSE CAST(ROUND(CAST(s.outstanding_minor AS DECIMAL(18, 0)) * r.rate_to_reporting) AS BIGINT) END AS outstanding_reporting_minor,
-        CASE WHEN s.currency = c.currency OR r.rate_to_reporting IS NOT NULL THEN c.currency ELSE s.currency END AS bucket_currency,
-        CASE WHEN s.currency = c.currency OR r.rate_to_reporting IS NULL THEN s.amount_minor
-             ELSE CAST(ROUND(CAST(s.amount_minor AS DECIMAL(18, 0)) * r.rate_to_reporting) AS BIGINT) END AS bucket_minor
+        t.horizon_days, t.log_begins_at,
+        CASE WHEN s.currency = t.reporting_currency THEN s.amount_minor
+             WHEN t.reporting_currency IS NOT NULL
+             THEN CAST(ROUND(CAST(s.amount_minor AS DECIMAL(18, 0)) * r.rate_to_reporting) AS BIGINT) END AS amount_reporting_minor,
+        CASE WHEN s.currency = t.reporting_currency THEN s.outstanding_minor
+             WHEN t.reporting_currency IS NOT NULL
+             THEN CAST(ROUND(CAST(s.outstanding_minor AS DECIMAL(18, 0)) * r.rate_to_reporting) AS BIGINT) END AS outstanding_reporting_minor,
+        t.reporting_currency
     FROM snapshots AS s
-    LEFT JOIN reporting_currency AS c ON c.currency IS NOT NULL
-    LEFT JOIN rates AS r
-      ON r.currency = s.currency AND c.currency IS NOT NULL AND r.from_at <= s.as_of AND (r.until_at IS NULL OR r.until_at > s.as_of)
+    CROSS JOIN told AS t
+    LEFT JOIN asked_rates AS r ON r.currency = s.currency AND r.as_of = s.as_of
+),
+bucketed AS (
+    SELECT
+        p.order_id, p.as_of, p.customer_id, p.is_landmark, p.age_days, p.currency, p.amount_minor, p.outstanding_minor,
+        p.provider, p.country, p.reason_code, p.day, p.last_event_at, p.last_event_type, p.attempts, p.contacts,
+        p.is_disputed, p.has_chargeback, p.is_written_off, p.promised_until, p.horizon_days, p.log_begins_at,
+        p.amount_reporting_minor, p.outstanding_reporting_minor,
+        CASE WHEN p.amount_reporting_minor IS NULL THEN p.currency ELSE p.reporting_currency END AS bucket_currency,
+        COALESCE(p.amount_reporting_minor, p.amount_minor) AS bucket_minor
+    FROM priced AS p
 )
 SELECT
-    s.order_id, s.as_of, s.customer_id, s.is_landmark, s.age_days, h.days AS horizon_days,
+    s.order_id, s.as_of, s.customer_id, s.is_landmark, s.age_days, s.horizon_days,
     o.amount, s.currency, s.amount_minor, s.outstanding_minor,
     s.amount_reporting_minor, s.outstanding_reporting_minor,
     s.bucket_currency || CASE
@@ -49,8 +80,8 @@ SELECT
     s.provider, o.payment_method, s.country, o.device, o.transaction_type, s.reason_code,
     CAST(EXTRACT(DAY FROM (s.as_of - s.last_event_at)) AS INTEGER) AS days_since_last_event,
     s.last_event_type,
-    CASE WHEN l.begins_at <= s.as_of THEN COALESCE(s.attempts, 0) END AS attempts,
-    CASE WHEN l.begins_at <= s.as_of THEN COALESCE(s.contacts, 0) END AS contacts,
+    CASE WHEN s.log_begins_at <= s.as_of THEN COALESCE(s.attempts, 0) END AS attempts,
+    CASE WHEN s.log_begins_at <= s.as_of THEN COALESCE(s.contacts, 0) END AS contacts,
     CAST(EXTRACT(DAY FROM (o.due_at - s.day)) AS INTEGER) AS days_to_due,
     s.amount_minor - s.outstanding_minor AS paid_minor,
     COALESCE(s.is_disputed, CAST(0 AS SMALLINT)) AS is_disputed,
@@ -63,12 +94,10 @@ SELECT
     p.decided_90d AS provider_decided_90d, p.recovered_90d AS provider_recovered_90d,
     r.decided_90d AS reason_decided_90d, r.recovered_90d AS reason_recovered_90d,
     n.decided_90d AS country_decided_90d, n.recovered_90d AS country_recovered_90d
-FROM priced AS s
+FROM bucketed AS s
 JOIN stg_orders AS o ON o.order_id = s.order_id
 JOIN customer_history AS c ON c.order_id = s.order_id AND c.as_of = s.as_of
 JOIN customer_money AS m ON m.order_id = s.order_id AND m.as_of = s.as_of
 JOIN context_history AS p ON p.dimension = 'provider' AND p.value = COALESCE(s.provider, '') AND p.day = s.day
 JOIN context_history AS r ON r.dimension = 'reason' AND r.value = COALESCE(s.reason_code, '') AND r.day = s.day
-JOIN context_history AS n ON n.dimension = 'country' AND n.value = COALESCE(s.country, '') AND n.day = s.day
-CROSS JOIN horizon AS h
-CROSS JOIN event_log AS l;
+JOIN context_history AS n ON n.dimension = 'country' AND n.value = COALESCE(s.country, '') AND n.day = s.day;
