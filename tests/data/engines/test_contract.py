@@ -514,3 +514,13 @@ class TestStatements:
             found = engine.tables()
         assert {"raw_transactions", "raw_events", "fx_rates", "as_of_dates"} <= found
         assert not {name for name in found if name.startswith(("pg_", "duckdb_", "sql_", "passing"))}
+
+    def test_a_fingerprint_is_of_the_rows(self, engine: Engine) -> None:
+        empty = engine.fingerprint("raw_transactions")
+        engine.write("raw_transactions", orders("a", "b"), ("order_id",))
+        full = engine.fingerprint("raw_transactions")
+        engine.run("DELETE FROM raw_transactions")
+        engine.write("raw_transactions", orders("b", "a"), ("order_id",))
+        assert engine.fingerprint("raw_transactions") == full != empty
+        engine.run("UPDATE raw_transactions SET amount = 1.01 WHERE order_id = 'b'")
+        assert engine.fingerprint("raw_transactions") != full

@@ -18,12 +18,19 @@ Rows = pa.Table | Iterator[pa.RecordBatch]
 
 
 class Engine(Protocol):
-    """What payrec asks of a database. All text is UTF-8 and sorts by bytes; all times are UTC without zone."""
+    """What payrec asks of a database. All text is UTF-8 and sorts by bytes; all times are UTC without zone.
+
+    What fails is said by payrec's own errors, the same on every engine: :class:`~payrec.errors.UsageError` for SQL that
+    is wrong or not allowed, :class:`~payrec.errors.DataRefused` for rows that break a rule of their table,
+    :class:`~payrec.errors.DatabaseUnreachable` for a database that does not answer. A whole transaction that was
+    interrupted may be done again by :func:`payrec.data.engines.retry.retrying`; single calls do so themselves.
+    One thread at a time.
+    """
 
     name: str
 
     def run(self, sql: str) -> None:
-        """Run one or more statements separated by semicolons."""
+        """Run one or more statements separated by semicolons; several are one transaction."""
         ...
 
     def view(self, name: str, select: str) -> None:
@@ -31,24 +38,28 @@ class Engine(Protocol):
         ...
 
     def read(self, select: str) -> pa.Table:
-        """Return all rows of ``select``."""
+        """Return all rows of ``select``, in the Arrow types of :mod:`payrec.data.engines.rows`; others are refused."""
         ...
 
     def read_batches(self, select: str) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of ``select`` in batches of bounded size, for what may be large."""
+        """Yield the rows of ``select`` in batches of at most ``rows.BATCH_ROWS``, for what may be large."""
         ...
 
     def write(self, table: str, rows: Rows, key: tuple[str, ...]) -> int:
         """Put rows into an existing table by column name, all or none; a row with a known key replaces the old one.
 
-        Columns of the table that ``rows`` lacks become NULL. An empty key appends. Returns the rows handed in.
+        Columns of the table that ``rows`` lacks become NULL; a column that the table lacks, a value that does not fit
+        without loss, and two rows with one key are refused. An empty key appends. Returns the rows handed in.
         """
         ...
 
     def map(
         self, select: str, into: str, key: tuple[str, ...], function: Callable[[pa.RecordBatch], pa.RecordBatch]
     ) -> int:
-        """Stream ``select`` through ``function`` into table ``into`` (made if absent), all or none; return the rows."""
+        """Stream ``select`` through ``function`` into table ``into`` (made if absent), all or none; return the rows.
+
+        Where there are no rows and no table, ``function`` gets one empty batch, to show the table's columns.
+        """
         ...
 
     def tables(self) -> frozenset[str]:
@@ -56,7 +67,7 @@ class Engine(Protocol):
         ...
 
     def fingerprint(self, table: str) -> str:
-        """Return a hash of a table's rows, whatever their order; it changes with any value, and is this engine's own."""
+        """Return a hash of a table's rows, whatever their order; it changes with any value, and differs by engine."""
         ...
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -41,6 +41,7 @@ _SESSION = {
 }
 _FIXED = {
     "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
     "standard_conforming_strings": "on",
     "cursor_tuple_fraction": "1.0",  # a cursor of ours is always read to its end
     "enable_nestloop": "off",  # joins on two keys at once look rare to the planner; a nested loop then runs for hours
