@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
+from types import SimpleNamespace
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -282,7 +283,7 @@ class TestLocks:
 
         with connect(f"{postgres_url}?lock_timeout=20ms") as engine:
             assert isinstance(engine, Postgres)
-            monkeypatch.setattr(retry.time, "sleep", release)
+            monkeypatch.setattr(retry, "time", SimpleNamespace(sleep=release))
             assert engine.write("raw_transactions", orders("a"), ("order_id",)) == 1
             assert order_ids(engine) == ["a"]
         assert pauses == [0.0]
@@ -446,3 +447,32 @@ class TestTextOrder:
         with pytest.raises(UsageError):
             db.run("CREATE TABLE four (x VARCHAR(5)); SELECT nothing")
         assert "four" not in db.tables()
+
+
+def test_a_server_that_stops_in_the_middle_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The write that was under way is undone by the server, and done again once it is back; else it is said."""
+    starts: list[float] = []
+    with postgres_server.running() as server, connect(server.url("postgres")) as engine:
+        engine.run("CREATE TABLE t (x INTEGER)")
+
+        def stopping(batch: pa.RecordBatch) -> pa.RecordBatch:
+            if len(starts) < 2:
+                server.stop()
+            return batch
+
+        def back(pause_s: float) -> None:
+            starts.append(pause_s)
+            if len(starts) > 1:
+                server.start()
+
+        monkeypatch.setattr(retry, "time", SimpleNamespace(sleep=back))
+        assert engine.map("SELECT 1 AS x", "t", (), stopping) == 1
+        assert len(starts) == 2
+        assert engine.read("SELECT x FROM t").num_rows == 1
+
+        server.stop()
+        monkeypatch.setattr(retry, "time", SimpleNamespace(sleep=starts.append))
+        with pytest.raises(DatabaseUnreachable, match="Connection refused\ncheck that the server runs"):
+            engine.write("t", pa.table({"x": [2]}), ())
+        server.start()
+        assert engine.read("SELECT x FROM t").num_rows == 1
