@@ -38,7 +38,7 @@ def written(folder: Path, content: str | bytes, name: str = "file.csv") -> Path:
     return path
 
 
-def read(path: Path, kind: Kind = "transactions", options: load.Options = LOOSE, **mapping: Any) -> Read:
+def read(path: Path, kind: Kind = "transactions", /, options: load.Options = LOOSE, **mapping: Any) -> Read:
     """Read a file without a database; the map is given as its keys."""
     with load.parse(path, kind, from_document(mapping, "map.toml"), now=NOW, options=options) as parsed:
         rows = [row for batch in parsed.batches() for row in batch.to_pylist()]

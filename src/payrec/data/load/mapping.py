@@ -110,6 +110,8 @@ def _check(mapping: Mapping) -> None:
                     mapping.name, f"{column} stands in [{seen[column]}] and in [{section}]", "give each column once"
                 )
             seen[column] = section
+    if mapping.reporting_currency is not None:  # also if it was not read from a map
+        _currency(mapping.name, "reporting_currency", mapping.reporting_currency)
     if mapping.decimal is not None and mapping.decimal == mapping.thousands:
         _refuse(mapping.name, f"decimal and thousands are both {mapping.decimal!r}", "they must differ")
 
