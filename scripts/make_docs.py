@@ -13,7 +13,7 @@ from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 from payrec.cli import VERBS, main
-from payrec.cli.model import models_app
+from payrec.cli.models import models_app
 from payrec.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent

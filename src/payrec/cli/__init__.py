@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from payrec.cli import action, data, demo, model, night, output, web
+from payrec.cli import action, data, demo, model, models, night, output, web
 from payrec.errors import PayrecError
 
 app = typer.Typer(
@@ -25,7 +25,7 @@ VERBS = (
 )
 for verb in VERBS:
     app.command()(verb)
-app.add_typer(model.models_app, name="models")
+app.add_typer(models.models_app, name="models")
 
 
 @app.callback()

@@ -22,6 +22,10 @@ MapFile = Annotated[
     Path | None, typer.Option("--map", metavar="MAP.toml", help="How its columns and values are meant.")
 ]
 Rejects = Annotated[Path | None, typer.Option("--rejects", metavar="FILE", help="Where rejected rows go.")]
+FeatureFile = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Also write the feature view of the open orders: .csv or .parquet."),
+]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of the file, if it is not UTF-8.")]
 Reporting = Annotated[
     str | None, typer.Option("--reporting-currency", metavar="EUR", help="What the rates convert to.")
@@ -107,8 +111,9 @@ def load(
 
 
 def build(
-    as_of: AsOf = None, until: Until = None, horizon: Horizon = None, url: Database = None, as_json: Json = False
-) -> None:
+    as_of: AsOf = None, until: Until = None, horizon: Horizon = None, out: FeatureFile = None,
+    url: Database = None, as_json: Json = False,
+) -> None:  # fmt: skip
     """Build staging, snapshots, features and labels from the raw tables."""
     from payrec import pipeline
 
@@ -116,6 +121,10 @@ def build(
     asked = pipeline.parameters(settings, moment(as_of, "--as-of"), horizon, moment(until, "--observed-until"))
     with database(url, settings) as engine, output.steps(as_json) as step:
         built = pipeline.build(engine, asked, lambda file: step(f"building {file}"))
+        if out is not None and built.as_of:
+            from payrec.api import preparing
+
+            preparing.features(engine, built.as_of[-1], out)
 
     def render() -> None:
         output.table(["table", "rows"], [(name, f"{n:,}") for name, n in built.rows.items()])
