@@ -1,0 +1,43 @@
+"""Versions of the model, as ``payrec models``: list, show, promote, rollback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from payrec.model import store
+from payrec.model.bundle import Bundle
+from payrec.model.store import Version
+
+__all__ = ["list", "promote", "rollback", "show"]
+
+
+def list(models: Path | str = "models") -> tuple[Version, ...]:
+    """Return all versions, each verified, the newest training window first.
+
+    >>> [version.model_id for version in payrec.models.list(models) if version.is_champion] == [trained.model_id]
+    True
+    """
+    return store.versions(Path(models))
+
+
+def show(reference: str = "champion", models: Path | str = "models") -> Bundle:
+    """Return one version: its ``model`` and its ``card``; raises as :func:`payrec.model.store.show`.
+
+    >>> payrec.models.show(models=models).model.horizon_days
+    30
+    """
+    return store.show(Path(models), reference)
+
+
+def promote(reference: str, models: Path | str = "models") -> str:
+    """Let a version serve from now on, whatever the gate said of it, and return its id.
+
+    >>> payrec.models.promote(trained.model_id, models) == trained.model_id
+    True
+    """
+    return store.promote(Path(models), reference)
+
+
+def rollback(models: Path | str = "models") -> str:
+    """Go back to the model that served before, and return its id; UsageError if there is none."""
+    return store.rollback(Path(models))

@@ -1,0 +1,127 @@
+"""The Python API: the words of the command line, complete, documented, and working from made files to a worklist."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import payrec
+from payrec.cli import VERBS
+from payrec.cli.data import Kind
+from payrec.cli.models import models_app
+
+ROOT = Path(__file__).resolve().parent.parent
+MANUAL = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+SERVED_ONLY = {"app"}  # a server, not a function
+NOW = datetime.fromisoformat("2026-07-01T06:00:00")
+MODULES = ("api.preparing", "api.load", "api.learning", "api.models", "api.deciding")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Three thousand made orders in memory and in a file, a champion that learnt from them, and names for examples."""
+    folder = tmp_path_factory.mktemp("api")
+    payrec.simulate(orders=3_000, seed=1, out=folder)
+    url = f"duckdb:///{folder / 'payrec.duckdb'}"
+    with payrec.connect(url) as file:
+        fill(file, folder)
+    with payrec.connect("duckdb://") as engine:
+        fill(engine, folder)
+        built = payrec.build(engine)
+        rows = payrec.features(engine, built.as_of[-1], folder / "open_orders.csv")
+        trained = payrec.train(engine, folder / "models", recipe="logistic")
+        if not trained.is_champion:
+            payrec.models.promote(trained.model_id, folder / "models")
+        yield {
+            "payrec": payrec, "engine": engine, "folder": folder, "models": folder / "models", "trained": trained,
+            "order_id": rows.sort_by("age_days")["order_id"][0].as_py(), "url": url, "now": NOW, "published": folder / "published",
+        }  # fmt: skip
+
+
+def fill(engine: payrec.Engine, folder: Path) -> None:
+    payrec.load.transactions(engine, folder / "transactions.csv")
+    payrec.load.events(engine, folder / "events.csv")
+    payrec.load.fx(engine, folder / "fx.csv", reporting_currency="EUR")
+
+
+def test_every_public_name_is_there_and_documented() -> None:
+    for name in payrec.__all__:
+        assert getattr(payrec, name).__doc__, name
+        assert f"`payrec.{name}" in MANUAL, name
+    assert payrec.__all__ == sorted(payrec.__all__)
+    assert set(payrec.__all__) <= set(dir(payrec))
+
+
+def test_every_verb_of_the_command_line_is_a_word_of_the_api() -> None:
+    verbs = {verb.__name__ for verb in VERBS} - SERVED_ONLY
+    assert verbs <= set(payrec.__all__)
+    assert {str(command.name) for command in models_app.registered_commands} == set(payrec.models.__all__)
+    assert {kind.value for kind in Kind} <= set(payrec.load.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'forecast'"):
+        payrec.forecast  # noqa: B018
+
+
+def test_the_map_names_no_room_that_is_not_there() -> None:
+    rooms = re.search(r"``(cli \| app .*?)``", str(payrec.__doc__), re.DOTALL)
+    assert rooms is not None
+    for room in re.findall(r"\w+", rooms[1]):
+        assert importlib.util.find_spec(f"payrec.{room}"), room
+
+
+def examples(module: str) -> list[doctest.DocTest]:
+    return [t for t in doctest.DocTestFinder().find(importlib.import_module(f"payrec.{module}")) if t.examples]
+
+
+def run_examples(test: doctest.DocTest, names: dict[str, Any]) -> None:
+    test.globs.update(names)
+    said: list[str] = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=said.append)
+    assert not said, "".join(said)
+
+
+def test_the_examples_of_every_function_run(world: dict[str, Any]) -> None:
+    """In the order of the way: a list must have been published before it can be watched."""
+    order = {name: at for at, name in enumerate(("run", "worklist", "monitor", "score", "score_file", "explain"))}
+    for module in MODULES:
+        for test in sorted(examples(module), key=lambda t: order.get(t.name.rsplit(".", 1)[-1], 99)):
+            if "load" not in test.name:
+                run_examples(test, world)
+
+
+def test_the_examples_of_loading_run(world: dict[str, Any]) -> None:
+    with payrec.connect("duckdb://") as fresh:
+        for test in examples("api.load"):
+            run_examples(test, world | {"engine": fresh})
+
+
+def test_the_code_of_the_manual_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", MANUAL, re.DOTALL):
+        exec(compile(block, "docs/python.md", "exec"), names)
+    assert (tmp_path / "today.xlsx").exists()
+
+
+def test_times_and_files_that_are_not_there_are_refused(world: dict[str, Any], tmp_path: Path) -> None:
+    with payrec.connect("duckdb://") as empty, pytest.raises(payrec.errors.UsageError, match="no feature view"):
+        payrec.features(empty)
+    with pytest.raises(payrec.errors.UsageError, match="expected a time that was built for: 2026"):
+        payrec.features(world["engine"], datetime.fromisoformat("2020-01-01"))
+    with pytest.raises(payrec.errors.UsageError, match=r"\.csv or \.parquet"):
+        payrec.features(world["engine"], None, tmp_path / "rows.xlsx")
+    with pytest.raises(payrec.errors.UsageError, match="expected one of logistic"):
+        payrec.train(world["engine"], tmp_path, recipe="forest")
+    with pytest.raises(payrec.errors.UsageError, match="no SQL file"):
+        payrec.sql("nothing")
+    with pytest.raises(payrec.errors.UsageError, match="no published list"):
+        payrec.worklist(tmp_path / "nowhere")
