@@ -63,6 +63,9 @@ def run(
         raise CheckFailed(msg)
 
 
+PER_FEATURE = ("psi", "new_", "vanished")  # shown only where they are worth a look
+
+
 def unmapped(ranked: Any, rules: Any) -> list[dict[str, Any]]:
     """List the reason codes of a list that have no meaning yet, with the orders that have them."""
     from payrec.action import reason_codes
@@ -158,8 +161,11 @@ def monitor(policy_file: PolicyFile = None, url: Database = None, as_json: Json 
 
     def render() -> None:
         output.say(f"run {found.run.run_id}, as of {found.run.as_of:%Y-%m-%d %H:%M} UTC")
+        calm = [r for r in rows if r["level"] == "ok" and r["metric"].startswith(PER_FEATURE)]
         for row in rows:
-            output.say(f"{row['level']:>6}  {row['sentence']}")
+            if row not in calm:
+                output.say(f"{row['level']:>6}  {row['sentence']}")
+        output.say(f"    ok  {len(calm)} more figures, of single features; --json shows all")
         _show_unmapped(meaningless)
 
     document = {"run_id": found.run.run_id, "as_of": found.run.as_of, "verdicts": rows}
