@@ -100,6 +100,8 @@ def test_the_same_run_again_changes_nothing(site: Site) -> None:
     again = site.night(now=FIRST_NIGHT + 5 * DAY)
     assert again.already_done
     assert again.published == first.published
+    assert again.level == first.level
+    assert len(again.verdicts) == len({(v.number.metric, v.number.subject) for v in first.verdicts})
     assert again.ranked.select(first.ranked.column_names).drop(
         ["run_id", "model_id", "scored_at"]
     ) == first.ranked.drop(["run_id", "model_id", "scored_at"])
@@ -219,7 +221,7 @@ def test_an_alarm_ends_with_1_and_is_told_once_without_secrets(
     with receiving() as receiver:
         monkeypatch.setenv("PAYREC_ALERTS", receiver.url)
         assert payrec("run", "--policy", str(site.folder / "policy.toml"), "--json") == 1
-        assert payrec("run", "--policy", str(site.folder / "policy.toml")) == 0, "done already"
+        assert payrec("run", "--policy", str(site.folder / "policy.toml")) == 1, "done already, and it ended so"
     (message,) = receiver.got
     assert message["text"].startswith("*payrec: 1 alarms in run ")
     shown = capsys.readouterr()

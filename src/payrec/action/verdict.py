@@ -80,6 +80,24 @@ def history(verdicts: Iterable[Verdict], run_id: str, as_of: datetime) -> pa.Tab
     return table.set_column(1, HISTORY.field("as_of"), constant(as_of, TIME, table.num_rows))
 
 
+def of_history(history: pa.Table, run_id: str) -> list[Verdict]:
+    """Return the verdicts of a run from the history table, the worst first."""
+    rows = [row for row in history.to_pylist() if row["run_id"] == run_id]
+    found = [
+        Verdict(
+            Number(row["metric"], row["subject"], _number(row["value"]), _number(row["beside"])),
+            row["level"],
+            row["sentence"],
+        )
+        for row in rows
+    ]
+    return sorted(found, key=lambda one: -SEVERITY[one.level])
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 

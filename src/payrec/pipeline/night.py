@@ -87,7 +87,7 @@ def _held(engine: Engine, how: Night, progress: Progress) -> Report:
         asked = question(engine, bundle, how.policy, how.as_of, how.now, progress)
     former = publish.current(place)
     if former is not None and former.run.run_id == asked.run_id and ledger.ended(engine, asked.run_id):
-        return Report(former, publish.scores(place, asked.run_id), True, (), 0)
+        return _as_before(place, former)
     done = ledger.begin(engine, how.now, str(how.holder), asked.run_id)
     with _told(engine, how, "run", asked.run_id):
         if "check" not in done:
@@ -109,6 +109,14 @@ def _held(engine: Engine, how: Night, progress: Progress) -> Report:
     published = publish.current(place)
     assert published is not None  # noqa: S101 - it was just committed
     return Report(published, decided.ranked, False, tuple(verdicts), decided.too_old, sent)
+
+
+def _as_before(place: Path | Engine, former: Published) -> Report:
+    """Report a run that is done already as it ended then; nothing is written, and nobody is told again."""
+    run_id = former.run.run_id
+    ranked = publish.scores(place, run_id)
+    verdicts = verdict.of_history(publish.monitor_history(place), run_id)
+    return Report(former, ranked, True, tuple(verdicts), ranked["p_recover_30d"].null_count)
 
 
 def _beside(engine: Engine, how: Night, asked: Question, decided: Decided) -> details.Details:

@@ -41,7 +41,11 @@ _KINDS: tuple[tuple[type[duckdb.Error], type[PayrecError]], ...] = (
 def _said(error: duckdb.Error) -> PayrecError:
     kind = next((ours for theirs, ours in _KINDS if isinstance(error, theirs)), PayrecError)
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and "^" not in line]
-    return kind("DuckDB: " + " / ".join(lines[:3]))
+    said = "DuckDB: " + " / ".join(lines[:3])
+    if "No space left on device" in said:
+        advice = "make room, or name a database on another disk; what was there before is unharmed"
+        return DatabaseUnreachable(f"{said}\nthe disk is full: {advice}")
+    return kind(said)
 
 
 @contextmanager
