@@ -17,7 +17,7 @@ import pyarrow as pa
 
 TABLE_ROWS = 2_000
 CURVE_POINTS = 60
-AGES = {"0–7": (0, 7), "8–14": (8, 14), "15–30": (15, 30), "31–60": (31, 60), "61–90": (61, 90), "over 90": (91, 10**6)}
+AGES = {"0-7": (0, 7), "8-14": (8, 14), "15-30": (15, 30), "31-60": (31, 60), "61-90": (61, 90), "over 90": (91, 10**6)}
 """Age bands in days: label -> first and last day."""
 UNKNOWN = "unknown"
 COLUMNS = ("country", "provider", "reason_code", "owner", "currency")

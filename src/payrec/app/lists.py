@@ -276,9 +276,7 @@ def _left_alone(of: Shown, view: View) -> None:
         alt="Orders left alone, by reason",
     )
     if total > rows.num_rows:
-        st.caption(
-            f"The {rows.num_rows:,} largest of their currency, of {total:,} orders; the downloads hold all of them."
-        )
+        st.caption(f"The {rows.num_rows:,} largest of their currency, of {total:,}; the downloads hold all of them.")
     found = state.choices(of.file, of.written_ns)
     parts.table(rows, _columns(rows.column_names, found), f"{of.prefix}alone", "Orders left alone, largest first")
     parts.downloads(

@@ -22,7 +22,7 @@ from payrec.charts.theme import COLORS, Chart
 from payrec.errors import PayrecError
 from payrec.model.report import DARK
 
-CODES = {"suggested_action", "suppressed_reason", "reason_code", "last_reason_code", "event_type"}
+CODES = {"suggested_action", "suppressed_reason", "suppressed_also", "reason_code", "last_reason_code", "event_type"}
 MIMES = {
     ".csv": "text/csv",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -114,6 +114,7 @@ def table(rows: pa.Table, columns: dict[str, Any], key: str, told: str, **option
         column_order=list(columns),
         key=key,
         alt=told,
+        placeholder="–",
         **options,
     )
 

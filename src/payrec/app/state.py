@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -133,11 +136,21 @@ def rules() -> Policy:
     return policy.read(settings().policy)
 
 
+@dataclass(eq=False)
+class _Folder:
+    """A folder that is removed when nothing holds this any more."""
+
+    path: Path
+
+
 def folder() -> Path:
     """Return the session's own folder; it goes when the session does."""
     if FOLDER not in st.session_state:
-        st.session_state[FOLDER] = tempfile.TemporaryDirectory(prefix="payrec-", ignore_cleanup_errors=True)
-    return Path(st.session_state[FOLDER].name)
+        made = _Folder(Path(tempfile.mkdtemp(prefix="payrec-")))
+        weakref.finalize(made, shutil.rmtree, made.path, ignore_errors=True)
+        st.session_state[FOLDER] = made
+    found: _Folder = st.session_state[FOLDER]
+    return found.path
 
 
 def uploaded() -> tuple[upload.Taken, upload.Result | None] | None:

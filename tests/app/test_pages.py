@@ -1,0 +1,216 @@
+"""Every page in every state, by Streamlit's own test runner: empty, filled, bad input, a database that is gone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from payrec.app import main, source, state
+from payrec.settings import Settings
+
+WAIT_S = 60
+PAGES = ("worklist", "score_file", "order", "model", "health", "connect")
+
+
+def page(name: str, **query: str) -> AppTest:
+    """Run one page as the app runs it."""
+
+    def script(name: str) -> None:
+        from importlib import import_module
+
+        from payrec.app import parts
+
+        with parts.errors():
+            import_module(f"payrec.app.views.{name}").show()
+
+    test = AppTest.from_function(script, default_timeout=WAIT_S, kwargs={"name": name})
+    for key, value in query.items():
+        test.query_params[key] = value
+    return test.run()
+
+
+def figures(test: AppTest) -> dict[str, str]:
+    return {one.label: one.value for one in test.metric}
+
+
+def said(test: AppTest) -> str:
+    return "\n".join(one.value for kind in (test.info, test.warning, test.error, test.success) for one in kind)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_with_data_has_no_error(home: Path, name: str) -> None:
+    test = page(name)
+    assert not test.exception
+    assert not test.error or name == "health"  # which tells alarms
+    assert "A fault of payrec" not in said(test)
+    assert test.title[0].value
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_an_empty_page_says_what_to_do_next(empty: Path, name: str) -> None:
+    test = page(name)
+    assert not test.exception
+    assert not test.error
+    if name != "score_file":  # it asks for a file
+        assert "payrec run" in said(test) or "payrec train" in said(test)
+
+
+@pytest.mark.parametrize("name", ["worklist", "order", "health", "connect"])
+def test_a_lost_database_is_one_sentence_with_the_way_out(
+    empty: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("PAYREC_DATABASE", "postgresql://someone:hunter2@127.0.0.1:9/none")
+    test = page(name)
+    assert not test.exception
+    assert len(test.error) == 1
+    assert "hunter2" not in said(test)
+
+
+def test_a_damaged_pointer_is_told(empty: Path) -> None:
+    folder = empty / "out" / "published"
+    folder.mkdir(parents=True)
+    (folder / "current").write_text("{nonsense")
+    test = page("worklist")
+    assert "is damaged" in test.error[0].value
+    assert "publish again" in test.error[0].value
+
+
+def test_the_app_starts_on_the_worklist(home: Path) -> None:
+    test = AppTest.from_file(str(main.__file__), default_timeout=WAIT_S).run()
+    assert not test.exception
+    assert test.title[0].value == "Worklist"
+
+
+def test_the_first_view_is_the_published_one(home: Path) -> None:
+    current = source.look(source.configured(Settings())).current
+    test = page("worklist")
+    assert figures(test)["Orders to work"] == f"{current.prioritised:,}"
+    assert f"of {current.ranked:,} ranked, {current.orders:,} open" in [one.value for one in test.caption]
+
+
+def test_a_smaller_capacity_keeps_the_data(home: Path) -> None:
+    test = page("worklist")
+    before = figures(test)["Open"]
+    test.slider("k").set_value(7).run()
+    assert figures(test) == figures(test) | {"Orders to work": "7", "Open": before}
+
+
+def test_a_link_shows_the_view_again(home: Path) -> None:
+    country = state.choices(state.list_file(), 0).values["country"][0]
+    asked = page("worklist", k="5", country=country)
+    assert asked.slider("k").value == 5
+    assert asked.multiselect("country").value == [country]
+    again = page("worklist", k="5", country=country)
+    assert figures(again) == figures(asked)
+
+
+@pytest.mark.parametrize("query", [{"k": "lots"}, {"country": "nowhere"}, {"from": "x"}, {"part": "<b>"}])
+def test_a_strange_link_is_ignored(home: Path, query: dict[str, str]) -> None:
+    test = page("worklist", **query)
+    assert not test.exception
+    assert figures(test) == figures(page("worklist"))
+
+
+def test_nothing_passes_the_filters(home: Path) -> None:
+    test = page("worklist", find="no such order")
+    assert "Take a filter away" in said(test)
+
+
+def test_what_is_left_alone_has_its_reasons(home: Path) -> None:
+    test = page("worklist", part="Left alone")
+    counts = test.dataframe[0].value
+    assert {"Reason", "Orders", "What would lift it (an example)"} <= set(counts.columns)
+    assert "written off" in counts["Reason"].tolist()
+
+
+def test_an_order_has_a_story(home: Path) -> None:
+    name = page("order").button[0].label
+    test = page("order", id=name)
+    told = figures(test)
+    assert told["Chance"].endswith("%")
+    assert told["Age"].endswith("days")
+    headings = [one.value for one in test.subheader]
+    assert headings == ["Why this chance", "Chance at each run", "What happened", "Past orders like this one"]
+
+
+def test_an_unknown_order_is_told(home: Path) -> None:
+    test = page("order", id="<img src=x onerror=alert(1)>")
+    assert "is not on the list" in said(test)
+    assert "<img" not in said(test)
+
+
+def test_the_sample_is_scored(home: Path) -> None:
+    test = page("score_file")
+    next(one for one in test.button if one.label == "Try the sample file").click().run()
+    next(one for one in test.button if one.label == "Score").click().run()
+    assert not test.exception
+    assert not test.error
+    assert int(figures(test)["Orders to work"]) > 0
+
+
+def test_a_file_without_a_model_says_how_to_get_one(empty: Path) -> None:
+    test = page("score_file")
+    test.file_uploader[0].upload(
+        "open.csv",
+        b"order_id,customer_id,amount,currency,invoice_date,payment_date\n1,a,9,EUR,2026-06-01,\n",
+        "text/csv",
+    ).run()
+    next(one for one in test.button if one.label == "Score").click().run()
+    assert "payrec train" in said(test)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("report.csv", b"%PDF-1.7 something", "a PDF"),
+        ("book.csv", b"PK\x03\x04[Content_Types].xml", "an XLSX workbook"),
+        ("nothing.csv", b"", "is empty"),
+    ],
+)
+def test_a_bad_file_is_refused_with_a_sentence(home: Path, name: str, content: bytes, told: str) -> None:
+    test = page("score_file")
+    test.file_uploader[0].upload(name, content, "text/csv").run()
+    assert not test.exception
+    assert told in said(test)
+
+
+def test_columns_of_other_names_are_matched_by_hand(home: Path) -> None:
+    content = b"Invoice;Client;Total;Date\nA1;c1;10,50;01.06.2026\nA2;c1;20,00;24.06.2026\n"
+    test = page("score_file")
+    test.file_uploader[0].upload("other.csv", content, "text/csv").run()
+    assert "Say which ones are meant" in said(test)
+    assert test.selectbox("map_order_id").value == "Invoice"
+    assert test.selectbox("map_payment_date").value == "(empty: all are unpaid)"
+    test.selectbox("map_dates").set_value("31.12.2026")
+    test.selectbox("map_decimals").set_value("1.234,56").run()
+    next(one for one in test.button if one.label == "Score").click().run()
+    assert not test.exception
+    assert figures(test)["Open"] == "€30.50"
+
+
+def test_health_tells_the_newest_run(home: Path) -> None:
+    test = page("health")
+    runs = next(one.value for one in test.dataframe if "monitoring" in one.value.columns)
+    assert len(runs) == 3
+    assert figures(test)["Data ends"] == "30 Jun 2026"
+
+
+def test_who_is_listed_without_sign_in_lets_nobody_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAYREC_APP_USERS", "ana@example.com")
+    test = AppTest.from_file(str(main.__file__), default_timeout=WAIT_S).run()
+    assert "no sign-in is configured" in said(test)
+    assert not test.metric
+
+
+def test_connect_never_shows_a_password(home: Path) -> None:
+    test = page("connect")
+    test.text_input[0].set_value("127.0.0.1")
+    test.number_input[0].set_value(9)
+    next(one for one in test.text_input if one.label == "Password").set_value("hunter2")
+    test.button[0].click().run()
+    assert len(test.error) == 1
+    assert "hunter2" not in said(test)
+    assert "hunter2" not in json.dumps(dict(test.query_params))
