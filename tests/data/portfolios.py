@@ -159,6 +159,7 @@ class Portfolio:
             "cust_decided": len(decided),
             "cust_recovered_in_time": sum(not self.is_open(o, self.decided(o)) for o in decided),
             "cust_days_to_pay_sum": sum((self.recovered_at(o) - self.opened(o)).days for o in recovered),
+            **self.paces(oid, at),
             "cust_days_since_payment": (at - max(paid)).days if paid else None,
             "cust_open_minor": sum(
                 max(self.raw_balance(o, at), 0) for o in still if self.orders[o]["currency"] == me["currency"]
@@ -166,6 +167,20 @@ class Portfolio:
             "cust_orders_90d": len(recent),
             "cust_failures_90d": sum(self.failed(o) for o in recent),
             "is_opted_out": int(any(e["event_type"] == "opt_out" and known_at(e) <= at for e in outs)),
+        }
+
+    def paces(self, oid: str, at: datetime) -> Row:
+        """How fast the customer paid by ``at``; unknown for an order that was itself recovered once."""
+        customer = self.orders[oid]["customer_id"]
+        failed = [o for o, r in self.orders.items() if r["customer_id"] == customer and self.failed(o)]
+        known = sorted((t, o) for o in failed if (t := self.recovered_at(o)) and t <= at)
+        known = [] if oid in [o for _, o in known] else known
+        days = [(t - self.opened(o)).days for t, o in known]
+        return {
+            "cust_days_to_pay_last": days[-1] if days else None,
+            "cust_days_to_pay_last3_sum": sum(days[-3:]) if days else None,
+            "cust_days_to_pay_min": min(days, default=None),
+            "cust_days_to_pay_max": max(days, default=None),
         }
 
     def paid_times(self, oid: str) -> list[datetime]:

@@ -51,6 +51,15 @@ def share(part: str, whole: str) -> NumberMaker:
     return make
 
 
+def share_of_few(part: str, whole: str, most: int) -> NumberMaker:
+    """``part / min(whole, most)``: the mean of a sum over at most the last ``most``."""
+
+    def make(columns: Columns, _: Vocabulary) -> Floats:
+        return _ratio(columns.number(part), np.minimum(columns.number(whole), np.float32(most)))
+
+    return make
+
+
 def percent_of_typical(name: str) -> NumberMaker:
     """Divide an amount in hundredths by the typical amount of its currency, in percent."""
 

@@ -154,6 +154,16 @@ FEATURES: tuple[Feature, ...] = (
         derive.share("cust_days_to_pay_sum", "cust_recovered"),
         needs=("cust_days_to_pay_sum", "cust_recovered"),
     ),
+    _days("cust_days_to_pay_last", "history", "days in which the customer's most recently recovered payment was paid"),
+    _days(
+        "cust_days_to_pay_last3",
+        "history",
+        "mean days in which the customer's last three recovered payments were paid",
+        derive.share_of_few("cust_days_to_pay_last3_sum", "cust_recovered", 3),
+        needs=("cust_days_to_pay_last3_sum", "cust_recovered"),
+    ),
+    _days("cust_days_to_pay_min", "history", "fewest days in which the customer ever paid a recovered payment"),
+    _days("cust_days_to_pay_max", "history", "most days in which the customer ever paid a recovered payment"),
     _days("cust_days_since_payment", "history", "days since the customer's last payment"),
     _count("cust_orders", "history", "the customer's orders so far"),
     _number(

@@ -1,7 +1,8 @@
 -- One row per snapshot: what its customer's other orders had shown by then.
 -- Reads snapshots, stg_orders, stg_balances, stg_outcomes, stg_events. Key (order_id, as_of).
--- Units: counts of orders; days are whole days.
--- Never NULL: fact_at, turn.
+-- Units: counts of orders; days are whole days. cust_days_to_pay_last, _last3_sum, _min and _max are NULL while no recovery is known,
+-- and for an order whose own recovery was undone: its own pace is not its customer's.
+-- Never NULL: fact_at, turn, recovered_at, nth.
 
 CREATE TABLE customer_history AS
 WITH changes AS (
@@ -9,6 +10,22 @@ WITH changes AS (
         order_id, from_at, paid_minor, is_opening, is_open,
         LAG(is_open) OVER (PARTITION BY order_id ORDER BY from_at) AS was_open
     FROM stg_balances
+),
+-- the customer's recoveries numbered in the order of time: a question that knows of n of them takes the n-th row
+recoveries AS (
+    SELECT
+        customer_id, CAST(EXTRACT(DAY FROM (recovered_at - known_at)) AS INTEGER) AS days_to_pay,
+        ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY recovered_at, order_id) AS nth
+    FROM stg_outcomes
+    WHERE recovered_at IS NOT NULL
+),
+paces AS (
+    SELECT
+        customer_id, nth, days_to_pay,
+        SUM(days_to_pay) OVER (PARTITION BY customer_id ORDER BY nth ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS last3_sum,
+        MIN(days_to_pay) OVER (PARTITION BY customer_id ORDER BY nth ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS quickest,
+        MAX(days_to_pay) OVER (PARTITION BY customer_id ORDER BY nth ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS slowest
+    FROM recoveries
 ),
 -- facts (turn 0) and questions (turn 1) in the order of time; what is 90 days old leaves (turn 2) after the questions.
 -- own_…: the order's own share of each count, taken off again, so that only the customer's other orders are left
@@ -58,7 +75,7 @@ stream AS (
 ),
 known AS (
     SELECT
-        order_id, fact_at AS as_of, turn, own_recent, own_recovered, own_decided, own_in_time, own_days_to_pay,
+        customer_id, order_id, fact_at AS as_of, turn, own_recent, own_recovered, own_decided, own_in_time, own_days_to_pay,
         COUNT(*) FILTER (WHERE fact = 'success') OVER past AS successes,
         COUNT(*) FILTER (WHERE fact = 'failure') OVER past AS failures,
         COUNT(*) FILTER (WHERE fact = 'old success') OVER past AS old_successes,
@@ -75,17 +92,20 @@ known AS (
     WINDOW past AS (PARTITION BY customer_id ORDER BY fact_at, turn ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )
 SELECT
-    order_id, as_of,
-    successes + failures - 1 AS cust_orders,
-    failures - 1 AS cust_failures,
-    failures - recovered - closed_again + reopened - 1 AS cust_open,
-    recovered - own_recovered AS cust_recovered,
-    in_time + late - own_decided AS cust_decided,
-    in_time - own_in_time AS cust_recovered_in_time,
-    CAST(days_to_pay - own_days_to_pay AS BIGINT) AS cust_days_to_pay_sum,
-    CAST(EXTRACT(DAY FROM (as_of - last_paid_at)) AS INTEGER) AS cust_days_since_payment,
-    successes + failures - old_successes - old_failures - own_recent AS cust_orders_90d,
-    failures - old_failures - own_recent AS cust_failures_90d,
-    CAST(CASE WHEN opt_outs > 0 THEN 1 ELSE 0 END AS SMALLINT) AS is_opted_out
-FROM known
-WHERE turn = 1;
+    k.order_id, k.as_of,
+    k.successes + k.failures - 1 AS cust_orders,
+    k.failures - 1 AS cust_failures,
+    k.failures - k.recovered - k.closed_again + k.reopened - 1 AS cust_open,
+    k.recovered - k.own_recovered AS cust_recovered,
+    k.in_time + k.late - k.own_decided AS cust_decided,
+    k.in_time - k.own_in_time AS cust_recovered_in_time,
+    CAST(k.days_to_pay - k.own_days_to_pay AS BIGINT) AS cust_days_to_pay_sum,
+    p.days_to_pay AS cust_days_to_pay_last, CAST(p.last3_sum AS BIGINT) AS cust_days_to_pay_last3_sum,
+    p.quickest AS cust_days_to_pay_min, p.slowest AS cust_days_to_pay_max,
+    CAST(EXTRACT(DAY FROM (k.as_of - k.last_paid_at)) AS INTEGER) AS cust_days_since_payment,
+    k.successes + k.failures - k.old_successes - k.old_failures - k.own_recent AS cust_orders_90d,
+    k.failures - k.old_failures - k.own_recent AS cust_failures_90d,
+    CAST(CASE WHEN k.opt_outs > 0 THEN 1 ELSE 0 END AS SMALLINT) AS is_opted_out
+FROM known AS k
+LEFT JOIN paces AS p ON p.customer_id = k.customer_id AND p.nth = k.recovered AND k.own_recovered = 0
+WHERE k.turn = 1;

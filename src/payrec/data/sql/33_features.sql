@@ -90,7 +90,8 @@ SELECT
     c.is_opted_out,
     s.promised_until,
     c.cust_orders, c.cust_failures, c.cust_open, c.cust_recovered, c.cust_decided, c.cust_recovered_in_time,
-    c.cust_days_to_pay_sum, c.cust_days_since_payment, m.cust_open_minor, c.cust_orders_90d, c.cust_failures_90d,
+    c.cust_days_to_pay_sum, c.cust_days_to_pay_last, c.cust_days_to_pay_last3_sum, c.cust_days_to_pay_min, c.cust_days_to_pay_max,
+    c.cust_days_since_payment, m.cust_open_minor, c.cust_orders_90d, c.cust_failures_90d,
     p.decided_90d AS provider_decided_90d, p.recovered_90d AS provider_recovered_90d,
     r.decided_90d AS reason_decided_90d, r.recovered_90d AS reason_recovered_90d,
     n.decided_90d AS country_decided_90d, n.recovered_90d AS country_recovered_90d
