@@ -41,7 +41,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
             payrec.models.promote(trained.model_id, folder / "models")
         yield {
             "payrec": payrec, "engine": engine, "folder": folder, "models": folder / "models", "trained": trained,
-            "order_id": rows.sort_by("age_days")["order_id"][0].as_py(), "url": url, "now": NOW, "published": folder / "published",
+            "order_id": rows.sort_by("age_days")["order_id"][0].as_py(), "url": url,
+            "now": NOW, "published": folder / "published",
         }  # fmt: skip
 
 

@@ -74,7 +74,8 @@ def _opened(path: str, options: dict[str, str]) -> duckdb.DuckDBPyConnection:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         db = duckdb.connect(path, config={**_CLOSED, **options})
         db.execute("SET GLOBAL TimeZone = 'UTC'")
-        db.execute("SET enable_progress_bar = false")
+        if db.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
+            db.execute("SET enable_progress_bar = false")  # where it is off, a notebook may refuse to have it touched
         db.execute("SET lock_configuration = true")
     except (duckdb.Error, OSError) as error:
         reason = str(error).splitlines()[0].split("Error: ", 1)[-1]
