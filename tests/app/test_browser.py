@@ -1,0 +1,257 @@
+"""What only a real browser shows: uploads and downloads, links, keyboard, dark pages, and that nothing leaves."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from payrec.cli import web
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+WAIT_MS = 60_000
+# Streamlit asks for its own address below that of a page first, and finds it at the root
+PROBES = re.compile(r"/\w+/_stcore/(health|host-config)$")
+PAGES = {
+    "": "Worklist",
+    "score": "Score a file",
+    "order": "Order",
+    "model": "Model",
+    "health": "Health",
+    "connect": "Connect",
+}
+
+
+def free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def server(filled: Path) -> Iterator[str]:
+    """Address of the app, started as the command starts it."""
+    port = free_port()
+    running = subprocess.Popen(
+        web.command(port, "127.0.0.1", list(web.LOOPBACK)),
+        cwd=filled,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
+                    break
+            except OSError:
+                assert running.poll() is None, "the server has ended"
+                time.sleep(0.25)
+        yield address
+    finally:
+        running.terminate()
+        running.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        installed = shutil.which("chromium") or shutil.which("chromium-browser")
+        opened = playwright.chromium.launch(executable_path=installed, args=list(FLAGS))
+        yield opened
+        opened.close()
+
+
+@dataclass
+class Watched:
+    """A page, and what it did that it should not."""
+
+    page: Page
+    address: str
+    wrong: list[str] = field(default_factory=list)
+
+    def open(self, path: str = "") -> Page:
+        self.page.goto(f"{self.address}/{path}")
+        return self.settled()
+
+    def settled(self) -> Page:
+        self.page.wait_for_timeout(300)  # until the browser has told the server what was done
+        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=WAIT_MS)
+        expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=WAIT_MS)
+        expect(self.page.get_by_test_id("stException")).to_have_count(0)
+        return self.page
+
+    def figure(self, label: str) -> str:
+        found = self.page.get_by_test_id("stMetric").filter(has_text=label)
+        return found.get_by_test_id("stMetricValue").inner_text()
+
+
+@pytest.fixture
+def watched(request: pytest.FixtureRequest, browser: Browser, server: str) -> Iterator[Watched]:
+    """A page of a fresh session; after the test, nothing may have left the machine and no error been logged."""
+    scheme = getattr(request, "param", "light")
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 1400, "height": 1000}, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    told = Watched(page, server)
+    page.on(
+        "request",
+        lambda asked: (
+            None
+            if asked.url.startswith((server, "data:", "blob:", server.replace("http", "ws")))
+            else told.wrong.append(f"left: {asked.url}")
+        ),
+    )
+    page.on(
+        "response",
+        lambda given: (
+            told.wrong.append(f"{given.status} {given.url}")
+            if given.status >= 400 and not PROBES.search(given.url)
+            else None
+        ),
+    )
+    page.on(
+        "console",
+        lambda line: (
+            told.wrong.append(line.text) if line.type == "error" and "404 (Not Found)" not in line.text else None
+        ),
+    )
+    page.on("pageerror", lambda error: told.wrong.append(str(error)))
+    yield told
+    context.close()
+    assert told.wrong == []
+
+
+@pytest.mark.parametrize("watched", ["light", "dark"], indirect=True)
+def test_every_page_opens_without_an_error_or_a_request_outside(watched: Watched) -> None:
+    for path, title in PAGES.items():
+        page = watched.open(path)
+        expect(page.get_by_role("heading", name=title, exact=True).first).to_be_visible()
+
+
+@pytest.mark.parametrize("watched", ["dark"], indirect=True)
+def test_a_dark_page_is_dark_with_light_text_and_charts(watched: Watched) -> None:
+    page = watched.open("health")
+    color = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+    assert max(int(part) for part in re.findall(r"\d+", color)[:3]) < 60
+    text = page.evaluate("getComputedStyle(document.querySelector('h1')).color")
+    assert min(int(part) for part in re.findall(r"\d+", text)[:3]) > 180
+
+
+def test_a_link_reproduces_the_view(watched: Watched) -> None:
+    watched.open("?k=9&age=0-7")
+    assert watched.figure("Orders to work") == "9"
+    page = watched.page
+    page.get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile(r"[?&]k=10\b"), timeout=WAIT_MS)
+    watched.settled()
+    link, shown = page.url, watched.figure("Expected back")
+    watched.open(link.removeprefix(watched.address + "/"))
+    assert (watched.figure("Orders to work"), watched.figure("Expected back")) == ("10", shown)
+
+
+def test_the_slider_and_other_pages_keep_an_uploaded_file(watched: Watched) -> None:
+    page = watched.open("score")
+    page.get_by_role("button", name="Try the sample file").click()
+    watched.settled()
+    page.get_by_role("button", name="Score", exact=True).click()
+    expect(page.get_by_role("heading", name="Its list")).to_be_visible(timeout=WAIT_MS)
+    watched.settled()
+    before = watched.figure("Open")
+    page.get_by_role("slider").focus()
+    page.keyboard.press("ArrowLeft")
+    watched.settled()
+    assert watched.figure("Open") == before
+    page.get_by_role("link", name="Model").click()
+    expect(page.get_by_role("heading", name="Model", exact=True)).to_be_visible(timeout=WAIT_MS)
+    page.get_by_role("link", name="Score a file").click()
+    expect(page.get_by_role("heading", name="Its list")).to_be_visible(timeout=WAIT_MS)
+    watched.settled()
+    assert watched.figure("Open") == before
+
+
+def test_hostile_cells_stay_text_on_the_page_and_in_the_download(watched: Watched, tmp_path: Path) -> None:
+    lines = ["order_id,customer_id,amount,currency,invoice_date,payment_date"]
+    lines += ["=1+cmd|' /C calc'!A0,<img src=x onerror=window.hit=1>,90.00,EUR,2026-06-20,"]
+    lines += [f"n{at},<script>window.hit=1</script>,50.00,EUR,2026-06-2{at},2026-06-2{at + 1}" for at in range(5)]
+    handed = tmp_path / "bad.csv"
+    handed.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    page = watched.open("score")
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(handed)
+    expect(page.get_by_role("button", name="Score", exact=True)).to_be_visible(timeout=WAIT_MS)
+    page.get_by_role("button", name="Score", exact=True).click()
+    expect(page.get_by_role("heading", name="Its list")).to_be_visible(timeout=WAIT_MS)
+    watched.settled()
+    with page.expect_download() as coming:
+        page.get_by_role("button", name="Download CSV").click()
+    rows = list(csv.DictReader(coming.value.path().read_text(encoding="utf-8").splitlines()))
+    assert [row["order_id"][:3] for row in rows] == ["'=1"]
+    assert page.evaluate("window.hit") is None
+
+
+def test_hostile_text_in_the_address_stays_text(watched: Watched) -> None:
+    page = watched.open("order?id=%3Cimg%20src%3Dx%20onerror%3D%22window.hit%3D1%22%3E%24%5Cx%24")
+    expect(page.get_by_text("is not on the list")).to_be_visible()
+    assert page.evaluate("window.hit") is None
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_a_download_holds_exactly_the_view_and_is_written_down(watched: Watched, filled: Path) -> None:
+    page = watched.open("?k=12")
+    with page.expect_download() as coming:
+        page.get_by_role("button", name="Download CSV").click()
+    rows = list(csv.DictReader(coming.value.path().read_text(encoding="utf-8").splitlines()))
+    assert [int(row["rank"]) for row in rows] == sorted(int(row["rank"]) for row in rows)
+    assert len(rows) == 12
+    trail = (filled / "out" / "published" / "exports.jsonl").read_text(encoding="utf-8")
+    assert '"rows": 12' in trail.splitlines()[-1]
+
+
+def test_the_keyboard_alone_leads_through_the_app(watched: Watched) -> None:
+    page = watched.open()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.innerText").strip().endswith("Health"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Health", exact=True)).to_be_visible(timeout=WAIT_MS)
+
+
+def test_every_chart_and_widget_has_words(watched: Watched) -> None:
+    page = watched.open("health")
+    charts = page.get_by_test_id("stVegaLiteChart")
+    assert charts.count() >= 1
+    page = watched.open()
+    unnamed = page.evaluate(
+        """[...document.querySelectorAll('main input, main button, section input, section button')]
+        .filter(e => e.offsetParent && !(e.innerText || '').trim() && !e.getAttribute('aria-label')
+            && !e.getAttribute('aria-labelledby') && !e.getAttribute('title') && !(e.labels && e.labels.length)
+            && !e.closest('[aria-label]') && !e.closest('[data-testid=stTooltipIcon]'))
+        .map(e => e.outerHTML.slice(0, 200))"""
+    )
+    assert unnamed == []
+
+
+def test_another_host_is_turned_away(server: str) -> None:
+    port = int(server.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+        line.sendall(
+            b"GET /_stcore/stream HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\n"
+            b"Upgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        assert b" 403 " in line.recv(4096).splitlines()[0]

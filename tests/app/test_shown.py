@@ -1,0 +1,54 @@
+"""Examples in the docstrings, and the settings that the command and the theme file share."""
+
+from __future__ import annotations
+
+import doctest
+import tomllib
+from importlib.resources import files
+
+import pytest
+
+from payrec.app import access, health, shown, source
+from payrec.cli import web
+
+
+@pytest.mark.parametrize("module", [access, shown, source])
+def test_examples_hold(module: object) -> None:
+    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
+
+
+def test_the_command_and_the_file_say_the_same() -> None:
+    told = tomllib.loads((files("payrec.app") / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    for name, value in web.SAFE.items():
+        section, key = name.split(".")
+        if key != "enableXsrfProtection":  # on unless switched off
+            assert str(told[section][key]).lower() == value
+    assert told["server"]["address"] == "127.0.0.1"
+    assert tuple(told["server"]["allowedHosts"]) == web.LOOPBACK
+
+
+def test_both_looks_set_the_same_colours() -> None:
+    told = tomllib.loads((files("payrec.app") / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
+    assert set(told["light"]) == set(told["dark"])
+
+
+def test_the_command_listens_on_this_machine_only() -> None:
+    made = web.command(8501, "127.0.0.1", list(web.LOOPBACK))
+    assert "--server.address=127.0.0.1" in made
+    assert "--server.allowedHosts=localhost" in made
+
+
+def test_text_from_data_is_not_obeyed() -> None:
+    for text in ("<b>x</b>", ":red[x]", "$x$", "[a](http://b)", "`x`", "# x", "![x](y)"):
+        assert not set("<>") & set(shown.literal(text))
+        assert all(f"\\{sign}" in shown.literal(text) for sign in text if sign in "[]`#$:")
+
+
+def test_no_monitoring_makes_empty_frames() -> None:
+    from payrec.action.verdict import HISTORY
+
+    nothing = health.of_run(HISTORY.empty_table(), "x")
+    assert health.cohorts(nothing).empty
+    assert health.money(nothing).empty
+    assert health.drift(nothing).empty
+    assert health.levels(HISTORY.empty_table()) == {}

@@ -1,0 +1,81 @@
+"""The trail of exports, and the source it stands beside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from payrec.action import ledger, publish
+from payrec.app import source, trail
+from payrec.data.engines import connect
+from payrec.errors import DatabaseUnreachable, UsageError
+from payrec.settings import Settings
+
+ONE = trail.Export(datetime(2026, 6, 30, 8), "ana@example.com", "worklist.csv", "ab" * 32, 12, "run-1", "View()")
+
+
+def test_lines_are_added_newest_first(tmp_path: Path) -> None:
+    for at in range(3):
+        trail.add(tmp_path, replace(ONE, rows=at))
+    assert [line["rows"] for line in trail.read(tmp_path, 2)] == [2, 1]
+
+
+def test_many_sessions_do_not_mix_their_lines(tmp_path: Path) -> None:
+    threads = [Thread(target=trail.add, args=(tmp_path, replace(ONE, rows=at))) for at in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(int(str(line["rows"])) for line in trail.read(tmp_path, 100)) == list(range(20))
+
+
+def test_what_cannot_be_written_down_does_not_leave(tmp_path: Path) -> None:
+    (tmp_path / trail.FILE).mkdir()
+    with pytest.raises(UsageError, match="cannot write"):
+        trail.add(tmp_path, ONE)
+
+
+def test_a_database_is_told_too(tmp_path: Path, duckdb_url: str) -> None:
+    trail.add(tmp_path, ONE, duckdb_url)
+    with connect(duckdb_url) as engine:
+        (entry,) = ledger.entries(engine)
+    assert (entry.who, entry.what, entry.subject) == ("ana@example.com", "export", "run-1")
+    assert "rows=12" in entry.detail
+
+
+def test_a_database_that_may_not_be_written_leaves_the_file_as_the_trail(tmp_path: Path) -> None:
+    trail.add(tmp_path, ONE, "postgresql://nobody@127.0.0.1:9/none")
+    assert len(trail.read(tmp_path)) == 1
+
+
+def test_a_list_in_postgresql_is_read_through_a_folder(home: Path, postgres_url: str) -> None:
+    mine = source.configured(Settings())
+    (run, *_) = source.look(mine).runs
+    with connect(postgres_url) as engine:
+        publish.commit(engine, run.run, publish.scores(mine.folder, run.run.run_id))
+    found = source.test(postgres_url, Settings())
+    assert source.look(found).current.run.run_id == run.run.run_id
+    here, there = (publish.scores(one.folder, run.run.run_id).sort_by("order_id") for one in (mine, found))
+    assert here.to_pylist() == there.to_pylist()
+    order = here["order_id"][0].as_py()
+    assert source.past(found, source.look(found), order, 5) == source.past(mine, source.look(mine), order, 1)
+
+
+def test_an_empty_database_says_what_to_do(postgres_url: str, empty: Path) -> None:
+    with pytest.raises(DatabaseUnreachable, match="make one: payrec run"):
+        source.test(postgres_url, Settings())
+
+
+def test_a_source_never_shows_its_address() -> None:
+    found = source.of_database(Settings(), "postgresql://ana:hunter2@db.example/payrec")
+    assert "hunter2" not in f"{found} {found!r} {found.key} {found.told} {found.folder}"
+
+
+@pytest.mark.parametrize("host", ["", "a/b", "a@b", "a b", "a#b"])
+def test_a_host_is_a_name(host: str) -> None:
+    with pytest.raises(UsageError):
+        source.address(host, 5432, "payrec", "ana", "x")

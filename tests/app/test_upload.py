@@ -1,0 +1,91 @@
+"""Files that are handed in: recognised, bounded, told apart from what is none."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from payrec.app import upload
+from payrec.data import load
+from payrec.errors import DataRefused
+
+ORIGINAL = (
+    "order_id,customer_id,provider,payment_method,currency,amount,amount_bucket,country,device,transaction_type,"
+    "result_status,reason_code,invoice_date,payment_date,chargeback_flag,retries,days_since_invoice,"
+    "days_since_last_event,prev_success_cnt,prev_total_cnt,customer_prior_success_rate,label_recovered_30d"
+)
+ROW = "o1,c1,alder,card,EUR,12.50,,DE,web,subscription,failed,,2026-06-20,,0,1,9,3,1,2,0.5,0"
+
+
+def take(content: bytes, folder: Path, name: str = "open.csv") -> upload.Taken:
+    return upload.take(io.BytesIO(content), name, folder)
+
+
+@pytest.mark.parametrize(
+    ("header", "kind"),
+    [
+        (ORIGINAL, "features"),
+        ("order_id,as_of,customer_id,age_days,amount,currency", "features"),
+        ("order_id;customer_id;amount;currency;invoice_date;payment_date", "transactions"),
+        ("Order_ID\tCustomer_ID\tAmount\tCurrency\tInvoice_Date\tPayment_Date", "transactions"),
+        ("invoice,client,total,date", "unknown"),
+    ],
+)
+def test_a_file_is_recognised_by_its_columns(tmp_path: Path, header: str, kind: str) -> None:
+    sign = next(sign for sign in ",;\t" if sign in header)
+    row = sign.join("1" for _ in header.split(sign))
+    assert take(f"{header}\n{row}\n".encode(), tmp_path).kind == kind
+
+
+def test_a_gzipped_file_is_unpacked(tmp_path: Path) -> None:
+    taken = take(gzip.compress(f"{ORIGINAL}\n{ROW}\n".encode()), tmp_path, "open.csv.gz")
+    assert taken.path.read_text(encoding="utf-8") == f"{ORIGINAL}\n{ROW}\n"
+    assert taken.kind == "features"
+
+
+def test_a_gzip_bomb_is_refused_early(tmp_path: Path) -> None:
+    packed = gzip.compress(b"order_id,x\n" + b"0,0\n" * 40_000_000)
+    with pytest.raises(DataRefused, match=r"gzip bomb|more than 1,000,000 lines"):
+        take(packed, tmp_path, "bomb.csv.gz")
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 20_000_000
+
+
+def test_too_many_rows_or_columns_are_pointed_to_the_command_line(tmp_path: Path) -> None:
+    with pytest.raises(DataRefused, match="command line"):
+        take(b"order_id,amount\n" + b"1,2\n" * (upload.MAX_ROWS + 10), tmp_path)
+    with pytest.raises(DataRefused, match="columns"):
+        take((",".join(f"c{at}" for at in range(600)) + "\n").encode(), tmp_path)
+
+
+def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
+    taken = take(f"{ORIGINAL}\n{ROW}\n".encode(), tmp_path / "own", "../../evil\u202e.csv")
+    assert taken.path.parent == tmp_path / "own"
+    assert list(tmp_path.iterdir()) == [tmp_path / "own"]
+
+
+def test_the_originals_file_says_when_it_was_true(tmp_path: Path) -> None:
+    taken = take(f"{ORIGINAL}\n{ROW}\n".encode(), tmp_path)
+    assert upload.as_of_of_original(taken) == datetime(2026, 6, 30)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [("Invoice", "Client", "Total", "Paid at", "Date"), ("ordr_id", "client_id", "amount_due", "settled", "created")],
+)
+def test_columns_are_proposed(header: tuple[str, ...]) -> None:
+    wanted = ("order_id", "customer_id", "amount", "payment_date", "invoice_date")
+    assert [upload.guess(column, header) for column in wanted] == list(header)
+    assert upload.guess("country", header) is None
+
+
+def test_what_was_chosen_by_hand_makes_a_map() -> None:
+    chosen = {"order_id": "Nr", "payment_date": upload.EMPTY, "currency": upload.CONSTANT, "country": None}
+    made = upload.mapped(chosen, "EUR", "%d.%m.%Y", ",")
+    assert isinstance(made, load.Mapping)
+    assert dict(made.columns) == {"order_id": "Nr"}
+    assert dict(made.constants) == {"payment_date": "", "currency": "EUR"}
+    assert (made.decimal, made.thousands, made.date_format) == (",", ".", "%d.%m.%Y")
