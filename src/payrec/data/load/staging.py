@@ -41,7 +41,8 @@ def database(zone: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
         db = duckdb.connect(":memory:", config=config)
         try:
             db.execute(f"SET TimeZone = {literal(zone or 'UTC')}")
-            db.execute("SET enable_progress_bar = false")
+            if db.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
+                db.execute("SET enable_progress_bar = false")  # where it is off, a notebook may refuse to have it touched
             db.execute("SET enable_external_access = false")
             db.execute("SET lock_configuration = true")
             yield db
