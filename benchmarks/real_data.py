@@ -106,9 +106,10 @@ def night(payrec: Commands, real: RealSet) -> dict[str, Any]:
     with connect(payrec.url) as engine:
         select = f"SELECT order_id, label_recovered_30d AS paid FROM v_feature_view WHERE as_of = TIMESTAMP '{moment}'"
         found = engine.read(select)
-    paid = dict(zip(found["order_id"].to_pylist(), found["paid"].to_pylist(), strict=True))
+    labels: Any = zip(found["order_id"].to_pylist(), found["paid"].to_pylist(), strict=True)
+    paid: dict[str, int | None] = dict(labels)
     expected = np.array(listed["ev_recovered"].to_pylist(), float)
-    owed = zip(listed["order_id"].to_pylist(), listed["outstanding"].to_pylist(), strict=True)
+    owed: Any = zip(listed["order_id"].to_pylist(), listed["outstanding"].to_pylist(), strict=True)
     came = sum(float(outstanding) * (paid[order] or 0) for order, outstanding in owed)
     return {
         "recipe": trained["recipe"], "gate": trained["failures"], "exit_code": ran["exit_code"], "open": len(paid),
