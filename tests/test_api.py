@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 import payrec
-from payrec.cli import VERBS
+from payrec.cli import VERBS, main
 from payrec.cli.data import Kind
 from payrec.cli.models import models_app
+from payrec.data import feature_file
 
 ROOT = Path(__file__).resolve().parent.parent
 MANUAL = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
@@ -126,3 +127,19 @@ def test_times_and_files_that_are_not_there_are_refused(world: dict[str, Any], t
         payrec.sql("nothing")
     with pytest.raises(payrec.errors.UsageError, match="no published list"):
         payrec.worklist(tmp_path / "nowhere")
+
+
+def test_the_sample_feature_view_is_what_its_commands_make(tmp_path: Path) -> None:
+    data, page = ROOT / "data", (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^payrec (.*build/sample.duckdb)$", page, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["load", "load", "build"]
+    for command in commands:
+        moved = command.replace("data/sample_feature_view", f"{tmp_path}/sample_feature_view")
+        moved = moved.replace("duckdb:///build", f"duckdb:///{tmp_path}").replace(" data/", f" {data}/")
+        with pytest.raises(SystemExit) as ended:
+            main([*moved.split(), "--json"])
+        assert ended.value.code == 0
+    sample = data / "sample_feature_view.csv"
+    assert sample.read_bytes() == (tmp_path / sample.name).read_bytes()
+    assert sample.stat().st_size < 300_000
+    assert feature_file.read(sample, None).num_rows > 100

@@ -140,12 +140,13 @@ def write_features(rows: pa.Table, out: Path) -> None:
 
 
 def _safe(rows: pa.Table) -> pa.Table:
-    """Return the rows with text that no spreadsheet takes for a formula, and times to the second."""
+    """Return the rows with text that no spreadsheet takes for a formula, and times to the second if exact."""
     columns: dict[str, Any] = {}
     for name in rows.column_names:
         column: Any = rows[name].combine_chunks()
         if pa.types.is_timestamp(column.type):
-            column = column.cast(pa.timestamp("s"), safe=False)
+            seconds = column.cast(pa.timestamp("s"), safe=False)
+            column = seconds if seconds.cast(column.type).equals(column) else column
         columns[name] = cell_column(column) if pa.types.is_string(column.type) else column
     return pa.table(columns)
 
