@@ -1,1 +1,14 @@
-"""Programs that measure payrec; each writes its page under docs."""
+"""What payrec costs and how good it is, beside what one could use instead: ``python -m benchmarks``.
+
+    __main__.py   which measurements, each in a process of its own; the table, the JSON, docs/benchmarks.md
+    inputs.py     made portfolios (seed 1), loaded and built, kept in out/bench
+    measure.py    CPU seconds and memory
+    building.py   the feature view: DuckDB, and vectorised pandas beside it
+    scoring.py    rows per CPU second, from Arrow to probabilities
+    reading.py    a million feature rows out of PostgreSQL
+    quality.py    recipes and other learners against the truth of the simulation
+    nightly.py    payrec run, again, and writing back to PostgreSQL
+    page.py       results → docs/benchmarks.md
+
+The real sets have a program of their own: python -m benchmarks.real_data.
+"""

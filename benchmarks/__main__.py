@@ -1,0 +1,67 @@
+"""Run the measurements, each in a process of its own; print a table; write JSON and docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks import page
+from benchmarks.inputs import FOLDER
+from benchmarks.one import MEASUREMENTS, Measurement
+
+RESULTS = FOLDER / "results.json"
+Results = dict[str, dict[str, Any]]
+
+
+def main() -> int:
+    """Run what was asked for; 1 if a measurement failed."""
+    asked = _arguments()
+    results: Results = json.loads(RESULTS.read_text()) if RESULTS.exists() and not asked.afresh else {}
+    chosen = [m for m in MEASUREMENTS.values() if not asked.names or {m.group, m.name} & set(asked.names)]
+    failed = []
+    for orders in asked.orders if chosen else ():
+        for one in chosen:
+            if not _measured(one, orders, results):
+                failed.append(f"{one.name} at {orders:,}")
+            FOLDER.mkdir(parents=True, exist_ok=True)
+            RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True))
+    page.write(results, Path("docs/benchmarks.md"))
+    if asked.json:
+        asked.json.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    for name in failed:
+        print(f"failed: {name}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    names = sorted({m.group for m in MEASUREMENTS.values()}) + list(MEASUREMENTS)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"all, or some of: {', '.join(names)}")
+    parser.add_argument("--orders", nargs="+", type=int, default=[100_000, 1_000_000], help="sizes of the portfolio")
+    parser.add_argument("--json", type=Path, help="also write the results here")
+    parser.add_argument("--afresh", action="store_true", help="forget the results of earlier calls")
+    asked = parser.parse_args()
+    unknown = set(asked.names) - set(names)
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; expected some of {', '.join(names)}")
+    return asked
+
+
+def _measured(one: Measurement, orders: int, results: Results) -> bool:
+    command = [sys.executable, "-m", "benchmarks.one", one.name, str(orders)]
+    prepared = subprocess.run([*command, "--prepare"], check=False)
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True) if not prepared.returncode else None
+    if done is None or done.returncode:
+        return False
+    found = {"group": one.group, "name": one.name, "title": one.title, "orders": orders, **json.loads(done.stdout)}
+    results[f"{one.name}@{orders}"] = found
+    print(page.line(found), flush=True)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""payrec run on a portfolio, the same run again, and its list written into PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import inputs, reading, scoring
+from benchmarks.measure import server_cpu_s, timed
+from payrec.action import lock, publish
+from payrec.action.policy import Policy
+from payrec.data.engines import connect
+from payrec.model import bundle, store
+from payrec.pipeline.night import Night, night
+
+NOW = datetime(2026, 7, 1)
+
+
+def prepared(orders: int) -> None:
+    """Load the portfolio, and make a champion."""
+    inputs.loaded(inputs.Portfolio(orders, inputs.AS_USUAL))
+    scoring.prepared(100_000)
+    models = inputs.FOLDER / "models"
+    if not models.exists():
+        store.promote(models, store.add(models, bundle.load(inputs.FOLDER / "bundle-logistic"), None))
+
+
+def _night(orders: int, url: str, published: Path | None) -> Night:
+    folder = inputs.Portfolio(orders, inputs.AS_USUAL).folder
+    holder = lock.Holder(os.getpid(), "benchmark", NOW)
+    return Night(None, inputs.FOLDER / "models", Policy(), published, holder, url, folder, NOW)
+
+
+def first(orders: int) -> dict[str, Any]:
+    """One run: build for scoring, check, score, decide, publish, monitor."""
+    portfolio = inputs.Portfolio(orders, inputs.AS_USUAL)
+    path, published = inputs.copy_of(portfolio, "night.duckdb"), portfolio.folder / "published"
+    shutil.rmtree(published, ignore_errors=True)
+    with timed() as cost:
+        report = night(_night(orders, f"duckdb:///{path}", published), lambda _: None)
+    return {"rows": report.ranked.num_rows, **vars(cost)}
+
+
+def again(orders: int) -> dict[str, Any]:
+    """The same run a second time: nothing is to be done."""
+    portfolio = inputs.Portfolio(orders, inputs.AS_USUAL)
+    if not (portfolio.folder / "published").exists():
+        first(orders)
+    how = _night(orders, f"duckdb:///{portfolio.folder / 'night.duckdb'}", portfolio.folder / "published")
+    with timed() as cost:
+        report = night(how, lambda _: None)
+    cost.figures["was_done_already"] = report.already_done
+    return {"rows": report.ranked.num_rows, **vars(cost)}
+
+
+def written_back(orders: int) -> dict[str, Any]:
+    """Publish the list of the night into PostgreSQL: rows and indexes in one transaction."""
+    portfolio = inputs.Portfolio(orders, inputs.AS_USUAL)
+    if not (portfolio.folder / "published").exists():
+        first(orders)
+    served = publish.current(portfolio.folder / "published")
+    assert served is not None
+    ranked = publish.scores(portfolio.folder / "published", served.run.run_id)
+    with reading.server() as (url, data), connect(url) as engine:
+        publish.commit(engine, replace(served.run, run_id="warm-up"), ranked.slice(0, 1_000))
+        with timed(lambda: server_cpu_s(data)) as cost:
+            publish.commit(engine, served.run, ranked)
+    return {"rows": ranked.num_rows, **vars(cost)}

@@ -1,0 +1,80 @@
+"""One measurement in this process: ``python -m benchmarks.one NAME ORDERS`` prints its result as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from benchmarks import building, nightly, quality, reading, scoring
+from benchmarks.measure import peak_mb
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What to run and how to call it; ``prepare`` runs before in a process of its own."""
+
+    group: str
+    name: str
+    title: str
+    run: Callable[[int], dict[str, Any]]
+    prepare: Callable[[int], None]
+
+
+def _all() -> dict[str, Measurement]:
+    build, read, night = building.prepared, reading.prepared, nightly.prepared
+    found = [
+        Measurement("build", "build", "payrec build, DuckDB", building.on_duckdb, build),
+        Measurement("build", "build-pandas", "vectorised pandas", building.with_pandas, build),
+        Measurement("build", "build-scoring", "payrec build for one as_of, DuckDB", building.scoring_only, night),
+        *(
+            Measurement("score", f"score-{r}", f"bundle, {r}", partial(_score, r), scoring.prepared)
+            for r in ("logistic", "xgboost")
+        ),
+        Measurement("score", "score-sklearn", "scikit-learn pipeline", _score_sklearn, scoring.prepared),
+        Measurement("read", "read-adbc", "payrec engine.read", partial(_read, "adbc"), read),
+        Measurement("read", "read-batches", "payrec engine.read_batches", partial(_read, "batches"), read),
+        Measurement("read", "read-pandas", "pandas.read_sql, psycopg2", partial(_read, "read_sql"), read),
+        *(
+            Measurement("quality", f"quality-{n}", n.replace("_", " "), partial(quality.contender, n), quality.prepared)
+            for n in quality.FITS
+        ),
+        *(
+            Measurement("train", f"train-{r}{nth}", f"{r}{nth}", partial(quality.trained, r), quality.prepared)
+            for r in ("logistic", "xgboost")
+            for nth in ("", "-again")
+        ),
+        Measurement("night", "night", "payrec run, DuckDB", nightly.first, night),
+        Measurement("night", "night-again", "the same run again", nightly.again, night),
+        Measurement("night", "write-back", "publish to PostgreSQL", nightly.written_back, night),
+    ]
+    return {one.name: one for one in found}
+
+
+def _score(recipe: str, orders: int) -> dict[str, Any]:
+    return scoring.bundled(recipe, orders, MILLION if recipe == "logistic" else 300_000)
+
+
+def _score_sklearn(orders: int) -> dict[str, Any]:
+    return scoring.scikit_learn(orders, 100_000)
+
+
+def _read(how: str, orders: int) -> dict[str, Any]:
+    return reading.in_child(how, orders, min(MILLION, 10 * orders))
+
+
+MEASUREMENTS = _all()
+
+if __name__ == "__main__":
+    wanted, orders = MEASUREMENTS[sys.argv[1]], int(sys.argv[2])
+    if "--prepare" in sys.argv:
+        wanted.prepare(orders)
+    else:
+        result = {"peak_mb": peak_mb(), **wanted.run(orders)}
+        result["peak_mb"] = max(result["peak_mb"], peak_mb()) if wanted.group != "read" else result["peak_mb"]
+        print(json.dumps(result))

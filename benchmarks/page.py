@@ -1,0 +1,228 @@
+"""Results → a line on the terminal, and docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from math import log
+from pathlib import Path
+from typing import Any
+
+Result = dict[str, Any]
+Results = dict[str, Result]
+NOTES = Path(__file__).with_name("notes.md")
+PACKAGES = ("duckdb", "pyarrow", "pandas", "scikit-learn", "xgboost-cpu", "lightgbm", "catboost", "psycopg2-binary")
+
+
+def line(one: Result) -> str:
+    """One result as a line of text."""
+    told = f"{one['title']:<36} {one['orders']:>9,} orders  {one['cpu_s']:8.2f} CPU s  {one['wall_s']:8.2f} s"
+    figures = one.get("figures", {})
+    if "pr_auc" in figures:
+        return f"{told}  PR AUC {figures['pr_auc']:.4f}  value {figures['value_expected']:.4f}"
+    return f"{told}  {one['peak_mb']:7.0f} MB  {_rate(one):>12,.0f} rows/CPU s"
+
+
+def _rate(one: Result) -> float:
+    return float(one["rows"]) / max(_cpu(one), 1e-9)
+
+
+def _cpu(one: Result) -> float:
+    return float(one["cpu_s"]) + float(one.get("server_cpu_s", 0.0))
+
+
+def write(results: Results, path: Path) -> None:
+    """Write the page from all results there are."""
+    sections = [_head(), *(section(results) for section in SECTIONS), NOTES.read_text(encoding="utf-8")]
+    path.write_text("\n".join(part for part in sections if part).rstrip() + "\n", encoding="utf-8")
+
+
+def _head() -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return f"""# Benchmarks
+
+Made by `make bench` (`python -m benchmarks [names…] [--orders N …] [--json FILE]`); do not edit it by hand.
+Every measurement runs in a process of its own, on made portfolios with seed 1. *CPU s* is user and system time of that
+process, its threads and its children; wall time depends on who else uses the machine, so compare CPU seconds, and best
+of all the ratios between two lines of one table. *Peak* is the largest resident memory of the process, its Python and
+libraries (about 150 MB) included. CPU seconds too grow, by half or more, when other programs share the caches.
+
+Machine: {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {packages}.
+"""
+
+
+def _of(results: Results, group: str) -> list[Result]:
+    found = [one for one in results.values() if one["group"] == group]
+    return sorted(found, key=lambda one: (one["orders"], one["name"]))
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    columns = list(head)
+    lines = [columns, ["---", *["--:"] * (len(columns) - 1)], *map(list, rows)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
+
+
+def _plain(results: Results, group: str, title: str) -> str:
+    found = _of(results, group)
+    if not found:
+        return ""
+    rows = (
+        (one["title"], f"{one['orders']:,}", f"{one['rows']:,}", f"{one['wall_s']:.1f}", f"{one['cpu_s']:.2f}",
+         f"{one['server_cpu_s']:.2f}" if one.get("server_cpu_s") else "", f"{one['peak_mb']:,.0f}", f"{_rate(one):,.0f}")
+        for one in found
+    )  # fmt: skip
+    head = ("", "orders", "rows", "wall s", "CPU s", "server CPU s", "peak MB", "rows per CPU s")
+    return f"## {title}\n\n{_table(head, rows)}"
+
+
+def _targets(lines: Iterable[tuple[str, float | None, Callable[[float], bool], str]]) -> str:
+    told = [
+        f"- {what}: **{shown.format(value)}**, {'reached' if reached(value) else 'MISSED'}"
+        for what, value, reached, shown in lines
+        if value is not None
+    ]
+    return "\n".join(told) + "\n" if told else ""
+
+
+def _get(results: Results, name: str, orders: int) -> Result | None:
+    return results.get(f"{name}@{orders}")
+
+
+def _ratio(above: Result | None, below: Result | None) -> float | None:
+    return None if above is None or below is None else _cpu(above) / max(_cpu(below), 1e-9)
+
+
+def _building(results: Results) -> str:
+    table = _plain(results, "build", "Building the feature view")
+    if not table:
+        return ""
+    small, large = _get(results, "build", 100_000), _get(results, "build", 1_000_000)
+    growth = _ratio(large, small)
+    targets = _targets(
+        [
+            ("1 million orders × 4 landmarks, at most 30 CPU s", large and large["cpu_s"], lambda v: v <= 30, "{:.1f}"),
+            ("… and 2 GB", large and large["peak_mb"] / 1024, lambda v: v <= 2, "{:.2f}"),
+            ("growth of CPU s from 100 thousand to 1 million, at most 12 times", growth, lambda v: v <= 12, "{:.1f}"),
+            ("… as an exponent (1 is linear)", growth and log(growth, 10), lambda v: v <= log(12, 10), "{:.2f}"),
+        ]
+    )
+    layers = large or small
+    spent = layers["figures"]["layers_cpu_s"] if layers else {}
+    where = _table(("layer", "CPU s"), ((f"`{name}`", f"{cpu:.1f}") for name, cpu in spent.items()))
+    told = f"Where they went at {layers['orders']:,} orders:\n\n{where}" if layers else ""
+    return f"{table}\n{targets}\n{told}"
+
+
+def _scoring(results: Results) -> str:
+    table = _plain(results, "score", "Scoring from Arrow")
+    largest = max((one["orders"] for one in _of(results, "score")), default=0)
+    logistic, trees = (_get(results, f"score-{r}", largest) for r in ("logistic", "xgboost"))
+    sklearn = _get(results, "score-sklearn", largest)
+    faster = _rate(logistic) / _rate(sklearn) if logistic and sklearn else None
+    targets = _targets(
+        [
+            (
+                "logistic, at least 1 million rows per CPU s",
+                logistic and _rate(logistic),
+                lambda v: v >= 1e6,
+                "{:,.0f}",
+            ),
+            ("xgboost, at least 60,000 rows per CPU s", trees and _rate(trees), lambda v: v >= 6e4, "{:,.0f}"),
+            ("logistic against the scikit-learn pipeline, times faster", faster, lambda v: v > 1, "{:.0f}"),
+        ]
+    )
+    return f"{table}\n{targets}" if table else ""
+
+
+def _reading(results: Results) -> str:
+    table = _plain(results, "read", "Reading feature rows from PostgreSQL")
+    largest = max((one["orders"] for one in _of(results, "read")), default=0)
+    ours, theirs = _get(results, "read-adbc", largest), _get(results, "read-pandas", largest)
+    client = theirs["cpu_s"] / ours["cpu_s"] if ours and theirs else None
+    memory = theirs["peak_mb"] / ours["peak_mb"] if ours and theirs else None
+    targets = _targets(
+        [
+            ("CPU of the client, at least 4 times less", client, lambda v: v >= 4, "{:.1f}"),
+            ("CPU of client and server together, times less", _ratio(theirs, ours), lambda v: v > 1, "{:.1f}"),
+            ("memory of the client, times less", memory, lambda v: v > 1, "{:.1f}"),
+        ]
+    )
+    return f"{table}\n{targets}" if table else ""
+
+
+def _quality(results: Results) -> str:
+    sizes = sorted({one["orders"] for one in _of(results, "quality")})
+    return "\n".join(_quality_at(results, orders) for orders in sizes)
+
+
+def _quality_at(results: Results, orders: int) -> str:
+    limit = _get(results, "quality-limit", orders)
+    found = [one for one in _of(results, "quality") if one["orders"] == orders]
+    if limit is None:
+        return ""
+    best, base = limit["figures"]["pr_auc"], limit["figures"]["base_rate"]
+    known = limit["figures"]["pr_auc_everything_known"]
+    rows = []
+    for one in sorted(found, key=lambda o: -o["figures"]["pr_auc"]):
+        f = one["figures"]
+        worst = max(f["ece_by_age"], key=lambda age: f["ece_by_age"][age])
+        speed = one["rows"] / max(one["predict_cpu_s"], 1e-9)
+        rows.append(
+            (one["title"], f"{f['pr_auc']:.4f}", f"{(f['pr_auc'] - base) / (best - base):.1%}", f"{f['roc_auc']:.4f}",
+             f"{f['log_loss']:.4f}", f"{f['ece']:.4f}", f"{f['ece_by_age'][worst]:.4f} (age {worst})",
+             f"{f['value_expected']:.2%}", f"{f['value_realised']:.2%}", f"{one['fit_cpu_s']:.1f}", f"{speed:,.0f}",
+             f"{one['peak_mb']:,.0f}")
+        )  # fmt: skip
+    head = ("", "PR AUC", "gap closed", "ROC AUC", "log loss", "ECE", "worst ECE at an age", "value, expected",
+            "value, realised", "fit CPU s", "predict rows per CPU s", "peak MB")  # fmt: skip
+    title = f"## Quality at {orders:,} orders: {limit['train_rows']:,} snapshots learnt from, {limit['rows']:,} tested"
+    marks = f"PR AUC of a constant {base:.4f}, of the learnable limit {best:.4f}, of everything known {known:.4f}."
+    return f"{title}\n\n{marks}\n\n{_table(head, rows)}\n{_quality_targets(results, orders, best, base)}"
+
+
+def _quality_targets(results: Results, orders: int, best: float, base: float) -> str:
+    auto = _get(results, "quality-auto", orders)
+    if auto is None:
+        return ""
+    f = auto["figures"]
+    return _targets(
+        [
+            ("`auto` closes at least 93 % of the gap", (f["pr_auc"] - base) / (best - base), lambda v: v >= 0.93, "{:.1%}"),
+            ("`auto`, ECE at most 0.02 at every age", max(f["ece_by_age"].values()), lambda v: v <= 0.02, "{:.4f}"),
+            ("`auto`, value in the top 10 %, at least 99 % of the true probabilities'", f["value_expected"],
+             lambda v: v >= 0.99, "{:.2%}"),
+        ]
+    )  # fmt: skip
+
+
+def _training(results: Results) -> str:
+    table = _plain(results, "train", "Training, twice")
+    if not table:
+        return ""
+    told = []
+    for one in _of(results, "train"):
+        second = _get(results, f"{one['name']}-again", one["orders"])
+        if second is not None:
+            same = one["figures"]["bundle"] == second["figures"]["bundle"]
+            verdict = "the same bytes" if same else "OTHER BYTES"
+            told.append(f"- {one['title']} at {one['orders']:,} orders, again in another process: **{verdict}**")
+    return f"{table}\n" + "\n".join(told) + "\n"
+
+
+def _nightly(results: Results) -> str:
+    table = _plain(results, "night", "A night")
+    run, again, back = (_get(results, name, 1_000_000) for name in ("night", "night-again", "write-back"))
+    targets = _targets(
+        [
+            ("payrec run at 1 million orders, under 60 CPU s", run and run["cpu_s"], lambda v: v < 60, "{:.1f}"),
+            ("… under 3 GB", run and run["peak_mb"] / 1024, lambda v: v < 3, "{:.2f}"),
+            ("the same again, under 5 s", again and again["cpu_s"], lambda v: v < 5, "{:.1f} CPU s"),
+            ("write-back, over 30,000 rows a second of CPU", back and _rate(back), lambda v: v > 30_000, "{:,.0f}"),
+        ]
+    )
+    return f"{table}\n{targets}" if table else ""
+
+
+SECTIONS: tuple[Callable[[Results], str], ...] = (_building, _scoring, _reading, _quality, _training, _nightly)
