@@ -1,4 +1,4 @@
-"""What can be set, from ``PAYREC_…`` environment variables: one frozen table, read by the command line and passed down."""
+"""What can be set by ``PAYREC_…`` environment variables: one frozen table, read by the command line, passed down."""
 
 from __future__ import annotations
 
