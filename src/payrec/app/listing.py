@@ -8,7 +8,7 @@ currency does not change their order, so the published rank stays right.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,13 +146,13 @@ def chosen_totals(file: Path, view: View, last_flagged: int) -> list[dict[str, A
 
 def page(file: Path, view: View, last_flagged: int) -> pa.Table:
     """Return the first chosen orders, at most 2,000, in the columns of the table on the page."""
-    sql, values = _chosen(view, last_flagged)
+    sql, values = _chosen(replace(view, capacity=min(view.capacity, TABLE_ROWS)), last_flagged)
     shown = f"""
         SELECT rank, order_id, customer_id, outstanding::DOUBLE AS outstanding, currency, age_days,
             100 * p_recover_30d AS chance, ev_recovered::DOUBLE AS ev_recovered, ev_currency,
             reason_1, reason_2, reason_3, suggested_action,
             country, provider, reason_code, owner
-        FROM ({sql}) ORDER BY rank LIMIT {TABLE_ROWS}"""
+        FROM ({sql}) ORDER BY rank"""
     return query(shown, values | {"file": str(file)})
 
 
