@@ -96,7 +96,7 @@ def test_a_load_killed_at_any_step(small: Site, request: pytest.FixtureRequest) 
     rows = rows.set_column(0, "order_id", pc.binary_join_element_wise("n", rows["order_id"], ""))
     csv.write_csv(rows, small.folder / "new.csv")
     first, *seen = killed(
-        small, request, ["load", "transactions", str(small.folder / "new.csv")], 10, FIRST_NIGHT + 99 * DAY
+        small, request, ["load", "transactions", str(small.folder / "new.csv")], 8, FIRST_NIGHT + 99 * DAY
     )
     assert first["before"]["raw"] != first["after"]["raw"]
     for one in seen:
@@ -112,7 +112,7 @@ def test_a_training_killed_at_any_step(small: Site, request: pytest.FixtureReque
         later = FIRST_NIGHT + 20 * DAY
         arrive(engine, portfolio, later)
         pipeline.check(engine, pipeline.parameters(Settings()), later, quiet)
-    first, *seen = killed(small, request, ["train", "--recipe", "original"], 8, later)
+    first, *seen = killed(small, request, ["train", "--recipe", "original"], 6, later)
     assert first["before"]["champion"] is not None
     assert first["after"]["champion"] not in (None, first["before"]["champion"])
     for one in seen:

@@ -20,15 +20,15 @@ from tests.pipeline.conftest import DAY, FIRST_NIGHT, Site, quiet
 from tests.pipeline.test_night import place_of
 
 POLICY = """
+action = "retry"
 [capacity]
 total = 20
 [reason_codes]
 file = "codes.csv"
 [[cap]]
-name = "three_a_week"
 of = "attempt"
 per = "customer"
-most = 1
+count = 1
 window_days = 30
 """
 CODES = "scheme,code,category,decline,action,meaning\n*,insufficient_funds,unknown,hard,contact,ours\n"
@@ -111,7 +111,7 @@ def test_a_policy_that_is_not_the_one_of_the_run_is_refused(site: Site, monkeypa
 
 
 def test_an_empty_list_is_made_again_too(site: Site) -> None:
-    report = site.night(FIRST_NIGHT - 690 * DAY)
+    report = site.night(FIRST_NIGHT - 690 * DAY, now=FIRST_NIGHT)
     assert report.published.orders == 0
     found = replayed(site, report.published.run.run_id)
     assert found.equal
