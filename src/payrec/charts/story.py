@@ -43,7 +43,7 @@ def waterfall_text(base: float, steps: pd.DataFrame, probability: float) -> str:
         return f"{said}."
     largest = steps.iloc[int(steps["points"].abs().argmax())]
     verb = UP if largest["points"] > 0 else DOWN
-    return f"{said}; most of all, the {shown(largest['title'])} {verb}, by {abs(100 * largest['points']):.1f} points."
+    return f"{said}; what counts most is {shown(largest['title'])}: it {verb}, by {abs(100 * largest['points']):.1f} points."
 
 
 def history(runs: pd.DataFrame) -> Chart:
