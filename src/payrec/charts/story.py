@@ -42,8 +42,8 @@ def waterfall_text(base: float, steps: pd.DataFrame, probability: float) -> str:
     if steps.empty:
         return f"{said}."
     largest = steps.iloc[int(steps["points"].abs().argmax())]
-    verb = UP if largest["points"] > 0 else DOWN
-    return f"{said}; what counts most is {shown(largest['title'])}: it {verb}, by {abs(100 * largest['points']):.1f} points."
+    effect = f"{UP if largest['points'] > 0 else DOWN}, by {abs(100 * largest['points']):.1f} points"
+    return f"{said}; what counts most is {shown(largest['title'])}: it {effect}."
 
 
 def history(runs: pd.DataFrame) -> Chart:
