@@ -65,19 +65,23 @@ def queries(as_of: datetime) -> dict[str, str]:
             WHERE o.known_at <= {at} AND o.amount_minor > 0
             GROUP BY DATE_TRUNC('month', o.known_at - INTERVAL '1' DAY), o.currency
             ORDER BY billing_month, o.currency""",
-        "examples": f"""
-            WITH numbered AS (
-                SELECT
-                    u.order_id, u.customer_id, o.currency, o.amount_minor, u.provider, o.payment_method, u.country,
-                    u.reason_at_opening AS reason_code, u.known_at,
-                    CASE WHEN u.recovered_at <= {at} THEN u.recovered_at END AS recovered_at,
-                    ROW_NUMBER() OVER (PARTITION BY DATE_TRUNC('day', u.known_at) ORDER BY u.order_id) AS of_day
-                FROM stg_outcomes AS u
-                JOIN stg_orders AS o ON o.order_id = u.order_id
-                WHERE u.decided_at <= {at} AND u.known_at > {at} - INTERVAL '365' DAY
-            )
-            SELECT order_id, customer_id, currency, amount_minor, provider, payment_method, country, reason_code,
-                known_at, recovered_at
-            FROM numbered WHERE of_day <= {EXAMPLES_A_DAY}
-            ORDER BY known_at, order_id""",
+        "examples": _examples(at),
     }
+
+
+def _examples(at: str) -> str:
+    return f"""
+        WITH numbered AS (
+            SELECT
+                u.order_id, u.customer_id, o.currency, o.amount_minor, u.provider, o.payment_method, u.country,
+                u.reason_at_opening AS reason_code, u.known_at,
+                CASE WHEN u.recovered_at <= {at} THEN u.recovered_at END AS recovered_at,
+                ROW_NUMBER() OVER (PARTITION BY DATE_TRUNC('day', u.known_at) ORDER BY u.order_id) AS of_day
+            FROM stg_outcomes AS u
+            JOIN stg_orders AS o ON o.order_id = u.order_id
+            WHERE u.decided_at <= {at} AND u.known_at > {at} - INTERVAL '365' DAY
+        )
+        SELECT order_id, customer_id, currency, amount_minor, provider, payment_method, country, reason_code,
+            known_at, recovered_at
+        FROM numbered WHERE of_day <= {EXAMPLES_A_DAY}
+        ORDER BY known_at, order_id"""
