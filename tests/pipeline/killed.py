@@ -1,8 +1,8 @@
 """Kill a command at its n-th step, look at what is left, run it again: a program of its own, so that it can fork.
 
 The steps are found, not listed: everything that touches a disk or a database goes through the functions in ``STEPS``;
-a first run counts them. Killed is at each step that can make something last (a rename, a sync, a commit, a statement
-outside a transaction), and at an even choice of the others; ``most`` bounds how many.
+a first run counts them. Killed is at an even choice of each kind of step (rename, replace, sync, begin, commit,
+statements inside and outside of a transaction), of commits the most; ``most`` bounds how many.
 
 Prints one line of JSON for each kill: the step, what was left, and what there was after the command ran again.
 """
@@ -41,7 +41,6 @@ STEPS = (
     (Session, "run"),
     (Session, "ingest"),
 )
-LASTING = ("rename", "replace", "fsync", "commit", "alone")
 
 
 def named(name: str, args: tuple[Any, ...], state: dict[str, bool]) -> str:
@@ -166,14 +165,15 @@ def gone(told: dict[str, Any], number: int, folder: Path) -> None:
 
 
 def chosen(seen: list[str], most: int) -> list[int]:
-    """Choose the steps to be killed at, numbered from 1."""
-    lasting = [at for at, kind in enumerate(seen, 1) if kind in LASTING]
-    others = [at for at, kind in enumerate(seen, 1) if kind not in LASTING]
-    few = others[:: max(1, len(others) // 4)]
-    if len(lasting) > most - len(few):
-        step = len(lasting) / (most - len(few))
-        lasting = [lasting[int(at * step)] for at in range(most - len(few) - 1)] + lasting[-1:]
-    return sorted({*lasting, *few})
+    """Choose the steps to be killed at, numbered from 1: some of each kind, evenly spaced, the last of it among them."""
+    kinds = sorted(set(seen))
+    share = most / (len(kinds) + 2)
+    found: set[int] = set()
+    for kind in kinds:
+        places = [at for at, one in enumerate(seen, 1) if one == kind]
+        wanted = min(len(places), max(1, round(share * (3 if kind == "commit" else 1))))
+        found |= {places[-1 - int(at * len(places) / wanted)] for at in range(wanted)}
+    return sorted(found)
 
 
 def main(told: dict[str, Any]) -> None:

@@ -75,7 +75,7 @@ def small(engine_url: str, tmp_path: Path, models: Path) -> Site:
 
 
 def test_a_run_killed_at_any_step(small: Site, request: pytest.FixtureRequest) -> None:
-    most = 16 if small.url.startswith("duckdb") else 8
+    most = 16 if small.url.startswith("duckdb") else 10
     first, *seen = killed(small, request, ["run", "--as-of", str(FIRST_NIGHT + DAY)], most)
     old, new = first["before"]["served"], first["after"]["served"]
     assert len(old) == 1
