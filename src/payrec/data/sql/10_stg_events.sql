@@ -41,13 +41,15 @@ counted AS (
            so_far AS (PARTITION BY order_id ORDER BY known_at, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )
 SELECT
-    event_id, order_id, event_type, known_at, until_at, channel, amount,
-    CAST(attempts AS INTEGER) AS attempts,
-    CAST(contacts AS INTEGER) AS contacts,
-    CAST(CASE WHEN disputes_opened > disputes_closed THEN 1 ELSE 0 END AS SMALLINT) AS is_disputed,
-    CAST(CASE WHEN chargebacks > 0 THEN 1 ELSE 0 END AS SMALLINT) AS has_chargeback,
-    CAST(CASE WHEN write_offs > 0 THEN 1 ELSE 0 END AS SMALLINT) AS is_written_off,
-    -- carried forward: rows with the same number share the one value that started it
-    MAX(reason_code) OVER (PARTITION BY order_id, reason_no) AS last_reason_code,
-    MAX(promised_until) OVER (PARTITION BY order_id, promise_no) AS promised_until
-FROM counted;
+    c.event_id, c.order_id, c.event_type, c.known_at, c.until_at, c.channel, c.amount,
+    CAST(c.attempts AS INTEGER) AS attempts,
+    CAST(c.contacts AS INTEGER) AS contacts,
+    CAST(CASE WHEN c.disputes_opened > c.disputes_closed THEN 1 ELSE 0 END AS SMALLINT) AS is_disputed,
+    CAST(CASE WHEN c.chargebacks > 0 THEN 1 ELSE 0 END AS SMALLINT) AS has_chargeback,
+    CAST(CASE WHEN c.write_offs > 0 THEN 1 ELSE 0 END AS SMALLINT) AS is_written_off,
+    -- carried forward: events with the same number share the one value that started it
+    r.reason_code AS last_reason_code,
+    p.promised_until
+FROM counted AS c
+LEFT JOIN counted AS r ON r.order_id = c.order_id AND r.reason_no = c.reason_no AND r.reason_code IS NOT NULL
+LEFT JOIN counted AS p ON p.order_id = c.order_id AND p.promise_no = c.promise_no AND p.promised_until IS NOT NULL;
