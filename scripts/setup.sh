@@ -15,12 +15,15 @@ if [ ! -x "$uv" ]; then
   python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
     --target .tools --no-deps --only-binary :all: "uv==0.13.9" 2>/dev/null || echo "setup: uv is not to be had, going on with pip"
 fi
-if [ -x "$uv" ]; then
+by_uv() {
+  [ -x "$uv" ] || return 1
   echo "setup: installing the locked packages into .venv"
-  [ -x .venv/bin/python ] || "$uv" venv --quiet --python "$(command -v python3)" .venv
-  "$uv" pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock
-  "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
-else
+  export UV_SYSTEM_CERTS=1  # a company's own certificates are in the system's store
+  { [ -x .venv/bin/python ] || "$uv" venv --quiet --seed --python "$(command -v python3)" .venv; } &&
+    "$uv" pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock &&
+    "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
+}
+if ! by_uv; then
   echo "setup: installing the locked packages into .venv with pip (slower)"
   [ -x .venv/bin/python ] || python3 -m venv .venv
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
