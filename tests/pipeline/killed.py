@@ -165,7 +165,7 @@ def gone(told: dict[str, Any], number: int, folder: Path) -> None:
 
 
 def chosen(seen: list[str], most: int) -> list[int]:
-    """Choose the steps to be killed at, numbered from 1: some of each kind, evenly spaced, the last of it among them."""
+    """Choose the steps to be killed at, numbered from 1: some of each kind, evenly spaced, the last of it too."""
     kinds = sorted(set(seen))
     share = most / (len(kinds) + 2)
     found: set[int] = set()

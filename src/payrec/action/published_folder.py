@@ -38,6 +38,8 @@ def commit(folder: Path, told: RunInfo, scores: pa.Table, keep: int, beside: det
     _checked(told.run_id)
     order = _order(folder)
     if order[:1] == [told.run_id]:
+        with files.told(folder):
+            _clear(folder, order)  # it may have been killed before it came to that
         return False
     with files.told(folder):
         (folder / "runs").mkdir(parents=True, exist_ok=True)
@@ -91,6 +93,8 @@ def add_monitor(folder: Path, run_id: str, history: pa.Table) -> None:
     path = folder / "monitor" / f"{_checked(run_id)}.parquet"
     with files.told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(".*.tmp"):  # of a run that was killed in the middle
+            left.unlink(missing_ok=True)
     with files.replacing(path) as sink:
         pyarrow.parquet.write_table(history.cast(HISTORY), sink)
 
