@@ -29,7 +29,9 @@ bench:  ## measure speed, memory and quality beside what else one could use; wri
 	@.venv-bench/bin/python -m benchmarks
 
 docs: setup  ## remake the parts of the docs that commands make
+	@./scripts/test-setup.sh
 	@$(PY) scripts/make_docs.py
+	@$(PY) scripts/screenshots.py
 
 lock:  ## resolve requirements.lock afresh
 	@.tools/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet -o requirements.lock > /dev/null

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -108,11 +109,9 @@ def _ask(taken: Taken) -> None:
         known = upload.as_of_of_original(taken)
         day = st.date_input("When were these rows true?", known or state.now(), help="The file does not say.")
         as_of = state.midnight(day)
-    problem = st.session_state.pop("file_problem", None)
-    if problem is not None:
-        parts.refusal(problem)
-    asked = (taken, mapping, as_of)
-    st.button("Score", type="primary", on_click=_score, args=asked, icon=":material/play_arrow:")
+    st.button("Score", type="primary", on_click=_wanted, icon=":material/play_arrow:")
+    if st.session_state.pop("file_wanted", False) and (mapping is not None or taken.kind != "unknown"):
+        _score(taken, mapping, as_of)
 
 
 def _by_hand(taken: Taken) -> Mapping | None:
@@ -144,12 +143,21 @@ def _by_hand(taken: Taken) -> Mapping | None:
         return None
 
 
-def _score(taken: Taken, mapping: Mapping | None, as_of: Any) -> None:
-    try:
+def _wanted() -> None:
+    st.session_state["file_wanted"] = True
+
+
+def _score(taken: Taken, mapping: Mapping | None, as_of: datetime | None) -> None:
+    """Score the file, telling each step, and show its list; what goes wrong is told here."""
+    with st.status("Scoring the file", expanded=True) as status:
         asked = upload.Asked(state.champion(), state.rules(), as_of, state.now())
-        state.keep_upload(taken, upload.score(taken, asked, mapping, lambda _: None))
-    except PayrecError as error:
-        st.session_state["file_problem"] = error
+        result = upload.score(taken, asked, mapping, lambda step: status.update(label=_step(step)))
+    state.keep_upload(taken, result)
+    st.rerun()
+
+
+def _step(told: str) -> str:
+    return "Building the features" if told.endswith(".sql") else told.capitalize()
 
 
 def _account(result: upload.Result) -> None:
