@@ -10,6 +10,7 @@ import duckdb
 
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.origins import Absent
+from payrec.data.load.shown import shown
 from payrec.data.load.staging import number
 from payrec.data.load.targets import Target
 from payrec.errors import DataRefused
@@ -89,11 +90,11 @@ def _drop_equal_values(db: duckdb.DuckDBPyConnection, plan: LoadPlan, target: Ta
 def _refuse(found: list[tuple[object, ...]], plan: LoadPlan, target: Target) -> None:
     def words(row: tuple[object, ...]) -> str:
         lines = row[-1] if isinstance(row[-1], list) else []
-        return f"{' '.join(str(part) for part in row[:-1])} (lines {', '.join(str(line) for line in lines)})"
+        return f"{' '.join(shown(str(part)) for part in row[:-1])} (lines {', '.join(str(line) for line in lines)})"
 
-    shown = "; ".join(words(row) for row in found[:3]) + (" and more" if len(found) > 3 else "")
+    named = "; ".join(words(row) for row in found[:3]) + (" and more" if len(found) > 3 else "")
     msg = (
-        f"{plan.file}: different rows have the same {' and '.join(target.key)}: {shown}\n"
+        f"{plan.file}: different rows have the same {' and '.join(target.key)}: {named}\n"
         "one row is expected for each; remove the wrong ones, nothing was loaded"
     )
     raise DataRefused(msg)

@@ -9,6 +9,7 @@ from payrec.data.load import origins
 from payrec.data.load.dialect import Dialect
 from payrec.data.load.mapping import Mapping, Words
 from payrec.data.load.origins import Absent, Header, Made
+from payrec.data.load.shown import shown
 from payrec.data.load.targets import Kind, Target
 from payrec.errors import DataRefused
 
@@ -46,7 +47,7 @@ class LoadPlan:
     @property
     def ignored(self) -> tuple[str, ...]:
         """Names of the file's columns that are not read."""
-        return tuple(n or "(no name)" for place, n in enumerate(self.dialect.header) if place not in self.places)
+        return tuple(shown(n) or "(no name)" for place, n in enumerate(self.dialect.header) if place not in self.places)
 
     def lines(self) -> tuple[str, ...]:
         """Return dialect and mapping, one line a column, as plain text."""

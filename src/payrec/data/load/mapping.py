@@ -196,6 +196,9 @@ def _values(name: str, key: str, value: object) -> AbstractMapping[str, Texts]:
 
 def _only(name: str, key: str, value: object) -> Words:
     found = _table(name, key, value)
+    for column, words in found.items():
+        if words == []:
+            _refuse(name, f"{key}.{column} = []", "expected the values of the rows that are meant")
     return MappingProxyType({k: _words(name, f"{key}.{k}", v) for k, v in found.items()})
 
 

@@ -9,8 +9,8 @@ import duckdb
 
 from payrec.data.load import dates, numbers
 from payrec.data.load.layout import LoadPlan
-from payrec.data.load.origins import Absent
-from payrec.data.load.readings import Form, text_of
+from payrec.data.load.origins import Absent, Origin, Scaled
+from payrec.data.load.readings import Form, exact, text_of
 from payrec.data.load.sqltext import literal
 from payrec.data.load.staging import first_row, number
 from payrec.data.load.text import Tally
@@ -59,10 +59,7 @@ def _about_values(db: duckdb.DuckDBPyConnection, plan: LoadPlan, forms: dict[str
     for made in plan.made:
         text, name, form = text_of(made, plan), made.column.name, forms.get(made.column.name)
         if made.column.holds == "amount" and isinstance(form, numbers.Form):
-            behind = "[,]" if form.decimal == "," else "[.]"
-            asked.append(
-                (f"regexp_matches({text}, '{behind}\\d\\d\\d*[1-9]')", f"values of {name} were rounded to two decimals")
-            )
+            asked.append((_is_rounded(text, form, made.origin), f"values of {name} were rounded to two decimals"))
         if isinstance(form, dates.Form) and form.declared in (None, "iso"):
             asked.append(_about_times(made.column.holds, text, name))
     if not asked:
@@ -71,6 +68,14 @@ def _about_values(db: duckdb.DuckDBPyConnection, plan: LoadPlan, forms: dict[str
     for count, (_, sentence) in zip(counts, asked, strict=True):
         if count:
             yield f"{count:,} {sentence}"
+
+
+def _is_rounded(text: str, form: numbers.Form, origin: Origin) -> str:
+    if isinstance(origin, Scaled):
+        value = exact(text, form, origin)
+        return f"{value} <> TRY_CAST({value} AS DECIMAL(18, 2))"
+    mark = "[,]" if form.decimal == "," else "[.]"
+    return f"regexp_matches({text}, '{mark}\\d\\d\\d*[1-9]')"
 
 
 def _about_times(holds: str, text: str, name: str) -> tuple[str, str]:

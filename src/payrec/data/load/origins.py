@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import NoReturn
 
 from payrec.data.load.mapping import Mapping
+from payrec.data.load.shown import shown
 from payrec.data.load.targets import Column, Target
 from payrec.errors import DataRefused, UsageError
 
@@ -15,6 +16,7 @@ LINE = "line"  # {line} in a template: the line of the file on which the row sta
 _PLACEHOLDER = re.compile(r"\{([^{}]+?)(?::(\d{1,3}))?\}")
 _SHIFT = re.compile(r"\s*(\w+)\s*([+-])\s*(.+?)(?:\s+days)?\s*")
 _SCALE = re.compile(r"\s*(.+?)\s*([*/])\s*(-?\d+(?:\.\d+)?)\s*")
+_FACTOR = re.compile(r"-?\d{1,5}(\.\d{1,4})?")
 _DIVISORS = {"1": "1", "10": "0.1", "100": "0.01", "1000": "0.001"}
 
 
@@ -133,8 +135,8 @@ class Header:
 
     def listed(self, most: int = 30) -> str:
         """Return the names for a message."""
-        shown = ", ".join(name[:40] or "(no name)" for name in self.names[:most])
-        return shown + (f" and {len(self.names) - most} more" if len(self.names) > most else "")
+        listed = ", ".join(shown(name) or "(no name)" for name in self.names[:most])
+        return listed + (f" and {len(self.names) - most} more" if len(self.names) > most else "")
 
 
 def made(column: Column, header: Header, target: Target, mapping: Mapping) -> Made:
@@ -185,7 +187,7 @@ def _shift(column: Column, rule: str, header: Header, bases: set[str]) -> Shift:
 def _scaled(column: Column, rule: str, header: Header) -> Scaled:
     found = _SCALE.fullmatch(rule)
     factor = found and (found[3] if found[2] == "*" else _DIVISORS.get(found[3]))
-    if not found or not factor:
+    if not found or not factor or not _FACTOR.fullmatch(factor):
         _refuse(column, rule, 'a column times a number, or divided by 10, 100 or 1000: "amount_cents / 100"')
     return Scaled(header.place(found[1], f"[derived] {column.name}"), factor)
 

@@ -179,8 +179,7 @@ def _numeric(column: Column, form: numbers.Form, origin: Origin) -> tuple[str, R
     plain = numbers.plain_sql(r, form)
     value = f"TRY_CAST({plain} AS {kind})"
     if isinstance(origin, Scaled):
-        factor = f"CAST({literal(origin.factor)} AS DECIMAL(9, 4))"
-        value = f"TRY_CAST(TRY_CAST({plain} AS DECIMAL(26, 6)) * {factor} AS {kind})"
+        value = f"TRY_CAST({exact(r, form, origin)} AS {kind})"
     whole_digits = 16 if column.holds == "amount" else 10
     return value, [
         (f"regexp_full_match(lower({r}), '[+\\-]?(nan|inf|infinity)')", "is not a number"),
@@ -191,6 +190,12 @@ def _numeric(column: Column, form: numbers.Form, origin: Origin) -> tuple[str, R
         (f"regexp_matches({r}, '[^0-9.,+\\- ]')", "has other signs beside the number; strip in the map takes them out"),
         (_ALWAYS, "is no plain number such as 1234.50; a decimal comma must be declared, or proven by the column"),
     ]
+
+
+def exact(text: str, form: numbers.Form, origin: Scaled) -> str:
+    """Return SQL: a scaled number before it is rounded, ``DECIMAL(35, 10)``."""
+    factor = f"CAST({literal(origin.factor)} AS DECIMAL(9, 4))"
+    return f"(TRY_CAST({numbers.plain_sql(text, form)} AS DECIMAL(26, 6)) * {factor})"
 
 
 def _text(column: Column) -> tuple[str, Reasons]:

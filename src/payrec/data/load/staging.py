@@ -42,7 +42,9 @@ def database(zone: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
             db.execute(f"SET TimeZone = {literal(zone or 'UTC')}")
             if db.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
-                db.execute("SET enable_progress_bar = false")  # where it is off, a notebook may refuse to have it touched
+                db.execute(
+                    "SET enable_progress_bar = false"
+                )  # where it is off, a notebook may refuse to have it touched
             db.execute("SET enable_external_access = false")
             db.execute("SET lock_configuration = true")
             yield db
@@ -142,7 +144,7 @@ def keep(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> int:
 
 def _meets(condition: Condition) -> str:
     place, words = condition
-    return f"lower(s{place}) IN ({literals(word.strip().lower() for word in words)})"
+    return f"coalesce(lower(s{place}), '') IN ({literals(word.strip().lower() for word in words)})"
 
 
 def _carried(each: Carried) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from payrec.data.load.shown import shown
 from payrec.data.load.source import HEAD_BYTES, Limits
 from payrec.errors import DataRefused, UsageError
 
@@ -178,9 +179,9 @@ def _without_surrogates(block: bytes, name: str, tally: Tally) -> bytes:
         text, found = _SURROGATES.subn("", block.decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError as error:
         line = tally.lines + block.count(b"\n", 0, error.start) + 1
-        sample = block[max(error.start - 10, 0) : error.start + 10].decode("cp1252", "replace").replace("\n", " ")
+        sample = block[max(error.start - 10, 0) : error.start + 10].decode("cp1252", "replace")
         msg = (
-            f"{name}, line {line}: not UTF-8 text; read as cp1252 (Windows) it says …{sample}…\n"
+            f"{name}, line {line}: not UTF-8 text; read as cp1252 (Windows) it says {shown(sample.strip())}\n"
             "if that is right add --encoding cp1252, or save the file as UTF-8"
         )
         raise DataRefused(msg) from wrong

@@ -1,0 +1,15 @@
+"""Text from a file, put into a message: no control or direction marks reach a terminal, and nothing is endless."""
+
+from __future__ import annotations
+
+MOST = 40
+
+
+def shown(text: str) -> str:
+    r"""Return text as it is if it can be printed, else with its marks spelt out; cut at ``MOST`` characters.
+
+    >>> shown("amount"), shown("red \x1b[31m")
+    ('amount', "'red \\x1b[31m'")
+    """
+    text = text[:MOST]
+    return text if text.isprintable() else repr(text)
