@@ -20,15 +20,15 @@ Results = dict[str, dict[str, Any]]
 def main() -> int:
     """Run what was asked for; 1 if a measurement failed."""
     asked = _arguments()
-    results: Results = json.loads(RESULTS.read_text()) if RESULTS.exists() and not asked.afresh else {}
+    if asked.afresh:
+        RESULTS.unlink(missing_ok=True)
     chosen = [m for m in MEASUREMENTS.values() if not asked.names or {m.group, m.name} & set(asked.names)]
     failed = []
     for orders in asked.orders if chosen else ():
         for one in chosen:
-            if not _measured(one, orders, results):
+            if not _measured(one, orders):
                 failed.append(f"{one.name} at {orders:,}")
-            FOLDER.mkdir(parents=True, exist_ok=True)
-            RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True))
+    results = _kept()
     page.write(results, Path("docs/benchmarks.md"))
     if asked.json:
         asked.json.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
@@ -51,14 +51,21 @@ def _arguments() -> argparse.Namespace:
     return asked
 
 
-def _measured(one: Measurement, orders: int, results: Results) -> bool:
+def _kept() -> Results:
+    found: Results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return found
+
+
+def _measured(one: Measurement, orders: int) -> bool:
     command = [sys.executable, "-m", "benchmarks.one", one.name, str(orders)]
     prepared = subprocess.run([*command, "--prepare"], check=False)
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True) if not prepared.returncode else None
     if done is None or done.returncode:
         return False
     found = {"group": one.group, "name": one.name, "title": one.title, "orders": orders, **json.loads(done.stdout)}
-    results[f"{one.name}@{orders}"] = found
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    kept = {**_kept(), f"{one.name}@{orders}": found}  # read again: another call may have added to it meanwhile
+    RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True))
     print(page.line(found), flush=True)
     return True
 
