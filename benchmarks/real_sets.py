@@ -68,7 +68,7 @@ SETS = (
         train_as_of="2011-06-01",
         run_as_of="2011-07-01",
         mark=Mark(0.624, 0.360, None, 0.288),
-        ages="[0,30]",
+        ages="[0,7,14,21,30]",
     ),
     RealSet(
         "traffic_fines, after the penalty",
@@ -79,7 +79,7 @@ SETS = (
         train_as_of="2011-06-01",
         run_as_of="2011-07-01",
         mark=Mark(0.664, 0.099, None, 0.051),
-        ages="[0,30]",
+        ages="[0,7,14,21,30]",
     ),
     RealSet(
         "ibm_receivables",
