@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +13,7 @@ from payrec.action import publish
 from payrec.data import simulate
 from payrec.data.engines import connect
 from payrec.data.engines.postgres import Postgres
-from payrec.errors import DatabaseUnreachable, PayrecError, UsageError
+from payrec.errors import DatabaseUnreachable, UsageError
 from tests.pipeline.conftest import DAY, FIRST_NIGHT, Site
 
 MNT_DETACH = 2
@@ -63,57 +60,6 @@ def test_a_server_that_stops_in_the_middle_of_a_write(
         counted = engine.read("SELECT COUNT(*) AS n, COUNT(DISTINCT order_id) AS d FROM payrec_worklist").to_pylist()
     assert counted == [{"n": done.published.orders, "d": done.published.orders}]
     postgres_server.drop_database(server.url("postgres"), table)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 24 MB, where mounting is allowed."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"tmpfs", os.fsencode(place), b"tmpfs", 0, b"size=24m"):
-        pytest.skip(f"a small disk cannot be mounted here: {os.strerror(ctypes.get_errno())}")
-    try:
-        yield place
-    finally:
-        libc.umount2(os.fsencode(place), MNT_DETACH)
-
-
-@pytest.mark.parametrize("left_bytes", [0, 40_000, 400_000])
-def test_a_full_disk_leaves_the_former_list(
-    tmp_path: Path, small_disk: Path, models: Path, left_bytes: int, duckdb_url: str
-) -> None:
-    del duckdb_url
-    site = Site(f"duckdb:///{small_disk / 'payrec.duckdb'}", small_disk, models, simulate.portfolio(500, 2))
-    site.arrive(FIRST_NIGHT)
-    first = site.night()
-    site.arrive(FIRST_NIGHT + DAY)
-    filler = small_disk / "filler"
-    _fill(filler, left_bytes)
-    assert site.published is not None
-    failure = None
-    try:
-        site.night(FIRST_NIGHT + DAY)
-    except PayrecError as error:
-        failure = error
-    if left_bytes == 0 or failure is not None:
-        assert failure is not None
-        assert failure.exit_code in (2, 6), failure
-        assert str(small_disk) in str(failure)
-        assert "disk is full" in str(failure)
-        assert publish.runs(site.published)[-1] == first.published
-    assert publish.scores(site.published, first.published.run.run_id).num_rows == first.published.orders
-    filler.unlink()
-    done = site.night(FIRST_NIGHT + DAY)
-    ids = [one.run.run_id for one in publish.runs(site.published)]
-    assert ids == [done.published.run.run_id, first.published.run.run_id]
-    assert sorted(path.name for path in (site.published / "runs").iterdir()) == sorted(ids)
-
-
-def _fill(path: Path, left_bytes: int) -> None:
-    free = shutil.disk_usage(path.parent).free
-    with path.open("wb") as sink:
-        sink.write(b"\0" * max(0, free - left_bytes))
 
 
 def test_a_folder_that_cannot_be_written_is_said_at_the_start(
