@@ -27,7 +27,7 @@ WORDS = {
     "below_minimum": "below the minimum amount",
     "legal_window_closed": "too old to contact by law",
     "stop_code": "reason code says stop",
-    "no_rate": "no exchange rate",
+    "no_exchange_rate": "no exchange rate",
 }
 
 
