@@ -42,7 +42,7 @@ def killed(
     }
     done = subprocess.run(
         [sys.executable, str(HERE / "killed.py"), json.dumps(told)],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, timeout=1_800,
         env={k: v for k, v in os.environ.items() if not k.startswith("PAYREC_")}
         | {"PYTHONPATH": str(HERE.parent), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip

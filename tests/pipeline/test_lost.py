@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +65,69 @@ def test_a_server_that_stops_in_the_middle_of_a_write(
         counted = engine.read("SELECT COUNT(*) AS n, COUNT(DISTINCT order_id) AS d FROM payrec_worklist").to_pylist()
     assert counted == [{"n": done.published.orders, "d": done.published.orders}]
     postgres_server.drop_database(server.url("postgres"), table)
+
+
+# in a process of its own, as every run is: DuckDB 2.0.0 does not open a file again in the process in which it could not
+# close it for want of room
+COMMAND = """
+import sys
+from datetime import datetime
+from payrec import cli
+from payrec.cli import night
+night.now = lambda: datetime(2026, 5, 21, 3)
+cli.main(sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 24 MB, where mounting is allowed."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"tmpfs", os.fsencode(place), b"tmpfs", 0, b"size=24m"):
+        pytest.skip(f"a small disk cannot be mounted here: {os.strerror(ctypes.get_errno())}")
+    try:
+        yield place
+    finally:
+        libc.umount2(os.fsencode(place), MNT_DETACH)
+
+
+@pytest.mark.parametrize("left_bytes", [0, 40_000, 400_000])
+def test_a_full_disk_leaves_the_former_list(
+    tmp_path: Path, small_disk: Path, models: Path, left_bytes: int, duckdb_url: str
+) -> None:
+    del duckdb_url
+    site = Site(f"duckdb:///{small_disk / 'payrec.duckdb'}", small_disk, models, simulate.portfolio(500, 2))
+    site.arrive(FIRST_NIGHT)
+    first = site.night()
+    site.arrive(FIRST_NIGHT + DAY)
+    filler = small_disk / "filler"
+    _fill(filler, left_bytes)
+    assert site.published is not None
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, "run", "--as-of", str(FIRST_NIGHT + DAY)],
+        capture_output=True, text=True, check=False, timeout=300,
+        env={k: v for k, v in os.environ.items() if not k.startswith("PAYREC_")} | site.environment(),
+    )  # fmt: skip
+    if left_bytes == 0 or done.returncode not in (0, 1):
+        assert done.returncode in (2, 6), done.stderr
+        assert str(small_disk) in done.stderr
+        assert "disk is full" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert publish.runs(site.published)[-1] == first.published
+    assert publish.scores(site.published, first.published.run.run_id).num_rows == first.published.orders
+    filler.unlink()
+    report = site.night(FIRST_NIGHT + DAY)
+    ids = [one.run.run_id for one in publish.runs(site.published)]
+    assert ids == [report.published.run.run_id, first.published.run.run_id]
+    assert sorted(path.name for path in (site.published / "runs").iterdir()) == sorted(ids)
+
+
+def _fill(path: Path, left_bytes: int) -> None:
+    free = shutil.disk_usage(path.parent).free
+    with path.open("wb") as sink:
+        sink.write(b"\0" * max(0, free - left_bytes))
 
 
 def test_a_folder_that_cannot_be_written_is_said_at_the_start(
