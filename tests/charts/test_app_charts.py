@@ -21,7 +21,9 @@ MONTHS = pd.DataFrame(
 )
 STEPS = pd.DataFrame({"title": ["amount", "age <b>"], "points": [-0.1, 0.25]})
 RUNS = pd.DataFrame({"as_of": pd.to_datetime(["2026-05-01", "2026-05-08"]), "p": [0.3, 0.2]})
-EVENTS = pd.DataFrame({"known_at": pd.to_datetime(["2026-05-01 10:00", "2026-05-03 00:00"]), "kind": ["attempt", "attempt"]})
+EVENTS = pd.DataFrame(
+    {"known_at": pd.to_datetime(["2026-05-01 10:00", "2026-05-03 00:00"]), "kind": ["attempt", "attempt"]}
+)
 COHORTS = pd.DataFrame({"day": ["2026-05-01", "2026-05-08"], "promised": [0.2, 0.2], "recovered": [0.21, 0.3]})
 MONEY = pd.DataFrame(
     {
