@@ -125,13 +125,13 @@ def _limit(rows: pa.Table, spec: BacktestSpec) -> Callable[[pa.Table], Floats]:
 
     options = {
         "objective": "reg:logistic",
-        "eta": 0.05,
+        "eta": 0.1,
         "max_depth": 7,
         "min_child_weight": 20,
         "nthread": 2,
         "seed": spec.seed,
     }
-    trees = xgb.train(options, xgb.DMatrix(inputs_of(rows), rows["p_recover_30d"].to_numpy()), 600)
+    trees = xgb.train(options, xgb.DMatrix(inputs_of(rows), rows["p_recover_30d"].to_numpy()), 300)
     return lambda given: trees.predict(xgb.DMatrix(inputs_of(given))).astype(np.float64)
 
 

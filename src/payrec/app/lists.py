@@ -186,21 +186,19 @@ def _ranked(of: Shown, view: View, found: Choices, orders: int) -> None:
     rows = listing.page(of.file, view, found.last_flagged)
     if orders > rows.num_rows:
         st.caption(f"The first {rows.num_rows:,} of {orders:,} orders; the downloads hold all of them.")
-    picked = parts.table(
-        rows, _columns(rows.column_names, found), f"{of.prefix}table", "Ranked orders, best first",
-        on_select="rerun", selection_mode="single-row", height=520,
-    )  # fmt: skip
-    _open(of, rows, cast("dict[str, Any]", picked))
+    picks: dict[str, Any] = {} if of.prefix else {"on_select": "rerun", "selection_mode": "single-row"}
+    columns = _columns(rows.column_names, found)
+    picked = parts.table(rows, columns, f"{of.prefix}table", "Ranked orders, best first", height=520, **picks)
+    if picks:
+        _open(rows, cast("dict[str, Any]", picked))
     parts.downloads(
         lambda: listing.whole(of.file, view, found.last_flagged), orders, of.run.stamp,
         f"{of.prefix}worklist_{of.run.as_of:%Y%m%d}", repr(view),
     )  # fmt: skip
 
 
-def _open(of: Shown, rows: Any, picked: dict[str, Any]) -> None:
-    """Offer the story of the picked order; an uploaded list has none."""
-    if of.prefix:
-        return
+def _open(rows: Any, picked: dict[str, Any]) -> None:
+    """Offer the story of the picked order; orders of an uploaded list have none."""
     at = picked["selection"]["rows"]
     if not at or at[0] >= rows.num_rows:
         st.caption("Pick a row to open the order's story.")

@@ -24,7 +24,7 @@ def gain(curve: pd.DataFrame, capacity: int, unit: str) -> Chart:
     line = base.mark_line(color=COLORS["model"], strokeWidth=2.5).encode(x=x, y=y)
     mark = alt.Chart(pd.DataFrame({"orders": [capacity], "text": [f"capacity {capacity:,}"]}))
     rule = mark.mark_rule(color=COLORS["ink"], strokeDash=[4, 3], strokeWidth=1.5).encode(x=x)
-    words = mark.mark_text(align="left", dx=6, dy=-4, color=COLORS["ink"], fontSize=12, baseline="top", y=8)
+    words = mark.mark_text(align="left", dx=6, color=COLORS["ink"], fontSize=12, y=195)
     return styled((area + line + rule + words.encode(x=x, text="text:N")).properties(height=210))
 
 

@@ -76,7 +76,9 @@ def timeline(events: pd.DataFrame) -> Chart:
     """Draw events along time, a row for each kind. ``events`` has the columns ``known_at`` and ``kind``."""
     kinds = events["kind"].drop_duplicates().tolist()
     days = max(1, (events["known_at"].max() - events["known_at"].min()).days)
-    axis = alt.Axis(format="%d %b", tickCount={"interval": "day", "step": max(1, -(-days // 7))})
+    ticks = events["known_at"].dt.strftime("%Y-%m-%d").drop_duplicates().tolist() if days < 2 else alt.Undefined
+    step = {"interval": "day", "step": max(1, -(-days // 7))}
+    axis = alt.Axis(format="%d %b", values=ticks, tickCount=step)
     x = alt.X("known_at:T", title=None, axis=axis, scale=alt.Scale(padding=24))
     y = alt.Y("kind:N", sort=kinds, title=None, axis=alt.Axis(labelLimit=200))
     dots = alt.Chart(events).mark_circle(size=130, color=COLORS["model"], opacity=0.85).encode(x=x, y=y)

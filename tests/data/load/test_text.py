@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from payrec.data import load
-from payrec.data.load import text
+from payrec.data.load import staging, text
 from payrec.data.load.dialect import DELIMITERS
 from payrec.errors import DataRefused, UsageError
 from tests.data.load.files import HEADER, lines, order, read, written
@@ -183,6 +183,13 @@ def test_fault_37_gzip_bomb_is_refused_early(tmp_path: Path) -> None:
         read(written(tmp_path, bomb, "f.csv.gz"), options=load.Options(limits=limits))
 
 
+def test_fault_37_a_file_of_bad_lines_is_refused_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "BAD_LINES", 100)
+    with pytest.raises(DataRefused, match="101 of the first 101 lines do not have 6 columns"):
+        read(written(tmp_path, HEADER + "\n" + "1,1\n" * 101))
+    assert read(written(tmp_path, lines(*["1,1"] * 101, *(order(n) for n in range(102))))).report.rejected == 101
+
+
 def test_fault_37_bytes_lines_columns(tmp_path: Path) -> None:
     with pytest.raises(DataRefused, match="more than 1,000 bytes"):
         read(
@@ -195,3 +202,15 @@ def test_fault_37_bytes_lines_columns(tmp_path: Path) -> None:
         read(written(tmp_path, b"x" * 9_000_000))
     with pytest.raises(DataRefused, match="10,000 columns, expected at most 2,000"):
         read(written(tmp_path, ",".join(f"c{n}" for n in range(10_000)) + "\n"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "shift_jis", "gb18030"])
+def test_the_first_bytes_may_end_inside_a_character(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = "a,b\n日本,語\n日本語日本語\n".encode(encoding)
+    asked = None if encoding == "utf-8" else encoding
+    for size in range(12 if encoding != "utf-16" else 20, len(head) + 1):
+        monkeypatch.setattr(text, "HEAD_BYTES", size)
+        found = text.first_lines(head[:size], "f", asked, load.Limits())
+        assert "a,b\n日本,語\n日本語日本語\n".startswith(found)
+        assert found.startswith("a,b\n")
+        assert found.endswith("\n")

@@ -22,7 +22,7 @@ from payrec.data.load.records import Rows
 from payrec.data.load.report import LoadReport
 from payrec.data.load.source import Found, Limits, opened
 from payrec.data.load.targets import TARGETS, Kind, Target
-from payrec.errors import DataRefused
+from payrec.errors import DataRefused, UsageError
 
 BATCH_ROWS = 122_880
 
@@ -138,7 +138,12 @@ def parse(
         laid_out = _plan(path, found, stream, mapping, options)
         tally = text.Tally()
         read = _rows(found, stream, laid_out, options, tally)
-        yield _parsed(db, read, laid_out, _Asked(rejects_path, now, options, tally))
+        try:
+            parsed = _parsed(db, read, laid_out, _Asked(rejects_path, now, options, tally))
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            msg = f"no room to read {path.name}: {str(error).splitlines()[0]}\nname a larger temporary folder: TMPDIR=…"
+            raise UsageError(msg) from error
+        yield parsed
 
 
 def _rows(found: Found, stream: BinaryIO, plan: LoadPlan, options: Options, tally: text.Tally) -> Iterator[Rows]:

@@ -25,6 +25,7 @@ from payrec.data.load.sqltext import literal, literals
 from payrec.errors import DataRefused
 
 GROUP_ROWS = 122_880  # a row group of DuckDB
+BAD_LINES = 100_000  # up to here a file may consist of bad lines
 MEMORY = "1500MB"  # beyond it the tables go to the temporary folder
 
 
@@ -42,9 +43,8 @@ def database(zone: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
             db.execute(f"SET TimeZone = {literal(zone or 'UTC')}")
             if db.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
-                db.execute(
-                    "SET enable_progress_bar = false"
-                )  # where it is off, a notebook may refuse to have it touched
+                # where it is off, a notebook may refuse to have it touched
+                db.execute("SET enable_progress_bar = false")
             db.execute("SET enable_external_access = false")
             db.execute("SET lock_configuration = true")
             yield db
@@ -53,7 +53,13 @@ def database(zone: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def stage(db: duckdb.DuckDBPyConnection, rows: Iterable[Rows], plan: LoadPlan) -> int:
-    """Put all rows into ``staged`` and the bad lines into ``bad_lines``; return how many of both there were."""
+    """Put all rows into ``staged`` and the bad lines into ``bad_lines``; return how many of both there were.
+
+    Raises
+    ------
+    DataRefused
+        Most of the first lines are no rows.
+    """
     places = plan.places
     unused = [f"c{place}" for place in range(len(plan.dialect.header)) if place not in places]
     columns = "".join(f", s{place} VARCHAR" for place in places)
@@ -62,9 +68,11 @@ def stage(db: duckdb.DuckDBPyConnection, rows: Iterable[Rows], plan: LoadPlan) -
     rest = f"hash({', '.join(unused)})" if unused else "0"
     cells = "".join(f", {_cell(f'c{place}', plan.mapping.empty)}" for place in places)
     select = f"line, {rest}{cells}"
-    count, waiting = 0, _Waiting([], 0)
+    count, bad_count, waiting = 0, 0, _Waiting([], 0)
     for batch in rows:
         count += batch.table.num_rows + len(batch.bad)
+        bad_count += len(batch.bad)
+        _check_bad_lines(bad_count, count, plan)
         waiting = _insert_groups(db, waiting.plus(_trimmed(batch.table, places)), select)
         if batch.bad:
             bad = [{"line": each.line, "text": each.text, "reason": each.reason} for each in batch.bad]
@@ -72,6 +80,16 @@ def stage(db: duckdb.DuckDBPyConnection, rows: Iterable[Rows], plan: LoadPlan) -
     for table in waiting.tables:
         _insert(db, "staged", table, select)
     return count
+
+
+def _check_bad_lines(bad: int, count: int, plan: LoadPlan) -> None:
+    """Refuse early what is no table at all, before its bad lines fill memory and disk."""
+    if bad > BAD_LINES and 2 * bad > count:
+        msg = (
+            f"{plan.file}: {bad:,} of the first {count:,} lines do not have {len(plan.dialect.header)} columns\n"
+            "nothing was loaded; is this the right file, and the right delimiter?"
+        )
+        raise DataRefused(msg)
 
 
 @dataclass(frozen=True)

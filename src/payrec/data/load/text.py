@@ -68,14 +68,12 @@ def refuse_other_encodings(head: bytes, name: str) -> None:
 
 def first_lines(head: bytes, name: str, encoding: str | None, limits: Limits) -> str:
     """Return the whole lines among a file's first bytes as clean text; a cut last line is left out."""
-    sample = head
-    if len(head) >= HEAD_BYTES and encoding is None:
-        cut = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
-        if not cut:
-            refuse_long_line(name, 1, limits)
-        sample = head[:cut]
-    chunks = list(blocks(io.BytesIO(sample), name, encoding, limits, Tally()))
-    return b"".join(chunks).decode("utf-8")
+    is_whole = len(head) < HEAD_BYTES
+    text = _one_newline(b"".join(_utf8_chunks(io.BytesIO(head), name, encoding, Tally(), is_whole=is_whole)))
+    cut = text.rfind(b"\n") + 1
+    if not is_whole and not cut:
+        refuse_long_line(name, 1, limits)
+    return _clean(text if is_whole else text[:cut], name, Tally()).decode("utf-8")
 
 
 def _refuse_encoding(name: str, encoding: str) -> None:
@@ -102,10 +100,10 @@ def blocks(stream: BinaryIO, name: str, encoding: str | None, limits: Limits, ta
             refuse_long_line(name, tally.lines + text.count(b"\n") + 1, limits)
         rest = text[cut:] + held
         if cut:
-            yield _clean(text[:cut], name, encoding, tally)
+            yield _clean(text[:cut], name, tally)
     last = _one_newline(rest)
     if last:
-        yield _clean(last if last.endswith(b"\n") else last + b"\n", name, encoding, tally)
+        yield _clean(last if last.endswith(b"\n") else last + b"\n", name, tally)
 
 
 def refuse_long_line(name: str, line: int, limits: Limits) -> None:
@@ -120,8 +118,10 @@ def refuse_long_line(name: str, line: int, limits: Limits) -> None:
     raise DataRefused(msg)
 
 
-def _utf8_chunks(stream: BinaryIO, name: str, encoding: str | None, tally: Tally) -> Iterator[bytes]:
-    """Yield the stream as it is for UTF-8, else recoded to it."""
+def _utf8_chunks(
+    stream: BinaryIO, name: str, encoding: str | None, tally: Tally, *, is_whole: bool = True
+) -> Iterator[bytes]:
+    """Yield the stream as it is for UTF-8, else recoded to it; if it is not whole, its last character may be cut."""
     if encoding is None or codecs.lookup(encoding).name == "utf-8":
         first = True
         while chunk := stream.read(BLOCK_BYTES):
@@ -136,7 +136,7 @@ def _utf8_chunks(stream: BinaryIO, name: str, encoding: str | None, tally: Tally
             yield decoder.decode(chunk).removeprefix("\ufeff").encode("utf-8", "surrogatepass")
         while chunk := stream.read(BLOCK_BYTES):
             yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
-        yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+        yield decoder.decode(b"", final=is_whole).encode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
         bad = error.object[error.start : error.start + 1]
         where = f"byte {bad!r} near line {tally.lines + 1}"
@@ -158,7 +158,7 @@ def _one_newline(block: bytes) -> bytes:
     return block.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in block else block
 
 
-def _clean(block: bytes, name: str, encoding: str | None, tally: Tally) -> bytes:
+def _clean(block: bytes, name: str, tally: Tally) -> bytes:
     """Take out NUL and lone surrogates, counted; refuse bytes that are not UTF-8."""
     if b"\0" in block:
         tally.nul += block.count(b"\0")
