@@ -10,5 +10,5 @@
     nightly.py    payrec run, again, and writing back to PostgreSQL
     page.py       results → docs/benchmarks.md
 
-The real sets have a program of their own: python -m benchmarks.real_data.
+Programs of their own: python -m benchmarks.real_data (the real sets), python -m benchmarks.app (the web app).
 """

@@ -46,8 +46,8 @@ def filled(folder: Path) -> None:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Run the app in ``folder``; gives its address."""
+def served(folder: Path) -> Iterator[tuple[str, int]]:
+    """Run the app in ``folder``; gives its address and its process."""
     with socket.socket() as asked:
         asked.bind(("127.0.0.1", 0))
         port = asked.getsockname()[1]
@@ -61,7 +61,7 @@ def served(folder: Path) -> Iterator[str]:
                 break
             except OSError:
                 time.sleep(0.5)
-        yield address
+        yield address, running.pid
     finally:
         running.terminate()
         running.wait(timeout=30)
@@ -120,7 +120,7 @@ def main(folder: Path) -> None:
     }  # fmt: skip
     if not (folder / "data").exists():
         shutil.copytree(ROOT / "data", folder / "data")
-    with served(folder) as address, sync_playwright() as playwright:
+    with served(folder) as (address, _), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         for name, then in pages.items():
             picture(browser, address, name, "light", then)

@@ -136,6 +136,28 @@ def test_the_export_reads_back_with_the_cost_taken_off(file: Path) -> None:
     assert {row["priority_flag"] for row in back} == {1}
 
 
+def test_the_pages_of_the_table_are_the_view_once_and_in_order(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "TABLE_ROWS", 5)
+    view, last = View(12), listing.choices(file).last_flagged
+    pages = [listing.page(file, view, last, number)["order_id"].to_pylist() for number in (1, 2, 3)]
+    assert [len(page) for page in pages] == [5, 5, 2]
+    assert [name for page in pages for name in page] == chosen(file, view)
+
+
+def test_the_newest_month_that_is_all_decided(tmp_path: Path) -> None:
+    rows = [
+        {"billing_month": datetime(2026, month, 1), "currency": currency, "failed_orders": failed,
+         "decided_orders": decided, "recovered_orders": 1}
+        for month, currency, failed, decided in [(3, "EUR", 2, 2), (4, "EUR", 3, 3), (4, "USD", 4, 4), (5, "EUR", 9, 8)]
+    ]  # fmt: skip
+    pyarrow.parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "m.parquet")
+    found = listing.decided_month(tmp_path / "m.parquet")
+    assert found == {"billing_month": datetime(2026, 4, 1), "decided_orders": 7, "recovered_orders": 2}
+    assert listing.month_currencies(tmp_path / "m.parquet") == ["EUR", "USD"]
+    pyarrow.parquet.write_table(pa.Table.from_pylist(rows[3:]), tmp_path / "m.parquet")
+    assert listing.decided_month(tmp_path / "m.parquet") is None
+
+
 def test_months_are_summed_over_currencies(tmp_path: Path) -> None:
     month = datetime(2026, 5, 1)
     row = {"billing_month": month, "orders": 4, "failed_orders": 2, "failed_minor": 500, "decided_orders": 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,26 @@ def test_columns_of_other_names_are_matched_by_hand(home: Path) -> None:
     next(one for one in test.button if one.label == "Score").click().run()
     assert not test.exception
     assert figures(test)["Open"] == "€30.50"
+
+
+def test_a_part_of_the_list_is_drawn_only_where_it_is_asked_for(home: Path) -> None:
+    first, months = page("worklist"), page("worklist", part="Billing months")
+    assert "months_currency" not in [one.key for one in first.selectbox]
+    assert "months_currency" in [one.key for one in months.selectbox]
+    assert figures(first)["Recovered in time"] == figures(months)["Recovered in time"]
+    assert figures(first)["Recovered in time"].endswith("%")
+
+
+def test_a_list_published_meanwhile_is_seen_by_the_next_look(empty: Path, filled: Path) -> None:
+    shutil.copytree(filled / "out" / "published", empty / "out" / "published")
+    test = page("worklist")
+    pointer = empty / "out" / "published" / "current"
+    told = json.loads(pointer.read_text())
+    order = [*told["before"], told["current"]]
+    pointer.write_text(json.dumps({"current": order[0], "before": order[1:]}))
+    before, after = test.caption[0].value, test.run().caption[0].value
+    assert "27 Jun 2026" in before
+    assert "25 May 2026" in after
 
 
 def test_health_tells_the_newest_run(home: Path) -> None:

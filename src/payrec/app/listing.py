@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-TABLE_ROWS = 2_000
+TABLE_ROWS = 500  # of a page: 2,000 rows with their reasons are 700 kB, sent again with every move of the slider
 CURVE_POINTS = 60
 AGES = {"0-7": (0, 7), "8-14": (8, 14), "15-30": (15, 30), "31-60": (31, 60), "61-90": (61, 90), "over 90": (91, 10**6)}
 """Age bands in days: label -> first and last day."""
@@ -144,15 +144,15 @@ def chosen_totals(file: Path, view: View, last_flagged: int) -> list[dict[str, A
     return query(total, values | {"file": str(file)}).to_pylist()
 
 
-def page(file: Path, view: View, last_flagged: int) -> pa.Table:
-    """Return the first chosen orders, at most 2,000, in the columns of the table on the page."""
-    sql, values = _chosen(replace(view, capacity=min(view.capacity, TABLE_ROWS)), last_flagged)
+def page(file: Path, view: View, last_flagged: int, number: int = 1) -> pa.Table:
+    """Return a page of 500 of the chosen orders, in the columns of the table; the first page has the number 1."""
+    sql, values = _chosen(replace(view, capacity=min(view.capacity, number * TABLE_ROWS)), last_flagged)
     shown = f"""
         SELECT rank, order_id, customer_id, outstanding::DOUBLE AS outstanding, currency, age_days,
             100 * p_recover_30d AS chance, ev_recovered::DOUBLE AS ev_recovered, ev_currency,
             reason_1, reason_2, reason_3, suggested_action,
             country, provider, reason_code, owner
-        FROM ({sql}) ORDER BY rank"""
+        FROM ({sql}) ORDER BY rank OFFSET {(number - 1) * TABLE_ROWS}"""
     return query(shown, values | {"file": str(file)})
 
 
@@ -183,7 +183,7 @@ def curve(file: Path, view: View) -> pa.Table:
 
 
 def left_alone(file: Path, view: View) -> tuple[list[dict[str, Any]], pa.Table]:
-    """Return the counts by reason of suppression, and the first 2,000 such orders, the largest balance first."""
+    """Return the counts by reason of suppression, and the first 500 such orders, the largest balance first."""
     where, values = _where(view)
     values |= {"file": str(file)}
     inside = f"FROM read_parquet($file) WHERE suppressed_reason IS NOT NULL AND {where}"
@@ -204,6 +204,25 @@ def left_alone_whole(file: Path, view: View) -> pa.Table:
         SELECT * FROM read_parquet($file) WHERE suppressed_reason IS NOT NULL AND {where}
         ORDER BY {LARGEST_FIRST}"""
     return query(sql, values | {"file": str(file)})
+
+
+def month_currencies(file: Path) -> list[str]:
+    """Return the currencies of the months, the one of most failed payments first."""
+    sql = "SELECT currency FROM read_parquet($file) GROUP BY currency ORDER BY SUM(failed_orders) DESC, currency"
+    found: list[Any] = query(sql, {"file": str(file)})["currency"].to_pylist()
+    return found
+
+
+def decided_month(file: Path) -> dict[str, Any] | None:
+    """Return ``billing_month, decided_orders, recovered_orders`` of the newest month that is all decided, if any."""
+    sql = """
+        SELECT billing_month, SUM(decided_orders)::BIGINT AS decided_orders,
+            SUM(recovered_orders)::BIGINT AS recovered_orders
+        FROM read_parquet($file) GROUP BY billing_month
+        HAVING SUM(decided_orders) > 0 AND SUM(decided_orders) = SUM(failed_orders)
+        ORDER BY billing_month DESC LIMIT 1"""
+    found = query(sql, {"file": str(file)}).to_pylist()
+    return found[0] if found else None
 
 
 def months(file: Path, currency: str | None) -> pa.Table:

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from payrec.action.run import RunInfo
-from payrec.app import listing, parts, shown, state
+from payrec.app import listing, months, parts, shown, state
 from payrec.app.listing import Choices, View
 from payrec.charts import portfolio
 
@@ -27,11 +26,12 @@ SLIDER_LEAST = 2_000
 
 @dataclass(frozen=True)
 class Shown:
-    """A list to be shown: its file, its run, and the word before the names of its settings in the address."""
+    """A list to be shown: its file, its run, the word before the names of its settings in the address, its months."""
 
     file: Path
     run: RunInfo
     prefix: str = ""
+    months: Path | None = None
 
     @property
     def written_ns(self) -> int:
@@ -113,11 +113,11 @@ def _between(name: str) -> tuple[float | None, float | None]:
 
 
 def show(of: Shown, view: View, found: Choices) -> None:
-    """Draw key figures, then the ranked orders, those left alone and what the capacity brings, one at a time."""
+    """Draw key figures, then one part of the list; the others are neither read nor sent to the browser."""
     everything = state.totals(of.file, of.written_ns, replace(view, capacity=0, cost=0.0))
     chosen = listing.chosen_totals(of.file, view, found.last_flagged)
     _figures(of, view, everything, chosen)
-    tabs = ["Ranked orders", "What capacity brings", "Left alone"]
+    tabs = ["Ranked orders", "What capacity brings", "Left alone", *(["Billing months"] if of.months else [])]
     opened = st.segmented_control(
         "Part of the list", tabs, default=tabs[0], required=True, key=f"{of.prefix}part", bind="query-params",
         label_visibility="collapsed",
@@ -126,6 +126,8 @@ def show(of: Shown, view: View, found: Choices) -> None:
         _brings(of, view, list(dict.fromkeys(row["ev_currency"] for row in everything if row["ranked"])))
     elif opened == tabs[2]:
         _left_alone(of, view)
+    elif opened == tabs[-1] and of.months:
+        months.show(of.months)
     else:
         _ranked(of, view, found, sum(row["orders"] for row in chosen))
 
@@ -136,8 +138,9 @@ def _figures(of: Shown, view: View, everything: list[dict[str, Any]], chosen: li
     opened, opened_rest = shown.moneys(everything, "outstanding", "currency")
     back, back_rest = shown.moneys(chosen, "expected", "ev_currency")
     likely = sum(row["recoveries"] for row in chosen)
-    best = best_share(state.card(of.run.model_id), worked / ranked if ranked else 0.0)
+    best = shown.best_share(state.card(of.run.model_id), worked / ranked if ranked else 0.0)
     days = of.run.horizon_days
+    month = months.figure(of.months) if of.months else None
     parts.figures(
         [
             ("Open", opened, opened_rest or f"{orders:,} orders", "Outstanding balance of all orders in this view."),
@@ -160,20 +163,9 @@ def _figures(of: Shown, view: View, everything: list[dict[str, Any]], chosen: li
                 "Of the most money that so many orders could have held, how much the model's first so many held, "
                 "on past orders it had not seen.",
             ),
+            *([month] if month else []),
         ]
     )
-
-
-def best_share(card: dict[str, Any] | None, worked: float) -> float | None:
-    """Return the value found by the model over the most that can be found, at a share of the list, from the card."""
-    if card is None or worked <= 0:
-        return None
-    curves = card["backtest"]["curves"]
-    values = curves["value"]
-    if values["model"][-1] is None:
-        return None
-    model, best = (float(np.interp(worked, curves["shares"], values[name])) for name in ("model", "best"))
-    return model / best if best else None
 
 
 def _ranked(of: Shown, view: View, found: Choices, orders: int) -> None:
@@ -183,9 +175,8 @@ def _ranked(of: Shown, view: View, found: Choices, orders: int) -> None:
             "or look at the orders that are left alone."
         )
         return
-    rows = listing.page(of.file, view, found.last_flagged)
-    if orders > rows.num_rows:
-        st.caption(f"The first {rows.num_rows:,} of {orders:,} orders; the downloads hold all of them.")
+    number = _page_number(of, orders)
+    rows = listing.page(of.file, view, found.last_flagged, number)
     picks: dict[str, Any] = {} if of.prefix else {"on_select": "rerun", "selection_mode": "single-row"}
     columns = _columns(rows.column_names, found)
     picked = parts.table(rows, columns, f"{of.prefix}table", "Ranked orders, best first", height=520, **picks)
@@ -195,6 +186,20 @@ def _ranked(of: Shown, view: View, found: Choices, orders: int) -> None:
         lambda: listing.whole(of.file, view, found.last_flagged), orders, of.run.stamp,
         f"{of.prefix}worklist_{of.run.as_of:%Y%m%d}", repr(view),
     )  # fmt: skip
+
+
+def _page_number(of: Shown, orders: int) -> int:
+    """Ask which page of the orders is wanted, where there is more than one."""
+    size = listing.TABLE_ROWS
+    pages = -(-orders // size)
+    if pages == 1:
+        return 1
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        said = st.empty()
+        number: int = st.pagination(pages, key=f"{of.prefix}page", bind="query-params")
+    last = min(number * size, orders)
+    said.caption(f"Orders {(number - 1) * size + 1:,} to {last:,} of {orders:,}; the downloads hold all of them.")
+    return number
 
 
 def _open(rows: Any, picked: dict[str, Any]) -> None:

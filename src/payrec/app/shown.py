@@ -7,6 +7,8 @@ from datetime import datetime
 from math import isnan
 from typing import Any
 
+import numpy as np
+
 SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 SHORT = ((1_000_000_000, "bn"), (1_000_000, "M"), (100_000, "k"))
 WORDS = {
@@ -79,6 +81,18 @@ def share(value: float | None, digits: int = 0) -> str:
     ('12%', '–')
     """
     return "–" if value is None or isnan(value) else f"{100 * value:.{digits}f}%"
+
+
+def best_share(card: dict[str, Any] | None, worked: float) -> float | None:
+    """Return the value found by the model over the most that can be found, at a share of the list, from the card."""
+    if card is None or worked <= 0:
+        return None
+    curves = card["backtest"]["curves"]
+    values = curves["value"]
+    if values["model"][-1] is None:
+        return None
+    model, best = (float(np.interp(worked, curves["shares"], values[name])) for name in ("model", "best"))
+    return model / best if best else None
 
 
 def moment(at: datetime | None) -> str:

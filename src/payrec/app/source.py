@@ -74,6 +74,12 @@ def address(host: str, port: int, database: str, user: str, password: str) -> st
     return f"postgresql://{who + '@' if who else ''}{host}:{port}/{quote(database, safe='')}"
 
 
+def changed_ns(source: Source) -> tuple[int, ...]:
+    """Return when a folder last changed: its pointer and its verdicts; the same as long as it serves the same."""
+    places = (source.folder / published_folder.POINTER, source.folder / "monitor")
+    return tuple(place.stat().st_mtime_ns for place in places if place.exists())
+
+
 def look(source: Source) -> Served:
     """Return what is served now; of a database, its newest list is copied first, unless it is there already.
 

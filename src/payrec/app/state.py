@@ -8,7 +8,7 @@ import weakref
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
 
@@ -22,7 +22,7 @@ from payrec.model.bundle import Bundle
 from payrec.settings import Settings
 
 LOOK_AGAIN_S = 30
-SOURCE, UPLOAD, FOLDER = "payrec_source", "payrec_upload", "payrec_folder"
+SOURCE, UPLOAD, FOLDER, SETTINGS = "payrec_source", "payrec_upload", "payrec_folder", "payrec_settings"
 
 
 def now() -> datetime:
@@ -31,8 +31,11 @@ def now() -> datetime:
 
 
 def settings() -> Settings:
-    """Return the settings of the process."""
-    return Settings()
+    """Return the settings of the process, read once a session."""
+    if SETTINGS not in st.session_state:
+        st.session_state[SETTINGS] = Settings()
+    found: Settings = st.session_state[SETTINGS]
+    return found
 
 
 def visitor() -> access.Visitor:
@@ -57,9 +60,16 @@ def choose(found: Source | None) -> None:
 
 
 def served() -> Served:
-    """Return what is served now. A folder is looked at each time, a database every 30 seconds."""
+    """Return what is served now. A folder is looked at when its pointer has changed, a database every 30 seconds."""
     found = chosen_source()
-    return source.look(found) if found.url is None else _of_database(found.key, found)
+    if found.url is not None:
+        return cast("Served", _of_database(found.key, found))
+    return cast("Served", _of_folder(found.key, source.changed_ns(found), found))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)  # type: ignore[untyped-decorator]
+def _of_folder(key: str, changed_ns: tuple[int, ...], _found: Source) -> Served:
+    return source.look(_found)
 
 
 @st.cache_resource(ttl=LOOK_AGAIN_S, max_entries=8, show_spinner="Reading the newest list")  # type: ignore[untyped-decorator]
@@ -86,6 +96,12 @@ def detail_file(name: str) -> Path | None:
 def choices(file: Path, written_ns: int) -> listing.Choices:
     """Return what a list can be filtered by; read once for all sessions."""
     return listing.choices(file)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)  # type: ignore[untyped-decorator]
+def decided_month(file: Path, written_ns: int) -> dict[str, Any] | None:
+    """Return the newest month of billing whose failed payments are all decided, None before the first."""
+    return listing.decided_month(file)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)  # type: ignore[untyped-decorator]

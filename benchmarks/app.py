@@ -1,0 +1,169 @@
+"""The web app at half a million open orders, in a real browser: ``python -m benchmarks.app [--json FILE]``.
+
+Prints how long the first page and a move of the slider take, in seconds and in CPU seconds of the server and of the
+browser, and what a session adds to the server's memory. All orders of the list are ranked, which is the dearest case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from playwright.sync_api import Browser, Page, sync_playwright
+from scripts import screenshots
+
+from benchmarks.measure import tree_cpu_s, tree_resident_mb
+from payrec.action import publish
+
+FIRST_PAGE_S, SLIDER_S = 3.0, 0.5
+MOVES = 8
+GROW = """
+    SELECT few.* REPLACE (
+        few.order_id || '-' || copy AS order_id,
+        ROW_NUMBER() OVER (ORDER BY few.rank, copy) AS rank,
+        (ROW_NUMBER() OVER (ORDER BY few.rank, copy) <= 2000)::SMALLINT AS priority_flag)
+    FROM few, range(CEIL($orders / (SELECT COUNT(*) FROM few))::BIGINT) AS t(copy)
+    ORDER BY few.rank, copy LIMIT $orders"""
+
+
+def grown(folder: Path, orders: int) -> None:
+    """Publish a list of ``orders`` ranked orders in ``folder``: the served one, its rows many times over."""
+    place = folder / "out" / "published"
+    served = publish.current(place)
+    assert served is not None
+    few, months = publish.scores(place, served.run.run_id), publish.detail(place, served.run.run_id, "months")
+    few = few.filter(few["rank"].is_valid())
+    with duckdb.connect() as engine:
+        engine.register("few", few)
+        many = engine.execute(GROW, {"orders": orders}).to_arrow_table().cast(few.schema)
+    run = replace(served.run, run_id=f"bench-{orders}")
+    publish.commit(place, run, many, details={"months": lambda: iter(months.to_batches() if months else ())})
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step of a session took: until it stood still, and CPU seconds of the server and of the browser."""
+
+    wall_s: float
+    server_cpu_s: float
+    browser_cpu_s: float
+
+
+@contextmanager
+def step(server: int, into: list[Step]) -> Iterator[None]:
+    """Add what the block takes."""
+    at, of_server, of_all = time.perf_counter(), tree_cpu_s(server), tree_cpu_s(os.getpid())
+    yield
+    wall, of_server, of_all = time.perf_counter() - at, tree_cpu_s(server) - of_server, tree_cpu_s(os.getpid()) - of_all
+    into.append(Step(wall, of_server, of_all - of_server))
+
+
+def stands_still(page: Page) -> None:
+    """Wait until the page has its figures and its table, and nothing runs any more."""
+    page.get_by_test_id("stDataFrame").first.wait_for(timeout=120_000)
+    page.locator(screenshots.SETTLED).wait_for(timeout=120_000)
+    page.wait_for_function("document.querySelectorAll('[data-testid=stSkeleton]').length === 0", timeout=120_000)
+
+
+def opened(browser: Browser, address: str) -> Page:
+    """Open the worklist in a session of its own, without anything in the browser's cache."""
+    page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
+    page.goto(address)
+    stands_still(page)
+    return page
+
+
+def moved(page: Page) -> None:
+    """Move the slider by one, and wait until the figures have changed."""
+    to_work = "document.querySelectorAll('[data-testid=stMetricValue]')[1].innerText"
+    before = page.evaluate(to_work)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"before => {to_work} !== before", arg=before, timeout=60_000)
+    stands_still(page)
+
+
+def measured(folder: Path, sessions: int) -> dict[str, Any]:
+    """Open the sessions one after the other, all of them staying open, and move the slider of the last."""
+    first: list[Step] = []
+    slider: list[Step] = []
+    with screenshots.served(folder) as (address, server), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=screenshots.FLAGS)
+        opened(browser, address)  # warm: what all sessions share is read
+        memory = [tree_resident_mb(server)]
+        for _ in range(sessions):
+            with step(server, first):
+                page = opened(browser, address)
+            memory.append(tree_resident_mb(server))
+        page.get_by_role("slider").focus()
+        for _ in range(MOVES):
+            with step(server, slider):
+                moved(page)
+        browser.close()
+    return {
+        "sessions": sessions,
+        "first_page": _figures(first),
+        "slider": _figures(slider),
+        "server_mb": {"first": memory[0], "last": memory[-1], "a_session": (memory[-1] - memory[0]) / sessions},
+    }
+
+
+def _figures(steps: list[Step]) -> dict[str, float]:
+    return {
+        "wall_s": statistics.median(one.wall_s for one in steps),
+        "wall_s_worst": max(one.wall_s for one in steps),
+        "server_cpu_s": statistics.median(one.server_cpu_s for one in steps),
+        "browser_cpu_s": statistics.median(one.browser_cpu_s for one in steps),
+    }
+
+
+def told(found: dict[str, Any]) -> str:
+    """The figures as lines of text."""
+    lines = [f"{found['orders']:,} open orders, {found['sessions']} sessions"]
+    for name, mark in (("first_page", FIRST_PAGE_S), ("slider", SLIDER_S)):
+        one = found[name]
+        lines.append(
+            f"{name:<11} {one['wall_s']:.2f} s (worst {one['wall_s_worst']:.2f}), server {one['server_cpu_s']:.2f} and "
+            f"browser {one['browser_cpu_s']:.2f} CPU s; under {mark} s: {'reached' if one['wall_s'] < mark else 'MISSED'}"
+        )
+    memory = found["server_mb"]
+    lines.append(f"server      {memory['first']:.0f} MB with one session, {memory['a_session']:+.1f} MB for each more")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Measure; 1 if a mark is missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.app", description=__doc__)
+    parser.add_argument("--open-orders", type=int, default=500_000)
+    parser.add_argument("--sessions", type=int, default=20)
+    parser.add_argument("--folder", type=Path, help="a working directory with a model and a published list, to copy")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="payrec-bench-app-") as made:
+        folder = Path(made)
+        if asked.folder:
+            for name in ("models", "out"):
+                shutil.copytree(asked.folder / name, folder / name)
+        else:
+            screenshots.filled(folder)
+        grown(folder, asked.open_orders)
+        found = {"orders": asked.open_orders, **measured(folder, asked.sessions)}
+    print(told(found))
+    if asked.json:
+        asked.json.write_text(json.dumps(found, indent=1) + "\n")
+    return 0 if found["first_page"]["wall_s"] < FIRST_PAGE_S and found["slider"]["wall_s"] < SLIDER_S else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
