@@ -24,21 +24,28 @@ WITH dated AS (
         END AS promised_until
     FROM raw_events
 ),
-counted AS (
+-- two counts travel as one number, low + high * 2147483648 (2 to the 31st): a window costs by its sums, not by its rows
+summed AS (
     SELECT
         event_id, order_id, event_type, reason_code, channel, amount, known_at, promised_until,
         LEAD(known_at) OVER ordered AS until_at,
-        COUNT(*) FILTER (WHERE event_type = 'attempt') OVER so_far AS attempts,
-        COUNT(*) FILTER (WHERE event_type = 'contact') OVER so_far AS contacts,
-        COUNT(*) FILTER (WHERE event_type = 'dispute_opened') OVER so_far AS disputes_opened,
-        COUNT(*) FILTER (WHERE event_type = 'dispute_closed') OVER so_far AS disputes_closed,
-        COUNT(*) FILTER (WHERE event_type = 'chargeback') OVER so_far AS chargebacks,
-        COUNT(*) FILTER (WHERE event_type = 'write_off') OVER so_far AS write_offs,
-        COUNT(reason_code) OVER so_far AS reason_no,
-        COUNT(promised_until) OVER so_far AS promise_no
+        CAST(SUM(CASE event_type WHEN 'attempt' THEN 1 WHEN 'contact' THEN 2147483648 ELSE 0 END) OVER so_far AS BIGINT) AS tries,
+        CAST(SUM(CASE event_type WHEN 'dispute_opened' THEN 1 WHEN 'dispute_closed' THEN 2147483648 ELSE 0 END) OVER so_far AS BIGINT) AS disputes,
+        CAST(SUM(CASE event_type WHEN 'chargeback' THEN 1 WHEN 'write_off' THEN 2147483648 ELSE 0 END) OVER so_far AS BIGINT) AS losses,
+        CAST(SUM(CASE WHEN reason_code IS NULL THEN 0 ELSE 1 END
+            + CASE WHEN promised_until IS NULL THEN 0 ELSE 2147483648 END) OVER so_far AS BIGINT) AS carried
     FROM dated
     WINDOW ordered AS (PARTITION BY order_id ORDER BY known_at, event_id),
            so_far AS (PARTITION BY order_id ORDER BY known_at, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+counted AS (
+    SELECT
+        event_id, order_id, event_type, reason_code, channel, amount, known_at, promised_until, until_at,
+        tries & 2147483647 AS attempts, tries >> 31 AS contacts,
+        disputes & 2147483647 AS disputes_opened, disputes >> 31 AS disputes_closed,
+        losses & 2147483647 AS chargebacks, losses >> 31 AS write_offs,
+        carried & 2147483647 AS reason_no, carried >> 31 AS promise_no
+    FROM summed
 )
 SELECT
     c.event_id, c.order_id, c.event_type, c.known_at, c.until_at, c.channel, c.amount,

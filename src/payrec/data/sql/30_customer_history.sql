@@ -22,17 +22,31 @@ recoveries AS (
 paces AS (
     SELECT
         customer_id, nth, days_to_pay,
+        SUM(days_to_pay) OVER so_far AS days_to_pay_sum,
         SUM(days_to_pay) OVER (PARTITION BY customer_id ORDER BY nth ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS last3_sum,
-        MIN(days_to_pay) OVER (PARTITION BY customer_id ORDER BY nth ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS quickest,
-        MAX(days_to_pay) OVER (PARTITION BY customer_id ORDER BY nth ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS slowest
+        MIN(days_to_pay) OVER so_far AS quickest,
+        MAX(days_to_pay) OVER so_far AS slowest
     FROM recoveries
+    WINDOW so_far AS (PARTITION BY customer_id ORDER BY nth ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
--- facts (turn 0) and questions (turn 1) in the order of time; what is 90 days old leaves (turn 2) after the questions.
+opt_outs AS (
+    SELECT o.customer_id, MIN(e.known_at) AS opted_out_at
+    FROM stg_events AS e
+    JOIN stg_orders AS o ON o.order_id = e.order_id
+    WHERE e.event_type = 'opt_out'
+    GROUP BY o.customer_id
+),
+-- Facts (turn 0) and questions (turn 1) in the order of time; what is 90 days old leaves (turn 2) after the questions.
+-- Two counts travel as one number, low + high * 2147483648 (2 to the 31st): a window costs by its sums, not by its rows.
+--   orders: all orders, failures | opens: recovered, open | decisions: decided, in time | recents: orders and failures of 90 days
 -- own_…: the order's own share of each count, taken off again, so that only the customer's other orders are left
 stream AS (
     SELECT
-        o.customer_id, o.known_at AS fact_at, 0 AS turn, CASE WHEN r.order_id IS NULL THEN 'success' ELSE 'failure' END AS fact,
-        0 AS days_to_pay,
+        o.customer_id, o.known_at AS fact_at, 0 AS turn,
+        CASE WHEN r.order_id IS NULL THEN 1 ELSE 1 + 2147483648 END AS orders,
+        CASE WHEN r.order_id IS NULL THEN 0 ELSE 2147483648 END AS opens,
+        CAST(0 AS BIGINT) AS decisions,
+        CASE WHEN r.order_id IS NULL THEN 1 ELSE 1 + 2147483648 END AS recents,
         CASE WHEN r.order_id IS NULL AND o.amount_minor > 0 THEN o.known_at END AS paid_at,
         CAST(NULL AS VARCHAR(200)) AS order_id, CAST(0 AS SMALLINT) AS own_recent, CAST(0 AS SMALLINT) AS own_recovered,
         CAST(0 AS SMALLINT) AS own_decided, CAST(0 AS SMALLINT) AS own_in_time, 0 AS own_days_to_pay
@@ -40,31 +54,24 @@ stream AS (
     LEFT JOIN stg_outcomes AS r ON r.order_id = o.order_id
     UNION ALL
     SELECT
-        o.customer_id, o.known_at + INTERVAL '90' DAY, 2, CASE WHEN r.order_id IS NULL THEN 'old success' ELSE 'old failure' END,
-        0, NULL, NULL, 0, 0, 0, 0, 0
+        o.customer_id, o.known_at + INTERVAL '90' DAY, 2, 0, 0, 0,
+        CASE WHEN r.order_id IS NULL THEN -1 ELSE -1 - 2147483648 END, NULL, NULL, 0, 0, 0, 0, 0
     FROM stg_orders AS o
     LEFT JOIN stg_outcomes AS r ON r.order_id = o.order_id
     UNION ALL
     SELECT
-        r.customer_id, c.from_at, 0,
-        CASE WHEN c.is_open = c.was_open THEN 'part' WHEN c.is_open = 1 THEN 'reopened'
-             WHEN c.from_at = r.recovered_at THEN 'recovered' ELSE 'closed' END,
-        CASE WHEN c.from_at = r.recovered_at THEN CAST(EXTRACT(DAY FROM (r.recovered_at - r.known_at)) AS INTEGER) ELSE 0 END,
-        CASE WHEN c.paid_minor > 0 THEN c.from_at END, NULL, 0, 0, 0, 0, 0
+        r.customer_id, c.from_at, 0, 0,
+        CASE WHEN c.from_at = r.recovered_at THEN 1 ELSE 0 END + (c.is_open - c.was_open) * 2147483648,
+        0, 0, CASE WHEN c.paid_minor > 0 THEN c.from_at END, NULL, 0, 0, 0, 0, 0
     FROM changes AS c
     JOIN stg_outcomes AS r ON r.order_id = c.order_id
     WHERE c.is_opening = 0
     UNION ALL
-    SELECT customer_id, decided_at, 0, CASE WHEN recovered_in_time = 1 THEN 'in time' ELSE 'late' END, 0, NULL, NULL, 0, 0, 0, 0, 0
+    SELECT customer_id, decided_at, 0, 0, 0, 1 + recovered_in_time * 2147483648, 0, NULL, NULL, 0, 0, 0, 0, 0
     FROM stg_outcomes
     UNION ALL
-    SELECT o.customer_id, e.known_at, 0, 'opt-out', 0, NULL, NULL, 0, 0, 0, 0, 0
-    FROM stg_events AS e
-    JOIN stg_orders AS o ON o.order_id = e.order_id
-    WHERE e.event_type = 'opt_out'
-    UNION ALL
     SELECT
-        s.customer_id, s.as_of, 1, 'question', 0, NULL, s.order_id,
+        s.customer_id, s.as_of, 1, 0, 0, 0, 0, NULL, s.order_id,
         CASE WHEN s.known_at >= s.as_of - INTERVAL '90' DAY THEN 1 ELSE 0 END,
         CASE WHEN r.recovered_at <= s.as_of THEN 1 ELSE 0 END,
         CASE WHEN r.decided_at <= s.as_of THEN 1 ELSE 0 END,
@@ -73,39 +80,44 @@ stream AS (
     FROM snapshots AS s
     JOIN stg_outcomes AS r ON r.order_id = s.order_id
 ),
-known AS (
+summed AS (
     SELECT
         customer_id, order_id, fact_at AS as_of, turn, own_recent, own_recovered, own_decided, own_in_time, own_days_to_pay,
-        COUNT(*) FILTER (WHERE fact = 'success') OVER past AS successes,
-        COUNT(*) FILTER (WHERE fact = 'failure') OVER past AS failures,
-        COUNT(*) FILTER (WHERE fact = 'old success') OVER past AS old_successes,
-        COUNT(*) FILTER (WHERE fact = 'old failure') OVER past AS old_failures,
-        COUNT(*) FILTER (WHERE fact = 'recovered') OVER past AS recovered,
-        COUNT(*) FILTER (WHERE fact = 'closed') OVER past AS closed_again,
-        COUNT(*) FILTER (WHERE fact = 'reopened') OVER past AS reopened,
-        COUNT(*) FILTER (WHERE fact = 'in time') OVER past AS in_time,
-        COUNT(*) FILTER (WHERE fact = 'late') OVER past AS late,
-        COUNT(*) FILTER (WHERE fact = 'opt-out') OVER past AS opt_outs,
-        SUM(days_to_pay) OVER past AS days_to_pay,
+        CAST(SUM(orders) OVER past AS BIGINT) AS orders,
+        CAST(SUM(opens) OVER past AS BIGINT) AS opens,
+        CAST(SUM(decisions) OVER past AS BIGINT) AS decisions,
+        CAST(SUM(recents) OVER past AS BIGINT) AS recents,
         MAX(paid_at) OVER past AS last_paid_at
     FROM stream
     WINDOW past AS (PARTITION BY customer_id ORDER BY fact_at, turn ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+known AS (
+    SELECT
+        customer_id, order_id, as_of, own_recent, own_recovered, own_decided, own_in_time, own_days_to_pay, last_paid_at,
+        orders & 2147483647 AS orders, orders >> 31 AS failures,
+        opens & 2147483647 AS recovered, opens >> 31 AS still_open,
+        decisions & 2147483647 AS decided, decisions >> 31 AS in_time,
+        recents & 2147483647 AS recent_orders, recents >> 31 AS recent_failures
+    FROM summed
+    WHERE turn = 1
 )
 SELECT
     k.order_id, k.as_of,
-    k.successes + k.failures - 1 AS cust_orders,
+    k.orders - 1 AS cust_orders,
     k.failures - 1 AS cust_failures,
-    k.failures - k.recovered - k.closed_again + k.reopened - 1 AS cust_open,
+    k.still_open - 1 AS cust_open,
     k.recovered - k.own_recovered AS cust_recovered,
-    k.in_time + k.late - k.own_decided AS cust_decided,
+    k.decided - k.own_decided AS cust_decided,
     k.in_time - k.own_in_time AS cust_recovered_in_time,
-    CAST(k.days_to_pay - k.own_days_to_pay AS BIGINT) AS cust_days_to_pay_sum,
-    p.days_to_pay AS cust_days_to_pay_last, CAST(p.last3_sum AS BIGINT) AS cust_days_to_pay_last3_sum,
-    p.quickest AS cust_days_to_pay_min, p.slowest AS cust_days_to_pay_max,
+    CAST(COALESCE(p.days_to_pay_sum, 0) - k.own_days_to_pay AS BIGINT) AS cust_days_to_pay_sum,
+    CASE WHEN k.own_recovered = 0 THEN p.days_to_pay END AS cust_days_to_pay_last,
+    CASE WHEN k.own_recovered = 0 THEN CAST(p.last3_sum AS BIGINT) END AS cust_days_to_pay_last3_sum,
+    CASE WHEN k.own_recovered = 0 THEN p.quickest END AS cust_days_to_pay_min,
+    CASE WHEN k.own_recovered = 0 THEN p.slowest END AS cust_days_to_pay_max,
     CAST(EXTRACT(DAY FROM (k.as_of - k.last_paid_at)) AS INTEGER) AS cust_days_since_payment,
-    k.successes + k.failures - k.old_successes - k.old_failures - k.own_recent AS cust_orders_90d,
-    k.failures - k.old_failures - k.own_recent AS cust_failures_90d,
-    CAST(CASE WHEN k.opt_outs > 0 THEN 1 ELSE 0 END AS SMALLINT) AS is_opted_out
+    k.recent_orders - k.own_recent AS cust_orders_90d,
+    k.recent_failures - k.own_recent AS cust_failures_90d,
+    CAST(CASE WHEN u.opted_out_at <= k.as_of THEN 1 ELSE 0 END AS SMALLINT) AS is_opted_out
 FROM known AS k
-LEFT JOIN paces AS p ON p.customer_id = k.customer_id AND p.nth = k.recovered AND k.own_recovered = 0
-WHERE k.turn = 1;
+LEFT JOIN paces AS p ON p.customer_id = k.customer_id AND p.nth = k.recovered
+LEFT JOIN opt_outs AS u ON u.customer_id = k.customer_id;
