@@ -214,7 +214,7 @@ def test_a_list_published_meanwhile_is_seen_by_the_next_look(empty: Path, filled
 
 def test_health_tells_the_newest_run(home: Path) -> None:
     test = page("health")
-    runs = next(one.value for one in test.dataframe if "monitoring" in one.value.columns)
+    runs = next(one.value for one in test.dataframe if "Monitoring" in one.value.columns)
     assert len(runs) == 3
     assert figures(test)["Data ends"] == "30 Jun 2026"
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from payrec.action import ledger, publish
+from payrec.action import details, ledger, publish, published_folder
+from payrec.action.run import Published
 from payrec.app import source, trail
 from payrec.data.engines import connect
 from payrec.errors import DatabaseUnreachable, UsageError
 from payrec.settings import Settings
+from tests.app.test_pages import page
 
 ONE = trail.Export(datetime(2026, 6, 30, 8), "ana@example.com", "worklist.csv", "ab" * 32, 12, "run-1", "View()")
 
@@ -52,16 +55,41 @@ def test_a_database_that_may_not_be_written_leaves_the_file_as_the_trail(tmp_pat
     assert len(trail.read(tmp_path)) == 1
 
 
+def beside(folder: Path, run: Published) -> details.Details:
+    """Give what is kept beside a published run, to be published elsewhere."""
+    found = {name: publish.detail(folder, run.run.run_id, name) for name in details.NAMES}
+    return {name: partial(iter, rows.to_batches()) for name, rows in found.items() if rows is not None}
+
+
+def test_an_order_of_a_list_in_postgresql_has_its_whole_story(
+    home: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = source.configured(Settings())
+    (run, *_) = source.look(mine).runs
+    with connect(postgres_url) as engine:
+        publish.commit(engine, run.run, publish.scores(mine.folder, run.run.run_id), details=beside(mine.folder, run))
+    monkeypatch.setenv("PAYREC_DATABASE", postgres_url)
+    name = publish.scores(mine.folder, run.run.run_id)["order_id"][0].as_py()
+    test = page("order", id=name)
+    assert not test.exception
+    titles = [one.value for one in test.subheader]
+    assert titles == ["Why this chance", "Chance at each run", "What happened", "Past orders like this one"]
+    assert [one for one in test.info if "published with this list" in one.value] == []
+    assert any("past orders of" in one.value for one in test.markdown)
+
+
 def test_a_list_in_postgresql_is_read_through_a_folder(home: Path, postgres_url: str) -> None:
     mine = source.configured(Settings())
     (run, *_) = source.look(mine).runs
     with connect(postgres_url) as engine:
-        publish.commit(engine, run.run, publish.scores(mine.folder, run.run.run_id))
+        publish.commit(engine, run.run, publish.scores(mine.folder, run.run.run_id), details=beside(mine.folder, run))
     found = source.test(postgres_url, Settings())
     assert source.look(found).current.run.run_id == run.run.run_id
     here, there = (publish.scores(one.folder, run.run.run_id).sort_by("order_id") for one in (mine, found))
     assert here.to_pylist() == there.to_pylist()
     order = here["order_id"][0].as_py()
+    events = published_folder.detail_file(found.folder, run.run.run_id, "events")
+    assert events.is_file()
     assert source.past(found, source.look(found), order, 5) == source.past(mine, source.look(mine), order, 1)
 
 

@@ -42,6 +42,7 @@ DRIFT = pd.DataFrame({"feature": ["age", "country"], "psi": [0.3, 0.01], "level"
     [
         lambda: portfolio.gain(CURVE, 20, "EUR"),
         lambda: portfolio.recovery(MONTHS),
+        lambda: portfolio.failed(MONTHS),
         lambda: story.waterfall(0.2, STEPS, 0.35),
         lambda: story.history(RUNS),
         lambda: story.history(RUNS.head(1)),
@@ -62,6 +63,9 @@ def test_a_chart_is_drawn_without_an_address(draw: Callable[[], object]) -> None
 def test_sentences_say_what_is_drawn() -> None:
     assert "80% of all that the 40 ranked orders" in portfolio.gain_text(CURVE, 20, "EUR")
     assert "April 2026, 25% were recovered" in portfolio.recovery_text(MONTHS)
+    assert portfolio.failed_text(MONTHS) == (
+        "30 payments failed in May 2026, the newest month; over 3 months it was 10 to 30."
+    )
     assert "25.0 points" in story.waterfall_text(0.2, STEPS, 0.35)
     assert "fell from 30.0%" in story.history_text(RUNS)
     assert story.timeline_text(EVENTS) == "2 attempts; the last on 03 May 2026."

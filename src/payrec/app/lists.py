@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from payrec.action.run import RunInfo
@@ -151,15 +152,18 @@ def _figures(of: Shown, view: View, everything: list[dict[str, Any]], chosen: li
                 "The first K by rank that pay.",
             ),
             (
-                f"Expected back in {days} days",
+                "Expected back",
                 back,
                 back_rest or (f"about {likely:,.0f} orders recover" if worked else ""),
-                "Outstanding balance times probability, summed over the orders to work. Currencies are not added up.",
+                f"Within {days} days: outstanding balance times probability, summed over the orders to work. "
+                "Currencies are not added up.",
             ),
             (
-                "Share of the best possible",
+                "Of the best possible",
                 shown.share(best),
-                "in the backtest, at this capacity",
+                "in the backtest, at this capacity"
+                if best is not None
+                else "no backtest of this model here",
                 "Of the most money that so many orders could have held, how much the model's first so many held, "
                 "on past orders it had not seen.",
             ),
@@ -178,7 +182,7 @@ def _ranked(of: Shown, view: View, found: Choices, orders: int) -> None:
     number = _page_number(of, orders)
     rows = listing.page(of.file, view, found.last_flagged, number)
     picks: dict[str, Any] = {} if of.prefix else {"on_select": "rerun", "selection_mode": "single-row"}
-    columns = _columns(rows.column_names, found)
+    columns = _columns(rows, found)
     picked = parts.table(rows, columns, f"{of.prefix}table", "Ranked orders, best first", height=520, **picks)
     if picks:
         _open(rows, cast("dict[str, Any]", picked))
@@ -216,7 +220,8 @@ def _open(rows: Any, picked: dict[str, Any]) -> None:
         st.switch_page(page, query_params={"id": name})
 
 
-def _columns(names: list[str], found: Choices) -> dict[str, Any]:
+def _columns(rows: pa.Table, found: Choices) -> dict[str, Any]:
+    """Return the columns of a table; the currency of the expected value only where it is another than that owed."""
     config = st.column_config
     all_columns = {
         "rank": config.NumberColumn("Rank", format="%d", width=60, pinned=True),
@@ -241,7 +246,9 @@ def _columns(names: list[str], found: Choices) -> dict[str, Any]:
         "owner": config.TextColumn("Owner"),
     }
     hidden = set() if found.values["owner"] else {"owner"}
-    return {name: column for name, column in all_columns.items() if name in names and name not in hidden}
+    if "ev_currency" in rows.column_names and rows["ev_currency"].equals(rows["currency"]):
+        hidden.add("ev_currency")
+    return {name: one for name, one in all_columns.items() if name in rows.column_names and name not in hidden}
 
 
 def _brings(of: Shown, view: View, units: list[str]) -> None:
@@ -250,7 +257,7 @@ def _brings(of: Shown, view: View, units: list[str]) -> None:
         st.info("No ranked order passes these filters. Take a filter away.")
         return
     frame = cast("pd.DataFrame", state.curve(of.file, of.written_ns, replace(view, capacity=0, cost=0.0)))
-    unit = st.selectbox("Currency of the chart", units, key=f"{of.prefix}unit") if len(units) > 1 else units[0]
+    unit = st.selectbox("Currency", units, key=f"{of.prefix}unit", width=160) if len(units) > 1 else units[0]
     part = frame[frame["ev_currency"] == unit]
     sentence = portfolio.gain_text(part, view.capacity, unit)
     parts.chart(portfolio.gain(part, view.capacity, unit), sentence, f"{of.prefix}gain")
@@ -268,20 +275,23 @@ def _left_alone(of: Shown, view: View) -> None:
             {
                 "Reason": shown.words(row["suppressed_reason"]),
                 "Orders": row["orders"],
-                "Share": row["orders"] / total,
+                "Share": 100 * row["orders"] / total,
                 "What would lift it (an example)": row["lifted_by"],
             }
             for row in counts
         ],
         hide_index=True,
-        column_config={"Share": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)},
+        column_config={
+            "Orders": st.column_config.NumberColumn(format="localized"),
+            "Share": st.column_config.ProgressColumn(format="%.1f%%", min_value=0.0, max_value=100.0),
+        },
         key=f"{of.prefix}counts",
         alt="Orders left alone, by reason",
     )
     if total > rows.num_rows:
         st.caption(f"The {rows.num_rows:,} largest of their currency, of {total:,}; the downloads hold all of them.")
     found = state.choices(of.file, of.written_ns)
-    parts.table(rows, _columns(rows.column_names, found), f"{of.prefix}alone", "Orders left alone, largest first")
+    parts.table(rows, _columns(rows, found), f"{of.prefix}alone", "Orders left alone, largest first")
     parts.downloads(
         lambda: listing.left_alone_whole(of.file, view), total, of.run.stamp,
         f"{of.prefix}left_alone_{of.run.as_of:%Y%m%d}", repr(view),

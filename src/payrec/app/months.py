@@ -30,9 +30,10 @@ def show(path: Path) -> None:
     names: list[Any] = listing.month_currencies(path)
     left, right = st.columns([3, 2], gap="large")
     with left:
+        parts.chart(portfolio.failed(months), portfolio.failed_text(months), "months_failed")
         parts.chart(portfolio.recovery(months), portfolio.recovery_text(months), "months")
     with right:
-        unit = st.selectbox("Money in", names, key="months_currency")
+        unit = st.selectbox("Money in", names, key="months_currency", width=160)
         rows = listing.months(path, unit)
         newest = rows.slice(max(rows.num_rows - MONTHS_IN_TABLE, 0))
         parts.table(newest, _columns(unit), "months_table", f"Months of billing, {unit}")

@@ -72,7 +72,7 @@ def heading(title: str, stamp: Stamp | None, told: str = "") -> None:
     parts = [
         f"Data as of **{shown.moment(stamp.as_of)}**",
         f"scored {shown.moment(stamp.scored_at)}",
-        f"model `{stamp.model_id}`",
+        f"model {shown.literal(stamp.model_id)}",
         shown.literal(told) if told else "",
     ]
     st.caption(" · ".join(part for part in parts if part))

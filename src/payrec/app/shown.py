@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
-SHORT = ((1_000_000_000, "bn"), (1_000_000, "M"), (100_000, "k"))
+SHORT = ((1_000_000_000, "bn", 2), (1_000_000, "M", 2), (100_000, "k", 0), (10_000, "k", 1))
 WORDS = {
     "retry_later": "retry later",
     "ask_new_card": "ask for a new card",
@@ -47,15 +47,15 @@ def words(code: str | None) -> str:
 def money(amount: float, currency: str | None) -> str:
     """Return an amount, short where it is large; the currency is always there.
 
-    >>> money(1234.5, "EUR"), money(2_345_678, "USD"), money(99, "SEK"), money(123456, "EUR")
-    ('€1,234.50', '$2.35M', 'SEK 99.00', '€123k')
+    >>> money(1234.5, "EUR"), money(2_345_678, "USD"), money(99, "SEK"), money(12345, "EUR"), money(123456, "EUR")
+    ('€1,234.50', '$2.35M', 'SEK 99.00', '€12.3k', '€123k')
     """
     sign = "-" if amount < 0 else ""
     name = SYMBOLS.get(currency or "", f"{currency} " if currency else "")
-    for size, letter in SHORT:
+    for size, letter, digits in SHORT:
         if abs(amount) >= size:
             scale = 1_000 if letter == "k" else size
-            return f"{sign}{name}{abs(amount) / scale:,.{0 if letter == 'k' else 2}f}{letter}"
+            return f"{sign}{name}{abs(amount) / scale:,.{digits}f}{letter}"
     return f"{sign}{name}{abs(amount):,.2f}"
 
 

@@ -7,16 +7,18 @@ a list in memory.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pyarrow as pa
 
-from payrec.action import publish, published_folder
+from payrec.action import details, publish, published_folder
 from payrec.action.run import Published
-from payrec.data.engines import connect
-from payrec.errors import DatabaseUnreachable, UsageError
+from payrec.data.engines import Engine, connect
+from payrec.errors import DatabaseUnreachable, PayrecError, UsageError
 from payrec.settings import Settings
 
 
@@ -96,10 +98,25 @@ def look(source: Source) -> Served:
         runs = publish.runs(engine)
         served = Served(tuple(runs), publish.monitor_history(engine))
         if runs and not published_folder.scores_file(source.folder, runs[0].run.run_id).is_file():
-            source.folder.mkdir(parents=True, exist_ok=True)
-            source.folder.chmod(0o700)
-            publish.commit(source.folder, runs[0].run, publish.scores(engine, runs[0].run.run_id), keep=2)
+            _copy(engine, runs[0], source.folder)
     return served
+
+
+def _copy(engine: Engine, newest: Published, folder: Path) -> None:
+    """Copy a published list with all that is kept beside it into a folder that only this user can read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    run_id = newest.run.run_id
+    kept = {name: partial(_batches, engine, run_id, name) for name in details.NAMES}
+    publish.commit(folder, newest.run, publish.scores(engine, run_id), keep=2, details=kept)
+
+
+def _batches(engine: Engine, run_id: str, name: str) -> Iterator[pa.RecordBatch]:
+    try:
+        found = publish.detail(engine, run_id, name)
+    except PayrecError:  # the role may read the lists, but not what is kept beside them: the pages then show less
+        found = None
+    return iter(() if found is None else found.to_batches())
 
 
 def past(source: Source, served: Served, order_id: str, most: int) -> list[tuple[str, float | None, str | None]]:

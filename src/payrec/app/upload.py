@@ -94,7 +94,8 @@ def take(data: BinaryIO, name: str, folder: Path) -> Taken:
     """
     folder.mkdir(parents=True, exist_ok=True)
     safe = re.sub(r"[^\w.\- ]", "_", Path(name).name)[-80:] or "upload.csv"
-    raw, digest = folder / f"raw-{safe}", hashlib.sha256()
+    raw, digest = folder / "raw" / safe, hashlib.sha256()  # under its own name, which messages tell
+    raw.parent.mkdir(exist_ok=True)
     with raw.open("wb") as sink:
         while chunk := data.read(1 << 20):
             digest.update(chunk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from payrec.charts.theme import COLORS, Chart, percent, shown, styled
+from payrec.charts.theme import COLORS, SHORT_NUMBER, Chart, percent, shown, styled
 
 PROMISED, OBSERVED = "promised by the model", "recovered in fact"
 EXPECTED, CAME = "expected (bar: 95% interval)", "recovered"
@@ -44,7 +44,7 @@ def money(frame: pd.DataFrame, unit: str) -> Chart:
     Columns ``week, expected, low, high, recovered`` (NaN while the outcome is not known).
     """
     x = alt.X("week:O", title="list of the week of", axis=alt.Axis(labelAngle=0, grid=False))
-    axis = alt.Axis(format="~s", tickCount=5)
+    axis = alt.Axis(tickCount=5, labelExpr=SHORT_NUMBER)
     base = alt.Chart(frame)
     bars = base.mark_rule(strokeWidth=8, color=COLORS["soft"], strokeCap="round").encode(
         x=x, y=alt.Y("low:Q", title=unit, axis=axis), y2="high:Q"
@@ -71,8 +71,8 @@ def money_text(frame: pd.DataFrame, unit: str) -> str:
 
 def drift(frame: pd.DataFrame, watch: float, alarm: float) -> Chart:
     """Draw the PSI of each feature, the largest first. Columns ``feature``, ``psi``, ``level``."""
-    frame = frame.assign(feature=[shown(name) for name in frame["feature"]])
-    y = alt.Y("feature:N", sort=frame["feature"].tolist(), title=None, axis=alt.Axis(labelLimit=340, grid=False))
+    frame = frame.assign(feature=[shown(name, 64) for name in frame["feature"]])
+    y = alt.Y("feature:N", sort=frame["feature"].tolist(), title=None, axis=alt.Axis(labelLimit=420, grid=False))
     x = alt.X("psi:Q", title="PSI against the earlier run", axis=alt.Axis(tickCount=5))
     kinds = ["ok", "watch", "alarm"]
     colors = alt.Scale(domain=kinds, range=[COLORS["model"], COLORS["history"], COLORS["oldest"]])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from payrec.charts.theme import COLORS, Chart, percent, styled
+from payrec.charts.theme import COLORS, SHORT_NUMBER, Chart, percent, styled
 
 MONTHS = 18
 """How far back recovery by month is drawn."""
+SIDE = 40
+"""Room for the labels of the upward axis, so that charts of the same months stand below each other."""
 
 
 def gain(curve: pd.DataFrame, capacity: int, unit: str) -> Chart:
@@ -18,14 +20,15 @@ def gain(curve: pd.DataFrame, capacity: int, unit: str) -> Chart:
     """
     frame = pd.concat([pd.DataFrame({"orders": [0], "expected": [0.0]}), curve[["orders", "expected"]]])
     x = alt.X("orders:Q", title="orders worked, best first", axis=alt.Axis(format=",d", tickCount=6))
-    y = alt.Y("expected:Q", title=f"expected back, {unit}", axis=alt.Axis(format="~s", tickCount=4))
+    y = alt.Y("expected:Q", title=f"expected back, {unit}", axis=alt.Axis(tickCount=5, labelExpr=SHORT_NUMBER))
     base = alt.Chart(frame)
     area = base.mark_area(color=COLORS["soft"], opacity=0.45).encode(x=x, y=y)
     line = base.mark_line(color=COLORS["model"], strokeWidth=2.5).encode(x=x, y=y)
     mark = alt.Chart(pd.DataFrame({"orders": [capacity], "text": [f"capacity {capacity:,}"]}))
     rule = mark.mark_rule(color=COLORS["ink"], strokeDash=[4, 3], strokeWidth=1.5).encode(x=x)
-    words = mark.mark_text(align="left", dx=6, color=COLORS["ink"], fontSize=12, y=195)
-    return styled((area + line + rule + words.encode(x=x, text="text:N")).properties(height=210))
+    words = mark.mark_text(align="left", dx=6, dy=-12, color=COLORS["ink"], fontSize=12)
+    foot = words.encode(x=x, y=alt.YValue("height"), text="text:N")
+    return styled((area + line + rule + foot).properties(height=320))
 
 
 def gain_text(curve: pd.DataFrame, capacity: int, unit: str) -> str:
@@ -40,7 +43,7 @@ def gain_text(curve: pd.DataFrame, capacity: int, unit: str) -> str:
 
 
 def recovery(months: pd.DataFrame) -> Chart:
-    """Draw the share of failed payments recovered in time, by the month of billing, over the volume that failed.
+    """Draw the share of failed payments recovered in time, by the month of billing.
 
     ``months`` has the columns ``billing_month, failed_orders, decided_orders, recovered_orders``; a month of which
     not every failed payment is decided yet is drawn hollow.
@@ -50,26 +53,36 @@ def recovery(months: pd.DataFrame) -> Chart:
         rate=months["recovered_orders"] / months["decided_orders"].where(months["decided_orders"] > 0),
         state=["decided" if d == f else "not all decided yet" for d, f in _pairs(months)],
     )
-    month = alt.Axis(format="%b %y", grid=False, labelAngle=0, tickCount=8)
-    x = alt.X("billing_month:T", title="month of billing", axis=month)
-    y = alt.Y("rate:Q", title="recovered in time", axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(domainMin=0))
+    month = alt.Axis(format="%b %y", grid=False, labelAngle=0, labelOverlap="greedy")
+    x = alt.X("yearmonth(billing_month):O", title="month of billing", axis=month)
+    share = alt.Axis(format="%", tickCount=5, minExtent=SIDE)
+    y = alt.Y("rate:Q", title="recovered in time", axis=share, scale=alt.Scale(domainMin=0))
     line = alt.Chart(frame).mark_line(color=COLORS["model"], strokeWidth=2).encode(x=x, y=y)
     kinds = ["decided", "not all decided yet"]
     legend = alt.Legend(title=None, orient="top", symbolSize=90)
     fill = alt.Fill("state:N", legend=legend, scale=alt.Scale(domain=kinds, range=[COLORS["model"], COLORS["soft"]]))
     shape = alt.Shape("state:N", legend=legend, scale=alt.Scale(domain=kinds, range=["circle", "diamond"]))
     dots = alt.Chart(frame).mark_point(size=80, color=COLORS["model"], opacity=1, strokeWidth=1.5)
-    upper = (line + dots.encode(x=x, y=y, fill=fill, shape=shape)).properties(height=220, width=620)
-    bars = (
-        alt.Chart(frame)
-        .mark_bar(color=COLORS["soft"], width=14)
-        .encode(
-            x=alt.X("billing_month:T", title=None, axis=alt.Axis(labels=False, grid=False)),
-            y=alt.Y("failed_orders:Q", title="failed", axis=alt.Axis(format="~s", tickCount=3)),
-        )
-        .properties(height=80, width=620)
+    upper = line + dots.encode(x=x, y=y, fill=fill, shape=shape)
+    return styled(upper.properties(height=230))
+
+
+def failed(months: pd.DataFrame) -> Chart:
+    """Draw how many payments failed in each month of billing; columns as for :func:`recovery`."""
+    axis = alt.Axis(tickCount=3, labelExpr=SHORT_NUMBER, minExtent=SIDE)
+    bars = alt.Chart(months.tail(MONTHS)).mark_bar(color=COLORS["soft"], width={"band": 0.55})
+    x = alt.X("yearmonth(billing_month):O", title=None, axis=alt.Axis(labels=False, ticks=False, grid=False))
+    return styled(bars.encode(x=x, y=alt.Y("failed_orders:Q", title="failed", axis=axis)).properties(height=90))
+
+
+def failed_text(months: pd.DataFrame) -> str:
+    """Say in a sentence how many payments failed in the newest month."""
+    months = months.tail(MONTHS)
+    last = months.iloc[-1]
+    return (
+        f"{last['failed_orders']:,} payments failed in {last['billing_month']:%B %Y}, the newest month; over "
+        f"{len(months)} months it was {months['failed_orders'].min():,} to {months['failed_orders'].max():,}."
     )
-    return styled(alt.vconcat(bars, upper, spacing=8).resolve_scale(x="shared"))
 
 
 def recovery_text(months: pd.DataFrame) -> str:

@@ -35,6 +35,10 @@ Chart = Any
 """An altair chart of any kind: altair has no common type that mypy could check."""
 
 
+SHORT_NUMBER = "format(datum.value, '~s')"
+"""Labels of an axis such as 0, 500, 15k: left to itself the library writes 0k and 0.5k."""
+
+
 def styled(chart: Chart) -> Chart:
     """Give a finished chart the look of the house; nothing can be layered on it afterwards."""
     text = {"labelColor": COLORS["muted"], "titleColor": COLORS["ink"], "labelFontSize": 12, "titleFontSize": 12}

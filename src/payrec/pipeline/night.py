@@ -96,7 +96,7 @@ def _held(engine: Engine, how: Night, progress: Progress) -> Report:
             _step(engine, how, "check", asked.run_id)
         decided = score(engine, asked, progress)
         progress("publishing")
-        publish.commit(place, decided.run, decided.ranked, details=_beside(engine, how, asked, decided))
+        publish.commit(place, decided.run, decided.ranked, details=_beside(engine, asked, decided))
         _step(engine, how, "publish", asked.run_id)
         progress("monitoring")
         verdicts = watch(engine, how, decided, bundle)
@@ -119,15 +119,9 @@ def _as_before(place: Path | Engine, former: Published) -> Report:
     return Report(former, ranked, True, tuple(verdicts), ranked["p_recover_30d"].null_count)
 
 
-def _beside(engine: Engine, how: Night, asked: Question, decided: Decided) -> details.Details:
-    """Return what is kept with the list: all that a replay needs; in a folder also what its readers need."""
-    readers = details.of(engine, asked.as_of)
-    kept = (
-        readers
-        if isinstance(how.published, Path)
-        else {name: readers[name] for name in readers if name in replay.NAMES}
-    )
-    return {**kept, **replay.details(asked.policy, decided.recent)}
+def _beside(engine: Engine, asked: Question, decided: Decided) -> details.Details:
+    """Return what is kept with the list: what its readers need, and all that a replay needs."""
+    return {**details.of(engine, asked.as_of), **replay.details(asked.policy, decided.recent)}
 
 
 def _undelivered(sent: tuple[alerts.Delivery, ...]) -> str:

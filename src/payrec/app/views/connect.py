@@ -44,7 +44,7 @@ def _what_is_there() -> None:
 
 def _form() -> None:
     given = state.settings()
-    with st.form("connect", border=True):
+    with st.form("connect", border=True, enter_to_submit=False):
         left, right = st.columns([3, 1])
         host = left.text_input("Host", given.db_host or "", placeholder="db.example.com", autocomplete="off")
         port = right.number_input("Port", 1, 65535, given.db_port)

@@ -83,7 +83,7 @@ def _money(verdicts: pd.DataFrame) -> None:
         st.info("No week's outcome is known yet. It will stand here once a list has matured.")
         return
     units = sorted(frame["unit"].unique(), key=lambda unit: (unit != "EUR", unit))
-    unit = st.selectbox("Currency", units, key="money_unit")
+    unit = st.selectbox("Currency", units, key="money_unit", width=160)
     part = frame[frame["unit"] == unit]
     parts.chart(charts.money(part, unit), charts.money_text(part, unit), "money")
 
@@ -104,19 +104,20 @@ def _runs(served: Served) -> None:
     levels = health.levels(served.history)
     rows = [
         {
-            "as of": one.run.as_of,
-            "scored": one.run.scored_at,
-            "run": one.run.run_id,
-            "model": one.run.model_id,
-            "open orders": one.orders,
-            "ranked": one.ranked,
-            "to work": one.prioritised,
-            "monitoring": levels.get(one.run.run_id, "not watched"),
+            "As of": one.run.as_of,
+            "Scored": one.run.scored_at,
+            "Run": one.run.run_id,
+            "Model": one.run.model_id,
+            "Open orders": one.orders,
+            "Ranked": one.ranked,
+            "To work": one.prioritised,
+            "Monitoring": levels.get(one.run.run_id, "not watched"),
         }
         for one in sorted(served.runs, key=lambda one: one.run.as_of, reverse=True)
     ]
     at = st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")
-    columns = {"as of": at, "scored": at}
+    count = st.column_config.NumberColumn(format="localized")
+    columns = {"As of": at, "Scored": at, "Open orders": count, "Ranked": count, "To work": count}
     st.dataframe(rows, hide_index=True, column_config=columns, key="runs", alt="Published runs, newest first")
 
 

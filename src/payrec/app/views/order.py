@@ -76,7 +76,7 @@ def _facts(row: dict[str, Any]) -> None:
             icon=":material/block:",
         )
     else:
-        reason = f" · failed by {shown.literal(shown.words(row['reason_code']))}" if row["reason_code"] else ""
+        reason = f" · reason of failure: {shown.literal(shown.words(row['reason_code']))}" if row["reason_code"] else ""
         st.success(f"Suggested action: **{shown.words(row['suggested_action'])}**{reason}", icon=":material/task_alt:")
 
 

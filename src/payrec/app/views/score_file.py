@@ -149,7 +149,7 @@ def _wanted() -> None:
 
 def _score(taken: Taken, mapping: Mapping | None, as_of: datetime | None) -> None:
     """Score the file, telling each step, and show its list; what goes wrong is told here."""
-    with st.status("Scoring the file", expanded=True) as status:
+    with st.status("Scoring the file", expanded=False) as status:
         asked = upload.Asked(state.champion(), state.rules(), as_of, state.now())
         result = upload.score(taken, asked, mapping, lambda step: status.update(label=_step(step)))
     state.keep_upload(taken, result)
