@@ -16,7 +16,7 @@ from rows import feature_rows, portfolio
 
 from payrec.errors import DataRefused, UsageError
 from payrec.model import bundle, recipes, sample
-from payrec.model.features import LABEL, NEEDED, NUMBERS
+from payrec.model.features import LABEL, NEEDED
 from payrec.model.recipes import Model, TrainSpec
 from payrec.model.training import choice
 
@@ -98,22 +98,13 @@ def test_the_label_is_never_read_by_predict(model: Model) -> None:
 
 
 def test_more_recovered_in_time_never_lowers_the_trees_chance(models: dict[str, Model]) -> None:
-    decided = 10
-    rows = with_column(OTHER_ROWS, "cust_decided", pa.array([decided] * 500, pa.int64()))
-    # the count of those missed follows from both, and is left out of the comparison
-    missed = [feature.name for feature in NUMBERS].index("cust_missed")
-    rate = [feature.name for feature in NUMBERS].index("cust_in_time_rate")
-    model = models["xgboost"]
-    inputs = recipes.matrix.matrix(rows, model.vocabulary)
-    last = None
-    for share in np.linspace(0.01, 0.99, 9, dtype=np.float32):
-        inputs.numbers[:, rate] = share
-        inputs.numbers[:, missed] = 3
-        found = recipes.log_odds(model, inputs)
-        if last is not None:
-            assert (found >= last - 1e-6).all()
-        last = found
-    assert last is not None
+    rows = with_column(OTHER_ROWS, "cust_decided", pa.array([9] * 500, pa.int64()))
+    chances = [
+        recipes.predict(models["xgboost"], with_column(rows, "cust_recovered_in_time", pa.array([count] * 500)))
+        for count in range(10)
+    ]
+    assert (np.diff(chances, axis=0) >= 0).all()
+    assert chances[-1].mean() > chances[0].mean() + 0.05
 
 
 def test_same_rows_in_any_order_and_same_seed_give_the_same_bytes(

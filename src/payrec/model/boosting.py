@@ -25,7 +25,9 @@ MAX_ROUNDS = 2_000
 PATIENCE = 40
 BLOCK = 65_536  # rows handed to the trees at once
 
-INPUTS: tuple[Feature, ...] = (*NUMBERS, *(feature for feature in CATEGORIES if feature.trees != "no"))
+NUMBERS_AT = [at for at, feature in enumerate(NUMBERS) if feature.trees != "no"]
+CODES_AT = [at for at, feature in enumerate(CATEGORIES) if feature.trees != "no"]
+INPUTS: tuple[Feature, ...] = (*(NUMBERS[at] for at in NUMBERS_AT), *(CATEGORIES[at] for at in CODES_AT))
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,6 @@ def _plain(inputs: Matrix, label: Array | None = None) -> xgboost.DMatrix:
 
 def _table(inputs: Matrix) -> npt.NDArray[np.float32]:
     """Numbers and codes side by side, unknown as NaN."""
-    codes = [at for at, feature in enumerate(CATEGORIES) if feature.trees != "no"]
-    chosen = inputs.codes[:, codes]
-    return np.hstack([inputs.numbers, np.where(chosen == UNKNOWN, np.float32(np.nan), chosen)], dtype=np.float32)
+    chosen = inputs.codes[:, CODES_AT]
+    codes = np.where(chosen == UNKNOWN, np.float32(np.nan), chosen)
+    return np.hstack([inputs.numbers[:, NUMBERS_AT], codes], dtype=np.float32)

@@ -104,7 +104,9 @@ def crossfit(kind: Kind, z: Array, label: Array, fold: npt.NDArray[np.intp]) -> 
 
 
 def choose(z: Array, label: Array, group: npt.NDArray[np.intp], kinds: tuple[Kind, ...] = KINDS) -> Calibration:
-    """Fit the kind with the lowest log loss on rows it has not seen, or none if that is not lower by a standard error.
+    """Fit the kind with the lowest log loss on rows it has not seen, or none if that is not surely lower.
+
+    Surely means by two standard errors: without a calibration the model may learn from the newest rows, too.
 
     Parameters
     ----------
@@ -120,6 +122,6 @@ def choose(z: Array, label: Array, group: npt.NDArray[np.intp], kinds: tuple[Kin
         gain = plain - log_losses(crossfit(kind, z, label, fold), label)
         total = np.bincount(group, gain)
         error = float(np.sqrt((total**2).sum()))
-        if gain.sum() > max(error, least):
+        if gain.sum() > max(2 * error, least):
             best, least = fit(kind, z, label), float(gain.sum())
     return best

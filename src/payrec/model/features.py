@@ -39,7 +39,7 @@ class Feature:
     trend
         +1: more can only raise the chance (a constraint on the trees); 0: nothing is sure.
     trees
-        ``code``: a number for the trees, in the order of its levels; ``no``: the trees have the number behind it.
+        ``code``: a number for the trees, in the order of its levels; ``no``: the trees have what it is made of.
     """
 
     name: str
@@ -146,6 +146,7 @@ FEATURES: tuple[Feature, ...] = (
         "the customer's decided failed payments that were not recovered in time",
         derive.difference("cust_decided", "cust_recovered_in_time"),
         needs=IN_TIME,
+        trees="no",
     ),
     _days(
         "cust_days_to_pay",

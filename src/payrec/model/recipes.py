@@ -1,15 +1,18 @@
 """Training and predicting: from rows of the feature view to a calibrated :class:`Model` and its probabilities.
 
-1. The newest 15 % of the rows are set aside; what is older, less one horizon, is fitted (its newest fifth tunes it).
-2. The rows set aside choose between recipes, and calibrate; a calibration stays only if it lowers the log loss of rows
-   it has not seen, and then belongs to the model it was fitted for.
-3. Where none is needed the model is fitted again on all rows.
+1. The newest 15 % of the rows are set aside. What is older, less one horizon, is cut once more: its newest fifth tunes
+   the recipes that are fitted on the rest.
+2. On the rows set aside, which no recipe has seen, the one with the lowest log loss is chosen. Fitted on all older
+   rows, it is held against them once more: what it gets wrong there, if it surely does, is its calibration.
+3. At last it is fitted on all rows. The calibration stays: it corrects what the recipe gets wrong on newer rows.
+   (The original's recipe ends with its calibration, as it did.)
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,14 +29,18 @@ from payrec.model.tables import Tables
 from payrec.model.training import Training, describe
 from payrec.model.vocabulary import Vocabulary
 
+if TYPE_CHECKING:
+    from payrec.model.logistic import Regression
+
 Array = npt.NDArray[np.float64]
+Positions = npt.NDArray[np.intp]
 Recipe = Literal["logistic", "xgboost", "original"]
 
 RECIPES = ("logistic", "xgboost", "auto", "original")
 LOGISTIC_ROWS = 300_000  # a few hundred coefficients gain nothing from more
 TUNING_ROWS = 300_000
-PENALTIES = (1.0, 10.0, 100.0)
-DEFAULT_ROUNDS = 150
+PENALTIES = (10.0, 30.0, 100.0)
+DEFAULTS: dict[Recipe, float] = {"logistic": 30.0, "xgboost": 150.0, "original": 1.0}
 
 
 @dataclass(frozen=True)
@@ -92,19 +99,30 @@ class _Data:
     vocabulary: Vocabulary
     spec: TrainSpec
 
-    def part(self, at: npt.NDArray[np.intp]) -> tuple[Matrix, Array]:
+    def part(self, at: Positions) -> tuple[Matrix, Array]:
         return self.inputs.take(at), self.sample.label[at]
+
+    @cached_property
+    def kept(self) -> Positions:
+        """Rows that a regression may be fitted to: all, or so many evenly spaced ones."""
+        return _thinned(np.arange(len(self.inputs)), LOGISTIC_ROWS)
+
+    @cached_property
+    def regression(self) -> Regression:
+        """The columns of the regression, made once for all its fits."""
+        from payrec.model import logistic  # on use: SciPy takes long to import, and only fitting needs it
+
+        options = logistic.ORIGINAL if self.spec.recipe == "original" else logistic.Options()
+        return logistic.prepare(*self.part(self.kept), self.vocabulary, options)
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A recipe with what was tuned, fitted on the rows older than the calibration slice, and its loss there."""
+    """A recipe with what was tuned, and a scorer fitted with it."""
 
     recipe: Recipe
     tuned: float
     scorer: Tables | Trees
-    calibration: Calibration
-    log_loss: float
 
 
 def train(rows: Rows, spec: TrainSpec) -> Model:
@@ -126,11 +144,15 @@ def train(rows: Rows, spec: TrainSpec) -> Model:
     vocabulary = matrix.learn(drawn.rows)
     data = _Data(drawn, matrix.matrix(drawn.rows, vocabulary), vocabulary, spec)
     slices = sample.cut(drawn, spec.horizon_days)
-    chosen, losses = _without_slices(data) if slices is None else _with_slices(data, slices)
-    if slices is not None and chosen.calibration.kind == "none":
-        everything = np.arange(len(drawn.label))
-        chosen = replace(chosen, scorer=_fit(chosen.recipe, data, everything, chosen.tuned))
-    return _model(data, slices, chosen, losses)
+    if slices is None:
+        return _model(data, None, *_untuned(data), {})
+    best, losses = _best(data, slices)
+    older = replace(best, scorer=_fit(best.recipe, data, slices.older, best.tuned))
+    calibration = _calibration(older, data, slices)
+    if best.recipe == "original":
+        return _model(data, slices, older, calibration, losses)
+    everything = replace(best, scorer=_fit(best.recipe, data, np.arange(len(drawn.label)), best.tuned))
+    return _model(data, slices, everything, calibration, losses)
 
 
 def predict(model: Model, rows: Rows) -> Array:
@@ -150,80 +172,91 @@ def _score(scorer: Tables | Trees, inputs: Matrix) -> Array:
     return tables.log_odds(scorer, inputs) if isinstance(scorer, Tables) else boosting.log_odds(scorer, inputs)
 
 
-def _with_slices(data: _Data, slices: Slices) -> tuple[_Candidate, dict[str, float]]:
+def _best(data: _Data, slices: Slices) -> tuple[_Candidate, dict[str, float]]:
+    """Tune the recipes on older rows, and take the one with the lowest log loss on the newest, which none has seen."""
     names: tuple[Recipe, ...] = ("logistic", "xgboost") if data.spec.recipe == "auto" else (_single(data.spec.recipe),)
-    candidates = [_candidate(name, data, slices) for name in names]
-    best = min(candidates, key=lambda candidate: candidate.log_loss)
-    return best, {candidate.recipe: candidate.log_loss for candidate in candidates}
+    candidates = [_tuned(name, data, slices) for name in names]
+    if len(candidates) == 1:
+        return candidates[0], {}
+    losses: dict[str, float] = {candidate.recipe: _loss(candidate, data, slices) for candidate in candidates}
+    return min(candidates, key=lambda candidate: losses[candidate.recipe]), losses
 
 
-def _candidate(recipe: Recipe, data: _Data, slices: Slices) -> _Candidate:
-    tuned = _tune(recipe, data, slices)
-    scorer = _fit(recipe, data, slices.older, tuned)
+def _loss(candidate: _Candidate, data: _Data, slices: Slices) -> float:
+    """Log loss on the newest rows, each calibrated by other customers' rows."""
     newest, label = data.part(slices.calibrate)
-    z = _score(scorer, newest)
-    customer = np.unique(data.sample.customer[slices.calibrate], return_inverse=True)[1]
-    calibration = calibrate.choose(z, label, customer)
-    if recipe == "original" and calibration.kind == "none":
-        calibration = calibrate.fit("sigmoid", z, label)  # balanced weights move the level: it has to be put back
-    fold = customer % calibrate.FOLDS
-    unseen = z if calibration.kind == "none" else calibrate.crossfit(calibration.kind, z, label, fold)
-    return _Candidate(recipe, tuned, scorer, calibration, float(calibrate.log_losses(unseen, label).mean()))
+    z, customer = _score(candidate.scorer, newest), _customers(data, slices)
+    kind = calibrate.choose(z, label, customer).kind
+    unseen = z if kind == "none" else calibrate.crossfit(kind, z, label, customer % calibrate.FOLDS)
+    return float(calibrate.log_losses(unseen, label).mean())
 
 
-def _without_slices(data: _Data) -> tuple[_Candidate, dict[str, float]]:
+def _calibration(older: _Candidate, data: _Data, slices: Slices) -> Calibration:
+    """Hold a recipe, fitted on all older rows, against the newest: what it gets wrong there."""
+    newest, label = data.part(slices.calibrate)
+    z = _score(older.scorer, newest)
+    calibration = calibrate.choose(z, label, _customers(data, slices))
+    if older.recipe == "original" and calibration.kind == "none":
+        return calibrate.fit("sigmoid", z, label)  # balanced weights move the level: it has to be put back
+    return calibration
+
+
+def _customers(data: _Data, slices: Slices) -> Positions:
+    """Code of the customer of each of the newest rows."""
+    return np.unique(data.sample.customer[slices.calibrate], return_inverse=True)[1]
+
+
+def _untuned(data: _Data) -> tuple[_Candidate, Calibration]:
     """Too short a window to hold anything back: defaults, on all rows, uncalibrated but for the original's level."""
     recipe = "logistic" if data.spec.recipe == "auto" else _single(data.spec.recipe)
-    tuned = float(DEFAULT_ROUNDS) if recipe == "xgboost" else PENALTIES[1]
+    tuned = DEFAULTS[recipe]
     scorer = _fit(recipe, data, np.arange(len(data.sample.label)), tuned)
     share = float(data.sample.label.mean())
     shift = float(np.log(share / (1 - share)))
     calibration = Calibration("level", shift=shift) if recipe == "original" else Calibration()
-    return _Candidate(recipe, tuned, scorer, calibration, float("nan")), {}
+    return _Candidate(recipe, tuned, scorer), calibration
 
 
 def _single(recipe: str) -> Recipe:
     return "original" if recipe == "original" else "xgboost" if recipe == "xgboost" else "logistic"
 
 
-def _tune(recipe: Recipe, data: _Data, slices: Slices) -> float:
-    """Return the count of trees, or the penalty, with the lowest log loss on the selection slice."""
-    if recipe == "original":
-        return 1.0
-    if not len(slices.fit):
-        return float(DEFAULT_ROUNDS) if recipe == "xgboost" else PENALTIES[1]
-    older, older_label = data.part(_thinned(slices.fit, TUNING_ROWS))
+def _tuned(recipe: Recipe, data: _Data, slices: Slices) -> _Candidate:
+    """Find the count of trees, or the penalty, with the lowest log loss on the selection slice."""
+    if recipe == "original" or not len(slices.fit):
+        return _Candidate(recipe, DEFAULTS[recipe], _fit(recipe, data, slices.older, DEFAULTS[recipe]))
     later, later_label = data.part(_thinned(slices.select, TUNING_ROWS))
     if recipe == "xgboost":
-        return float(boosting.fit_stopping(older, older_label, later, later_label, data.spec.seed)[1])
-    from payrec.model import logistic
+        older = data.part(_thinned(slices.fit, TUNING_ROWS))
+        trees, rounds = boosting.fit_stopping(*older, later, later_label, data.spec.seed)
+        return _Candidate(recipe, float(rounds), trees)
+    fitted = {penalty: _fit(recipe, data, slices.fit, penalty) for penalty in PENALTIES}
+    losses = {
+        penalty: calibrate.log_losses(_score(scorer, later), later_label).mean() for penalty, scorer in fitted.items()
+    }
+    best = min(losses, key=lambda penalty: losses[penalty])
+    return _Candidate(recipe, best, fitted[best])
 
-    losses = {}
-    for penalty in PENALTIES:
-        options = logistic.Options(penalty=penalty)
-        fitted = logistic.fit(older, older_label, None, data.vocabulary, options)
-        losses[penalty] = calibrate.log_losses(tables.log_odds(fitted, later), later_label).mean()
-    return min(losses, key=lambda penalty: losses[penalty])
 
-
-def _fit(recipe: Recipe, data: _Data, at: npt.NDArray[np.intp], tuned: float) -> Tables | Trees:
+def _fit(recipe: Recipe, data: _Data, at: Positions, tuned: float) -> Tables | Trees:
+    """Fit on the rows ``at``, which are the oldest ones in every slice but the newest."""
     if recipe == "xgboost":
         inputs, label = data.part(at)
         return boosting.fit(inputs, label, int(tuned), data.spec.seed)
-    from payrec.model import logistic  # on use: SciPy takes long to import, and only fitting needs it
+    from payrec.model import logistic
 
-    inputs, label = data.part(_thinned(at, LOGISTIC_ROWS))
-    options = logistic.ORIGINAL if recipe == "original" else logistic.Options(penalty=tuned)
-    return logistic.fit(inputs, label, None, data.vocabulary, options)
+    return logistic.fit(data.regression, int(np.searchsorted(data.kept, at[-1], side="right")), tuned)
 
 
-def _thinned(at: npt.NDArray[np.intp], most: int) -> npt.NDArray[np.intp]:
+def _thinned(at: Positions, most: int) -> Positions:
     """At most ``most`` positions, evenly spaced, so that every time and age keeps its share."""
     return at if len(at) <= most else at[np.linspace(0, len(at) - 1, most).astype(np.intp)]
 
 
-def _model(data: _Data, slices: Slices | None, chosen: _Candidate, losses: dict[str, float]) -> Model:
-    seen = data.inputs.take(_thinned(np.arange(len(data.inputs)), LOGISTIC_ROWS))
+def _model(
+    data: _Data, slices: Slices | None, chosen: _Candidate, calibration: Calibration, losses: dict[str, float]
+) -> Model:
+    seen = data.inputs.take(data.kept)
     base = boosting.base(chosen.scorer) if isinstance(chosen.scorer, Trees) else chosen.scorer.intercept
     ages = data.inputs.numbers[:, tables.NUMBER_AT["age_days"]]
     return Model(
@@ -232,7 +265,7 @@ def _model(data: _Data, slices: Slices | None, chosen: _Candidate, losses: dict[
         max_age_days=int(np.nanmax(ages)) if not np.isnan(ages).all() else 0,
         vocabulary=data.vocabulary,
         scorer=chosen.scorer,
-        calibration=chosen.calibration,
+        calibration=calibration,
         base_log_odds=base,
         training=describe(data.sample, data.inputs, data.spec.seed, slices, losses),
         schema=schema_hash(),

@@ -148,10 +148,12 @@ def contributions(tables: Tables, inputs: Matrix) -> tuple[tuple[tuple[str, ...]
 
 
 def _terms(tables: Tables, inputs: Matrix, rows: slice) -> Iterator[Term]:
-    positions = {}
+    moved = {}
+    sloping = {slope.features[1]: slope.centre for slope in tables.slopes}
     for curve in tables.curves:
         position = curve.position(inputs.numbers[rows, NUMBER_AT[curve.feature]])
-        positions[curve.feature] = position
+        if curve.feature in sloping:
+            moved[curve.feature] = np.nan_to_num(position - np.float32(sloping[curve.feature]), copy=False)
         yield (curve.feature,), curve.at(position)
     for level in tables.levels:
         yield (level.feature,), level.array.take(inputs.codes[rows, CATEGORY_AT[level.feature]], mode="clip")
@@ -161,5 +163,6 @@ def _terms(tables: Tables, inputs: Matrix, rows: slice) -> Iterator[Term]:
     for slope in tables.slopes:
         category, number = slope.features
         values = slope.array.take(inputs.codes[rows, CATEGORY_AT[category]], mode="clip")
-        values *= positions[number] - np.float32(slope.centre)
-        yield slope.features, np.nan_to_num(values, copy=False) + slope.offset
+        values *= moved[number]
+        values += slope.offset
+        yield slope.features, values

@@ -37,7 +37,8 @@ class Training:
     calibrated_from
         First day of the calibration slice, or None.
     losses
-        Log loss of each recipe tried, on the calibration slice, by a calibration that had not seen the row.
+        Log loss of each recipe tried, on the newest slice, by a model and a calibration that had not seen the row;
+        empty where there was no choice.
     """
 
     first_as_of: datetime
