@@ -31,7 +31,13 @@ def _all() -> dict[str, Measurement]:
     found = [
         Measurement("build", "build", "payrec build, DuckDB", building.on_duckdb, build),
         Measurement("build", "build-pandas", "vectorised pandas", building.with_pandas, build),
-        Measurement("build", "build-scoring", "payrec build for one as_of, DuckDB", building.scoring_only, night),
+        Measurement(
+            "build",
+            "build-scoring",
+            "payrec build for one as_of, DuckDB",
+            building.scoring_only,
+            building.prepared_scoring,
+        ),
         *(
             Measurement("score", f"score-{r}", f"bundle, {r}", partial(_score, r), scoring.prepared)
             for r in ("logistic", "xgboost")
@@ -51,6 +57,7 @@ def _all() -> dict[str, Measurement]:
         ),
         Measurement("night", "night", "payrec run, DuckDB", nightly.first, night),
         Measurement("night", "night-again", "the same run again", nightly.again, night),
+        Measurement("night", "night-postgres", "payrec run, PostgreSQL", nightly.on_postgres, night),
         Measurement("night", "write-back", "publish to PostgreSQL", nightly.written_back, night),
     ]
     return {one.name: one for one in found}

@@ -215,13 +215,21 @@ def _training(results: Results) -> str:
 
 def _nightly(results: Results) -> str:
     table = _plain(results, "night", "A night")
-    run, again, back = (_get(results, name, 1_000_000) for name in ("night", "night-again", "write-back"))
+    names = ("night", "night-again", "night-postgres", "write-back")
+    run, again, served, back = (_get(results, name, 1_000_000) for name in names)
     targets = _targets(
         [
             ("payrec run at 1 million orders, under 60 CPU s", run and run["cpu_s"], lambda v: v < 60, "{:.1f}"),
             ("… under 3 GB", run and run["peak_mb"] / 1024, lambda v: v < 3, "{:.2f}"),
-            ("the same again, under 5 s", again and again["cpu_s"], lambda v: v < 5, "{:.1f} CPU s"),
-            ("write-back, over 30,000 rows a second of CPU", back and _rate(back), lambda v: v > 30_000, "{:,.0f}"),
+            ("the same again, under 5 s", again and again["wall_s"], lambda v: v < 5, "{:.1f} s"),
+            ("on PostgreSQL, client and server, under 120 CPU s", served and _cpu(served), lambda v: v < 120, "{:.1f}"),
+            ("… the same again, under 5 s", served and served["figures"]["again_wall_s"], lambda v: v < 5, "{:.1f} s"),
+            (
+                "write-back, over 30,000 rows a second",
+                back and back["rows"] / back["wall_s"],
+                lambda v: v > 30_000,
+                "{:,.0f}",
+            ),
         ]
     )
     return f"{table}\n{targets}" if table else ""
