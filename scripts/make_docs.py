@@ -14,6 +14,7 @@ from pathlib import Path
 
 from payrec.cli import VERBS, main
 from payrec.cli.models import models_app
+from payrec.cli.privacy import privacy_app
 from payrec.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +37,8 @@ EXIT_CODES = (
 def names() -> Iterator[list[str]]:
     """Yield the words of every command."""
     yield from ([verb.__name__] for verb in VERBS)
-    yield from (["models", str(command.name)] for command in models_app.registered_commands)
+    for group, commands in (("models", models_app), ("privacy", privacy_app)):
+        yield from ([group, str(command.name)] for command in commands.registered_commands)
 
 
 def help_of(words: list[str]) -> str:

@@ -28,6 +28,12 @@ class Settings(BaseSettings):
         None, description="where to tell alarms: webhook or apprise addresses, spaces between"
     )
     app_users: str = Field("", description="e-mail addresses that may enter the web app after sign-in, commas between")
+    retention_days: int | None = Field(
+        None, ge=1, description="days after which `payrec run` takes published lists away; the served one stays"
+    )
+    privacy_key: SecretStr | None = Field(
+        None, description="key of the hash that stands for a customer in the audit trail; without it nothing does"
+    )
     horizon_days: int = Field(30, ge=1, le=365, description="days in which a payment counts as recovered")
     landmark_ages: tuple[int, ...] = Field(
         (0, 3, 7, 14, 21, 30, 45, 60), description="ages in days at which open orders are observed for training"

@@ -6,6 +6,7 @@ view ``payrec_worklist``). The same run again changes nothing.
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -56,6 +57,14 @@ def commit(
     if isinstance(place, Path):
         return published_folder.commit(place, run, whole, keep, details or {})
     return published_tables.commit(place, run, whole, keep, details or {})
+
+
+def retire(place: Path | Engine, before: datetime) -> list[str]:
+    """Take away the lists of before a time, with all that is kept beside them; return their ids.
+
+    The list that is served stays, however old; what monitoring wrote down stays, since it names nobody.
+    """
+    return published_folder.retire(place, before) if isinstance(place, Path) else published_tables.retire(place, before)
 
 
 def current(place: Path | Engine) -> Published | None:

@@ -15,6 +15,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,17 @@ def scores(folder: Path, run_id: str) -> pa.Table:
             f"there is no published run {run_id} in {folder}; kept are: {', '.join(_order(folder)) or 'none'}"
         )
     return pyarrow.parquet.read_table(path, partitioning=None)
+
+
+def retire(folder: Path, before: datetime) -> list[str]:
+    """See :func:`payrec.action.publish.retire`."""
+    old = [one.run.run_id for one in runs(folder)[1:] if one.run.as_of < before]
+    if old:
+        order = [name for name in _order(folder) if name not in old]
+        with files.told(folder):
+            _point(folder, order)
+            _clear(folder, order)
+    return old
 
 
 def add_monitor(folder: Path, run_id: str, history: pa.Table) -> None:

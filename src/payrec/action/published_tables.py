@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -84,6 +85,22 @@ def _write_detail(engine: Engine, run_id: str, name: str, batches: Iterator[pa.R
     parts = [content[at : at + PART_BYTES] for at in range(0, len(content), PART_BYTES)]
     rows = [{"run_id": run_id, "name": name, "part": at, "content": part} for at, part in enumerate(parts)]
     engine.write(DETAILS, pa.Table.from_pylist(rows), key=())
+
+
+def replace_detail(engine: Engine, run_id: str, name: str, rows: pa.Table) -> None:
+    """Put other rows in the place of a detail; within a transaction of the caller."""
+    engine.run(f"DELETE FROM {DETAILS} WHERE run_id = {_literal(run_id)} AND name = {_literal(name)}")
+    _write_detail(engine, run_id, name, iter(rows.combine_chunks().to_batches()))
+
+
+def retire(engine: Engine, before: datetime) -> list[str]:
+    """See :func:`payrec.action.publish.retire`."""
+    old = [one.run.run_id for one in runs(engine)[1:] if one.run.as_of < before]
+    with engine.transaction():
+        for run_id in old:
+            for table in (DETAILS, SCORES, RUNS):
+                engine.run(f"DELETE FROM {table} WHERE run_id = {_literal(run_id)}")
+    return old
 
 
 def add_monitor(engine: Engine, run_id: str, history: pa.Table) -> None:

@@ -57,6 +57,11 @@ class Choices:
     last_flagged: int
 
 
+def told(view: View) -> str:
+    """Return a view in words for the trail of exports, which names no order and no customer."""
+    return repr(replace(view, find="(one order or customer)") if view.find else view)
+
+
 def query(sql: str, values: dict[str, Any]) -> pa.Table:
     """Run a query of ours with bound values; one process-wide DuckDB in memory, a cursor for each query."""
     with _lock:

@@ -161,9 +161,7 @@ def _figures(of: Shown, view: View, everything: list[dict[str, Any]], chosen: li
             (
                 "Of the best possible",
                 shown.share(best),
-                "in the backtest, at this capacity"
-                if best is not None
-                else "no backtest of this model here",
+                "in the backtest, at this capacity" if best is not None else "no backtest of this model here",
                 "Of the most money that so many orders could have held, how much the model's first so many held, "
                 "on past orders it had not seen.",
             ),
@@ -188,7 +186,7 @@ def _ranked(of: Shown, view: View, found: Choices, orders: int) -> None:
         _open(rows, cast("dict[str, Any]", picked))
     parts.downloads(
         lambda: listing.whole(of.file, view, found.last_flagged), orders, of.run.stamp,
-        f"{of.prefix}worklist_{of.run.as_of:%Y%m%d}", repr(view),
+        f"{of.prefix}worklist_{of.run.as_of:%Y%m%d}", listing.told(view),
     )  # fmt: skip
 
 
@@ -294,5 +292,5 @@ def _left_alone(of: Shown, view: View) -> None:
     parts.table(rows, _columns(rows, found), f"{of.prefix}alone", "Orders left alone, largest first")
     parts.downloads(
         lambda: listing.left_alone_whole(of.file, view), total, of.run.stamp,
-        f"{of.prefix}left_alone_{of.run.as_of:%Y%m%d}", repr(view),
+        f"{of.prefix}left_alone_{of.run.as_of:%Y%m%d}", listing.told(view),
     )  # fmt: skip

@@ -23,6 +23,7 @@ from payrec.errors import PayrecError
 from payrec.model.report import DARK
 
 CODES = {"suggested_action", "suppressed_reason", "suppressed_also", "reason_code", "last_reason_code", "event_type"}
+FONT = "'Source Sans', Arial, sans-serif"  # of the page, see .streamlit/config.toml
 MIMES = {
     ".csv": "text/csv",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -92,7 +93,9 @@ def chart(made: Chart, sentence: str, key: str) -> None:
     if state.is_dark():
         for role, color in COLORS.items():
             text = text.replace(f'"{color}"', f'"{DARK[role]}"')
-    st.vega_lite_chart(spec=json.loads(text), theme=None, width="stretch", key=key, alt=sentence)
+    spec = json.loads(text)
+    spec["config"]["font"] = FONT
+    st.vega_lite_chart(spec=spec, theme=None, width="stretch", key=key, alt=sentence)
     st.caption(shown.literal(sentence))
 
 

@@ -44,8 +44,8 @@ def words(code: str | None) -> str:
     return ", ".join(WORDS.get(part, part.replace("_", " ")) for part in code.split(","))
 
 
-def money(amount: float, currency: str | None) -> str:
-    """Return an amount, short where it is large; the currency is always there.
+def money(amount: float, currency: str | None, cents: bool = True) -> str:
+    """Return an amount, short where it is large; the currency is always there. Under 1,000 it always has its cents.
 
     >>> money(1234.5, "EUR"), money(2_345_678, "USD"), money(99, "SEK"), money(12345, "EUR"), money(123456, "EUR")
     ('€1,234.50', '$2.35M', 'SEK 99.00', '€12.3k', '€123k')
@@ -56,22 +56,22 @@ def money(amount: float, currency: str | None) -> str:
         if abs(amount) >= size:
             scale = 1_000 if letter == "k" else size
             return f"{sign}{name}{abs(amount) / scale:,.{digits}f}{letter}"
-    return f"{sign}{name}{abs(amount):,.2f}"
+    return f"{sign}{name}{abs(amount):,.{2 if cents or abs(amount) < 1_000 else 0}f}"
 
 
-def moneys(rows: Iterable[Mapping[str, Any]], value: str, currency: str, most: int = 3) -> tuple[str, str]:
+def moneys(rows: Iterable[Mapping[str, Any]], value: str, currency: str, most: int = 2) -> tuple[str, str]:
     """Return the largest currency's amount, and the others in words; they are never added up.
 
     >>> rows = [{"c": "EUR", "v": 10.0}, {"c": "USD", "v": 5.0}]
     >>> moneys(rows, "v", "c")
     ('€10.00', 'and $5.00')
     """
-    told = [money(row[value] or 0.0, row[currency]) for row in rows]
+    told = [money(row[value] or 0.0, row[currency], cents=False) for row in rows]
     if not told:
         return "–", ""
     rest = told[1 : 1 + most]
     more = len(told) - 1 - len(rest)
-    return told[0], ("and " + " · ".join(rest) + (f" · {more} more currencies" if more else "")) if rest else ""
+    return told[0], ("and " + " · ".join(rest) + (f" · {more} more" if more else "")) if rest else ""
 
 
 def share(value: float | None, digits: int = 0) -> str:

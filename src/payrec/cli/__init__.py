@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from payrec.cli import action, data, demo, model, models, night, output, web
+from payrec.cli import action, data, demo, model, models, night, output, privacy, web
 from payrec.errors import PayrecError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ VERBS = (
 for verb in VERBS:
     app.command()(verb)
 app.add_typer(models.models_app, name="models")
+app.add_typer(privacy.privacy_app, name="privacy")
 
 
 @app.callback()

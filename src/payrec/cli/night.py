@@ -115,7 +115,7 @@ def night_of(settings: Settings, url: str | None, rules: Any, as_of: Any, wait: 
     from payrec.action import alerts, lock
 
     address = url or settings.database_url()
-    hidden = [s.get_secret_value() for s in (settings.db_pass, settings.alerts) if s is not None]
+    hidden = [s.get_secret_value() for s in (settings.db_pass, settings.alerts, settings.privacy_key) if s is not None]
     return pipeline.Night(
         as_of=as_of,
         models=settings.models_dir,
@@ -128,6 +128,7 @@ def night_of(settings: Settings, url: str | None, rules: Any, as_of: Any, wait: 
         wait_s=wait,
         alert_to=alerts.targets(settings.alerts.get_secret_value() if settings.alerts else None),
         secrets=tuple(hidden),
+        retention_days=settings.retention_days,
     )
 
 

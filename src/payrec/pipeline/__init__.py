@@ -5,6 +5,7 @@ learning  features → a tested, calibrated model → a version in the store, th
 deciding  features + champion → probabilities → the ranked list
 night     all of it, every night: build, check, score, decide, publish, monitor
 replaying a past list, made again and compared
+privacy   one customer's data, handed over or taken out
 """
 
 from payrec.pipeline.deciding import Decided, Question, decide, explain, score, score_file

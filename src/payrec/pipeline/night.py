@@ -43,6 +43,7 @@ class Night:
     wait_s: float = 0.0
     alert_to: tuple[alerts.Target, ...] = ()
     secrets: tuple[str, ...] = ()
+    retention_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def _held(engine: Engine, how: Night, progress: Progress) -> Report:
         asked = question(engine, bundle, how.policy, how.as_of, how.now, progress)
     former = publish.current(place)
     if former is not None and former.run.run_id == asked.run_id and ledger.ended(engine, asked.run_id):
+        _retire(place, how)
         return _as_before(place, former)
     done = ledger.begin(engine, how.now, str(how.holder), asked.run_id)
     with _told(engine, how, "run", asked.run_id):
@@ -106,13 +108,20 @@ def _held(engine: Engine, how: Night, progress: Progress) -> Report:
         alert = alerts.of_verdicts(verdicts, asked.run_id)
         sent = tuple(alerts.send(alert, how.alert_to, how.secrets)) if alert and how.alert_to else ()
         ledger.add(engine, ledger.Entry(how.now, str(how.holder), "run", asked.run_id, "done", _undelivered(sent)))
+        _retire(place, how)
     published = publish.current(place)
     assert published is not None  # noqa: S101 - it was just committed
     return Report(published, decided.ranked, False, tuple(verdicts), decided.too_old, sent)
 
 
+def _retire(place: Path | Engine, how: Night) -> None:
+    """Take away lists that are older than the setting allows."""
+    if how.retention_days is not None:
+        publish.retire(place, how.now - timedelta(days=how.retention_days))
+
+
 def _as_before(place: Path | Engine, former: Published) -> Report:
-    """Report a run that is done already as it ended then; nothing is written, and nobody is told again."""
+    """Report a run that is done already as it ended then; nothing is added, and nobody is told again."""
     run_id = former.run.run_id
     ranked = publish.scores(place, run_id)
     verdicts = verdict.of_history(publish.monitor_history(place), run_id)
