@@ -34,7 +34,8 @@ docs: setup  ## remake the parts of the docs that commands make
 	@$(PY) scripts/screenshots.py
 
 lock:  ## resolve requirements.lock afresh
-	@.tools/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet -o requirements.lock > /dev/null
+	@.tools/bin/uv pip compile pyproject.toml --extra postgres --extra app --extra alerts --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet -o requirements.lock > /dev/null
+	@.tools/bin/uv pip compile pyproject.toml --extra spark -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements-spark.lock > /dev/null
 	@.tools/bin/uv pip compile --group bench -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements-bench.lock > /dev/null
 
 clean:  ## take away what the commands made (not .venv)

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -21,7 +22,7 @@ from payrec.data.engines import Engine, connect
 sys.path.insert(0, str(Path(__file__).parent))
 import postgres_server
 
-ENGINES = ("duckdb", "postgres")
+ENGINES = tuple(os.environ.get("PAYREC_TEST_ENGINES", "duckdb postgres").split())
 SCHEMA = files("payrec.data") / "sql" / "01_schema.sql"
 
 
@@ -71,6 +72,26 @@ def postgres_url(postgres_admin: str, postgres_template: str) -> Iterator[str]:
 def duckdb_url(tmp_path: Path) -> str:
     """Address of a fresh DuckDB file with the empty raw tables."""
     url = f"duckdb:///{tmp_path / 'payrec.duckdb'}"
+    with connect(url) as fresh:
+        fresh.run(SCHEMA.read_text(encoding="utf-8"))
+    return url
+
+
+# for a few rows: no optimiser pays off that thinks longer than the query takes
+SPARK_SETTINGS = {
+    "spark.driver.memory": "1g",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+
+
+@pytest.fixture
+def spark_url(tmp_path: Path) -> str:
+    """Address of a fresh warehouse folder with the empty raw tables; all tests of a process share one Spark."""
+    url = f"spark-local://1?{urlencode({'warehouse': tmp_path / 'warehouse', **SPARK_SETTINGS})}"
     with connect(url) as fresh:
         fresh.run(SCHEMA.read_text(encoding="utf-8"))
     return url

@@ -1,6 +1,7 @@
 """The one seam between payrec and a database: ``connect(url)`` gives an :class:`Engine`.
 
-``duckdb:///path/file.duckdb`` (embedded, the default), ``duckdb://`` (in memory) and ``postgresql://user@host/name``.
+``duckdb:///path/file.duckdb`` (embedded, the default), ``duckdb://`` (in memory), ``postgresql://user@host/name``,
+``spark-local://2?warehouse=folder`` (Spark in this machine) and ``spark://host:7077?warehouse=folder`` (a cluster).
 Arrow goes in and out; every other module is blind to which engine it talks to.
 """
 
@@ -103,5 +104,10 @@ def connect(url: str) -> Engine:
         from payrec.data.engines import postgres
 
         return postgres.Postgres(url)
-    msg = f"found the database address {scheme}://…, expected duckdb:///FILE or postgresql://USER@HOST/NAME"
+    if scheme in ("spark", "spark-local"):
+        from payrec.data.engines import spark
+
+        return spark.Spark(url)
+    msg = f"found the database address {scheme}://…, expected duckdb:///FILE, postgresql://USER@HOST/NAME"
+    msg += " or spark-local://CORES?warehouse=FOLDER"
     raise UsageError(msg)

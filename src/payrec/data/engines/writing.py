@@ -15,17 +15,21 @@ from payrec.errors import DataRefused, PayrecError
 RowFunction = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 
-class Store(Protocol):
+class Reader(Protocol):
+    """What answers a query."""
+
+    def read(self, select: str) -> pa.Table:
+        """Return all rows of ``select``."""
+        ...
+
+
+class Store(Reader, Protocol):
     """What writing needs of an engine."""
 
     text_collation: str  # what a text column of a new table needs so that it sorts by bytes
 
     def run(self, sql: str) -> None:
         """Run one or more statements."""
-        ...
-
-    def read(self, select: str) -> pa.Table:
-        """Return all rows of ``select``."""
         ...
 
     def tables(self) -> frozenset[str]:
@@ -57,14 +61,14 @@ def write(store: Store, table: str, rows: Iterable[pa.RecordBatch], key: tuple[s
     """Put rows into ``table`` in one transaction; see :meth:`payrec.data.engines.Engine.write`."""
     with store.transaction():
         schema = store.read(f"SELECT * FROM {quoted(table)} LIMIT 0").schema
-        _expect_key(table, schema, key)
+        expect_key(table, schema, key)
         staged = store.stage(table) if key and _filled(store, table) else None
         written = 0
         for batch in rebatched(rows):
             store.append(staged or table, fitted(batch, table, schema), staged=staged is not None)
             written += batch.num_rows
         if key and written:
-            _expect_one_row_per_key(store, staged or table, table, key)
+            expect_one_row_per_key(store, staged or table, table, key)
         if staged is not None:
             _expect_all(store, staged, table, written)
             _swap_in(store, staged, table, schema, key, written)
@@ -96,7 +100,8 @@ def _filled(store: Store, table: str) -> bool:
     return store.read(f"SELECT 1 AS one FROM {quoted(table)} LIMIT 1").num_rows > 0
 
 
-def _expect_key(table: str, schema: pa.Schema, key: tuple[str, ...]) -> None:
+def expect_key(table: str, schema: pa.Schema, key: tuple[str, ...]) -> None:
+    """Refuse a key that the table has no columns for."""
     missing = [name for name in key if name not in schema.names]
     if missing:
         expected = ", ".join(schema.names)
@@ -104,7 +109,8 @@ def _expect_key(table: str, schema: pa.Schema, key: tuple[str, ...]) -> None:
         raise DataRefused(msg)
 
 
-def _expect_one_row_per_key(store: Store, source: str, table: str, key: tuple[str, ...]) -> None:
+def expect_one_row_per_key(store: Reader, source: str, table: str, key: tuple[str, ...]) -> None:
+    """Refuse rows in ``source``, meant for ``table``, that lack a part of the key or share one."""
     columns = listed(key)
     unknown = " OR ".join(f"{quoted(name)} IS NULL" for name in key)
     repeated = store.read(
