@@ -24,16 +24,16 @@ WITH dated AS (
         END AS promised_until
     FROM raw_events
 ),
--- two counts travel as one number, low + high * 2147483648 (2 to the 31st): a window costs by its sums, not by its rows
+-- two counts travel as one number, low + high * 1073741824 (2 to the 30th): a window costs by its sums, not by its rows
 summed AS (
     SELECT
         event_id, order_id, event_type, reason_code, channel, amount, known_at, promised_until,
         LEAD(known_at) OVER ordered AS until_at,
-        CAST(SUM(CASE event_type WHEN 'attempt' THEN 1 WHEN 'contact' THEN 2147483648 ELSE 0 END) OVER so_far AS BIGINT) AS tries,
-        CAST(SUM(CASE event_type WHEN 'dispute_opened' THEN 1 WHEN 'dispute_closed' THEN 2147483648 ELSE 0 END) OVER so_far AS BIGINT) AS disputes,
-        CAST(SUM(CASE event_type WHEN 'chargeback' THEN 1 WHEN 'write_off' THEN 2147483648 ELSE 0 END) OVER so_far AS BIGINT) AS losses,
+        CAST(SUM(CASE event_type WHEN 'attempt' THEN 1 WHEN 'contact' THEN 1073741824 ELSE 0 END) OVER so_far AS BIGINT) AS tries,
+        CAST(SUM(CASE event_type WHEN 'dispute_opened' THEN 1 WHEN 'dispute_closed' THEN 1073741824 ELSE 0 END) OVER so_far AS BIGINT) AS disputes,
+        CAST(SUM(CASE event_type WHEN 'chargeback' THEN 1 WHEN 'write_off' THEN 1073741824 ELSE 0 END) OVER so_far AS BIGINT) AS losses,
         CAST(SUM(CASE WHEN reason_code IS NULL THEN 0 ELSE 1 END
-            + CASE WHEN promised_until IS NULL THEN 0 ELSE 2147483648 END) OVER so_far AS BIGINT) AS carried
+            + CASE WHEN promised_until IS NULL THEN 0 ELSE 1073741824 END) OVER so_far AS BIGINT) AS carried
     FROM dated
     WINDOW ordered AS (PARTITION BY order_id ORDER BY known_at, event_id),
            so_far AS (PARTITION BY order_id ORDER BY known_at, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
@@ -41,10 +41,10 @@ summed AS (
 counted AS (
     SELECT
         event_id, order_id, event_type, reason_code, channel, amount, known_at, promised_until, until_at,
-        tries & 2147483647 AS attempts, tries >> 31 AS contacts,
-        disputes & 2147483647 AS disputes_opened, disputes >> 31 AS disputes_closed,
-        losses & 2147483647 AS chargebacks, losses >> 31 AS write_offs,
-        carried & 2147483647 AS reason_no, carried >> 31 AS promise_no
+        tries & 1073741823 AS attempts, tries >> 30 AS contacts,
+        disputes & 1073741823 AS disputes_opened, disputes >> 30 AS disputes_closed,
+        losses & 1073741823 AS chargebacks, losses >> 30 AS write_offs,
+        carried & 1073741823 AS reason_no, carried >> 30 AS promise_no
     FROM summed
 )
 SELECT

@@ -37,16 +37,16 @@ opt_outs AS (
     GROUP BY o.customer_id
 ),
 -- Facts (turn 0) and questions (turn 1) in the order of time; what is 90 days old leaves (turn 2) after the questions.
--- Two counts travel as one number, low + high * 2147483648 (2 to the 31st): a window costs by its sums, not by its rows.
+-- Two counts travel as one number, low + high * 1073741824 (2 to the 30th): a window costs by its sums, not by its rows.
 --   orders: all orders, failures | opens: recovered, open | decisions: decided, in time | recents: orders and failures of 90 days
 -- own_…: the order's own share of each count, taken off again, so that only the customer's other orders are left
 stream AS (
     SELECT
         o.customer_id, o.known_at AS fact_at, 0 AS turn,
-        CASE WHEN r.order_id IS NULL THEN 1 ELSE 1 + 2147483648 END AS orders,
-        CASE WHEN r.order_id IS NULL THEN 0 ELSE 2147483648 END AS opens,
-        CAST(0 AS BIGINT) AS decisions,
-        CASE WHEN r.order_id IS NULL THEN 1 ELSE 1 + 2147483648 END AS recents,
+        CASE WHEN r.order_id IS NULL THEN 1 ELSE 1 + 1073741824 END AS orders,
+        CASE WHEN r.order_id IS NULL THEN 0 ELSE 1073741824 END AS opens,
+        0 AS decisions,
+        CASE WHEN r.order_id IS NULL THEN 1 ELSE 1 + 1073741824 END AS recents,
         CASE WHEN r.order_id IS NULL AND o.amount_minor > 0 THEN o.known_at END AS paid_at,
         CAST(NULL AS VARCHAR(200)) AS order_id, CAST(0 AS SMALLINT) AS own_recent, CAST(0 AS SMALLINT) AS own_recovered,
         CAST(0 AS SMALLINT) AS own_decided, CAST(0 AS SMALLINT) AS own_in_time, 0 AS own_days_to_pay
@@ -55,19 +55,19 @@ stream AS (
     UNION ALL
     SELECT
         o.customer_id, o.known_at + INTERVAL '90' DAY, 2, 0, 0, 0,
-        CASE WHEN r.order_id IS NULL THEN -1 ELSE -1 - 2147483648 END, NULL, NULL, 0, 0, 0, 0, 0
+        CASE WHEN r.order_id IS NULL THEN -1 ELSE -1 - 1073741824 END, NULL, NULL, 0, 0, 0, 0, 0
     FROM stg_orders AS o
     LEFT JOIN stg_outcomes AS r ON r.order_id = o.order_id
     UNION ALL
     SELECT
         r.customer_id, c.from_at, 0, 0,
-        CASE WHEN c.from_at = r.recovered_at THEN 1 ELSE 0 END + (c.is_open - c.was_open) * 2147483648,
+        CASE WHEN c.from_at = r.recovered_at THEN 1 ELSE 0 END + (c.is_open - c.was_open) * 1073741824,
         0, 0, CASE WHEN c.paid_minor > 0 THEN c.from_at END, NULL, 0, 0, 0, 0, 0
     FROM changes AS c
     JOIN stg_outcomes AS r ON r.order_id = c.order_id
     WHERE c.is_opening = 0
     UNION ALL
-    SELECT customer_id, decided_at, 0, 0, 0, 1 + recovered_in_time * 2147483648, 0, NULL, NULL, 0, 0, 0, 0, 0
+    SELECT customer_id, decided_at, 0, 0, 0, 1 + recovered_in_time * 1073741824, 0, NULL, NULL, 0, 0, 0, 0, 0
     FROM stg_outcomes
     UNION ALL
     SELECT
@@ -94,10 +94,10 @@ summed AS (
 known AS (
     SELECT
         customer_id, order_id, as_of, own_recent, own_recovered, own_decided, own_in_time, own_days_to_pay, last_paid_at,
-        orders & 2147483647 AS orders, orders >> 31 AS failures,
-        opens & 2147483647 AS recovered, opens >> 31 AS still_open,
-        decisions & 2147483647 AS decided, decisions >> 31 AS in_time,
-        recents & 2147483647 AS recent_orders, recents >> 31 AS recent_failures
+        orders & 1073741823 AS orders, orders >> 30 AS failures,
+        opens & 1073741823 AS recovered, opens >> 30 AS still_open,
+        decisions & 1073741823 AS decided, decisions >> 30 AS in_time,
+        recents & 1073741823 AS recent_orders, recents >> 30 AS recent_failures
     FROM summed
     WHERE turn = 1
 )
