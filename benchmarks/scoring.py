@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from pyarrow import parquet
 from benchmarks import inputs
 from benchmarks.measure import timed
 from payrec.model import bundle, notebook, recipes
+from payrec.model.features import schema_hash
 from payrec.model.recipes import TrainSpec
 
 TRAINED_ON = 200_000
@@ -23,12 +25,17 @@ def prepared(orders: int) -> None:
     rows = parquet.read_table(inputs.features(portfolio))
     known = rows.filter(rows["label_recovered_30d"].is_valid())
     for recipe in ("logistic", "xgboost"):
-        folder = inputs.FOLDER / f"bundle-{recipe}"
+        folder = _folder(recipe)
         if not folder.exists():
             bundle.save(recipes.train(known, TrainSpec(recipe, max_rows=TRAINED_ON)), folder)
     joblib_file = inputs.FOLDER / "original.joblib"
     if not joblib_file.exists():
         notebook.export_joblib(known, TrainSpec("original", max_rows=TRAINED_ON), joblib_file)
+
+
+def _folder(recipe: str) -> Path:
+    """Where the bundle lies: one made for other features would be refused, so each kind has its own."""
+    return inputs.FOLDER / f"bundle-{recipe}-{schema_hash()}"
 
 
 def _rows(orders: int, most: int) -> list[pa.RecordBatch]:
@@ -38,7 +45,7 @@ def _rows(orders: int, most: int) -> list[pa.RecordBatch]:
 
 def bundled(recipe: str, orders: int, most: int) -> dict[str, Any]:
     """Score batches of Arrow with a bundle of ours."""
-    model = bundle.load(inputs.FOLDER / f"bundle-{recipe}")
+    model = bundle.load(_folder(recipe))
     batches = _rows(orders, most)
     recipes.predict(model, batches[0].slice(0, 1_000))
     with timed() as cost:
