@@ -15,24 +15,25 @@ from payrec.action import lock, publish
 from payrec.action.policy import Policy
 from payrec.data.engines import connect
 from payrec.model import bundle, store
+from payrec.model.features import schema_hash
 from payrec.pipeline.night import Night, night
 
 NOW = datetime(2026, 7, 1)
+MODELS = inputs.FOLDER / f"models-{schema_hash()}"  # a champion made for other features would be refused
 
 
 def prepared(orders: int) -> None:
     """Load the portfolio, and make a champion."""
     inputs.loaded(inputs.Portfolio(orders, inputs.MANY_OPEN))
     scoring.prepared(100_000)
-    models = inputs.FOLDER / "models"
-    if not models.exists():
-        store.promote(models, store.add(models, bundle.load(inputs.FOLDER / "bundle-logistic"), None))
+    if not MODELS.exists():
+        store.promote(MODELS, store.add(MODELS, bundle.load(scoring.folder_of("logistic")), None))
 
 
 def _night(orders: int, url: str, published: Path | None) -> Night:
     folder = inputs.Portfolio(orders, inputs.MANY_OPEN).folder
     holder = lock.Holder(os.getpid(), "benchmark", NOW)
-    return Night(None, inputs.FOLDER / "models", Policy(), published, holder, url, folder, NOW)
+    return Night(None, MODELS, Policy(), published, holder, url, folder, NOW)
 
 
 def first(orders: int) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def prepared(orders: int) -> None:
     rows = parquet.read_table(inputs.features(portfolio))
     known = rows.filter(rows["label_recovered_30d"].is_valid())
     for recipe in ("logistic", "xgboost"):
-        folder = _folder(recipe)
+        folder = folder_of(recipe)
         if not folder.exists():
             bundle.save(recipes.train(known, TrainSpec(recipe, max_rows=TRAINED_ON)), folder)
     joblib_file = inputs.FOLDER / "original.joblib"
@@ -33,7 +33,7 @@ def prepared(orders: int) -> None:
         notebook.export_joblib(known, TrainSpec("original", max_rows=TRAINED_ON), joblib_file)
 
 
-def _folder(recipe: str) -> Path:
+def folder_of(recipe: str) -> Path:
     """Where the bundle lies: one made for other features would be refused, so each kind has its own."""
     return inputs.FOLDER / f"bundle-{recipe}-{schema_hash()}"
 
@@ -45,7 +45,7 @@ def _rows(orders: int, most: int) -> list[pa.RecordBatch]:
 
 def bundled(recipe: str, orders: int, most: int) -> dict[str, Any]:
     """Score batches of Arrow with a bundle of ours."""
-    model = bundle.load(_folder(recipe))
+    model = bundle.load(folder_of(recipe))
     batches = _rows(orders, most)
     recipes.predict(model, batches[0].slice(0, 1_000))
     with timed() as cost:
