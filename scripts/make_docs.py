@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
+import reliability
+
 from payrec.cli import VERBS, main
 from payrec.cli.models import models_app
 from payrec.cli.privacy import privacy_app
@@ -71,6 +73,7 @@ def make() -> None:
     """Write all of it."""
     (ROOT / "docs" / "commands.md").write_text(commands_page(), encoding="utf-8")
     (ROOT / "docs" / "settings.md").write_text(settings_page(), encoding="utf-8")
+    (ROOT / "docs" / "reliability.md").write_text(reliability.page(), encoding="utf-8")
     page = ROOT / "README.md"
     text = page.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:

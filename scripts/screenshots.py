@@ -95,6 +95,7 @@ def picture(browser: Browser, address: str, name: str, look: str, then: Callable
         "score": "score",
         "left-alone": "?part=Left+alone",
         "capacity": "?part=What+capacity+brings",
+        "months": "?part=Billing+months",
     }
     context = browser.new_context(color_scheme=look, viewport={"width": WIDTH, "height": LEAST_HEIGHT})
     page = context.new_page()
@@ -115,8 +116,8 @@ def main(folder: Path) -> None:
     """Take all pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     pages: dict[str, Callable[[Page], None] | None] = {
-        "worklist": None, "capacity": None, "left-alone": None, "score": score_sample, "order": open_first,
-        "model": None, "health": None, "connect": None,
+        "worklist": None, "capacity": None, "months": None, "left-alone": None, "score": score_sample,
+        "order": open_first, "model": None, "health": None, "connect": None,
     }  # fmt: skip
     if not (folder / "data").exists():
         shutil.copytree(ROOT / "data", folder / "data")
@@ -124,7 +125,8 @@ def main(folder: Path) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         for name, then in pages.items():
             picture(browser, address, name, "light", then)
-        picture(browser, address, "worklist", "dark", None)
+        for name in ("worklist", "capacity", "health"):
+            picture(browser, address, name, "dark", None)
         picture(browser, address, "order", "dark", open_first)
         browser.close()
     print(f"screenshots: {len(list(IMAGES.glob('app-*.png')))} pictures in {IMAGES.relative_to(ROOT)}")

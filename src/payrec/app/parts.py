@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,7 +106,9 @@ def picture(svg: str, title: str, sentence: str) -> None:
     for role, color in COLORS.items():
         svg = svg.replace(f"var(--chart-{role}, {color})", roles[role])
     st.markdown(f"**{shown.literal(title)}**")
-    st.image(svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1), caption=sentence, width="stretch")
+    drawn = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    size = re.search(r'viewBox="0 0 (\d+)', svg)  # as drawn, so that the words of all pictures are of one size
+    st.image(drawn, caption=sentence, width=int(size[1]) if size else "stretch")
 
 
 def table(rows: pa.Table, columns: dict[str, Any], key: str, told: str, **options: Any) -> Any:

@@ -103,7 +103,9 @@ def _why(row: dict[str, Any], current: Published) -> None:
     sentence = charts.waterfall_text(found.base, large, found.probability)
     rest = float(steps["points"].sum() - large["points"].sum())
     drawn = (
-        large if abs(rest) < 1e-9 else pd.concat([large, pd.DataFrame([("all else", rest, "")], columns=steps.columns)])
+        large
+        if abs(rest) < 0.0005
+        else pd.concat([large, pd.DataFrame([("all else", rest, "")], columns=steps.columns)])
     )
     parts.chart(charts.waterfall(found.base, drawn, found.probability), sentence, "waterfall")
     with st.expander("The facts behind it"):

@@ -1,0 +1,115 @@
+"""docs/reliability.md from the tests: each case of tests/faults/cases.toml with the tests that do it, and their engine.
+
+The tests are read, not run: `make test` runs them.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+TESTS = ROOT / "tests"
+CASES = TESTS / "faults" / "cases.toml"
+NUMBERED = re.compile(r"test_fault_(\d+)_")
+EACH = {"engine", "engine_url"}
+"""Arguments of tests that run on every engine; others name the one that they run on."""
+
+HEAD = """# Reliability
+
+Made by `make docs` from the tests; `make test` runs all of them, and fails where a case has none. *Each* is every
+engine of the tests; a dash is code that no engine takes part in.
+
+| case | what goes wrong | what is right then | tests, and their engine |
+|--:|---|---|---|
+"""
+
+
+@dataclass(frozen=True)
+class Test:
+    """A test function: where it stands, its name, its arguments with those of its fixtures, and what these say."""
+
+    path: str
+    name: str
+    arguments: frozenset[str]
+    text: str
+
+    @property
+    def engine(self) -> str:
+        """On which engine it runs."""
+        if self.arguments & EACH:
+            return "each"
+        named = f"{self.path} {' '.join(sorted(self.arguments))} {self.text}"
+        found = [title for word, title in (("duckdb", "DuckDB"), ("postgres", "PostgreSQL")) if word in named]
+        return ", ".join(found) or "–"
+
+
+def tests() -> dict[str, Test]:
+    """Return every test by ``path::name``."""
+    parsed = {path: _functions(path) for path in sorted(TESTS.rglob("*.py"))}
+    fixtures = {one.name: one for found in parsed.values() for one in found if _is_fixture(one)}
+    made = [
+        _test(path, one, fixtures)
+        for path, found in parsed.items()
+        for one in found
+        if one.name.startswith("test_") and path.name.startswith("test_")
+    ]
+    return {f"{one.path}::{one.name}": one for one in made}
+
+
+def _functions(path: Path) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef)]
+
+
+def _is_fixture(function: ast.FunctionDef) -> bool:
+    return "fixture" in _decorators(function)
+
+
+def _decorators(function: ast.FunctionDef) -> str:
+    return " ".join(ast.unparse(decorator) for decorator in function.decorator_list)
+
+
+def _test(path: Path, function: ast.FunctionDef, fixtures: dict[str, ast.FunctionDef]) -> Test:
+    """Follow the arguments of a test to its fixtures, theirs to others, and so on."""
+    found: set[str] = set()
+    waiting = {argument.arg for argument in function.args.args}
+    while waiting:
+        found |= waiting
+        used = [fixtures[name] for name in waiting if name in fixtures]
+        waiting = {argument.arg for one in used for argument in one.args.args} - found
+    text = " ".join(_decorators(one) for one in (function, *(fixtures[name] for name in found if name in fixtures)))
+    return Test(str(path.relative_to(ROOT)), function.name, frozenset(found), text)
+
+
+def cases() -> list[dict[str, Any]]:
+    """Return the cases as they stand in the file."""
+    found: list[dict[str, Any]] = tomllib.loads(CASES.read_text(encoding="utf-8"))["case"]
+    return found
+
+
+def of_case(case: dict[str, Any], known: dict[str, Test]) -> list[Test]:
+    """Return the tests of a case, those that bear its number first; a test that is not there is a KeyError."""
+    numbered = [
+        one for one in known.values() if (named := NUMBERED.match(one.name)) and int(named[1]) == case["number"]
+    ]
+    return numbered + [known[name] for name in case.get("also", ())]
+
+
+def page() -> str:
+    """Return docs/reliability.md."""
+    known = tests()
+    return HEAD + "".join(_row(case, of_case(case, known)) for case in cases())
+
+
+def _row(case: dict[str, Any], found: list[Test]) -> str:
+    linked = [f"[{_words(one.name)}](../{one.path}) ({one.engine})" for one in found]
+    told = "<br>".join(linked) or case["reason"]
+    return f"| {case['number']} | {case['what']} | {case['then']} | {told} |\n"
+
+
+def _words(name: str) -> str:
+    return NUMBERED.sub("", name).removeprefix("test_").replace("_", " ")

@@ -1,0 +1,88 @@
+"""Where and when it runs changes nothing; what arrives late changes what comes after it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from payrec.data import warehouse
+from payrec.data.engines import Engine
+from tests.data.portfolios import event, load, order
+from tests.pipeline.conftest import DAY, FIRST_NIGHT, Site
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN = """
+import sys
+from datetime import datetime
+from payrec import cli
+from payrec.cli import night
+night.now = lambda: datetime(2026, 5, 20, 3)
+cli.main(sys.argv[1:])
+"""
+
+
+def test_fault_42_a_whole_run_gives_the_same_list_in_every_zone_of_the_machine(site: Site, tmp_path: Path) -> None:
+    digests = set()
+    for zone in ("UTC", "Pacific/Kiritimati", "America/St_Johns"):
+        out = tmp_path / f"{zone.replace('/', '-')}.csv"
+        given = os.environ | site.environment() | {"TZ": zone, "PYTHONPATH": str(ROOT)}
+        for words in (["run", "--as-of", str(FIRST_NIGHT)], ["worklist", "--out", str(out)]):
+            done = subprocess.run([sys.executable, "-c", RUN, *words], env=given, capture_output=True, check=False)
+            assert done.returncode in (0, 1), done.stderr
+        digests.add(hashlib.sha256(out.read_bytes()).hexdigest())
+        assert len(list(site.folder.glob("published/current"))) == (1 if site.published else 0)
+    assert len(digests) == 1
+    if site.published:  # the second and the third found the run of the first done already
+        assert len(list((site.published / "runs").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("day", "last"),
+    [
+        (date(2024, 1, 30), date(2024, 2, 29)),  # 30 days on is 29 February
+        (date(2025, 1, 30), date(2025, 3, 1)),  # in a year without it
+        (date(2025, 12, 15), date(2026, 1, 14)),  # over the end of the year
+        (date(2026, 3, 1), date(2026, 3, 31)),  # over the change of the clock in Europe
+        (date(2026, 10, 20), date(2026, 11, 19)),  # and back, there and in America
+    ],
+)
+def test_fault_42_thirty_days_are_thirty_days_of_the_calendar(engine: Engine, day: date, last: date) -> None:
+    rows = [order("in", "c1", day, payment_date=last), order("late", "c2", day, payment_date=last + timedelta(days=1))]
+    load(engine, rows)
+    ages = warehouse.Parameters((), (0,), 30, observed_until=datetime(2027, 1, 1))
+    warehouse.build(engine, ages)
+    view = f"SELECT order_id, label_recovered_30d AS label FROM {warehouse.VIEW} ORDER BY order_id"
+    assert engine.read(view).to_pylist() == [{"order_id": "in", "label": 1}, {"order_id": "late", "label": 0}]
+
+
+def test_fault_32_a_payment_that_arrives_late_changes_its_label_and_no_other(engine: Engine) -> None:
+    day = date(2026, 1, 5)
+    rows = [order(name, f"c-{name}", day) for name in ("one", "two")]
+    tries = [event(f"t-{name}", name, "attempt", datetime(2026, 1, 5, 10)) for name in ("one", "two")]
+    paid = event("p-one", "one", "payment", datetime(2026, 1, 20, 10), amount=rows[0]["amount"])
+    asked = warehouse.Parameters((), (0,), 30, observed_until=datetime(2026, 6, 1))
+    labels = f"SELECT order_id, label_recovered_30d AS label FROM {warehouse.VIEW} ORDER BY order_id"
+    load(engine, rows, tries)
+    warehouse.build(engine, asked)
+    assert [row["label"] for row in engine.read(labels).to_pylist()] == [0, 0]
+    load(engine, rows, [*tries, paid])
+    assert not warehouse.answers(engine, asked), "the layers are of the rows before"
+    warehouse.build(engine, asked)
+    assert [row["label"] for row in engine.read(labels).to_pylist()] == [1, 0]
+
+
+def test_fault_32_a_past_list_stays_as_it_was(site: Site) -> None:
+    first = site.night(FIRST_NIGHT)
+    site.arrive(FIRST_NIGHT + 3 * DAY)
+    second = site.night(FIRST_NIGHT + 3 * DAY)
+    assert second.published.run.run_id != first.published.run.run_id
+    if site.published:
+        kept = site.published / "runs" / first.published.run.run_id / "scores.parquet"
+        assert pyarrow.parquet.read_metadata(kept).num_rows == first.published.orders
