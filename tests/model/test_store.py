@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -151,3 +152,15 @@ def test_the_pointer_is_plain_text(folder: Path) -> None:
     store.promote(folder, first)
     store.promote(folder, second)
     assert json.loads((folder / "champion").read_text()) == {"champion": second, "before": [first]}
+
+
+def test_fault_02_what_a_killed_training_left_aside_is_taken_away_after_a_day(
+    folder: Path, models: dict[str, Model]
+) -> None:
+    for name, age_s in (("old", 2 * store.ABANDONED_S), ("new", 60)):
+        aside = folder / f"{store.ASIDE}{name}"
+        aside.mkdir()
+        written = aside.stat().st_mtime - age_s
+        os.utime(aside, (written, written))
+    store.add(folder, models["logistic"], {"n": 2})
+    assert [path.name for path in folder.glob(f"{store.ASIDE}*")] == [f"{store.ASIDE}new"]

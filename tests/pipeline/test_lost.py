@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 import postgres_server
@@ -65,6 +66,44 @@ def test_a_server_that_stops_in_the_middle_of_a_write(
         counted = engine.read("SELECT COUNT(*) AS n, COUNT(DISTINCT order_id) AS d FROM payrec_worklist").to_pylist()
     assert counted == [{"n": done.published.orders, "d": done.published.orders}]
     postgres_server.drop_database(server.url("postgres"), table)
+
+
+@pytest.mark.parametrize("cut_at", ["customer_history", "payrec_scores", "payrec_monitor"])
+def test_fault_08_a_connection_cut_in_the_middle_is_made_again(
+    postgres_url: str, tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch, cut_at: str
+) -> None:
+    site = Site(postgres_url, tmp_path, models, simulate.portfolio(500, 2))
+    site.arrive(FIRST_NIGHT)
+    cuts: list[str] = []
+
+    def cut(text: str) -> None:
+        if cut_at in text and not cuts:
+            cuts.append(text)
+            with psycopg.connect(postgres_url, autocommit=True) as other:
+                other.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+    run, append = Postgres.run, Postgres.append
+
+    def cutting_run(self: Postgres, sql: str) -> None:
+        cut(sql if sql.lstrip().startswith("--") else "")
+        run(self, sql)
+
+    def cutting_append(self: Postgres, into: str, batch: Any, *, staged: bool) -> None:
+        cut(into)
+        append(self, into, batch, staged=staged)
+
+    monkeypatch.setattr(Postgres, "run", cutting_run)
+    monkeypatch.setattr(Postgres, "append", cutting_append)
+    monkeypatch.setattr("payrec.data.engines.retry.time.sleep", lambda _: None)
+    done = site.night()
+    assert cuts
+    with connect(site.url) as engine:
+        assert [one.run.run_id for one in publish.runs(engine)] == [done.published.run.run_id]
+        counted = engine.read("SELECT COUNT(*) AS n, COUNT(DISTINCT order_id) AS d FROM payrec_worklist").to_pylist()
+    assert counted == [{"n": done.published.orders, "d": done.published.orders}]
 
 
 # in a process of its own, as every run is: DuckDB 2.0.0 does not open a file again in the process in which it could not

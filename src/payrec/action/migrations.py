@@ -6,6 +6,7 @@ from importlib.resources import files
 
 from payrec.data import migrations
 from payrec.data.engines import Engine
+from payrec.data.engines.retry import retrying
 from payrec.data.migrations import Migration
 
 LEDGER = "payrec_migrations"
@@ -18,11 +19,15 @@ def known() -> tuple[Migration, ...]:
 
 def apply(engine: Engine, wanted: tuple[Migration, ...] | None = None) -> list[str]:
     """Bring the published tables up to date; see :func:`payrec.data.migrations.apply`."""
-    with engine.transaction():
-        applied = migrations.apply(engine, known() if wanted is None else wanted, LEDGER)
-        if applied:
-            migrations.open_to_app(engine)
-    return applied
+
+    def whole() -> list[str]:
+        with engine.transaction():
+            applied = migrations.apply(engine, known() if wanted is None else wanted, LEDGER)
+            if applied:
+                migrations.open_to_app(engine)
+        return applied
+
+    return retrying(whole)
 
 
 __all__ = ["LEDGER", "Migration", "apply", "known"]

@@ -17,6 +17,7 @@ from payrec.action.details import KEPT_RUNS, Details
 from payrec.action.run import Published, RunInfo
 from payrec.action.verdict import HISTORY
 from payrec.data.engines import Engine
+from payrec.data.engines.retry import retrying
 from payrec.errors import UsageError
 
 RUNS, SCORES, MONITOR, WORKLIST = "payrec_runs", "payrec_scores", "payrec_monitor", "payrec_worklist"
@@ -25,8 +26,12 @@ PART_BYTES = 4_000_000  # of a detail in one row
 
 
 def commit(engine: Engine, told: RunInfo, scores: pa.Table, keep: int, beside: Details) -> bool:
-    """See :func:`payrec.action.publish.commit`."""
+    """See :func:`payrec.action.publish.commit`; what the server interrupts is done again as a whole."""
     migrations.apply(engine)
+    return retrying(lambda: _commit(engine, told, scores, keep, beside))
+
+
+def _commit(engine: Engine, told: RunInfo, scores: pa.Table, keep: int, beside: Details) -> bool:
     with engine.transaction():
         known = runs(engine)
         if known and known[0].run.run_id == told.run_id:
@@ -106,6 +111,10 @@ def retire(engine: Engine, before: datetime) -> list[str]:
 def add_monitor(engine: Engine, run_id: str, history: pa.Table) -> None:
     """See :func:`payrec.action.publish.add_monitor`."""
     migrations.apply(engine)
+    retrying(lambda: _replace_monitor(engine, run_id, history))
+
+
+def _replace_monitor(engine: Engine, run_id: str, history: pa.Table) -> None:
     with engine.transaction():
         engine.run(f"DELETE FROM {MONITOR} WHERE run_id = {_literal(run_id)}")
         engine.write(MONITOR, history, key=())

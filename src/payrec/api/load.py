@@ -74,7 +74,4 @@ def _path(given: Path | str | None) -> Path | None:
 
 def _loaded(engine: Engine, loading: Callable[[], LoadReport]) -> LoadReport:
     warehouse.prepare(engine)
-    with engine.transaction():
-        report = loading()
-        warehouse.clear(engine)
-    return report
+    return warehouse.change(engine, loading)

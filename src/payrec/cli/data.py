@@ -99,9 +99,7 @@ def load(
     with database(url, settings) as engine, output.steps(as_json) as step:
         warehouse.prepare(engine)
         step(f"loading {file.name}")
-        with engine.transaction():
-            report = loading(engine, file, mapping, rejects, now(), options)
-            warehouse.clear(engine)
+        report = warehouse.change(engine, lambda: loading(engine, file, mapping, rejects, now(), options))
 
     def render() -> None:
         for line in report.lines():

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from payrec.data import lots, migrations
 from payrec.data.engines import Engine
+from payrec.data.engines.retry import retrying
 from payrec.errors import UsageError
+
+Loaded = TypeVar("Loaded")
 
 VIEW = "v_feature_view"
 INPUTS = ("raw_transactions", "raw_events", "fx_rates", "payment_source", "known_at_creation", "reporting_currency")
@@ -76,6 +79,10 @@ def prepare(engine: Engine) -> None:
     A table that is found in another schema of the search path (PostgreSQL) is there, and not made again; but what a
     build asks for is always the builder's own.
     """
+    retrying(lambda: _prepare(engine))
+
+
+def _prepare(engine: Engine) -> None:
     with engine.transaction():
         there = engine.tables()
         for statement in re.split(r"(?<=;)\n", layers()[0][1]):
@@ -100,12 +107,19 @@ def declare(engine: Engine, parameters: Parameters) -> None:
 
 
 def build(engine: Engine, parameters: Parameters, progress: Callable[[str], None] = lambda _: None) -> Build:
-    """Run every layer, all or nothing; ``progress`` is told each file's name before it runs."""
+    """Run every layer, all or nothing; ``progress`` is told each file's name before it runs.
+
+    A build that the server interrupts is done again from the start.
+    """
     if parameters.as_of == () and not parameters.landmark_ages:
         msg = "found neither a time to score at nor a landmark age, expected at least one"
         raise UsageError(msg)
+    return retrying(lambda: _build(engine, parameters, progress))
+
+
+def _build(engine: Engine, parameters: Parameters, progress: Callable[[str], None]) -> Build:
     with engine.transaction():
-        prepare(engine)
+        _prepare(engine)
         declare(engine, parameters)
         made: list[str] = []
         for name, sql in layers()[1:]:
@@ -183,6 +197,18 @@ def fingerprint(engine: Engine) -> str:
 def clear(engine: Engine) -> None:
     """Take the derived layers away: the raw tables have changed, and what was made of them is stale."""
     engine.run(layers()[1][1])
+
+
+def change(engine: Engine, loading: Callable[[], Loaded]) -> Loaded:
+    """Change the raw tables and take away what was made of them, as a whole; done again if it is interrupted."""
+
+    def whole() -> Loaded:
+        with engine.transaction():
+            loaded = loading()
+            clear(engine)
+        return loaded
+
+    return retrying(whole)
 
 
 def answers(engine: Engine, asked: Parameters) -> bool:

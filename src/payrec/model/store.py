@@ -23,6 +23,8 @@ from payrec.model.recipes import Model
 
 POINTER = "champion"
 KEPT = 50  # pointers remembered for rollback
+ASIDE = ".new-"
+ABANDONED_S = 86_400  # what was written aside longer ago than this belongs to a training that was killed
 MODEL_ID = re.compile(r"[0-9a-f]{12}")
 
 
@@ -42,7 +44,8 @@ def add(folder: Path, model: Model, card: dict[str, Any] | None = None) -> str:
     A model that is there already is left as it is.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
+    _sweep(folder)
+    aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=folder))
     try:
         bundle.save(model, aside, card)
         model_id = bundle.model_id(aside)
@@ -56,6 +59,16 @@ def add(folder: Path, model: Model, card: dict[str, Any] | None = None) -> str:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return model_id
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what killed trainings left aside; age is told by the disk alone, so that no clock is read."""
+    left = [path for path in folder.iterdir() if path.name.startswith(ASIDE)]
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        newest = os.fstat(probe.fileno()).st_mtime
+    for path in left:
+        if newest - path.stat().st_mtime > ABANDONED_S:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def ids(folder: Path) -> tuple[str, ...]:
