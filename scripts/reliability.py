@@ -53,7 +53,7 @@ def tests() -> dict[str, Test]:
     parsed = {path: _functions(path) for path in sorted(TESTS.rglob("*.py"))}
     fixtures = {one.name: one for found in parsed.values() for one in found if _is_fixture(one)}
     made = [
-        _test(path, one, fixtures)
+        _test(path, one, fixtures | {own.name: own for own in found if _is_fixture(own)})
         for path, found in parsed.items()
         for one in found
         if one.name.startswith("test_") and path.name.startswith("test_")

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -244,6 +245,27 @@ def test_every_chart_and_widget_has_words(watched: Watched) -> None:
         .map(e => e.outerHTML.slice(0, 200))"""
     )
     assert unnamed == []
+
+
+def test_fault_46_a_post_from_another_site_is_turned_away(server: str) -> None:
+    there = f"{server}/_stcore/upload_file/00000000-0000-0000-0000-000000000000/f1"
+    body = b'--x\r\nContent-Disposition: form-data; name="f1"; filename="a.csv"\r\n\r\n1\r\n--x--\r\n'
+    sent = {"Content-Type": "multipart/form-data; boundary=x", "Origin": "http://evil.example"}
+    for method, code in (("PUT", 403), ("POST", 405)):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(urllib.request.Request(there, body, sent, method=method), timeout=10)
+        assert refused.value.code == code
+        assert refused.value.headers.get("Access-Control-Allow-Origin") in (None, server)
+        refused.value.close()
+
+
+def test_fault_40_a_reload_in_the_middle_leaves_a_page_that_works(watched: Watched) -> None:
+    page = watched.open("?k=9")
+    for _ in range(3):
+        page.get_by_role("slider").press("ArrowRight")
+        page.reload(wait_until="commit")  # before the answer is there
+    watched.settled()
+    assert int(watched.figure("Orders to work")) >= 9
 
 
 def test_another_host_is_turned_away(server: str) -> None:
