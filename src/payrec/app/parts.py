@@ -25,6 +25,7 @@ from payrec.model.report import DARK
 
 CODES = {"suggested_action", "suppressed_reason", "suppressed_also", "reason_code", "last_reason_code", "event_type"}
 FONT = "'Source Sans', Arial, sans-serif"  # of the page, see .streamlit/config.toml
+PICTURE_WIDTH = 520
 MIMES = {
     ".csv": "text/csv",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -106,9 +107,21 @@ def picture(svg: str, title: str, sentence: str) -> None:
     for role, color in COLORS.items():
         svg = svg.replace(f"var(--chart-{role}, {color})", roles[role])
     st.markdown(f"**{shown.literal(title)}**")
-    drawn = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
-    size = re.search(r'viewBox="0 0 (\d+)', svg)  # as drawn, so that the words of all pictures are of one size
-    st.image(drawn, caption=sentence, width=int(size[1]) if size else "stretch")
+    st.image(_of_one_size(svg), caption=sentence, width="stretch")
+
+
+def _of_one_size(svg: str) -> str:
+    """Widen a narrow picture, so that stretching it to a column makes its words no larger than those of its neighbours.
+
+    >>> _of_one_size('<svg width="300" height="90" viewBox="0 0 300 90"></svg>')
+    '<svg xmlns="http://www.w3.org/2000/svg" width="520" height="90" viewBox="0 0 520 90"></svg>'
+    """
+    made = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    found = re.search(r'width="(\d+)" height="(\d+)" viewBox="0 0 \1 \2"', made)
+    if found is None or int(found[1]) >= PICTURE_WIDTH:
+        return made
+    wide, high = PICTURE_WIDTH, found[2]
+    return made.replace(found[0], f'width="{wide}" height="{high}" viewBox="0 0 {wide} {high}"', 1)
 
 
 def table(rows: pa.Table, columns: dict[str, Any], key: str, told: str, **options: Any) -> Any:
