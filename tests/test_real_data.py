@@ -60,15 +60,16 @@ def test_every_map_loads_and_the_counts_add_up(engine: Engine, kind: Kind, file:
 )
 def test_engines_give_the_same_feature_view(open_engine: Callable[[str], Engine], names: tuple[str, ...]) -> None:
     views = []
-    for engine in (open_engine("duckdb"), open_engine("postgres")):
+    for engine in map(open_engine, ("duckdb", "postgres", "spark")):
         for kind, file, name in FILES:
             if name in names:
                 load_into(engine, kind, file, name)
         views.append(feature_view(engine))
     assert views[0].num_rows > 1000
-    assert views[0].schema.names == views[1].schema.names
-    for column in views[0].schema.names:
-        assert views[0][column].to_pylist() == views[1][column].to_pylist(), column
+    for other in views[1:]:
+        assert views[0].schema.names == other.schema.names
+        for column in views[0].schema.names:
+            assert views[0][column].to_pylist() == other[column].to_pylist(), column
 
 
 @pytest.mark.parametrize(("kind", "file", "name"), FILES[:2], ids=[name for _, _, name in FILES[:2]])

@@ -14,7 +14,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PAYREC_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    database: SecretStr | None = Field(None, description="address of the database: duckdb:///FILE or postgresql://…")
+    database: SecretStr | None = Field(
+        None, description="address of the database: duckdb:///FILE, postgresql://… or spark-local://…"
+    )
     db_host: str | None = Field(None, description="PostgreSQL host, if PAYREC_DATABASE is not set")
     db_port: int = Field(5432, description="PostgreSQL port")
     db_name: str = Field("payrec", description="PostgreSQL database")

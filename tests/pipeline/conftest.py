@@ -17,7 +17,7 @@ from payrec import pipeline
 from payrec.action import lock
 from payrec.action.policy import Policy
 from payrec.data import simulate, warehouse
-from payrec.data.engines import Engine, connect
+from payrec.data.engines import Engine, connect, keeps_lists
 from payrec.model import store
 from payrec.model.recipes import TrainSpec
 from payrec.settings import Settings
@@ -81,7 +81,7 @@ class Site:
     @property
     def published(self) -> Path | None:
         """Where lists are published, None: in the database."""
-        return self.folder / "published" if self.url.startswith("duckdb") else None
+        return None if keeps_lists(self.url) else self.folder / "published"
 
     def open(self) -> Engine:
         """Open the database."""

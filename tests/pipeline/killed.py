@@ -21,15 +21,18 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 
 import postgres_server
 from payrec import cli
 from payrec.action import ledger, publish
-from payrec.data.engines import connect
+from payrec.data.engines import connect, keeps_lists
 from payrec.data.engines.duckdb import DuckDB
 from payrec.data.engines.postgres_session import Session
+from payrec.data.engines.spark_catalog import Warehouse
+from payrec.data.engines.spark_rows import Parts
 from payrec.model import gate, store
 
 STEPS = (
@@ -40,12 +43,15 @@ STEPS = (
     (DuckDB, "append"),
     (Session, "run"),
     (Session, "ingest"),
+    (Warehouse, "commit"),
+    (Parts, "written"),
+    (Parts, "merged"),
 )
 
 
 def named(name: str, args: tuple[Any, ...], state: dict[str, bool]) -> str:
     """Say what kind of step this is; ``state`` remembers whether a transaction is open."""
-    if name in ("rename", "replace", "fsync"):
+    if name in ("rename", "replace", "fsync", "commit"):
         return name
     words = str(args[1]).split(None, 1) if name in ("_do", "run") else []
     word = words[0].rstrip(";").upper() if words else ""
@@ -55,7 +61,7 @@ def named(name: str, args: tuple[Any, ...], state: dict[str, bool]) -> str:
     if word in ("COMMIT", "ROLLBACK"):
         state["open"] = False
         return word.lower()
-    return "inside" if state.get("open") else "alone"
+    return "inside" if state.get("open") or name in ("written", "merged") else "alone"
 
 
 def watched(at: int | None, seen: list[str]) -> None:
@@ -125,7 +131,7 @@ def command(told: dict[str, Any], url: str, folder: Path, at: int | None) -> lis
 def found(url: str, folder: Path) -> dict[str, Any]:
     """Return what stands: published runs with their whole lists, raw rows, models, how runs ended."""
     with connect(url) as engine:
-        place = folder / "published" if url.startswith("duckdb") else engine
+        place = engine if keeps_lists(url) else folder / "published"
         runs = publish.runs(place)
         lists = [publish.scores(place, one.run.run_id) for one in runs]
         for one, rows in zip(runs, lists, strict=True):
@@ -151,7 +157,9 @@ def fresh(told: dict[str, Any], number: int) -> tuple[str, Path]:
     folder = Path(told["scratch"]) / str(number)
     shutil.copytree(told["base"], folder)
     if told["template"] is None:
-        return f"duckdb:///{folder / 'payrec.duckdb'}", folder
+        return told["url"].replace(quote(told["base"], safe=""), quote(str(folder), safe="")).replace(
+            told["base"], str(folder)
+        ), folder
     name = f"{told['template']}_{number}"
     postgres_server.create_database(told["admin"], name, told["template"])
     return postgres_server.with_database(told["admin"], name), folder
@@ -164,9 +172,12 @@ def gone(told: dict[str, Any], number: int, folder: Path) -> None:
         postgres_server.drop_database(told["admin"], f"{told['template']}_{number}")
 
 
-def chosen(seen: list[str], most: int) -> list[int]:
-    """Choose the steps to be killed at, numbered from 1: some of each kind, evenly spaced, the last of it too."""
-    kinds = sorted(set(seen))
+def chosen(seen: list[str], most: int, of: list[str]) -> list[int]:
+    """Choose the steps to be killed at, numbered from 1: some of each kind, evenly spaced, the last of it too.
+
+    ``of`` are the kinds to choose from; none are named: all.
+    """
+    kinds = sorted(set(seen) & set(of or seen))
     share = most / (len(kinds) + 2)
     found: set[int] = set()
     for kind in kinds:
@@ -183,7 +194,7 @@ def main(told: dict[str, Any]) -> None:
     _, after = apart(lambda: found(url, folder))
     gone(told, 0, folder)
     print(json.dumps({"before": before, "after": after, "steps": len(seen)}), flush=True)
-    for at in chosen(seen, told["most"]):
+    for at in chosen(seen, told["most"], told["of"]):
         url, folder = fresh(told, at)
         status, _ = apart(lambda: command(told, url, folder, at))  # noqa: B023 - used at once
         wait_for_the_dead(told, url)

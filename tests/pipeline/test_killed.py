@@ -10,6 +10,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow.compute as pc
 import pytest
@@ -22,23 +23,28 @@ from payrec.settings import Settings
 from tests.pipeline.conftest import DAY, FIRST_NIGHT, Site, arrive, quiet
 
 HERE = Path(__file__).parent
+# on Spark each kill starts Java four times: so there are few, at these kinds of steps
+ON_SPARK = {"run": (2, ["commit", "inside"]), "load": (1, ["commit"]), "train": (1, ["rename", "replace"])}
 
 
 def killed(
     site: Site, request: pytest.FixtureRequest, command: list[str], most: int, now: datetime = FIRST_NIGHT + DAY * 1.2
 ) -> list[Any]:
     """Have a command killed at up to ``most`` of its steps; return what the harness saw."""
+    most, of = ON_SPARK[command[0]] if site.url.startswith("spark") else (most, [])
     scratch = site.folder.parent / f"{site.folder.name}-killed"
     scratch.mkdir()
     on_server = site.url.startswith("postgresql")
     told = {
         "command": command,
         "base": str(site.folder),
+        "url": site.url,
         "scratch": str(scratch),
         "template": site.url.rpartition("/")[2] if on_server else None,
         "admin": request.getfixturevalue("postgres_admin") if on_server else None,
         "now": now.isoformat(),
         "most": most,
+        "of": of,
     }
     done = subprocess.run(
         [sys.executable, str(HERE / "killed.py"), json.dumps(told)],
@@ -66,6 +72,9 @@ def small(engine_url: str, tmp_path: Path, models: Path) -> Site:
     if url.startswith("duckdb"):
         shutil.move(tmp_path / "payrec.duckdb", folder / "payrec.duckdb")
         url = f"duckdb:///{folder / 'payrec.duckdb'}"
+    if url.startswith("spark"):
+        shutil.move(tmp_path / "warehouse", folder / "warehouse")
+        url = url.replace(quote(str(tmp_path), safe=""), quote(str(folder), safe=""))
     shutil.copytree(models, folder / "models")
     site = Site(url, folder, folder / "models", simulate.portfolio(500, 2))
     site.arrive(FIRST_NIGHT)

@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from payrec.action import files
+from payrec.data.engines import keeps_lists, spark_session
 from payrec.errors import Locked
 
 NAME = "payrec.lock"
@@ -37,9 +38,14 @@ class Holder:
 
 
 def held(url: str, folder: Path, holder: Holder, wait_s: float = 0.0) -> AbstractContextManager[None]:
-    """Hold the lock that belongs to a database: of PostgreSQL its advisory lock, else the lock file in ``folder``."""
-    if url.startswith(("postgresql://", "postgres://")):
+    """Hold the lock that belongs to a database: of PostgreSQL its advisory lock, else a lock file.
+
+    The file lies in ``folder``; of Spark it lies in the warehouse, which several machines may share.
+    """
+    if keeps_lists(url):
         return advisory_lock(url, holder, wait_s)
+    if url.startswith("spark"):
+        return file_lock(spark_session.address(url)[1], holder, wait_s)
     return file_lock(folder, holder, wait_s)
 
 

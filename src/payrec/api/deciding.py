@@ -18,7 +18,7 @@ from payrec.action.policy import Policy
 from payrec.action.run import Published
 from payrec.api.preparing import HORIZON_DAYS, Progress, asked, quiet
 from payrec.data import warehouse
-from payrec.data.engines import Engine
+from payrec.data.engines import Engine, keeps_lists
 from payrec.errors import UsageError
 from payrec.model import recipes, store
 from payrec.model.explain import Waterfall
@@ -147,7 +147,7 @@ def _night(
         as_of=as_of,
         models=models,
         policy=rules,
-        published=published if url.startswith("duckdb") else None,
+        published=None if keeps_lists(url) else published,
         holder=lock.Holder(os.getpid(), socket.gethostname(), now),
         database_url=url,
         lock_folder=published.parent,

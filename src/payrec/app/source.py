@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from payrec.action import details, publish, published_folder
 from payrec.action.run import Published
-from payrec.data.engines import Engine, connect
+from payrec.data.engines import Engine, connect, keeps_lists
 from payrec.errors import DatabaseUnreachable, PayrecError, UsageError
 from payrec.settings import Settings
 
@@ -52,7 +52,7 @@ class Served:
 def configured(settings: Settings) -> Source:
     """Return the source that the settings name: the folder beside an embedded database, else the database."""
     address = settings.database_url()
-    if address.startswith("duckdb"):
+    if not keeps_lists(address):
         return Source(settings.published_dir, f"published folder {settings.published_dir}")
     return of_database(settings, address)
 

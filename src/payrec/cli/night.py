@@ -113,6 +113,7 @@ def night_of(settings: Settings, url: str | None, rules: Any, as_of: Any, wait: 
     """Gather what a run needs to be told."""
     from payrec import pipeline
     from payrec.action import alerts, lock
+    from payrec.data.engines import keeps_lists
 
     address = url or settings.database_url()
     hidden = [s.get_secret_value() for s in (settings.db_pass, settings.alerts, settings.privacy_key) if s is not None]
@@ -120,7 +121,7 @@ def night_of(settings: Settings, url: str | None, rules: Any, as_of: Any, wait: 
         as_of=as_of,
         models=settings.models_dir,
         policy=rules,
-        published=settings.published_dir if address.startswith("duckdb") else None,
+        published=None if keeps_lists(address) else settings.published_dir,
         holder=lock.Holder(os.getpid(), socket.gethostname(), now()),
         database_url=address,
         lock_folder=settings.out_dir,

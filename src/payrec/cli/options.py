@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 Database = Annotated[
     str | None,
     typer.Option(
-        "--database", metavar="URL", help="duckdb:///FILE or postgresql://USER@HOST/NAME.", show_default=False
+        "--database",
+        metavar="URL",
+        help="duckdb:///FILE, postgresql://USER@HOST/NAME or spark-local://CORES?warehouse=DIR.",
+        show_default=False,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
@@ -91,8 +94,10 @@ def database(url: str | None, settings: Settings) -> Iterator[Engine]:
 @contextmanager
 def published_place(settings: Settings, url: str | None) -> Iterator[Any]:
     """Give the place of the published lists: the folder, or the open database."""
+    from payrec.data.engines import keeps_lists
+
     address = url or settings.database_url()
-    if address.startswith("duckdb"):
+    if not keeps_lists(address):
         yield settings.published_dir
         return
     with database(url, settings) as engine:

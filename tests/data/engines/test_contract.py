@@ -193,9 +193,10 @@ def test_what_goes_in_comes_out(engine: Engine, rows: list[dict[str, object]]) -
     ],
 )
 def test_engines_agree_on_types_and_values(open_engine: Callable[[str], Engine], select: str) -> None:
-    one, other = (open_engine(name).read(select) for name in ("duckdb", "postgres"))
-    assert one.schema.equals(other.schema, check_metadata=True)
-    assert one.equals(other)
+    one, *others = (open_engine(name).read(select) for name in ("duckdb", "postgres", "spark"))
+    for other in others:
+        assert one.schema.equals(other.schema, check_metadata=True)
+        assert one.equals(other)
 
 
 class TestWriting:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from payrec.data.engines import duckdb, rows
+from payrec.data.engines import duckdb, rows, spark_session
 from payrec.data.engines.postgres_session import address
 
 DOCS = Path(__file__).parents[3] / "docs" / "engines.md"
@@ -44,3 +44,8 @@ def test_types() -> None:
         for kind, sql in rows._SQL_TYPES.items()
         if sql != "BYTEA"
     }
+
+
+def test_settings_of_spark_and_their_reasons() -> None:
+    told = re.findall(r"^\| `(spark\.[\w.]+)` \| `(.*)` \| (.*) \|$", section("Spark"), flags=re.M)
+    assert told == [*spark_session.SETTINGS, *spark_session.LOCAL]

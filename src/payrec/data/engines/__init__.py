@@ -83,6 +83,14 @@ class Engine(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
 
+def keeps_lists(url: str) -> bool:
+    """Say whether published lists are kept in the database that ``url`` names, rather than in a folder of files.
+
+    A server answers many at a time; an embedded database and a warehouse of files are for the nightly run alone.
+    """
+    return url.startswith(("postgresql://", "postgres://"))
+
+
 def connect(url: str) -> Engine:
     """Open the engine that ``url`` names.
 

@@ -31,6 +31,7 @@ class Spark:
     """An :class:`payrec.data.engines.Engine` on Spark, over the Parquet files of one warehouse folder."""
 
     name = "spark"
+    row_hash = ""  # a table is a folder of files: taking rows out of it costs as much as making it anew
 
     def __init__(self, url: str) -> None:
         self._cluster, folder = address(url)
@@ -223,9 +224,14 @@ class Spark:
         frame = self.plan(select)
         with translated():
             whole = spark_frames.fitted(frame, columns, schema)
-            if self._is_small(select):
-                return self._parts.written(whole.toArrow().to_batches(), "", schema)
-        return self._written(whole)
+        return self.kept(whole, schema, select)
+
+    def kept(self, frame: Any, schema: pa.Schema, select: str) -> Part:
+        """Write the rows of the plan of a query, which has the columns of ``schema``, into a part."""
+        if not self._is_small(select):
+            return self._written(frame)
+        with translated():
+            return self._parts.written(frame.toArrow().to_batches(), "", schema)
 
     def tables(self) -> frozenset[str]:
         """Names of the tables and views."""
@@ -265,7 +271,7 @@ class Spark:
         lasting = {name: table for name, table in self.state.tables.items() if not table.temporary}
         after = State(lasting, self.state.views)
         if after != before:
-            self._warehouse.replace(after)
+            self._warehouse.commit(after)
         self._warehouse.remove((before.folders | self._warehouse.made) - after.folders)
 
     def close(self) -> None:

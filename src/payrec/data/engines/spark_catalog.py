@@ -169,7 +169,7 @@ class Warehouse:
             msg = f"the catalog {self.folder / NAME} is damaged: {str(error).splitlines()[0]}"
             raise DataRefused(f"{msg}\nrestore the folder from a backup") from error
 
-    def replace(self, state: State) -> None:
+    def commit(self, state: State) -> None:
         """Make ``state`` what the warehouse holds, in one step; the caller holds the lock."""
         aside = self.folder / f"{NAME}.new"
         with _told(self.folder):

@@ -36,6 +36,10 @@ class Tables(Protocol):
         """Write the rows of a query into a part with the columns of a table; ``columns`` says which are given."""
         ...
 
+    def kept(self, frame: Any, schema: pa.Schema, select: str) -> Part:
+        """Write the rows of the plan of a query, which has the columns of ``schema``, into a part."""
+        ...
+
     def add(self, name: str, part: Part) -> int:
         """Judge a part by the rules of a table, and put it beside its others."""
         ...
@@ -54,9 +58,10 @@ def _create(tables: Tables, told: Statement) -> None:
 def _create_as(tables: Tables, told: Statement) -> None:
     if told.if_there and told.name in tables.state.tables:
         return
-    made = spark_frames.shape(spark_frames.arrow(tables.plan(told.body)))
+    frame = tables.plan(told.body)
+    made = spark_frames.shape(spark_frames.arrow(frame))
     tables.create(told.name, Table(made, temporary=told.temporary))
-    tables.add(told.name, tables.part(made.schema, told.body, made.schema.names))
+    tables.add(told.name, tables.kept(frame, made.schema, told.body))
 
 
 def _view(tables: Tables, told: Statement) -> None:
