@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from benchmarks import inputs, reading, scoring
 from benchmarks.measure import server_cpu_s, timed
 from payrec.action import lock, publish
 from payrec.action.policy import Policy
+from payrec.data import warehouse
 from payrec.data.engines import connect
 from payrec.model import bundle, store
 from payrec.model.features import schema_hash
@@ -43,6 +44,26 @@ def first(orders: int) -> dict[str, Any]:
     shutil.rmtree(published, ignore_errors=True)
     with timed() as cost:
         report = night(_night(orders, f"duckdb:///{path}", published), lambda _: None)
+    return {"rows": report.ranked.num_rows, **vars(cost)}
+
+
+def next_night(orders: int) -> dict[str, Any]:
+    """The second of two nights: the facts of one more day came in after the first."""
+    portfolio = inputs.Portfolio(orders, inputs.MANY_OPEN)
+    path, published = inputs.copy_of(portfolio, "next.duckdb"), portfolio.folder / "published-next"
+    shutil.rmtree(published, ignore_errors=True)
+    how = _night(orders, f"duckdb:///{path}", published)
+    with connect(how.database_url) as engine:
+        until = engine.read("SELECT MAX(event_ts) AS t FROM raw_events")["t"][0].as_py() - timedelta(days=1)
+        later = f"event_ts > TIMESTAMP '{until}'"
+        held_back = engine.read(f"SELECT * FROM raw_events WHERE {later}")
+        engine.run(f"DELETE FROM raw_events WHERE {later}")
+    night(replace(how, as_of=until), lambda _: None)
+    with connect(how.database_url) as engine:
+        warehouse.change(engine, lambda: engine.write("raw_events", held_back, key=("event_id",)))
+    with timed() as cost:
+        report = night(how, lambda _: None)
+    cost.figures["events_of_the_day"] = held_back.num_rows
     return {"rows": report.ranked.num_rows, **vars(cost)}
 
 

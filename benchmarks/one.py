@@ -57,6 +57,7 @@ def _all() -> dict[str, Measurement]:
         ),
         Measurement("night", "night", "payrec run, DuckDB", nightly.first, night),
         Measurement("night", "night-again", "the same run again", nightly.again, night),
+        Measurement("night", "night-next", "the night after, with a day's events", nightly.next_night, night),
         Measurement("night", "night-postgres", "payrec run, PostgreSQL", nightly.on_postgres, night),
         Measurement("night", "write-back", "publish to PostgreSQL", nightly.written_back, night),
     ]

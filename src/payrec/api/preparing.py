@@ -53,6 +53,7 @@ def build(
     horizon_days: int = HORIZON_DAYS,
     observed_until: datetime | None = None,
     progress: Progress = quiet,
+    full: bool = False,
 ) -> warehouse.Build:
     """Build staging, snapshots, features and labels from the raw tables.
 
@@ -64,12 +65,14 @@ def build(
         Days within which a payment counts as recovered.
     observed_until
         Declared end of the complete data; None: the latest known fact.
+    full
+        Make everything anew, also the staging rows of orders whose raw rows have not changed since the last build.
 
     >>> built = payrec.build(engine)
     >>> built.rows["snapshots"] == built.rows["features"]
     True
     """
-    return layers.build(engine, asked(horizon_days, as_of, observed_until), progress)
+    return layers.build(engine, asked(horizon_days, as_of, observed_until), progress, full=full)
 
 
 def present(engine: Engine, wanted: warehouse.Parameters, now: datetime | None, progress: Progress) -> datetime:

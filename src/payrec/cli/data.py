@@ -26,6 +26,7 @@ FeatureFile = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Also write the feature view of the open orders: .csv or .parquet."),
 ]
+Full = Annotated[bool, typer.Option("--full", help="Make everything anew, also what has not changed.")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of the file, if it is not UTF-8.")]
 Reporting = Annotated[
     str | None, typer.Option("--reporting-currency", metavar="EUR", help="What the rates convert to.")
@@ -110,15 +111,18 @@ def load(
 
 def build(
     as_of: AsOf = None, until: Until = None, horizon: Horizon = None, out: FeatureFile = None,
-    url: Database = None, as_json: Json = False,
+    full: Full = False, url: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Build staging, snapshots, features and labels from the raw tables."""
+    """Build staging, snapshots, features and labels from the raw tables.
+
+    Orders whose raw rows have not changed since the last build keep their staging rows, unless most have changed.
+    """
     from payrec import pipeline
 
     settings = configured()
     asked = pipeline.parameters(settings, moment(as_of, "--as-of"), horizon, moment(until, "--observed-until"))
     with database(url, settings) as engine, output.steps(as_json) as step:
-        built = pipeline.build(engine, asked, lambda file: step(f"building {file}"))
+        built = pipeline.build(engine, asked, lambda file: step(f"building {file}"), full=full)
         if out is not None and built.as_of:
             from payrec.api import preparing
 
@@ -126,10 +130,14 @@ def build(
 
     def render() -> None:
         output.table(["table", "rows"], [(name, f"{n:,}") for name, n in built.rows.items()])
+        if built.orders_remade is not None:
+            output.say(
+                f"{built.orders_remade:,} orders changed since the last build, only their staging rows were made anew"
+            )
         if built.observed_until:
             output.say(f"observed until {built.observed_until:%Y-%m-%d %H:%M} UTC; labels after that are unknown")
 
-    output.emit({"rows": built.rows, "observed_until": built.observed_until, "as_of": built.as_of}, as_json, render)
+    output.emit(asdict(built), as_json, render)
 
 
 def check(until: Until = None, horizon: Horizon = None, url: Database = None, as_json: Json = False) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from payrec.data import lots, migrations
+from payrec.data import changes, lots, migrations
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
 from payrec.errors import UsageError
@@ -22,6 +22,7 @@ Loaded = TypeVar("Loaded")
 VIEW = "v_feature_view"
 INPUTS = ("raw_transactions", "raw_events", "fx_rates", "payment_source", "known_at_creation", "reporting_currency")
 ASKED = ("as_of_dates", "landmarks", "horizon", "built_from")  # tables that a build fills, not a load
+DECLARED = ("horizon", "payment_source", "known_at_creation")  # what the layers of single orders depend on
 LANDMARK_AGES = (0, 3, 7, 14, 21, 30, 45, 60)
 _LAYER = re.compile(r"^(\d\d)_\w+\.sql$")
 _SCHEMA_TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
@@ -46,11 +47,16 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Build:
-    """What a build made: rows by table, the end of the observed data, and the times to score at (UTC, naive)."""
+    """What a build made: rows by table, the end of the observed data, and the times to score at (UTC, naive).
+
+    ``orders_remade``: for how many orders the layers of single orders were made anew, because their raw rows had
+    changed since the last build; None: for all.
+    """
 
     rows: dict[str, int]
     observed_until: datetime | None
     as_of: tuple[datetime, ...]
+    orders_remade: int | None = None
 
 
 @dataclass(frozen=True)
@@ -106,32 +112,60 @@ def declare(engine: Engine, parameters: Parameters) -> None:
         engine.write("observed_until", pa.table({"until": until}), key=())
 
 
-def build(engine: Engine, parameters: Parameters, progress: Callable[[str], None] = lambda _: None) -> Build:
+def build(
+    engine: Engine, parameters: Parameters, progress: Callable[[str], None] = lambda _: None, *, full: bool = False
+) -> Build:
     """Run every layer, all or nothing; ``progress`` is told each file's name before it runs.
 
-    A build that the server interrupts is done again from the start.
+    The layers of single orders are made anew only for orders whose raw rows changed since the last build, unless most
+    did, or ``full``. A build that the server interrupts is done again from the start.
     """
     if parameters.as_of == () and not parameters.landmark_ages:
         msg = "found neither a time to score at nor a landmark age, expected at least one"
         raise UsageError(msg)
-    return retrying(lambda: _build(engine, parameters, progress))
+    return retrying(lambda: _build(engine, parameters, progress, full=full))
 
 
-def _build(engine: Engine, parameters: Parameters, progress: Callable[[str], None]) -> Build:
+def _build(engine: Engine, parameters: Parameters, progress: Callable[[str], None], *, full: bool) -> Build:
     with engine.transaction():
         _prepare(engine)
         declare(engine, parameters)
-        made: list[str] = []
-        for name, sql in layers()[1:]:
+        remade = _orders_layers(engine, progress, full=full)
+        for name, sql in _files(of_one_order=False):
             progress(name)
             tables = _run_layer(engine, sql)
-            made += tables
             if "stg_observed" in tables and parameters.as_of is None:
                 engine.run("INSERT INTO as_of_dates SELECT until FROM stg_observed WHERE until IS NOT NULL")
-        rows = {table: count(engine, table) for table in made}
+        rows = {table: count(engine, table) for _, sql in layers() for table in _MAKES_TABLE.findall(sql)}
         engine.run("DELETE FROM built_from")
         engine.write("built_from", pa.table({"inputs_sha256": [fingerprint(engine)]}), key=())
-        return Build(rows, observed_until(engine), scoring_times(engine))
+        return Build(rows, observed_until(engine), scoring_times(engine), remade)
+
+
+def _orders_layers(engine: Engine, progress: Callable[[str], None], *, full: bool) -> int | None:
+    """Make the layers of single orders, for the changed orders alone where that is enough; return how many, or None."""
+    files = _files(of_one_order=True)
+    declared = {table: engine.read(f"SELECT * FROM {table}").to_pylist() for table in DECLARED}
+    basis = changes.basis(tuple(sql for _, sql in files), declared)
+    progress("what has changed")
+    changed = changes.found(engine, basis)
+    if changed is None or full:
+        clear(engine)
+        for name, sql in files:
+            progress(name)
+            _run_layer(engine, sql)
+    else:
+        outdate(engine)
+        if changed:
+            progress(f"{files[0][0]} to {files[-1][0]} for {changed:,} orders")
+            changes.remake(engine, tuple(sql for _, sql in files))
+    changes.remember(engine, basis)
+    return None if full else changed
+
+
+def _files(*, of_one_order: bool) -> list[tuple[str, str]]:
+    """Return the layers that are, or are not, made of the raw rows of one order alone, in the order of running."""
+    return [(name, sql) for name, sql in layers()[2:] if changes.of_one_order(sql) == of_one_order]
 
 
 def _run_layer(engine: Engine, sql: str) -> list[str]:
@@ -195,8 +229,14 @@ def fingerprint(engine: Engine) -> str:
 
 
 def clear(engine: Engine) -> None:
-    """Take the derived layers away: the raw tables have changed, and what was made of them is stale."""
+    """Take all derived layers away, and with them all that was made of the raw rows."""
     engine.run(layers()[1][1])
+
+
+def outdate(engine: Engine) -> None:
+    """Take away what the raw tables, which have changed, no longer answer for; what a build can go on from stays."""
+    gone = [table for _, sql in _files(of_one_order=False) for table in _MAKES_TABLE.findall(sql)]
+    engine.run("; ".join([f"DROP VIEW IF EXISTS {VIEW}", *(f"DROP TABLE IF EXISTS {table}" for table in gone)]))
 
 
 def change(engine: Engine, loading: Callable[[], Loaded]) -> Loaded:
@@ -205,7 +245,7 @@ def change(engine: Engine, loading: Callable[[], Loaded]) -> Loaded:
     def whole() -> Loaded:
         with engine.transaction():
             loaded = loading()
-            clear(engine)
+            outdate(engine)
         return loaded
 
     return retrying(whole)

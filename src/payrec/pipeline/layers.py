@@ -28,9 +28,9 @@ def parameters(
     )
 
 
-def build(engine: Engine, asked: warehouse.Parameters, progress: Progress) -> warehouse.Build:
-    """Build all layers afresh."""
-    return warehouse.build(engine, asked, progress)
+def build(engine: Engine, asked: warehouse.Parameters, progress: Progress, *, full: bool = False) -> warehouse.Build:
+    """Build all layers; ``full``: also those of orders that have not changed."""
+    return warehouse.build(engine, asked, progress, full=full)
 
 
 def ensure_built(engine: Engine, asked: warehouse.Parameters, progress: Progress) -> None:

@@ -29,6 +29,8 @@ class Engine(Protocol):
     """
 
     name: str
+    row_hash: str
+    """SQL for a hash of the row ``t``, a whole number; empty where there is no cheap one."""
 
     def run(self, sql: str) -> None:
         """Run one or more statements separated by semicolons; several are one transaction."""

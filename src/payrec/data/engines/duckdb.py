@@ -92,6 +92,7 @@ class DuckDB:
     """An :class:`payrec.data.engines.Engine` on one DuckDB file, or in memory for ``duckdb://``."""
 
     name = "duckdb"
+    row_hash = "hash(t)"
     text_collation = ""  # text sorts by bytes as it is
 
     def __init__(self, url: str) -> None:
@@ -208,10 +209,8 @@ class DuckDB:
 
     def fingerprint(self, table: str) -> str:
         """Return a hash of a table's rows, whatever their order."""
-        select = (
-            f"SELECT CAST(COUNT(*) AS VARCHAR) || ':' || CAST(SUM(hash(t)) AS VARCHAR) AS f FROM {quoted(table)} AS t"
-        )
-        return str(self.read(select)["f"][0].as_py())
+        summed = f"CAST(COUNT(*) AS VARCHAR) || ':' || CAST(SUM({self.row_hash}) AS VARCHAR)"
+        return str(self.read(f"SELECT {summed} AS f FROM {quoted(table)} AS t")["f"][0].as_py())
 
     def tables(self) -> frozenset[str]:
         """Names of the tables and views."""

@@ -53,6 +53,7 @@ class Postgres:
     """
 
     name = "postgres"
+    row_hash = "CAST(hashtextextended(CAST(t AS TEXT), 0) AS NUMERIC)"
     text_collation = ' COLLATE "C"'
 
     def __init__(self, url: str) -> None:
@@ -222,11 +223,8 @@ class Postgres:
 
     def fingerprint(self, table: str) -> str:
         """Return a hash of a table's rows, whatever their order."""
-        each = "CAST(hashtextextended(CAST(t AS TEXT), 0) AS NUMERIC)"
-        select = (
-            f"SELECT CAST(COUNT(*) AS VARCHAR) || ':' || CAST(SUM({each}) AS VARCHAR) AS f FROM {quoted(table)} AS t"
-        )
-        return str(self.read(select)["f"][0].as_py())
+        summed = f"CAST(COUNT(*) AS VARCHAR) || ':' || CAST(SUM({self.row_hash}) AS VARCHAR)"
+        return str(self.read(f"SELECT {summed} AS f FROM {quoted(table)} AS t")["f"][0].as_py())
 
     def tables(self) -> frozenset[str]:
         """Names of the tables and views."""

@@ -14,3 +14,5 @@ DROP TABLE IF EXISTS stg_outcomes;
 DROP TABLE IF EXISTS stg_balances;
 DROP TABLE IF EXISTS stg_orders;
 DROP TABLE IF EXISTS stg_events;
+DROP TABLE IF EXISTS built_orders;
+DROP TABLE IF EXISTS built_basis;

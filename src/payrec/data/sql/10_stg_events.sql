@@ -2,6 +2,7 @@
 -- Reads raw_events. Key event_id; for one order the rows' [known_at, until_at) do not overlap.
 -- Units: known_at, until_at, promised_until in UTC; counts are of events known so far, this one included.
 -- Never NULL: known_at.
+-- Rows of an order come from its own raw rows alone.
 
 CREATE TABLE stg_events AS
 WITH dated AS (

@@ -1,6 +1,7 @@
 -- One row per order: what is fixed when it is made, and when it became known.
 -- Reads raw_transactions, known_at_creation. Key order_id.
 -- Units: amount_minor in hundredths of the currency's unit; known_at, due_at in UTC, a date being known at its end.
+-- Rows of an order come from its own raw rows alone.
 
 CREATE TABLE stg_orders AS
 WITH declared AS (

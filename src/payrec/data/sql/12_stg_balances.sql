@@ -1,6 +1,7 @@
 -- One row per (order that was unpaid at the end of its first day, time from which a balance holds): what is outstanding.
 -- Reads stg_orders, stg_events, raw_transactions, payment_source. Key (order_id, from_at); [from_at, until_at) do not overlap.
 -- Units: outstanding_minor in hundredths, net of payments and credits less refunds and chargebacks; open = more than 5 % left.
+-- Rows of an order come from its own raw rows alone.
 
 CREATE TABLE stg_balances AS
 WITH payments AS (

@@ -1,6 +1,7 @@
 -- One row per order that was unpaid at the end of its first day: what became of it, each fact with the time it was known.
 -- Reads stg_orders, stg_balances, stg_events, horizon. Key order_id.
 -- Units: times in UTC. recovered_in_time is a fact of decided_at (= known_at + horizon), never to be used before it.
+-- Rows of an order come from its own raw rows alone.
 
 CREATE TABLE stg_outcomes AS
 WITH closings AS (

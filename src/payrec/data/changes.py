@@ -1,0 +1,96 @@
+"""Which orders' raw rows are not those of the last build, and making the layers of single orders anew for these alone.
+
+The first layers (those that say so in their file) make an order's rows from its own raw rows only. So their rows stay
+for every order whose raw rows have the hash they had at the last build; the layers after them are made in full.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+import pyarrow as pa
+
+from payrec.data.engines import Engine
+from payrec.data.engines.rows import quoted
+
+RAW = ("raw_transactions", "raw_events")
+HASHES, BASIS = "built_orders", "built_basis"  # the raw rows of each order, and all else, that the last build rests on
+MOST = 0.3  # with more changed orders than this share, everything is made anew
+_NOW, _CHANGED, _DELTA = "now_orders", "changed_orders", "delta_"
+_MAKES_TABLE = re.compile(r"^CREATE TABLE (\w+) AS", re.MULTILINE)
+_OF_ONE_ORDER = "-- Rows of an order come from its own raw rows alone."
+
+
+def of_one_order(sql: str) -> bool:
+    """Whether a layer says of itself that it makes an order's rows from the raw rows of this order only."""
+    return _OF_ONE_ORDER in sql.splitlines()[:6]
+
+
+def basis(layers: tuple[str, ...], declared: dict[str, list[dict[str, Any]]]) -> str:
+    """Return a hash of what else the kept layers depend on: their SQL, and what was declared."""
+    return hashlib.sha256(repr((layers, sorted(declared.items()))).encode()).hexdigest()
+
+
+def found(engine: Engine, on: str) -> int | None:
+    """Hash the raw rows of every order, and return how many orders differ from the last build; None: make all anew.
+
+    ``on`` is the :func:`basis` of this build. The orders that differ, new and vanished ones included, are put aside
+    for :func:`remake`; :func:`remember` ends what this began.
+    """
+    if not engine.row_hash:
+        return None
+    _drop(engine, _NOW, _CHANGED)
+    hashed = " UNION ALL ".join(f"SELECT order_id, {engine.row_hash} AS h FROM {table} AS t" for table in RAW)
+    engine.run(
+        f"CREATE TABLE {_NOW} AS SELECT order_id, SUM(h) AS rows_hash FROM ({hashed}) AS r "
+        f"GROUP BY order_id; ANALYZE {_NOW}"
+    )
+    there = engine.tables()
+    if not {HASHES, BASIS} <= there or engine.read(f"SELECT basis FROM {BASIS}")["basis"].to_pylist() != [on]:
+        return None
+    engine.run(
+        f"CREATE TABLE {_CHANGED} AS SELECT COALESCE(n.order_id, b.order_id) AS order_id FROM {_NOW} AS n "
+        f"FULL JOIN {HASHES} AS b ON b.order_id = n.order_id WHERE n.rows_hash IS DISTINCT FROM b.rows_hash; "
+        f"ANALYZE {_CHANGED}"
+    )
+    changed, orders = _count(engine, _CHANGED), _count(engine, _NOW)
+    return changed if changed <= MOST * orders else None
+
+
+def remake(engine: Engine, layers: tuple[str, ...]) -> None:
+    """Run the layers of single orders for the changed orders, and put their rows in the place of the former ones."""
+    tables = [table for sql in layers for table in _MAKES_TABLE.findall(sql)]
+    names = re.compile(rf"\b({'|'.join((*RAW, *tables))})\b")
+    _drop(engine, *(_DELTA + name for name in (*RAW, *tables)))
+    for table in RAW:
+        engine.run(
+            f"CREATE TABLE {_DELTA}{table} AS SELECT * FROM {table} "
+            f"WHERE order_id IN (SELECT order_id FROM {_CHANGED}); ANALYZE {_DELTA}{table}"
+        )
+    for sql in layers:
+        engine.run(names.sub(rf"{_DELTA}\1", sql))
+        for table in _MAKES_TABLE.findall(sql):
+            columns = ", ".join(map(quoted, engine.read(f"SELECT * FROM {table} LIMIT 0").schema.names))
+            engine.run(
+                f"ANALYZE {_DELTA}{table}; DELETE FROM {table} WHERE order_id IN (SELECT order_id FROM {_CHANGED})"
+            )
+            engine.run(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {_DELTA}{table}; ANALYZE {table}")
+    _drop(engine, *(_DELTA + name for name in (*RAW, *tables)))
+
+
+def remember(engine: Engine, on: str) -> None:
+    """Keep the hashes that :func:`found` made, as those of the build that stands."""
+    if engine.row_hash:
+        _drop(engine, HASHES, BASIS, _CHANGED)
+        engine.run(f"ALTER TABLE {_NOW} RENAME TO {HASHES}; CREATE TABLE {BASIS} (basis VARCHAR(64) NOT NULL)")
+        engine.write(BASIS, pa.table({"basis": [on]}), key=())
+
+
+def _drop(engine: Engine, *tables: str) -> None:
+    engine.run("; ".join(f"DROP TABLE IF EXISTS {table}" for table in tables))
+
+
+def _count(engine: Engine, table: str) -> int:
+    return int(engine.read(f"SELECT COUNT(*) AS n FROM {table}")["n"][0].as_py())
