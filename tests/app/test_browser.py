@@ -11,12 +11,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from payrec.action import publish
 from payrec.cli import web
 
 FLAGS = (
@@ -42,13 +44,13 @@ def free_port() -> int:
         return int(asked.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
-def server(filled: Path) -> Iterator[str]:
-    """Address of the app, started as the command starts it."""
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """Run the app in a folder as the command does; gives its address."""
     port = free_port()
-    running = subprocess.Popen(
+    started = subprocess.Popen(
         web.command(port, "127.0.0.1", list(web.LOOPBACK)),
-        cwd=filled,
+        cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -59,12 +61,19 @@ def server(filled: Path) -> Iterator[str]:
                 with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
                     break
             except OSError:
-                assert running.poll() is None, "the server has ended"
+                assert started.poll() is None, "the server has ended"
                 time.sleep(0.25)
         yield address
     finally:
-        running.terminate()
-        running.wait(timeout=30)
+        started.terminate()
+        started.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def server(filled: Path) -> Iterator[str]:
+    """Address of the app on the filled directory."""
+    with running(filled) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -266,6 +275,33 @@ def test_fault_40_a_reload_in_the_middle_leaves_a_page_that_works(watched: Watch
         page.reload(wait_until="commit")  # before the answer is there
     watched.settled()
     assert int(watched.figure("Orders to work")) >= 9
+
+
+AUTH = """
+[auth]
+redirect_uri = "http://localhost:8501/oauth2callback"
+cookie_secret = "made-for-this-test-alone"
+client_id = "payrec"
+client_secret = "none"
+server_metadata_url = "http://127.0.0.1:9/.well-known/openid-configuration"
+"""
+
+
+def test_fault_46_without_sign_in_no_page_shows_anything(browser: Browser, filled: Path, tmp_path: Path) -> None:
+    shutil.copytree(filled / "out" / "published", tmp_path / "out" / "published")
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(AUTH, encoding="utf-8")
+    order = publish.scores(filled / "out" / "published", publish.runs(filled / "out" / "published")[0].run.run_id)
+    name = order["order_id"][0].as_py()
+    with running(tmp_path) as address:
+        page = browser.new_context().new_page()
+        page.set_default_timeout(WAIT_MS)
+        for path in (*PAGES, f"order?id={name}"):
+            page.goto(f"{address}/{path}")
+            expect(page.get_by_text("Sign in to see the lists.")).to_be_visible(timeout=WAIT_MS)
+            for kind in ("stMetric", "stDataFrame", "stFileUploader", "stForm"):
+                expect(page.get_by_test_id(kind)).to_have_count(0)
+        page.context.close()
 
 
 def test_another_host_is_turned_away(server: str) -> None:
