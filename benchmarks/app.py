@@ -1,7 +1,8 @@
 """The web app at half a million open orders, in a real browser: ``python -m benchmarks.app [--json FILE]``.
 
-Prints how long the first page and a move of the slider take, in seconds and in CPU seconds of the server and of the
-browser, and what a session adds to the server's memory. All orders of the list are ranked, which is the dearest case.
+Prints how long the first page (of a browser that was never there, and of one that was) and a move of the slider take, in
+seconds and in CPU seconds of the server and of the browser, and what a session adds to the server's memory. All orders
+of the list are ranked, which is the dearest case. Seconds depend on who else uses the machine: its load is told.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from scripts import screenshots
 from benchmarks.measure import tree_cpu_s, tree_resident_mb
 from payrec.action import publish
 
-FIRST_PAGE_S, SLIDER_S = 3.0, 0.5
-MOVES = 8
+MARKS = {"first_page": 3.0, "next_page": 3.0, "slider": 0.5}
+"""Seconds under which each step should stay: a browser's first visit, its next one, a move of the slider."""
+VISITS, MOVES = 3, 8
 GROW = """
     SELECT few.* REPLACE (
         few.order_id || '-' || copy AS order_id,
@@ -47,7 +49,7 @@ def grown(folder: Path, orders: int) -> None:
     few = few.filter(few["rank"].is_valid())
     with duckdb.connect() as engine:
         engine.register("few", few)
-        many = engine.execute(GROW, {"orders": orders}).to_arrow_table().cast(few.schema)
+        many = engine.sql(GROW, params={"orders": orders}).to_arrow_table().cast(few.schema)
     run = replace(served.run, run_id=f"bench-{orders}")
     publish.commit(place, run, many, details={"months": lambda: iter(months.to_batches() if months else ())})
 
@@ -97,6 +99,7 @@ def moved(page: Page) -> None:
 def measured(folder: Path, sessions: int) -> dict[str, Any]:
     """Open the sessions one after the other, all of them staying open, and move the slider of the last."""
     first: list[Step] = []
+    again: list[Step] = []
     slider: list[Step] = []
     with screenshots.served(folder) as (address, server), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=screenshots.FLAGS)
@@ -106,6 +109,10 @@ def measured(folder: Path, sessions: int) -> dict[str, Any]:
             with step(server, first):
                 page = opened(browser, address)
             memory.append(tree_resident_mb(server))
+        for _ in range(VISITS):
+            with step(server, again):
+                page.goto(address)
+                stands_still(page)
         page.get_by_role("slider").focus()
         for _ in range(MOVES):
             with step(server, slider):
@@ -114,6 +121,7 @@ def measured(folder: Path, sessions: int) -> dict[str, Any]:
     return {
         "sessions": sessions,
         "first_page": _figures(first),
+        "next_page": _figures(again),
         "slider": _figures(slider),
         "server_mb": {"first": memory[0], "last": memory[-1], "a_session": (memory[-1] - memory[0]) / sessions},
     }
@@ -130,8 +138,9 @@ def _figures(steps: list[Step]) -> dict[str, float]:
 
 def told(found: dict[str, Any]) -> str:
     """The figures as lines of text."""
-    lines = [f"{found['orders']:,} open orders, {found['sessions']} sessions"]
-    for name, mark in (("first_page", FIRST_PAGE_S), ("slider", SLIDER_S)):
+    load = os.getloadavg()[0]
+    lines = [f"{found['orders']:,} open orders, {found['sessions']} sessions; {os.cpu_count()} cores, load {load:.1f}"]
+    for name, mark in MARKS.items():
         one = found[name]
         lines.append(
             f"{name:<11} {one['wall_s']:.2f} s (worst {one['wall_s_worst']:.2f}), server {one['server_cpu_s']:.2f} and "
@@ -162,7 +171,7 @@ def main() -> int:
     print(told(found))
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=1) + "\n")
-    return 0 if found["first_page"]["wall_s"] < FIRST_PAGE_S and found["slider"]["wall_s"] < SLIDER_S else 1
+    return 0 if all(found[name]["wall_s"] < mark for name, mark in MARKS.items()) else 1
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 from pathlib import Path
@@ -210,6 +211,17 @@ def test_a_list_published_meanwhile_is_seen_by_the_next_look(empty: Path, filled
     before, after = test.caption[0].value, test.run().caption[0].value
     assert "27 Jun 2026" in before
     assert "25 May 2026" in after
+
+
+def test_what_is_loaded_is_not_walked_over_again_after_every_move(home: Path) -> None:
+    gc.unfreeze()
+    state.settle.clear()
+    test = AppTest.from_file(str(main.__file__), default_timeout=WAIT_S).run()
+    loaded = gc.get_freeze_count()
+    assert loaded > 10_000
+    test.slider[0].set_value(7).run()
+    assert gc.get_freeze_count() <= loaded, "once a page, not with each move"
+    gc.unfreeze()
 
 
 def test_health_tells_the_newest_run(home: Path) -> None:

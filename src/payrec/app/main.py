@@ -29,6 +29,7 @@ def main() -> None:
     chosen = st.navigation(pages)
     with parts.errors():
         chosen.run()
+    state.settle(chosen.url_path)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 import weakref
@@ -178,6 +179,16 @@ def uploaded() -> tuple[upload.Taken, upload.Result | None] | None:
 def keep_upload(taken: upload.Taken | None, result: upload.Result | None = None) -> None:
     """Remember the file of this session; None forgets it."""
     st.session_state[UPLOAD] = None if taken is None else (taken, result)
+
+
+@st.cache_resource(show_spinner=False)  # type: ignore[untyped-decorator]
+def settle(page: str) -> None:
+    """After a page was drawn for the first time: leave what is loaded by now out of the rounds of garbage collection.
+
+    Streamlit collects after every move of a widget, which walks over every module: 0.1 CPU seconds, more than the rest.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def is_dark() -> bool:
