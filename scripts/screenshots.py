@@ -46,12 +46,14 @@ def filled(folder: Path) -> None:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[tuple[str, int]]:
-    """Run the app in ``folder``; gives its address and its process."""
+def served(folder: Path, script: Path | None = None) -> Iterator[tuple[str, int]]:
+    """Run the app, or another script, in ``folder`` as the command does; gives its address and its process."""
     with socket.socket() as asked:
         asked.bind(("127.0.0.1", 0))
         port = asked.getsockname()[1]
     command = web.command(port, "127.0.0.1", list(web.LOOPBACK))
+    if script is not None:
+        command[command.index("run") + 1] = str(script)
     running = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
