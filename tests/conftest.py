@@ -1,5 +1,7 @@
 """Any test with the argument ``engine`` runs on every engine; a missing engine fails the run, it is not skipped.
 
+``PAYREC_TEST_ENGINES="duckdb spark"`` runs them on some engines alone, while at work on one.
+
 The tests start a PostgreSQL server of their own. ``PAYREC_TEST_POSTGRES=postgresql://…`` points them at another, as a
 role that may make databases.
 """
@@ -22,14 +24,20 @@ from payrec.data.engines import Engine, connect
 sys.path.insert(0, str(Path(__file__).parent))
 import postgres_server
 
-ENGINES = tuple(os.environ.get("PAYREC_TEST_ENGINES", "duckdb postgres").split())
+ENGINES = tuple(os.environ.get("PAYREC_TEST_ENGINES", "duckdb postgres spark").split())
 SCHEMA = files("payrec.data") / "sql" / "01_schema.sql"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for argument in ("engine", "engine_url"):
         if argument in metafunc.fixturenames:
-            metafunc.parametrize(argument, ENGINES, indirect=True)
+            metafunc.parametrize(argument, engines_for(metafunc.definition), indirect=True)
+
+
+def engines_for(test: pytest.Item) -> tuple[str, ...]:
+    """All engines; but a whole night takes Spark half a minute of a core, so there it gets the tests marked for it."""
+    nights = "pipeline" in test.path.parts
+    return ENGINES if not nights or test.get_closest_marker("spark") else tuple(e for e in ENGINES if e != "spark")
 
 
 @pytest.fixture(scope="session")

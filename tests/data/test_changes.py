@@ -54,6 +54,8 @@ def test_going_on_from_the_last_build_is_the_same_as_from_nothing(
     rows, log = made(seed)
     load(engine, rows, log if with_events else None)
     assert warehouse.build(engine, ASKED).orders_remade is None, "the first build makes everything"
+    if not engine.row_hash:  # as does every other: there is nothing that it goes on from
+        return
     for _ in range(2):
         rows, log, changed = edited(rows, log, rng)
         rows = list({r["order_id"]: r for r in rows}.values())
@@ -61,9 +63,8 @@ def test_going_on_from_the_last_build_is_the_same_as_from_nothing(
         warehouse.change(engine, lambda rows=rows, log=log: load(engine, rows, log if with_events else None))
         built = warehouse.build(engine, ASKED)
         assert 0 < len(changed) < len(rows)
-        if engine.row_hash:
-            assert built.orders_remade is not None
-            assert 0 < built.orders_remade <= len(changed)
+        assert built.orders_remade is not None
+        assert 0 < built.orders_remade <= len(changed)
         quick = layers(engine)
         assert warehouse.build(engine, ASKED, full=True).orders_remade is None
         assert layers(engine) == quick

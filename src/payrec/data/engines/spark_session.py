@@ -49,6 +49,7 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
 LOCAL = (
     ("spark.driver.bindAddress", "127.0.0.1", "nothing listens to other machines"),
     ("spark.driver.host", "127.0.0.1", "the same, whatever the machine's name resolves to"),
+    ("spark.sql.shuffle.partitions", "16", "few cores need few partitions; more rows than fit want more"),
 )
 JAVA = "17"
 _REFUSED = re.compile(
