@@ -144,11 +144,7 @@ def test_a_full_disk_leaves_the_former_list(
     filler = small_disk / "filler"
     _fill(filler, left_bytes)
     assert site.published is not None
-    done = subprocess.run(
-        [sys.executable, "-c", COMMAND, "run", "--as-of", str(FIRST_NIGHT + DAY)],
-        capture_output=True, text=True, check=False, timeout=300,
-        env={k: v for k, v in os.environ.items() if not k.startswith("PAYREC_")} | site.environment(),
-    )  # fmt: skip
+    done = run_again(site)
     if left_bytes == 0 or done.returncode not in (0, 1):
         assert done.returncode in (2, 6), done.stderr
         assert str(small_disk) in done.stderr
@@ -157,10 +153,21 @@ def test_a_full_disk_leaves_the_former_list(
         assert publish.runs(site.published)[-1] == first.published
     assert publish.scores(site.published, first.published.run.run_id).num_rows == first.published.orders
     filler.unlink()
-    report = site.night(FIRST_NIGHT + DAY)
-    ids = [one.run.run_id for one in publish.runs(site.published)]
-    assert ids == [report.published.run.run_id, first.published.run.run_id]
+    assert run_again(site).returncode in (0, 1)
+    served = publish.runs(site.published)
+    assert [one.run.as_of for one in served] == [FIRST_NIGHT + DAY, FIRST_NIGHT]
+    assert served[1] == first.published
+    ids = [one.run.run_id for one in served]
     assert sorted(path.name for path in (site.published / "runs").iterdir()) == sorted(ids)
+
+
+def run_again(site: Site) -> subprocess.CompletedProcess[str]:
+    """Have the command of the second night run in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", COMMAND, "run", "--as-of", str(FIRST_NIGHT + DAY)],
+        capture_output=True, text=True, check=False, timeout=300,
+        env={k: v for k, v in os.environ.items() if not k.startswith("PAYREC_")} | site.environment(),
+    )  # fmt: skip
 
 
 def _fill(path: Path, left_bytes: int) -> None:

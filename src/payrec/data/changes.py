@@ -44,7 +44,7 @@ def found(engine: Engine, on: str) -> int | None:
     _drop(engine, _NOW, _CHANGED)
     hashed = " UNION ALL ".join(f"SELECT order_id, {engine.row_hash} AS h FROM {table} AS t" for table in RAW)
     engine.run(
-        f"CREATE TABLE {_NOW} AS SELECT order_id, SUM(h) AS rows_hash FROM ({hashed}) AS r "
+        f"CREATE TABLE {_NOW} AS SELECT order_id, CAST(SUM(h) AS DECIMAL(37, 0)) AS rows_hash FROM ({hashed}) AS r "
         f"GROUP BY order_id; ANALYZE {_NOW}"
     )
     there = engine.tables()

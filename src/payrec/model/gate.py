@@ -81,5 +81,5 @@ def judge(numbers: Numbers, limits: Limits = Limits()) -> Verdict:
 def require(verdict: Verdict) -> None:
     """Raise QualityGate with all failures in one line, unless there are none."""
     if verdict.failures:
-        msg = f"found {'; '.join(verdict.failures)}\nthe champion stays; to overrule: payrec models promote ID (payrec models list)"
+        msg = f"found {'; '.join(verdict.failures)}\nthe champion stays; payrec models promote ID overrules"
         raise QualityGate(msg)
