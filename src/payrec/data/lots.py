@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -50,3 +51,15 @@ def _spread(lots: Numbers) -> Numbers:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * _FIRST
     mixed = (mixed ^ (mixed >> np.uint64(27))) * _SECOND
     return mixed ^ (mixed >> np.uint64(31))
+
+
+def sampled(batches: Iterator[pa.RecordBatch], share: float, seed: int) -> pa.Table:
+    """Return the rows of whole orders, about ``share`` of them, chosen by hash."""
+    kept: list[pa.RecordBatch] = []
+    schema: pa.Schema | None = None
+    for batch in batches:
+        schema = batch.schema
+        if share < 1.0:
+            batch = batch.filter(pa.array(drawn(batch.column("order_id"), seed, share)))  # noqa: PLW2901
+        kept.append(batch)
+    return pa.Table.from_batches(kept, schema) if schema is not None else pa.table({})

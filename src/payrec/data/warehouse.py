@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -228,6 +228,11 @@ def fingerprint(engine: Engine) -> str:
     return hashlib.sha256(f"{parts}{until}".encode()).hexdigest()
 
 
+def built_from(engine: Engine) -> str:
+    """Return the :func:`fingerprint` of what the layers that stand were made of, empty before the first build."""
+    return "".join(map(str, engine.read("SELECT inputs_sha256 FROM built_from")["inputs_sha256"].to_pylist()))
+
+
 def clear(engine: Engine) -> None:
     """Take all derived layers away, and with them all that was made of the raw rows."""
     engine.run(layers()[1][1])
@@ -255,7 +260,7 @@ def answers(engine: Engine, asked: Parameters) -> bool:
     """Whether the last build, of the raw tables as they are, answers for ``asked``."""
     if VIEW not in engine.tables():
         return False
-    if engine.read("SELECT inputs_sha256 FROM built_from")["inputs_sha256"].to_pylist() != [fingerprint(engine)]:
+    if built_from(engine) != fingerprint(engine):
         return False
     ages = set(engine.read("SELECT age_days FROM landmarks")["age_days"].to_pylist())
     horizons = engine.read("SELECT days FROM horizon")["days"].to_pylist()
@@ -274,27 +279,16 @@ def training_rows(engine: Engine, max_rows: int, seed: int) -> pa.Table:
     where = "is_landmark = 1 AND label_recovered_30d IS NOT NULL"
     found = count(engine, VIEW, where)
     batches = engine.read_batches(f"SELECT * FROM {VIEW} WHERE {where} ORDER BY as_of, order_id")
-    return _sampled(batches, min(1.0, max_rows / max(found, 1)), seed)
+    return lots.sampled(batches, min(1.0, max_rows / max(found, 1)), seed)
 
 
 def landmark_rows(engine: Engine, max_rows: int, seed: int) -> pa.Table:
     """Return landmark snapshots, matured or not, for a backtest that counts both."""
     found = count(engine, VIEW, "is_landmark = 1")
     batches = engine.read_batches(f"SELECT * FROM {VIEW} WHERE is_landmark = 1 ORDER BY as_of, order_id")
-    return _sampled(batches, min(1.0, max_rows / max(found, 1)), seed)
+    return lots.sampled(batches, min(1.0, max_rows / max(found, 1)), seed)
 
 
 def scoring_select(as_of: datetime) -> str:
     """Return the query of the open orders at ``as_of``; the label, which nobody knows yet, is left in as NULL."""
     return f"SELECT * FROM {VIEW} WHERE as_of = TIMESTAMP '{as_of.isoformat(sep=' ')}' ORDER BY order_id"
-
-
-def _sampled(batches: Iterator[pa.RecordBatch], share: float, seed: int) -> pa.Table:
-    kept: list[pa.RecordBatch] = []
-    schema: pa.Schema | None = None
-    for batch in batches:
-        schema = batch.schema
-        if share < 1.0:
-            batch = batch.filter(pa.array(lots.drawn(batch.column("order_id"), seed, share)))  # noqa: PLW2901
-        kept.append(batch)
-    return pa.Table.from_batches(kept, schema) if schema is not None else pa.table({})

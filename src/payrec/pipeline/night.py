@@ -152,7 +152,7 @@ def question(
         msg = "found no orders, expected some to score\nload them: payrec load transactions FILE"
         raise DataRefused(msg)
     chosen, at = _in_reporting_currency(engine, rules), as_of or times[-1]
-    inputs, rules_sha256 = warehouse.fingerprint(engine), policy.fingerprint(chosen)
+    inputs, rules_sha256 = warehouse.built_from(engine), policy.fingerprint(chosen)
     run_id = run.identity(at, bundle.model_id, rules_sha256, inputs)
     return Question(at, bundle, chosen, rules_sha256, run_id, inputs, now)
 
