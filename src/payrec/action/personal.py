@@ -20,6 +20,7 @@ from payrec.action import details, files, publish, published_folder, published_t
 from payrec.action.columns import pc
 from payrec.action.worklist import SCHEMA
 from payrec.data.engines import Engine
+from payrec.data.engines.rows import literal
 
 PERSON, ORDER = "customer_id", "order_id"
 
@@ -123,8 +124,3 @@ def exports(folder: Path, run_ids: Iterable[str]) -> list[dict[str, Any]]:
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     told: list[dict[str, Any]] = [json.loads(line) for line in lines if line.strip()]
     return [line for line in told if line["run_id"] in runs]
-
-
-def literal(text: str) -> str:
-    """Return text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"

@@ -18,6 +18,7 @@ from payrec.action.run import Published, RunInfo
 from payrec.action.verdict import HISTORY
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
+from payrec.data.engines.rows import literal
 from payrec.errors import UsageError
 
 RUNS, SCORES, MONITOR, WORKLIST = "payrec_runs", "payrec_scores", "payrec_monitor", "payrec_worklist"
@@ -39,7 +40,7 @@ def _commit(engine: Engine, told: RunInfo, scores: pa.Table, keep: int, beside: 
         number = 1 + max((one.published_no for one in known), default=0)
         if any(one.run.run_id == told.run_id for one in known):
             # published before, and another since: the same rows are served again
-            engine.run(f"UPDATE {RUNS} SET published_no = {number} WHERE run_id = {_literal(told.run_id)}")
+            engine.run(f"UPDATE {RUNS} SET published_no = {number} WHERE run_id = {literal(told.run_id)}")
         else:
             engine.write(RUNS, _row(run.counted(told, number, scores)), key=())
             engine.write(SCORES, scores.sort_by("order_id"), key=())  # in the order of the key: half the time
@@ -47,10 +48,10 @@ def _commit(engine: Engine, told: RunInfo, scores: pa.Table, keep: int, beside: 
                 _write_detail(engine, told.run_id, name, read())
         others = [one for one in known if one.run.run_id != told.run_id]
         newest = [told.run_id, *(one.run.run_id for one in others[: min(keep, KEPT_RUNS) - 1])]
-        engine.run(f"DELETE FROM {DETAILS} WHERE run_id NOT IN ({', '.join(map(_literal, newest))})")
+        engine.run(f"DELETE FROM {DETAILS} WHERE run_id NOT IN ({', '.join(map(literal, newest))})")
         for old in others[keep - 1 :]:
-            engine.run(f"DELETE FROM {SCORES} WHERE run_id = {_literal(old.run.run_id)}")
-            engine.run(f"DELETE FROM {RUNS} WHERE run_id = {_literal(old.run.run_id)}")
+            engine.run(f"DELETE FROM {SCORES} WHERE run_id = {literal(old.run.run_id)}")
+            engine.run(f"DELETE FROM {RUNS} WHERE run_id = {literal(old.run.run_id)}")
     return True
 
 
@@ -65,13 +66,13 @@ def scores(engine: Engine, run_id: str) -> pa.Table:
     """See :func:`payrec.action.publish.scores`."""
     if run_id not in {one.run.run_id for one in runs(engine)}:
         raise UsageError(f"there is no published run {run_id} in the database")
-    select = f"SELECT * FROM {SCORES} WHERE run_id = {_literal(run_id)}"
+    select = f"SELECT * FROM {SCORES} WHERE run_id = {literal(run_id)}"
     return engine.read(f"{select} ORDER BY rank NULLS LAST, suppressed_reason NULLS LAST, order_id")
 
 
 def detail(engine: Engine, run_id: str, name: str) -> pa.Table | None:
     """See :func:`payrec.action.publish.detail`."""
-    where = f"run_id = {_literal(run_id)} AND name = {_literal(name)}"
+    where = f"run_id = {literal(run_id)} AND name = {literal(name)}"
     if DETAILS not in engine.tables():
         return None
     parts: list[Any] = engine.read(f"SELECT content FROM {DETAILS} WHERE {where} ORDER BY part")["content"].to_pylist()
@@ -94,7 +95,7 @@ def _write_detail(engine: Engine, run_id: str, name: str, batches: Iterator[pa.R
 
 def replace_detail(engine: Engine, run_id: str, name: str, rows: pa.Table) -> None:
     """Put other rows in the place of a detail; within a transaction of the caller."""
-    engine.run(f"DELETE FROM {DETAILS} WHERE run_id = {_literal(run_id)} AND name = {_literal(name)}")
+    engine.run(f"DELETE FROM {DETAILS} WHERE run_id = {literal(run_id)} AND name = {literal(name)}")
     _write_detail(engine, run_id, name, iter(rows.combine_chunks().to_batches()))
 
 
@@ -104,7 +105,7 @@ def retire(engine: Engine, before: datetime) -> list[str]:
     with engine.transaction():
         for run_id in old:
             for table in (DETAILS, SCORES, RUNS):
-                engine.run(f"DELETE FROM {table} WHERE run_id = {_literal(run_id)}")
+                engine.run(f"DELETE FROM {table} WHERE run_id = {literal(run_id)}")
     return old
 
 
@@ -116,7 +117,7 @@ def add_monitor(engine: Engine, run_id: str, history: pa.Table) -> None:
 
 def _replace_monitor(engine: Engine, run_id: str, history: pa.Table) -> None:
     with engine.transaction():
-        engine.run(f"DELETE FROM {MONITOR} WHERE run_id = {_literal(run_id)}")
+        engine.run(f"DELETE FROM {MONITOR} WHERE run_id = {literal(run_id)}")
         engine.write(MONITOR, history, key=())
 
 
@@ -148,8 +149,3 @@ def _published(row: dict[str, object]) -> Published:
         "facts": json.loads(str(row["facts"])),
     }
     return run.from_json(plain)
-
-
-def _literal(text: str) -> str:
-    """Return a run id as SQL text; ours have no quotes, others are made harmless."""
-    return "'" + text.replace("'", "''") + "'"

@@ -19,7 +19,7 @@ RAW = ("raw_transactions", "raw_events")
 HASHES, BASIS = "built_orders", "built_basis"  # the raw rows of each order, and all else, that the last build rests on
 MOST = 0.3  # with more changed orders than this share, everything is made anew
 _NOW, _CHANGED, _DELTA = "now_orders", "changed_orders", "delta_"
-_MAKES_TABLE = re.compile(r"^CREATE TABLE (\w+) AS", re.MULTILINE)
+MAKES_TABLE = re.compile(r"^CREATE TABLE (\w+) AS", re.MULTILINE)
 _OF_ONE_ORDER = "-- Rows of an order come from its own raw rows alone."
 
 
@@ -61,7 +61,7 @@ def found(engine: Engine, on: str) -> int | None:
 
 def remake(engine: Engine, layers: tuple[str, ...]) -> None:
     """Run the layers of single orders for the changed orders, and put their rows in the place of the former ones."""
-    tables = [table for sql in layers for table in _MAKES_TABLE.findall(sql)]
+    tables = [table for sql in layers for table in MAKES_TABLE.findall(sql)]
     names = re.compile(rf"\b({'|'.join((*RAW, *tables))})\b")
     _drop(engine, *(_DELTA + name for name in (*RAW, *tables)))
     for table in RAW:
@@ -71,7 +71,7 @@ def remake(engine: Engine, layers: tuple[str, ...]) -> None:
         )
     for sql in layers:
         engine.run(names.sub(rf"{_DELTA}\1", sql))
-        for table in _MAKES_TABLE.findall(sql):
+        for table in MAKES_TABLE.findall(sql):
             columns = ", ".join(map(quoted, engine.read(f"SELECT * FROM {table} LIMIT 0").schema.names))
             engine.run(
                 f"ANALYZE {_DELTA}{table}; DELETE FROM {table} WHERE order_id IN (SELECT order_id FROM {_CHANGED})"

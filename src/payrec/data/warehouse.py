@@ -26,7 +26,6 @@ DECLARED = ("horizon", "payment_source", "known_at_creation")  # what the layers
 LANDMARK_AGES = (0, 3, 7, 14, 21, 30, 45, 60)
 _LAYER = re.compile(r"^(\d\d)_\w+\.sql$")
 _SCHEMA_TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
-_MAKES_TABLE = re.compile(r"^CREATE TABLE (\w+) AS", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def _build(engine: Engine, parameters: Parameters, progress: Callable[[str], Non
             tables = _run_layer(engine, sql)
             if "stg_observed" in tables and parameters.as_of is None:
                 engine.run("INSERT INTO as_of_dates SELECT until FROM stg_observed WHERE until IS NOT NULL")
-        rows = {table: count(engine, table) for _, sql in layers() for table in _MAKES_TABLE.findall(sql)}
+        rows = {table: count(engine, table) for _, sql in layers() for table in changes.MAKES_TABLE.findall(sql)}
         engine.run("DELETE FROM built_from")
         engine.write("built_from", pa.table({"inputs_sha256": [fingerprint(engine)]}), key=())
         return Build(rows, observed_until(engine), scoring_times(engine), remade)
@@ -170,7 +169,7 @@ def _files(*, of_one_order: bool) -> list[tuple[str, str]]:
 
 def _run_layer(engine: Engine, sql: str) -> list[str]:
     engine.run(sql)
-    made = _MAKES_TABLE.findall(sql)
+    made = changes.MAKES_TABLE.findall(sql)
     for table in made:
         engine.run(f"ANALYZE {table}")  # the next layer's plan depends on it
     return made
@@ -240,7 +239,7 @@ def clear(engine: Engine) -> None:
 
 def outdate(engine: Engine) -> None:
     """Take away what the raw tables, which have changed, no longer answer for; what a build can go on from stays."""
-    gone = [table for _, sql in _files(of_one_order=False) for table in _MAKES_TABLE.findall(sql)]
+    gone = [table for _, sql in _files(of_one_order=False) for table in changes.MAKES_TABLE.findall(sql)]
     engine.run("; ".join([f"DROP VIEW IF EXISTS {VIEW}", *(f"DROP TABLE IF EXISTS {table}" for table in gone)]))
 
 

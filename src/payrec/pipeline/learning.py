@@ -67,7 +67,7 @@ def train(engine: Engine, how: Learning, progress: Progress) -> Trained:
     tested = testing.run(rows, _newest_split(rows, how.spec))
     progress(f"training on {rows.num_rows:,} snapshots")
     model = recipes.train(rows, how.spec)
-    card = report.card(model, tested, audit=_plain_audit(found)) | {"inputs_sha256": warehouse.fingerprint(engine)}
+    card = report.card(model, tested, audit=_plain_audit(found)) | {"inputs_sha256": warehouse.built_from(engine)}
     model_id = store.add(how.models, model, card)
     verdict = gate.judge(_numbers(rows, tested, how.models))
     if verdict.passed:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from payrec.action import ledger, personal
-from payrec.action.personal import Person, literal
+from payrec.action.personal import Person
 from payrec.data import warehouse
 from payrec.data.engines import Engine
+from payrec.data.engines.rows import literal
 from payrec.errors import UsageError
 
 RAW = ("raw_events", "raw_transactions")

@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from payrec.data.engines import Rows
 from payrec.data.engines.postgres_rows import handed_out
-from payrec.data.engines.postgres_session import Session, address, literal
+from payrec.data.engines.postgres_session import Session, address
 from payrec.data.engines.retry import Interrupted, retrying
-from payrec.data.engines.rows import BATCH_ROWS, query, quoted
+from payrec.data.engines.rows import BATCH_ROWS, literal, query, quoted
 from payrec.data.engines.writing import RowFunction, write, write_mapped
 from payrec.errors import DatabaseUnreachable, PayrecError, UsageError
 

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote
 import pyarrow as pa
 
 from payrec.data.engines.retry import Interrupted
-from payrec.data.engines.rows import listed, quoted
+from payrec.data.engines.rows import listed, literal, quoted
 from payrec.errors import DatabaseUnreachable, DataRefused, MissingExtra, PayrecError, UsageError
 
 try:
@@ -122,11 +122,6 @@ BEGIN
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s COLLATE "C"', found.name, found.attname, found.kind);
     END LOOP;
 END $payrec$"""
-
-
-def literal(text: str) -> str:
-    """Return ``text`` as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 _ADVICE = (

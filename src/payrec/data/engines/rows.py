@@ -47,6 +47,15 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def literal(text: str) -> str:
+    """Return ``text`` as an SQL literal.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
 def query(select: str) -> str:
     """Return ``select`` as it can stand inside other SQL, in parentheses."""
     return select.strip().removesuffix(";") + "\n"  # its last line may be a comment

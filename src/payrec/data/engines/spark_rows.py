@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from payrec.data.engines.rows import fitted, listed, quoted, rebatched
+from payrec.data.engines.rows import fitted, listed, literal, quoted, rebatched
 from payrec.data.engines.spark_catalog import Part, Table, Warehouse
 from payrec.data.engines.writing import expect_one_row_per_key
 from payrec.errors import DatabaseUnreachable, DataRefused
@@ -126,7 +126,7 @@ class Parts:
         """Let SQL see the rows of parts under a name, with the columns of their table."""
         files = self.files(part for part in parts if part.rows)
         if files:
-            listing = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+            listing = ", ".join(map(literal, files))
             source = f"SELECT {listed(table.schema.names)}, filename FROM read_parquet([{listing}], filename = true)"
         else:
             self._db.register("_empty", table.schema.empty_table())
@@ -173,6 +173,6 @@ class Parts:
         place = self._warehouse.place(folder)
         with _told(place):
             place.mkdir()
-            target = str(place / "0.parquet").replace("'", "''")
-            self._db.execute(f"COPY ({select}) TO '{target}' (FORMAT parquet)")
+            target = literal(str(place / "0.parquet"))
+            self._db.execute(f"COPY ({select}) TO {target} (FORMAT parquet)")
         return self.counted(folder)
