@@ -28,6 +28,9 @@ bench:  ## measure speed, memory and quality beside what else one could use; wri
 	@./scripts/setup-bench.sh
 	@.venv-bench/bin/python -m benchmarks
 
+soak: setup  ## 200 nights in a row on DuckDB and PostgreSQL: nothing may leak, slow down or fill the disk
+	@$(PY) -m tests.soak
+
 docs: setup  ## remake the parts of the docs that commands make
 	@./scripts/test-setup.sh
 	@$(PY) scripts/make_docs.py
@@ -41,4 +44,4 @@ lock:  ## resolve requirements.lock afresh
 clean:  ## take away what the commands made (not .venv)
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test check app bench docs lock clean
+.PHONY: help setup run test check app bench soak docs lock clean

@@ -1,0 +1,65 @@
+"""A portfolio that is simulated once and handed over day by day, as files that `payrec load` reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from payrec.data import load, simulate
+from payrec.data.engines import Engine
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """What becomes known when: the orders, the events, and a folder for the files of the day."""
+
+    made: simulate.Portfolio
+    folder: Path
+
+    def hand_over(self, engine: Engine, since: datetime | None, until: datetime) -> None:
+        """Load what became known after ``since`` (None: ever) up to ``until``, an order again when it is paid."""
+        self.folder.mkdir(exist_ok=True)
+        orders, events = self.folder / "transactions.csv", self.folder / "events.csv"
+        csv.write_csv(self._orders(since, until), orders)
+        csv.write_csv(self._events(since, until), events)
+        load.transactions(engine, orders, now=until)
+        load.events(engine, events, now=until)
+        if since is None:
+            csv.write_csv(self.made.fx, self.folder / "fx.csv")
+            reporting = load.Mapping(reporting_currency=simulate.REPORTING_CURRENCY)
+            load.fx(engine, self.folder / "fx.csv", reporting, now=None)
+
+    def _orders(self, since: datetime | None, until: datetime) -> pa.Table:
+        rows = self.made.transactions
+        last = pa.scalar(until.date())
+        for name in ("payment_date", "capture_ts"):
+            limit = last if name == "payment_date" else pa.scalar(until, pa.timestamp("us"))
+            told = pc.if_else(pc.less(rows[name], limit), rows[name], None)
+            rows = rows.set_column(rows.schema.get_field_index(name), name, told)
+        rows = rows.filter(pc.less(rows["invoice_date"], last))
+        if since is None:
+            return rows
+        first = pa.scalar(since.date())
+        new = pc.greater_equal(rows["invoice_date"], first)
+        paid = pc.fill_null(pc.greater_equal(rows["payment_date"], first), False)
+        return rows.filter(pc.or_(new, paid))
+
+    def _events(self, since: datetime | None, until: datetime) -> pa.Table:
+        rows = self.made.events
+        known_at = pc.max_element_wise(rows["event_ts"], rows["recorded_ts"])
+        chosen = pc.less_equal(known_at, pa.scalar(until, pa.timestamp("us")))
+        if since is not None:
+            chosen = pc.and_(chosen, pc.greater(known_at, pa.scalar(since, pa.timestamp("us"))))
+        return rows.filter(chosen)
+
+
+def simulated(orders: int, days: int, end: date, folder: Path) -> Arrivals:
+    """Simulate orders of the ``days`` before ``end``."""
+    return Arrivals(simulate.portfolio(orders, 1, end=end, days=days), folder)

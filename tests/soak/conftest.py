@@ -1,0 +1,7 @@
+"""The made portfolio and the model of the pipeline's tests."""
+
+from __future__ import annotations
+
+from tests.pipeline.conftest import models, portfolio
+
+__all__ = ["models", "portfolio"]
