@@ -101,6 +101,9 @@ class Spark:
             return self._asked(select)
 
     def _asked(self, select: str) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
+        at_hand = self._parts.at_hand(select, self._now.tables)
+        if at_hand is not None:
+            return iter(at_hand.to_batches(BATCH_ROWS)), at_hand.schema
         frame = self.plan(select)
         if self._is_small(select):
             with translated():

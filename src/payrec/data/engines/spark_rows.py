@@ -15,8 +15,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.rows import fitted, listed, literal, quoted, rebatched
 from payrec.data.engines.spark_catalog import Part, Table, Warehouse
+from payrec.data.engines.spark_sql import plain
 from payrec.data.engines.writing import expect_one_row_per_key
 from payrec.errors import DatabaseUnreachable, DataRefused
 
@@ -85,9 +87,27 @@ class Parts:
         if parts not in self._tables:
             if len(self._tables) > 100:
                 self._tables.clear()
-            read = [pq.ParquetFile(file).read() for file in self.files(parts)]
-            self._tables[parts] = pa.concat_tables(read)
+            try:
+                self._tables[parts] = pa.concat_tables(pq.ParquetFile(file).read() for file in self.files(parts))
+            except (
+                FileNotFoundError,
+                pa.ArrowInvalid,
+            ) as error:  # no files at all, or fewer than when they were listed
+                raise Interrupted("a table was replaced while it was read\ntry again") from error
         return self._tables[parts].cast(table.schema)
+
+    def at_hand(self, select: str, tables: dict[str, Table]) -> pa.Table | None:
+        """Answer a query without Spark where the catalog or a small table says it all; None: ask Spark."""
+        asked = plain(select)
+        table = tables.get(asked.table) if asked else None
+        if asked is None or table is None:
+            return None
+        if asked.counted:
+            return pa.table({"n": pa.array([table.rows], pa.int64())})
+        if table.rows > SMALL_ROWS or not set(asked.columns) <= set(table.schema.names):
+            return None
+        rows = self.rows(table)
+        return rows.select(list(asked.columns)) if asked.columns else rows
 
     def fingerprint(self, table: Table) -> str:
         """Return a hash of a table's rows, whatever their order and the parts they are in."""

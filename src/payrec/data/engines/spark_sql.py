@@ -84,6 +84,11 @@ _FORMS = (
     ("analyze", rf"ANALYZE {_NAME}"),
     ("query", r"(?P<body>(?:SELECT|WITH|VALUES)\b.*|\(.*)"),
 )
+_LIST = rf"\*|{_NAME}(?:, ?{_NAME})*"
+_PLAIN = re.compile(
+    rf"SELECT (?:(?P<count>COUNT\(\*\) AS n)|(?P<listed>{_LIST})) FROM (?P<name>{_NAME})(?: WHERE 1 = 1)?",
+    re.IGNORECASE,
+)
 _STATEMENTS = tuple((verb, re.compile(form, re.IGNORECASE | re.DOTALL)) for verb, form in _FORMS)
 
 
@@ -114,6 +119,29 @@ def _read(sql: str) -> Statement:
             )
     msg = f"found the statement {sql[:60]!r}, which tables kept as files do not take"
     raise UsageError(f"{msg}\nexpected CREATE TABLE, CREATE VIEW, INSERT, UPDATE, DELETE, DROP, ALTER … ADD COLUMN")
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A query for nothing but some columns of one table as it stands (none: all of them), or for the number of rows."""
+
+    table: str
+    columns: tuple[str, ...] = ()
+    counted: bool = False
+
+
+def plain(sql: str) -> Plain | None:
+    """Return what a query asks for if that can be told without Spark.
+
+    >>> plain("SELECT a, b FROM t"), plain("SELECT a + 1 FROM t")
+    (Plain(table='t', columns=('a', 'b'), counted=False), None)
+    """
+    parts = _split(sql.strip().removesuffix(";"), ";")
+    found = _PLAIN.fullmatch(parts[0]) if len(parts) == 1 else None
+    if found is None:
+        return None
+    listing = found["listed"] or "*"
+    return Plain(unquoted(found["name"]), () if listing == "*" else tuple(names(listing)), bool(found["count"]))
 
 
 def unquoted(name: str) -> str:
