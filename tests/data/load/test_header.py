@@ -256,3 +256,13 @@ def test_values_are_typed_as_the_table(tmp_path: Path) -> None:
             "payment_date": date(2025, 2, 10), "due_date": date(2025, 3, 1), "outstanding": Decimal(4),
         }
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("twin", ["o1\u200b", "\ufeffo1", "o\u00ad1"])
+def test_ids_that_look_alike_are_named(tmp_path: Path, twin: str) -> None:
+    found = read(written(tmp_path, lines(order(1), order(0, order_id=twin), order(2, customer_id="é"))))
+    assert len(found.rows) == 3
+    alike = [note for note in found.report.notes if "look like another" in note]
+    assert len(alike) == 1
+    assert "1 values of order_id" in alike[0]
+    assert alike[0].isascii()

@@ -24,7 +24,7 @@ def test_what_is_loaded_is_what_was_read(engine: Engine, tmp_path: Path) -> None
     header = HEADER + ",provider,auth_ts,retries,chargeback_flag,outstanding,due_date,transaction_type"
     content = lines(
         order(1, customer_id="Zoë & 株式会社 😀") + ",adyen,2025-01-30T10:00:00.123456+02:00,3,no,-4.5,2030-01-01,it's",
-        order(2, amount="-9999999999999999.99", payment_date="") + ",,,,,,,",
+        order(2, amount="-9999999999999.99", payment_date="") + ",,,,,,,",
         '"o\n3","c ""3""",0.005,usd,2024-02-29,,,,,,,,\\N',
         header=header,
     )
@@ -36,7 +36,7 @@ def test_what_is_loaded_is_what_was_read(engine: Engine, tmp_path: Path) -> None
     by_id = {row["order_id"]: row for row in found}
     assert by_id["o1"]["auth_ts"] == datetime(2025, 1, 30, 8, 0, 0, 123456)
     assert by_id["o1"]["customer_id"] == "Zoë & 株式会社 😀"
-    assert by_id["o2"]["amount"] == Decimal("-9999999999999999.99")
+    assert by_id["o2"]["amount"] == Decimal("-9999999999999.99")
     assert by_id["o\n3"]["amount"] == Decimal("0.01")
     assert by_id["o\n3"]["invoice_date"] == date(2024, 2, 29)
 

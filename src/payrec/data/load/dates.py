@@ -21,8 +21,8 @@ _NUMERIC = r"^(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})" + _REST
 _YEAR_FIRST = r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})" + _REST
 _NAMED = r"^(\d{1,2}[ \-][A-Za-z]{3,9}[ \-]\d{4}|[A-Za-z]{3,9} \d{1,2},? \d{4})$"
 _NAMED_FORMATS = ("%d-%b-%Y", "%d %b %Y", "%d-%B-%Y", "%d %B %Y", "%b %d, %Y", "%b %d %Y", "%B %d, %Y", "%B %d %Y")
-_ISO = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+\-]\d\d(:?\d\d)?)?)?"
-_NEARLY_ISO = r"\d{4}-\d\d-\d\d[T ]\d{1,2}:\d\d(:\d\d([.,]\d{1,9})?)?( ?(Z|UTC|[+\-]\d\d(:?\d\d)?))?"
+_ISO = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+\-](0\d|1[0-4])(:?[0-5]\d)?)?)?"
+_NEARLY_ISO = r"\d{4}-\d\d-\d\d[T ]\d{1,2}:\d\d(:\d\d([.,]\d{1,9})?)?( ?(Z|UTC|[+\-](0\d|1[0-4])(:?[0-5]\d)?))?"
 _EPOCHS = {"epoch": (1_000_000, 11), "epoch_ms": (1_000, 14)}  # microseconds in one, digits that can be meant
 WORDS = ("iso", "excel", *_EPOCHS)
 

@@ -119,7 +119,7 @@ def _check_required(made: tuple[Made, ...], header: Header) -> None:
         return
     names = [name.casefold() for name in header.names if name]
     near = {name: get_close_matches(name, names, n=2, cutoff=0.5) for name in lacking}
-    hints = "; ".join(f"{name} may be {' or '.join(found)}" for name, found in near.items() if found)
+    hints = "; ".join(f"{name} may be {' or '.join(map(shown, found))}" for name, found in near.items() if found)
     msg = (
         f"{header.file} lacks {', '.join(lacking)}; it has {header.listed()}\n"
         f'name them in a map: [columns] {lacking[0]} = "a column of the file"{f" ({hints})" if hints else ""}'

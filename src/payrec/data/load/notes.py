@@ -11,10 +11,13 @@ from payrec.data.load import dates, numbers
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.origins import Absent, Origin, Scaled
 from payrec.data.load.readings import Form, exact, text_of
+from payrec.data.load.shown import MOST
 from payrec.data.load.sqltext import literal
 from payrec.data.load.staging import first_row, number
 from payrec.data.load.text import Tally
 
+# marks that nobody sees: soft hyphen, zero width, direction, byte order
+_UNSEEN = r"[\x{AD}\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
 _MIDNIGHT = r"[T ]00:00(:00([.,]0+)?)? ?([Zz]|UTC|[+\-]\d\d(:?\d\d)?)?$"
 
 
@@ -27,6 +30,7 @@ def notes(
         *_about_forms(forms),
         *_about_values(db, plan, forms),
         *_about_rows(db, plan, now),
+        *_about_twins(db, plan),
     )
 
 
@@ -112,3 +116,21 @@ def _about_rows(db: duckdb.DuckDBPyConnection, plan: LoadPlan, now: datetime | N
         count = number(db, f"SELECT COUNT(*) FROM typed WHERE ok AND {test}")
         if count:
             yield f"{count:,} {sentence}"
+
+
+def _about_twins(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> Iterator[str]:
+    """Name ids that look the same and are not: with unseen marks, other blanks, or letters and accents put together."""
+    for name in ("order_id", "customer_id"):
+        if not any(made.column.name == name and not isinstance(made.origin, Absent) for made in plan.made):
+            continue
+        is_odd = f"strlen({name}) <> length({name})"  # beyond ASCII
+        if not number(db, f"SELECT COUNT(*) FROM typed WHERE ok AND {is_odd}"):
+            continue
+        plain = f"nfc_normalize(regexp_replace(replace({name}, chr(160), ' '), {literal(_UNSEEN)}, '', 'g'))"
+        odd = f"SELECT {plain} FROM typed WHERE ok AND {is_odd}"
+        ids = f"SELECT DISTINCT {name}, {plain} AS plain FROM typed WHERE ok AND ({is_odd} OR {name} IN ({odd}))"
+        alike = f"SELECT MIN({name}), MAX({name}) FROM ({ids}) GROUP BY plain HAVING COUNT(*) > 1 ORDER BY 1"
+        found = db.execute(alike).fetchall()
+        if found:
+            one, other = (ascii(str(each)[:MOST]) for each in found[0])
+            yield f"{len(found):,} values of {name} look like another and count as two, such as {one} and {other}"

@@ -21,7 +21,7 @@ TYPES = {
     "text": "VARCHAR",
     "currency": "VARCHAR",
     "event_type": "VARCHAR",
-    "amount": "DECIMAL(18, 2)",
+    "amount": "DECIMAL(18, 2)",  # of which 13 digits before the point are read: hundredths are summed in 64 bits
     "rate": "DECIMAL(18, 8)",
     "integer": "INTEGER",
     "flag": "SMALLINT",
@@ -175,12 +175,13 @@ def _dated(column: Column, form: dates.Form, zone: str | None) -> tuple[str, Rea
 
 
 def _numeric(column: Column, form: numbers.Form, origin: Origin) -> tuple[str, Reasons]:
-    r, p, kind = f"r_{column.name}", f"p_{column.name}", TYPES[column.holds]
+    r, p = f"r_{column.name}", f"p_{column.name}"
     plain = numbers.plain_sql(r, form)
+    kind = "DECIMAL(15, 2)" if column.holds == "amount" else TYPES[column.holds]
     value = f"TRY_CAST({plain} AS {kind})"
     if isinstance(origin, Scaled):
         value = f"TRY_CAST({exact(r, form, origin)} AS {kind})"
-    whole_digits = 16 if column.holds == "amount" else 10
+    whole_digits = 13 if column.holds == "amount" else 10
     return value, [
         (f"regexp_full_match(lower({r}), '[+\\-]?(nan|inf|infinity)')", "is not a number"),
         (f"({plain}) IS NOT NULL AND {p} IS NULL", f"has more than {whole_digits} digits before the point"),

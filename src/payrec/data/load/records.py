@@ -24,6 +24,8 @@ from payrec.data.load.text import refuse_long_line
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 _NEWLINE, _QUOTE = ord("\n"), ord('"')
+_MOST_LINES = 200_000  # of a block that is read at once; rows of an order are longer
+_PIECE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def rows(blocks: Iterator[bytes], shape: Shape, first_line: int) -> Iterator[Row
         A line is longer than the limit.
     """
     rest, line = b"", 1
-    for read in blocks:
+    for read in _pieces(blocks):
         block = rest + read
         if line < first_line:
             block, line = _pass_over(block, line, first_line)
@@ -76,6 +78,17 @@ def rows(blocks: Iterator[bytes], shape: Shape, first_line: int) -> Iterator[Row
         rest, line = block[used:], line + block.count(b"\n", 0, used)
     if rest:
         yield _read(rest, shape, line, is_last=True)[0]
+
+
+def _pieces(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Cut blocks of very many short lines: if all of them are bad, the file is to be refused before memory is full."""
+    for block in blocks:
+        start = 0
+        if block.count(b"\n") > _MOST_LINES:
+            while (cut := block.find(b"\n", start + _PIECE_BYTES) + 1) > 0:
+                yield block[start:cut]
+                start = cut
+        yield block[start:]
 
 
 def _pass_over(block: bytes, line: int, first_line: int) -> tuple[bytes, int]:

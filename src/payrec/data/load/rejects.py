@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from payrec.data.load.damaged import SHOWN
 from payrec.data.load.readings import Reading
+from payrec.data.load.staging import number
 from payrec.errors import UsageError
 
 HEADER = ("line", "column", "value", "reason")
@@ -25,6 +26,10 @@ def collect(db: duckdb.DuckDBPyConnection, readings: tuple[Reading, ...]) -> Non
     def joined(part: str) -> str:
         return f"concat_ws('; ', {', '.join(part.format(i=i) for i in range(len(readings)))})"
 
+    bad_lines = "SELECT line, '' AS \"column\", text AS value, reason FROM bad_lines"
+    if not number(db, "SELECT COUNT(*) FROM typed WHERE NOT ok"):  # the query below takes long to plan
+        db.execute(f"CREATE TABLE rejects AS {bad_lines} ORDER BY line")
+        return
     # each.bad is about accepted values, so it is asked of typed; reasons are about the text, so of parsed
     bad = ", ".join(f"{_bad(each)} AS bad_{i}" for i, each in enumerate(readings))
     names = ", ".join(f"'{each.column.name}' AS name_{i}" for i, each in enumerate(readings))
@@ -37,7 +42,7 @@ def collect(db: duckdb.DuckDBPyConnection, readings: tuple[Reading, ...]) -> Non
         "CREATE TABLE rejects AS "
         f'SELECT line, {joined("CASE WHEN bad_{i} THEN name_{i} END")} AS "column", '
         f"{joined('CASE WHEN bad_{i} THEN text_{i} END')} AS value, {joined(sentence)} AS reason FROM ({cells}) "
-        "UNION ALL SELECT line, '', text, reason FROM bad_lines ORDER BY line"
+        f"UNION ALL {bad_lines} ORDER BY line"
     )
 
 

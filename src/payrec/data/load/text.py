@@ -21,6 +21,14 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# bytes to a character, and which of them are zero in most Latin text; the wider ones first
+_WIDE = (
+    ("utf-32-le", 4, (1, 2, 3)),
+    ("utf-32-be", 4, (0, 1, 2)),
+    ("utf-16-le", 2, (1,)),
+    ("utf-16-be", 2, (0,)),
+)
+_ISO_2022 = re.compile(rb"\x1b\$[@B]|\x1b\([BIJ]")  # Japanese in seven bits
 
 
 @dataclass
@@ -50,7 +58,7 @@ def check_encoding(encoding: str) -> str:
 
 
 def refuse_other_encodings(head: bytes, name: str) -> None:
-    """Refuse what is certainly not UTF-8 by its first bytes: UTF-16 and UTF-32, with or without a byte order mark.
+    """Refuse what its first bytes say is not UTF-8: UTF-16 and UTF-32, with or without a mark, and ISO 2022.
 
     Raises
     ------
@@ -60,10 +68,12 @@ def refuse_other_encodings(head: bytes, name: str) -> None:
     for bom, encoding in _BOMS:
         if head.startswith(bom):
             _refuse_encoding(name, encoding)
-    sample = head[: len(head) // 2 * 2]
-    for encoding, nuls in (("utf-16-le", sample[1::2]), ("utf-16-be", sample[0::2])):
-        if nuls and nuls.count(0) > 0.4 * len(nuls):
+    for encoding, width, places in _WIDE:
+        sample = head[: len(head) // width * width]
+        if sample and all(sample[at::width].count(0) > 0.4 * len(sample) / width for at in places):
             _refuse_encoding(name, encoding)
+    if _ISO_2022.search(head):
+        _refuse_encoding(name, "iso2022_jp")
 
 
 def first_lines(head: bytes, name: str, encoding: str | None, limits: Limits) -> str:
@@ -137,9 +147,9 @@ def _utf8_chunks(
         while chunk := stream.read(BLOCK_BYTES):
             yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
         yield decoder.decode(b"", final=is_whole).encode("utf-8", "surrogatepass")
-    except UnicodeDecodeError as error:
-        bad = error.object[error.start : error.start + 1]
-        where = f"byte {bad!r} near line {tally.lines + 1}"
+    except UnicodeError as error:  # UTF-16 without its mark is no UnicodeDecodeError
+        bad = error.object[error.start : error.start + 1] if isinstance(error, UnicodeDecodeError) else b""
+        where = f"byte {bad!r} near line {tally.lines + 1}" if bad else "it does not begin with a byte order mark"
         msg = f"{name} is not {encoding} text: {where}\nname the right encoding with --encoding"
         raise DataRefused(msg) from error
 
