@@ -3,7 +3,8 @@
     __main__.py   which measurements, each in a process of its own; the table, the JSON, docs/benchmarks.md
     inputs.py     made portfolios (seed 1), loaded and built, kept in out/bench
     measure.py    CPU seconds and memory
-    building.py   the feature view: DuckDB, and vectorised pandas beside it
+    building.py   the feature view by payrec on DuckDB
+    with_pandas.py  the same rows and columns in pandas; same.py proves it (python -m benchmarks.same ORDERS)
     scoring.py    rows per CPU second, from Arrow to probabilities
     reading.py    a million feature rows out of PostgreSQL
     quality.py    recipes and other learners against the truth of the simulation
