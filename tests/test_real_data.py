@@ -16,6 +16,7 @@ import pytest
 from payrec.data import load, warehouse
 from payrec.data.engines import Engine
 from payrec.data.load.targets import Kind
+from tests.data.test_engines_agree import assert_same_probabilities
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("PAYREC_REAL_DATA", ROOT.parent / "shared" / "data"))
@@ -58,9 +59,12 @@ def test_every_map_loads_and_the_counts_add_up(engine: Engine, kind: Kind, file:
 @pytest.mark.parametrize(
     "names", [("supplier_invoices",), ("traffic_fines", "traffic_fines_events")], ids=lambda n: n[0]
 )
-def test_engines_give_the_same_feature_view(open_engine: Callable[[str], Engine], names: tuple[str, ...]) -> None:
+def test_engines_give_the_same_feature_view_and_probabilities(
+    open_engine: Callable[[str], Engine], names: tuple[str, ...]
+) -> None:
     views = []
-    for engine in map(open_engine, ("duckdb", "postgres", "spark")):
+    engines = [open_engine(name) for name in ("duckdb", "postgres", "spark")]
+    for engine in engines:
         for kind, file, name in FILES:
             if name in names:
                 load_into(engine, kind, file, name)
@@ -70,6 +74,7 @@ def test_engines_give_the_same_feature_view(open_engine: Callable[[str], Engine]
         assert views[0].schema.names == other.schema.names
         for column in views[0].schema.names:
             assert views[0][column].to_pylist() == other[column].to_pylist(), column
+    assert_same_probabilities(engines, "logistic")
 
 
 @pytest.mark.parametrize(("kind", "file", "name"), FILES[:2], ids=[name for _, _, name in FILES[:2]])

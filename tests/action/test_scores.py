@@ -40,9 +40,13 @@ def open_rows() -> pa.Table:
     return rows.set_column(age, "age_days", older)
 
 
+def held(batches: list[pa.RecordBatch]) -> scores.Through:
+    return lambda through: map(through, batches)
+
+
 def test_batches_do_not_matter_and_old_orders_are_not_scored(model: Model, open_rows: pa.Table) -> None:
-    whole = scores.score(open_rows.to_batches(), model)
-    parts = scores.score(open_rows.combine_chunks().to_batches(max_chunksize=77), model)
+    whole = scores.score(held(open_rows.to_batches()), model)
+    parts = scores.score(held(open_rows.combine_chunks().to_batches(max_chunksize=77)), model)
     assert parts.rows.combine_chunks() == whole.rows.combine_chunks()
     assert whole.too_old == -(-open_rows.num_rows // 10) > 40
     young = pc.less_equal(open_rows["age_days"], model.max_age_days)
@@ -58,7 +62,7 @@ def test_drift_of_rows_against_the_training_is_small_and_of_other_units_large(
     model: Model, open_rows: pa.Table
 ) -> None:
     def run(rows: pa.Table) -> monitor.Facts:
-        made = scores.score(rows.to_batches(), model)
+        made = scores.score(held(rows.to_batches()), model)
         return monitor.facts(worklist.rank(made.rows, Policy()), AS_OF, AS_OF, made.measured)
 
     at = open_rows.column_names.index("outstanding_minor")
@@ -73,7 +77,7 @@ def test_drift_of_rows_against_the_training_is_small_and_of_other_units_large(
 
 def test_nothing_open_is_an_empty_list(model: Model, open_rows: pa.Table) -> None:
     for batches in ([], open_rows.slice(0, 0).to_batches(), open_rows.schema.empty_table().to_batches(max_chunksize=1)):
-        made = scores.score(batches, model)
+        made = scores.score(held(batches), model)
         assert worklist.rank(made.rows, Policy()) == worklist.SCHEMA.empty_table()
         assert (made.too_old, made.rows.num_rows) == (0, 0)
 
@@ -83,8 +87,8 @@ def test_the_first_of_the_list_are_explained(
 ) -> None:
     monkeypatch.setattr(scores, "EXPLAINED_FIRST", 20)
     monkeypatch.setattr(scores, "EXPLAINED_MOST", 40)
-    ranked = worklist.rank(scores.score(open_rows.to_batches(), model).rows, Policy(capacity={"total": 50}))
-    told = scores.explained(ranked, open_rows.combine_chunks().to_batches(max_chunksize=100), model)
+    ranked = worklist.rank(scores.score(held(open_rows.to_batches()), model).rows, Policy(capacity={"total": 50}))
+    told = scores.explained(ranked, held(open_rows.combine_chunks().to_batches(max_chunksize=100)), model)
     assert told.schema == worklist.SCHEMA
     assert told.drop(["reason_1", "reason_2", "reason_3"]) == ranked.drop(["reason_1", "reason_2", "reason_3"])
     has_reason = pc.is_valid(told["reason_1"]).to_pylist()

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
+from payrec.action import scores
 from payrec.data import simulate, warehouse
 from payrec.data.engines import Engine, spark_rows
+from payrec.model import recipes
 
 KEYS = {
     "stg_events": "event_id", "stg_orders": "order_id", "stg_balances": "order_id, from_at", "stg_outcomes": "order_id",
@@ -43,7 +46,24 @@ def read(engine: Engine, table: str) -> pa.Table:
     return engine.read(f"SELECT * FROM {table} ORDER BY {KEYS[table]}")
 
 
-def test_every_layer_is_the_same_on_every_engine(
+def scored(engine: Engine, model: recipes.Model) -> pa.Table:
+    """Return what ranking reads of all snapshots, with their probabilities, made where the engine keeps its rows."""
+    select = f"SELECT * FROM {warehouse.VIEW}"
+    rows = scores.score(lambda through: engine.read_batches(select, through), model).rows
+    return rows.sort_by([("order_id", "ascending"), ("as_of", "ascending")])
+
+
+def assert_same_probabilities(engines: Sequence[Engine], recipe: str) -> None:
+    """Train on what the first engine gives, score on each."""
+    model = recipes.train(warehouse.training_rows(engines[0], 10**6, 1), recipes.TrainSpec(recipe))
+    first, *others = (scored(engine, model) for engine in engines)
+    assert first.num_rows > 1000
+    for other in others:
+        assert other.drop(["p_recover_30d"]) == first.drop(["p_recover_30d"])
+        np.testing.assert_allclose(other["p_recover_30d"], first["p_recover_30d"], rtol=0, atol=1e-6)
+
+
+def test_every_layer_and_every_probability_is_the_same_on_every_engine(
     open_engine: Callable[[str], Engine], portfolio: simulate.Portfolio
 ) -> None:
     duckdb, *others = (filled(open_engine(name), portfolio) for name in ("duckdb", "postgres", "spark"))
@@ -54,6 +74,8 @@ def test_every_layer_is_the_same_on_every_engine(
             second = read(other, table)
             assert first.schema == second.schema, (table, other.name)
             assert first == second, (table, other.name)
+    for recipe in ("logistic", "xgboost"):
+        assert_same_probabilities((duckdb, *others), recipe)
 
 
 def test_spark_gives_the_same_through_files_as_through_memory(

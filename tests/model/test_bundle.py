@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import pickletools
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from rows import feature_rows
 
 from payrec.errors import ModelRefused
-from payrec.model import bundle, features, recipes
+from payrec.model import bundle, document, features, recipes
 from payrec.model.recipes import Model
 
 ROWS = feature_rows(300, seed=31)
@@ -80,6 +81,17 @@ def test_saving_what_was_loaded_gives_the_same_bytes(saved: Path, tmp_path: Path
     for path in saved.iterdir():
         assert (again / path.name).read_bytes() == path.read_bytes()
     assert bundle.model_id(again) == bundle.model_id(saved)
+
+
+def test_a_model_travels_as_the_files_of_its_bundle_and_is_opened_once(model: Model) -> None:
+    sent = pickle.dumps(bundle.Portable(model))
+    assert document.dump(model, None) in sent
+    named = {str(told) for opcode, told, _ in pickletools.genops(sent) if "UNICODE" in opcode.name}
+    assert named == {"payrec.model.bundle", "_opened"}, "nothing but its bytes, and who is to read them"
+    arrived = pickle.loads(sent)
+    assert pickle.loads(sent) is arrived
+    rows = feature_rows(200, 3)
+    np.testing.assert_array_equal(recipes.predict(arrived.model, rows), recipes.predict(model, rows))
 
 
 def test_the_card_is_part_of_the_id(models: dict[str, Model], of_tables: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -53,13 +52,6 @@ def _spread(lots: Numbers) -> Numbers:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def sampled(batches: Iterator[pa.RecordBatch], share: float, seed: int) -> pa.Table:
+def kept(batch: pa.RecordBatch, share: float, seed: int) -> pa.RecordBatch:
     """Return the rows of whole orders, about ``share`` of them, chosen by hash."""
-    kept: list[pa.RecordBatch] = []
-    schema: pa.Schema | None = None
-    for batch in batches:
-        schema = batch.schema
-        if share < 1.0:
-            batch = batch.filter(pa.array(drawn(batch.column("order_id"), seed, share)))  # noqa: PLW2901
-        kept.append(batch)
-    return pa.Table.from_batches(kept, schema) if schema is not None else pa.table({})
+    return batch.filter(pa.array(drawn(batch.column("order_id"), seed, share))) if share < 1.0 else batch

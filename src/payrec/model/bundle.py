@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,21 @@ class Bundle:
     model: Model
     card: dict[str, Any] | None
     model_id: str
+
+
+@dataclass(frozen=True)
+class Portable:
+    """A model that travels to another process as the files of its bundle, and is opened there once, as they are."""
+
+    model: Model
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened, (document.dump(self.model, None), document.trees(self.model))
+
+
+@lru_cache(maxsize=2)
+def _opened(content: bytes, trees: bytes | None) -> Portable:
+    return Portable(document.parse(content, trees, "the model that was sent")[0])
 
 
 def save(model: Model, folder: Path, card: dict[str, Any] | None = None) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,8 +20,6 @@ from payrec.model import explain as explaining
 from payrec.model import recipes
 from payrec.model.bundle import Bundle
 from payrec.pipeline.layers import Progress
-
-Batches = Callable[[], Iterable[pa.RecordBatch]]
 
 
 @dataclass(frozen=True)
@@ -70,18 +67,19 @@ def score(engine: Engine, asked: Question, progress: Progress) -> Decided:
         raise ModelRefused(msg)
     recent = scores.recent(engine, asked.as_of, asked.policy)
     until = warehouse.observed_until(engine)
-    return decide(lambda: engine.read_batches(warehouse.scoring_select(asked.as_of)), asked, until, recent, progress)
+    select = warehouse.scoring_select(asked.as_of)
+    return decide(lambda through: engine.read_batches(select, through), asked, until, recent, progress)
 
 
 def decide(
-    batches: Batches, asked: Question, until: datetime | None, recent: pa.Table | None, progress: Progress
+    rows: scores.Through, asked: Question, until: datetime | None, recent: pa.Table | None, progress: Progress
 ) -> Decided:
-    """Score, suppress and rank rows of the feature view, wherever they come from; ``batches`` is called twice."""
+    """Score, suppress and rank rows of the feature view, wherever they are; ``rows`` is called twice."""
     model = asked.bundle.model
     progress("scoring the open orders")
-    scored = scores.score(batches(), model)
+    scored = scores.score(rows, model)
     progress(f"ranking {scored.rows.num_rows:,} open orders")
-    ranked = scores.explained(worklist.rank(scored.rows, asked.policy, recent), batches(), model)
+    ranked = scores.explained(worklist.rank(scored.rows, asked.policy, recent), rows, model)
     told = RunInfo(
         run_id=asked.run_id,
         as_of=asked.as_of,
@@ -134,4 +132,4 @@ def score_file(
     asked = Question(
         at, bundle, rules, rules_sha256, run.identity(at, bundle.model_id, rules_sha256, digest), digest, now
     )
-    return decide(rows.to_batches, asked, None, None, progress)
+    return decide(lambda through: map(through, rows.to_batches()), asked, None, None, progress)

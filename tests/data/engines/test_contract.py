@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -335,6 +336,26 @@ class TestStreaming:
         assert max(batch.num_rows for batch in batches) <= BATCH_ROWS
         assert len(batches) >= 3
         assert sorted(v for batch in batches for v in batch["i"].to_pylist()) == list(range(n))
+
+    @pytest.mark.parametrize("n", [0, 5, BATCH_ROWS + 7])
+    def test_a_function_goes_to_the_rows(self, engine: Engine, n: int) -> None:
+        def evens_doubled(batch: pa.RecordBatch) -> pa.RecordBatch:
+            i = batch["i"]
+            kept = pa.record_batch({"twice": pc.multiply(i, 2), "text": pc.cast(i, pa.string())})
+            return kept.filter(pc.equal(pc.bit_wise_and(i, 1), 0))
+
+        batches = list(engine.read_batches(f"SELECT i FROM ({numbers(engine, n)}) AS many ORDER BY i", evens_doubled))
+        assert [v for batch in batches for v in batch["twice"].to_pylist()] == list(range(0, 2 * n, 4))
+        assert all(batch.schema.names == ["twice", "text"] for batch in batches)
+
+    def test_a_function_that_fails_over_the_rows_says_why(self, engine: Engine) -> None:
+        def fails(batch: pa.RecordBatch) -> pa.RecordBatch:
+            if batch.num_rows:
+                raise DataRefused("found a row that cannot be")
+            return batch
+
+        with pytest.raises(DataRefused, match=r"^found a row that cannot be$"):
+            list(engine.read_batches(numbers(engine, 3), fails))
 
     def test_a_stream_left_in_the_middle_blocks_nothing(self, engine: Engine) -> None:
         for _ in range(3):

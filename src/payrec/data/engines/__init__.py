@@ -16,6 +16,7 @@ import pyarrow as pa
 from payrec.errors import UsageError
 
 Rows = pa.Table | Iterator[pa.RecordBatch]
+RowFunction = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 
 class Engine(Protocol):
@@ -44,8 +45,12 @@ class Engine(Protocol):
         """Return all rows of ``select``, in the Arrow types of :mod:`payrec.data.engines.rows`; others are refused."""
         ...
 
-    def read_batches(self, select: str) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of ``select`` in batches of at most ``rows.BATCH_ROWS``, for what may be large."""
+    def read_batches(self, select: str, through: RowFunction | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of ``select`` in batches of at most ``rows.BATCH_ROWS``, for what may be large.
+
+        With ``through``, what it makes of each batch is yielded instead. It runs where the rows are, on Spark in the
+        workers, so it may depend on nothing but its batch; its columns are those that it makes of an empty batch.
+        """
         ...
 
     def write(self, table: str, rows: Rows, key: tuple[str, ...]) -> int:
@@ -56,9 +61,7 @@ class Engine(Protocol):
         """
         ...
 
-    def map(
-        self, select: str, into: str, key: tuple[str, ...], function: Callable[[pa.RecordBatch], pa.RecordBatch]
-    ) -> int:
+    def map(self, select: str, into: str, key: tuple[str, ...], function: RowFunction) -> int:
         """Stream ``select`` through ``function`` into table ``into`` (made if absent), all or none; return the rows.
 
         Where there are no rows and no table, ``function`` gets one empty batch, to show the table's columns.

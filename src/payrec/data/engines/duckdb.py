@@ -16,9 +16,9 @@ from urllib.parse import parse_qsl
 import duckdb
 import pyarrow as pa
 
-from payrec.data.engines import Rows
+from payrec.data.engines import RowFunction, Rows
 from payrec.data.engines.rows import BATCH_ROWS, definition, normalised, quoted, read_schema
-from payrec.data.engines.writing import RowFunction, write, write_mapped
+from payrec.data.engines.writing import write, write_mapped
 from payrec.errors import DatabaseUnreachable, DataRefused, Locked, PayrecError, UsageError
 
 OPTIONS = ("memory_limit", "threads", "temp_directory", "access_mode")
@@ -139,11 +139,10 @@ class DuckDB:
             with closing(self._db.cursor()) as reader:
                 yield reader
 
-    def read_batches(self, select: str) -> Generator[pa.RecordBatch, None, None]:
-        """Yield the rows of ``select`` in batches of at most ``BATCH_ROWS``."""
-        if self._depth:
-            return self._pages(select)
-        return self._stream(select)
+    def read_batches(self, select: str, through: RowFunction | None = None) -> Generator[pa.RecordBatch, None, None]:
+        """Yield the rows of ``select`` in batches of at most ``BATCH_ROWS``, or what ``through`` makes of each."""
+        batches = self._pages(select) if self._depth else self._stream(select)
+        return (through(batch) for batch in batches) if through else batches
 
     def _stream(self, select: str) -> Generator[pa.RecordBatch, None, None]:
         with _translated(), closing(self._db.cursor()) as reader:

@@ -13,12 +13,12 @@ from typing import Self
 
 import pyarrow as pa
 
-from payrec.data.engines import Rows
+from payrec.data.engines import RowFunction, Rows
 from payrec.data.engines.postgres_rows import handed_out
 from payrec.data.engines.postgres_session import Session, address
 from payrec.data.engines.retry import Interrupted, retrying
 from payrec.data.engines.rows import BATCH_ROWS, literal, query, quoted
-from payrec.data.engines.writing import RowFunction, write, write_mapped
+from payrec.data.engines.writing import write, write_mapped
 from payrec.errors import DatabaseUnreachable, PayrecError, UsageError
 
 SETTLE_ROWS = 10_000  # from here on the planner is told about new rows at once; autovacuum would take a minute
@@ -154,9 +154,10 @@ class Postgres:
             schema, batches = handed_out(reader)
             return pa.Table.from_batches(list(batches), schema)
 
-    def read_batches(self, select: str) -> Generator[pa.RecordBatch, None, None]:
-        """Yield the rows of ``select`` in batches of at most ``BATCH_ROWS``."""
-        return self._stream(select) if self._current is None else self._pages(self._current, select)
+    def read_batches(self, select: str, through: RowFunction | None = None) -> Generator[pa.RecordBatch, None, None]:
+        """Yield the rows of ``select`` in batches of at most ``BATCH_ROWS``, or what ``through`` makes of each."""
+        batches = self._stream(select) if self._current is None else self._pages(self._current, select)
+        return (through(batch) for batch in batches) if through else batches
 
     def _stream(self, select: str) -> Generator[pa.RecordBatch, None, None]:
         with self._lent() as session, session.stream(query(select)) as reader:

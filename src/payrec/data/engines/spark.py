@@ -16,14 +16,14 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from payrec.data.engines import Rows, spark_frames, spark_rows, spark_session
+from payrec.data.engines import RowFunction, Rows, spark_frames, spark_rows, spark_session
 from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.rows import BATCH_ROWS, normalised, query, read_schema
 from payrec.data.engines.spark_catalog import Part, State, Table, Warehouse
 from payrec.data.engines.spark_session import address, translated
 from payrec.data.engines.spark_sql import spelled, statements, words
 from payrec.data.engines.spark_statements import do
-from payrec.data.engines.writing import RowFunction, expect_key
+from payrec.data.engines.writing import expect_key
 from payrec.errors import MissingExtra, PayrecError, UsageError
 
 
@@ -84,27 +84,29 @@ class Spark:
             batches, schema = self._answer(select)
             return pa.Table.from_batches(batches, schema)
 
-    def read_batches(self, select: str) -> Generator[pa.RecordBatch, None, None]:
-        """Yield the rows of ``select`` in batches of at most ``BATCH_ROWS``."""
+    def read_batches(self, select: str, through: RowFunction | None = None) -> Generator[pa.RecordBatch, None, None]:
+        """Yield the rows of ``select``, or what ``through`` makes of them in Spark's workers."""
         with self._noting():
-            batches, _ = self._answer(select)
+            batches, _ = self._answer(select, through)
             yield from (batch for batch in batches if batch.num_rows)
 
-    def _answer(self, select: str) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
+    def _answer(self, select: str, through: RowFunction | None = None) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
         """Ask Spark, once more if another program replaced a table in between."""
         try:
-            return self._asked(select)
+            return self._asked(select, through)
         except Interrupted:
             if self._depth:
                 raise
             self._shown.clear()
-            return self._asked(select)
+            return self._asked(select, through)
 
-    def _asked(self, select: str) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
-        at_hand = self._parts.at_hand(select, self._now.tables)
+    def _asked(self, select: str, through: RowFunction | None) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
+        at_hand = None if through else self._parts.at_hand(select, self._now.tables)
         if at_hand is not None:
             return iter(at_hand.to_batches(BATCH_ROWS)), at_hand.schema
         frame = self.plan(select)
+        if through:
+            frame = spark_frames.mapped(frame, through, spark_frames.made_by(through, frame))
         if self._is_small(select):
             with translated():
                 found = frame.toArrow()
@@ -193,7 +195,7 @@ class Spark:
                     first = function(spark_frames.first_row(frame))
                 self.create(into, Table(spark_frames.shape(first.schema)))
             schema = self.table(into).schema
-            return self.add(into, self._written(spark_frames.mapped(frame, function, into, schema)), key)
+            return self.add(into, self._written(spark_frames.mapped(frame, function, schema, into)), key)
 
     def _written(self, frame: Any) -> Part:
         """Have Spark write the rows of a plan into a new part."""

@@ -7,11 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from payrec.data.engines import rows
+from payrec.data.engines import RowFunction, rows
 from payrec.data.engines.rows import normalised, read_schema
 from payrec.data.engines.spark_session import whatever_pandas
 from payrec.data.engines.spark_sql import Column, Shape
-from payrec.data.engines.writing import RowFunction
 from payrec.errors import UsageError
 
 
@@ -74,14 +73,19 @@ def first_row(frame: Any) -> pa.RecordBatch:
     return rows_of_it[0] if rows_of_it else pa.RecordBatch.from_pylist([], schema)
 
 
-def mapped(frame: Any, function: RowFunction, into: str, schema: pa.Schema) -> Any:
-    """Return the plan that sends a function to the workers, and the rows of ``frame`` through it."""
+def made_by(function: RowFunction, frame: Any) -> pa.Schema:
+    """Return the columns that a function makes of the rows of a plan, which an empty batch shows."""
+    return read_schema(function(pa.RecordBatch.from_pylist([], arrow(frame))).schema)
+
+
+def mapped(frame: Any, function: RowFunction, schema: pa.Schema, into: str = "") -> Any:
+    """Return the plan that sends a function to the workers, and the rows of ``frame`` through it to ``schema``."""
     with whatever_pandas():
-        return frame.mapInArrow(in_worker(function, into, schema), struct(schema))
+        return frame.mapInArrow(in_worker(function, schema, into), struct(schema))
 
 
 def in_worker(
-    function: RowFunction, into: str, schema: pa.Schema
+    function: RowFunction, schema: pa.Schema, into: str
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Return ``function`` as Spark's workers call it: with the batches of a partition, in payrec's types."""
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from itertools import chain
 from typing import Protocol
 
 import pyarrow as pa
 
+from payrec.data.engines import RowFunction
 from payrec.data.engines.rows import definition, fitted, listed, query, quoted, rebatched
 from payrec.errors import DataRefused, PayrecError
-
-RowFunction = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 
 class Reader(Protocol):
