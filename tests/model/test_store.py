@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -145,6 +146,26 @@ def test_a_failed_save_leaves_nothing(models: dict[str, Model], tmp_path: Path) 
     with pytest.raises(TypeError):
         store.add(tmp_path / "models", models["logistic"], {"not": object()})
     assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_fault_11_a_full_disk_is_named_and_leaves_what_was_there(
+    folder: Path, models: dict[str, Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, _ = store.ids(folder)
+    store.promote(folder, first)
+    before = store.ids(folder)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UsageError, match=r"cannot write .*models: the disk is full"):
+        store.add(folder, models["logistic"], {"n": 3})
+    with pytest.raises(UsageError, match=r"cannot write .*champion: the disk is full"):
+        store.promote(folder, second)
+    assert store.ids(folder) == before
+    assert store.champion_id(folder) == first
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
 def test_the_pointer_is_plain_text(folder: Path) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from payrec.errors import UsageError
+from payrec.errors import UsageError, told
+
+__all__ = ["replacing", "settle", "told"]
 
 
 @contextmanager
@@ -49,30 +49,3 @@ def settle(folder: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
-
-
-@contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turn an error of the operating system into a sentence that names ``path`` and what to do."""
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {_reason(error, path)}") from error
-
-
-def _reason(error: OSError, path: Path) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        room = f"the disk is full ({_free(path)})"
-        return f"{room}\nmake room, or name a place on another disk; what was there before is unharmed"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "it may not be written\ngive this user the right to write there, or name another place"
-    if error.errno == errno.ENOENT:
-        return f"the folder {path.parent} does not exist\nmake it, or name another place"
-    return (error.strerror or type(error).__name__).lower()
-
-
-def _free(path: Path) -> str:
-    try:
-        return f"{shutil.disk_usage(path.parent).free:,} bytes free"
-    except OSError:
-        return "free space unknown"

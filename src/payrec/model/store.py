@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from payrec.errors import ModelRefused, UsageError
+from payrec.errors import ModelRefused, UsageError, told
 from payrec.model import bundle
 from payrec.model.bundle import Bundle
 from payrec.model.document import plain_json
@@ -42,9 +42,19 @@ def add(folder: Path, model: Model, card: dict[str, Any] | None = None) -> str:
     """Save ``model`` as a version and return its id; it is there as a whole or not at all.
 
     A model that is there already is left as it is.
+
+    Raises
+    ------
+    UsageError
+        The folder cannot be written, or the disk is full.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        return _add(folder, model, card)
+
+
+def _add(folder: Path, model: Model, card: dict[str, Any] | None) -> str:
     aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=folder))
     try:
         bundle.save(model, aside, card)
@@ -141,7 +151,8 @@ def promote(folder: Path, reference: str) -> str:
     bundle.read(folder / model_id)
     serving, before = _pointer(folder)
     if serving != model_id:
-        _point(folder, model_id, ((serving,) if serving else ()) + before)
+        with told(folder / POINTER):
+            _point(folder, model_id, ((serving,) if serving else ()) + before)
     return model_id
 
 
@@ -155,7 +166,8 @@ def rollback(folder: Path) -> str:
         msg = f"found the earlier champion {before[0]} missing from {folder}, expected its folder ({_known(folder)})"
         raise ModelRefused(msg)
     bundle.read(folder / before[0])
-    _point(folder, before[0], before[1:])
+    with told(folder / POINTER):
+        _point(folder, before[0], before[1:])
     return before[0]
 
 
