@@ -42,10 +42,9 @@ def found(engine: Engine, on: str) -> int | None:
     if not engine.row_hash:
         return None
     _drop(engine, _NOW, _CHANGED)
-    hashed = " UNION ALL ".join(f"SELECT order_id, {engine.row_hash} AS h FROM {table} AS t" for table in RAW)
     engine.run(
-        f"CREATE TABLE {_NOW} AS SELECT order_id, CAST(SUM(h) AS DECIMAL(37, 0)) AS rows_hash FROM ({hashed}) AS r "
-        f"GROUP BY order_id; ANALYZE {_NOW}"
+        f"CREATE TABLE {_NOW} AS SELECT order_id, COUNT(*) AS raw_rows, CAST(SUM(h) AS DECIMAL(37, 0)) AS rows_hash "
+        f"FROM {_hashed(engine)} GROUP BY order_id; ANALYZE {_NOW}"
     )
     there = engine.tables()
     if not {HASHES, BASIS} <= there or engine.read(f"SELECT basis FROM {BASIS}")["basis"].to_pylist() != [on]:
@@ -86,6 +85,30 @@ def remember(engine: Engine, on: str) -> None:
         _drop(engine, HASHES, BASIS, _CHANGED)
         engine.run(f"ALTER TABLE {_NOW} RENAME TO {HASHES}; CREATE TABLE {BASIS} (basis VARCHAR(64) NOT NULL)")
         engine.write(BASIS, pa.table({"basis": [on]}), key=())
+
+
+def raw_rows(engine: Engine) -> str:
+    """Return a hash of the raw rows as they are: the sum of those of the orders."""
+    if not engine.row_hash:
+        return str([engine.fingerprint(table) for table in RAW])
+    return _summed(engine, f"SELECT COUNT(*) AS n, SUM(h) AS h FROM {_hashed(engine)}")
+
+
+def built_rows(engine: Engine) -> str:
+    """Return :func:`raw_rows` of the rows that the last build saw, from what it kept of them."""
+    if not engine.row_hash:
+        return raw_rows(engine)
+    return _summed(engine, f"SELECT SUM(raw_rows) AS n, SUM(rows_hash) AS h FROM {HASHES}")
+
+
+def _hashed(engine: Engine) -> str:
+    selects = (f"SELECT order_id, {engine.row_hash} AS h FROM {table} AS t" for table in RAW)
+    return f"({' UNION ALL '.join(selects)}) AS r"
+
+
+def _summed(engine: Engine, select: str) -> str:
+    text = "CAST(COALESCE(n, 0) AS VARCHAR) || ':' || COALESCE(CAST(h AS VARCHAR), '')"
+    return str(engine.read(f"SELECT {text} AS f FROM ({select}) AS s")["f"][0].as_py())
 
 
 def _drop(engine: Engine, *tables: str) -> None:

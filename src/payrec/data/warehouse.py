@@ -21,7 +21,7 @@ from payrec.errors import UsageError
 Loaded = TypeVar("Loaded")
 
 VIEW = "v_feature_view"
-INPUTS = ("raw_transactions", "raw_events", "fx_rates", "payment_source", "known_at_creation", "reporting_currency")
+INPUTS = ("fx_rates", "payment_source", "known_at_creation", "reporting_currency")  # beside the raw rows of orders
 ASKED = ("as_of_dates", "landmarks", "horizon", "built_from")  # tables that a build fills, not a load
 DECLARED = ("horizon", "payment_source", "known_at_creation")  # what the layers of single orders depend on
 LANDMARK_AGES = (0, 3, 7, 14, 21, 30, 45, 60)
@@ -137,8 +137,9 @@ def _build(engine: Engine, parameters: Parameters, progress: Callable[[str], Non
             if "stg_observed" in tables and parameters.as_of is None:
                 engine.run("INSERT INTO as_of_dates SELECT until FROM stg_observed WHERE until IS NOT NULL")
         rows = {table: count(engine, table) for _, sql in layers() for table in changes.MAKES_TABLE.findall(sql)}
+        inputs = _inputs_hash(engine, changes.built_rows(engine))
         engine.run("DELETE FROM built_from")
-        engine.write("built_from", pa.table({"inputs_sha256": [fingerprint(engine)]}), key=())
+        engine.write("built_from", pa.table({"inputs_sha256": [inputs]}), key=())
         return Build(rows, observed_until(engine), scoring_times(engine), remade)
 
 
@@ -223,9 +224,13 @@ def scoring_times(engine: Engine) -> tuple[datetime, ...]:
 
 def fingerprint(engine: Engine) -> str:
     """Return a hash of everything that was handed in: the same inputs on the same engine give the same hash."""
+    return _inputs_hash(engine, changes.raw_rows(engine))
+
+
+def _inputs_hash(engine: Engine, raw_rows: str) -> str:
     parts = [f"{table}={engine.fingerprint(table)}" for table in INPUTS]
     until = engine.read("SELECT until FROM observed_until")["until"].to_pylist()
-    return hashlib.sha256(f"{parts}{until}".encode()).hexdigest()
+    return hashlib.sha256(f"{raw_rows}{parts}{until}".encode()).hexdigest()
 
 
 def built_from(engine: Engine) -> str:

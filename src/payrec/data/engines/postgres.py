@@ -53,7 +53,7 @@ class Postgres:
     """
 
     name = "postgres"
-    row_hash = "CAST(hash_record_extended(t, 0) AS NUMERIC)"
+    row_hash = "hash_record_extended(t, 0)"
     text_collation = ' COLLATE "C"'
 
     def __init__(self, url: str) -> None:

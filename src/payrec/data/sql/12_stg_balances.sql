@@ -47,7 +47,11 @@ SELECT
     r.order_id, r.from_at, r.until_at, r.paid_minor,
     CASE WHEN r.from_at = o.known_at THEN 1 ELSE 0 END AS is_opening,
     GREATEST(o.amount_minor - r.paid_so_far_minor, 0) AS outstanding_minor,
-    CASE WHEN (o.amount_minor - r.paid_so_far_minor) * 20 > o.amount_minor THEN 1 ELSE 0 END AS is_open
+    CASE WHEN (o.amount_minor - r.paid_so_far_minor) * 20 > o.amount_minor THEN 1 ELSE 0 END AS is_open,
+    -- what held just before, 0 at the opening
+    CASE WHEN r.from_at = o.known_at THEN 0 ELSE GREATEST(o.amount_minor - r.paid_so_far_minor + r.paid_minor, 0) END AS was_outstanding_minor,
+    CASE WHEN r.from_at = o.known_at THEN 0
+         WHEN (o.amount_minor - r.paid_so_far_minor + r.paid_minor) * 20 > o.amount_minor THEN 1 ELSE 0 END AS was_open
 FROM running AS r
 JOIN stg_orders AS o ON o.order_id = r.order_id
 WHERE o.amount_minor > 0

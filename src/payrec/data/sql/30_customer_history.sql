@@ -5,11 +5,8 @@
 -- Never NULL: fact_at, turn, recovered_at, nth.
 
 CREATE TABLE customer_history AS
-WITH changes AS (
-    SELECT
-        order_id, from_at, paid_minor, is_opening, is_open,
-        LAG(is_open) OVER (PARTITION BY order_id ORDER BY from_at) AS was_open
-    FROM stg_balances
+WITH span AS (
+    SELECT MIN(as_of) AS first_asked, MAX(as_of) AS last_asked FROM snapshots
 ),
 -- the customer's recoveries numbered in the order of time: a question that knows of n of them takes the n-th row
 recoveries AS (
@@ -36,9 +33,37 @@ opt_outs AS (
     WHERE e.event_type = 'opt_out'
     GROUP BY o.customer_id
 ),
--- Facts (turn 0) and questions (turn 1) in the order of time; what is 90 days old leaves (turn 2) after the questions.
+-- What was known before the first question is counted once; what follows, fact by fact in the order of time.
 -- Two counts travel as one number, low + high * 1073741824 (2 to the 30th): a window costs by its sums, not by its rows.
 --   orders: all orders, failures | opens: recovered, open | decisions: decided, in time | recents: orders and failures of 90 days
+made_before AS (
+    SELECT
+        o.customer_id,
+        COUNT(*) + COUNT(r.order_id) * 1073741824 AS orders,
+        COUNT(CASE WHEN r.recovered_at < x.first_asked THEN 1 END) AS recovered,
+        COUNT(CASE WHEN r.decided_at < x.first_asked THEN 1 END)
+            + COUNT(CASE WHEN r.decided_at < x.first_asked AND r.recovered_in_time = 1 THEN 1 END) * 1073741824 AS decisions,
+        COUNT(CASE WHEN o.known_at + INTERVAL '90' DAY >= x.first_asked THEN 1 END)
+            + COUNT(CASE WHEN o.known_at + INTERVAL '90' DAY >= x.first_asked THEN r.order_id END) * 1073741824 AS recents,
+        MAX(CASE WHEN r.order_id IS NULL AND o.amount_minor > 0 THEN o.known_at END) AS paid_at
+    FROM stg_orders AS o
+    CROSS JOIN span AS x
+    LEFT JOIN stg_outcomes AS r ON r.order_id = o.order_id
+    WHERE o.known_at < x.first_asked
+    GROUP BY o.customer_id
+),
+moved_before AS (
+    SELECT
+        r.customer_id,
+        COUNT(CASE WHEN b.is_open = 1 AND (b.until_at IS NULL OR b.until_at >= x.first_asked) THEN 1 END) AS still_open,
+        MAX(CASE WHEN b.paid_minor > 0 AND b.is_opening = 0 THEN b.from_at END) AS paid_at
+    FROM stg_balances AS b
+    CROSS JOIN span AS x
+    JOIN stg_outcomes AS r ON r.order_id = b.order_id
+    WHERE b.from_at < x.first_asked
+    GROUP BY r.customer_id
+),
+-- Facts (turn 0) and questions (turn 1) in the order of time; what is 90 days old leaves (turn 2) after the questions.
 -- own_…: the order's own share of each count, taken off again, so that only the customer's other orders are left
 stream AS (
     SELECT
@@ -51,24 +76,31 @@ stream AS (
         CAST(NULL AS VARCHAR(200)) AS order_id, CAST(0 AS SMALLINT) AS own_recent, CAST(0 AS SMALLINT) AS own_recovered,
         CAST(0 AS SMALLINT) AS own_decided, CAST(0 AS SMALLINT) AS own_in_time, 0 AS own_days_to_pay
     FROM stg_orders AS o
+    CROSS JOIN span AS x
     LEFT JOIN stg_outcomes AS r ON r.order_id = o.order_id
+    WHERE o.known_at >= x.first_asked AND o.known_at <= x.last_asked
     UNION ALL
     SELECT
         o.customer_id, o.known_at + INTERVAL '90' DAY, 2, 0, 0, 0,
         CASE WHEN r.order_id IS NULL THEN -1 ELSE -1 - 1073741824 END, NULL, NULL, 0, 0, 0, 0, 0
     FROM stg_orders AS o
+    CROSS JOIN span AS x
     LEFT JOIN stg_outcomes AS r ON r.order_id = o.order_id
+    WHERE o.known_at + INTERVAL '90' DAY >= x.first_asked AND o.known_at + INTERVAL '90' DAY <= x.last_asked
     UNION ALL
     SELECT
-        r.customer_id, c.from_at, 0, 0,
-        CASE WHEN c.from_at = r.recovered_at THEN 1 ELSE 0 END + (c.is_open - c.was_open) * 1073741824,
-        0, 0, CASE WHEN c.paid_minor > 0 THEN c.from_at END, NULL, 0, 0, 0, 0, 0
-    FROM changes AS c
-    JOIN stg_outcomes AS r ON r.order_id = c.order_id
-    WHERE c.is_opening = 0
+        r.customer_id, b.from_at, 0, 0,
+        CASE WHEN b.from_at = r.recovered_at THEN 1 ELSE 0 END + (b.is_open - b.was_open) * 1073741824,
+        0, 0, CASE WHEN b.paid_minor > 0 THEN b.from_at END, NULL, 0, 0, 0, 0, 0
+    FROM stg_balances AS b
+    CROSS JOIN span AS x
+    JOIN stg_outcomes AS r ON r.order_id = b.order_id
+    WHERE b.is_opening = 0 AND b.from_at >= x.first_asked AND b.from_at <= x.last_asked
     UNION ALL
-    SELECT customer_id, decided_at, 0, 0, 0, 1 + recovered_in_time * 1073741824, 0, NULL, NULL, 0, 0, 0, 0, 0
-    FROM stg_outcomes
+    SELECT r.customer_id, r.decided_at, 0, 0, 0, 1 + r.recovered_in_time * 1073741824, 0, NULL, NULL, 0, 0, 0, 0, 0
+    FROM stg_outcomes AS r
+    CROSS JOIN span AS x
+    WHERE r.decided_at >= x.first_asked AND r.decided_at <= x.last_asked
     UNION ALL
     SELECT
         s.customer_id, s.as_of, 1, 0, 0, 0, 0, NULL, s.order_id,
@@ -91,6 +123,19 @@ summed AS (
     FROM stream
     WINDOW past AS (PARTITION BY customer_id ORDER BY fact_at, turn ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
+added AS (
+    SELECT
+        s.customer_id, s.order_id, s.as_of, s.own_recent, s.own_recovered, s.own_decided, s.own_in_time, s.own_days_to_pay,
+        s.orders + COALESCE(b.orders, 0) AS orders,
+        s.opens + COALESCE(b.recovered, 0) + COALESCE(m.still_open, 0) * 1073741824 AS opens,
+        s.decisions + COALESCE(b.decisions, 0) AS decisions,
+        s.recents + COALESCE(b.recents, 0) AS recents,
+        GREATEST(s.last_paid_at, m.paid_at, b.paid_at) AS last_paid_at
+    FROM summed AS s
+    LEFT JOIN made_before AS b ON b.customer_id = s.customer_id
+    LEFT JOIN moved_before AS m ON m.customer_id = s.customer_id
+    WHERE s.turn = 1
+),
 known AS (
     SELECT
         customer_id, order_id, as_of, own_recent, own_recovered, own_decided, own_in_time, own_days_to_pay, last_paid_at,
@@ -98,8 +143,7 @@ known AS (
         opens & 1073741823 AS recovered, opens >> 30 AS still_open,
         decisions & 1073741823 AS decided, decisions >> 30 AS in_time,
         recents & 1073741823 AS recent_orders, recents >> 30 AS recent_failures
-    FROM summed
-    WHERE turn = 1
+    FROM added
 )
 SELECT
     k.order_id, k.as_of,
