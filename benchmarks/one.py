@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from benchmarks import building, nightly, quality, reading, scoring, with_pandas
+from benchmarks import building, nightly, original_view, quality, reading, scoring, with_pandas, with_polars
 from benchmarks.measure import peak_mb
 
 MILLION = 1_000_000
@@ -31,6 +31,8 @@ def _all() -> dict[str, Measurement]:
     found = [
         Measurement("build", "build", "payrec build, DuckDB", building.on_duckdb, build),
         Measurement("build", "build-pandas", "the same view in pandas", with_pandas.measured, build),
+        Measurement("build", "build-polars", "the same view in polars", with_polars.measured, build),
+        Measurement("build", "build-original-view", "a plain view of orders, DuckDB", original_view.measured, build),
         Measurement(
             "build",
             "build-scoring",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks import inputs, with_pandas
+from benchmarks import inputs, with_pandas, with_polars
 from payrec.data import warehouse
 from payrec.data.engines import connect
 
@@ -29,7 +29,11 @@ def by_pandas(portfolio: inputs.Portfolio) -> pa.Table:
     return pa.Table.from_pandas(with_pandas.feature_view(portfolio), preserve_index=False)
 
 
-CONTENDERS: dict[str, Callable[[inputs.Portfolio], pa.Table]] = {"pandas": by_pandas}
+def by_polars(portfolio: inputs.Portfolio) -> pa.Table:
+    return with_polars.feature_view(portfolio).to_arrow()
+
+
+CONTENDERS: dict[str, Callable[[inputs.Portfolio], pa.Table]] = {"pandas": by_pandas, "polars": by_polars}
 
 
 def differences(ours: pa.Table, theirs: pa.Table) -> list[str]:
