@@ -25,11 +25,15 @@ app: setup  ## open the web app
 	@.venv/bin/payrec app
 
 bench:  ## measure speed, memory and quality beside what else one could use; writes docs/benchmarks.md
-	@./scripts/setup-bench.sh
+	@./scripts/setup-beside.sh bench
 	@.venv-bench/bin/python -m benchmarks
 
 soak: setup  ## 200 nights in a row on DuckDB and PostgreSQL: nothing may leak, slow down or fill the disk
 	@$(PY) -m tests.soak
+
+fuzz:  ## feed files and models that are broken in ever new ways; FUZZ_SECONDS=60 for each of the targets
+	@./scripts/setup-beside.sh fuzz
+	@.venv-fuzz/bin/python -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),60)
 
 docs: setup  ## remake the parts of the docs that commands make
 	@./scripts/test-setup.sh
@@ -40,8 +44,9 @@ lock:  ## resolve requirements.lock afresh
 	@.tools/bin/uv pip compile pyproject.toml --extra postgres --extra app --extra alerts --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet -o requirements.lock > /dev/null
 	@.tools/bin/uv pip compile pyproject.toml --extra spark -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements-spark.lock > /dev/null
 	@.tools/bin/uv pip compile --group bench -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements-bench.lock > /dev/null
+	@.tools/bin/uv pip compile --group fuzz -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements-fuzz.lock > /dev/null
 
 clean:  ## take away what the commands made (not .venv)
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test check app bench soak docs lock clean
+.PHONY: help setup run test check app bench soak fuzz docs lock clean

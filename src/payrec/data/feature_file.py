@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
+from payrec.data.load.shown import first_line, shown
+from payrec.data.load.source import Limits, opened
 from payrec.errors import DataRefused, UsageError
 
 _TEXT = (
@@ -85,17 +87,16 @@ def read(path: Path, as_of: datetime | None) -> pa.Table:
 
 def _raw(path: Path) -> pa.Table:
     try:
-        if path.suffix == ".parquet":
-            return parquet.read_table(path)
-        with path.open("rb") as file:
-            names = csv.open_csv(file).schema.names
+        with opened(path, Limits()) as (found, stream):
+            if found.form == "parquet":
+                rows = parquet.read_table(stream)
+                return rows.rename_columns(list(rows.column_names))  # which says whether the names are text
+            names = csv.open_csv(stream).schema.names
         options = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True)
-        return csv.read_csv(path, convert_options=options)
-    except OSError as error:
-        msg = f"cannot read {path}: {error.strerror or error}"
-        raise UsageError(msg) from error
-    except pa.ArrowInvalid as error:
-        msg = f"{path.name} is not a CSV or Parquet file of a feature view: {str(error).splitlines()[0]}"
+        with opened(path, Limits()) as (_, stream):
+            return csv.read_csv(stream, convert_options=options)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        msg = f"{path.name} is not a CSV or Parquet file of a feature view: {first_line(error)}"
         raise DataRefused(msg) from error
 
 
@@ -104,7 +105,7 @@ def _named(rows: pa.Table, path: Path) -> pa.Table:
     twice = sorted({name for name in names if names.count(name) > 1})
     missing = [name for name in REQUIRED if name not in names]
     if twice or missing:
-        what = f"has {', '.join(twice)} more than once" if twice else f"lacks {', '.join(missing)}"
+        what = f"has {', '.join(map(shown, twice[:10]))} more than once" if twice else f"lacks {', '.join(missing)}"
         msg = f"{path.name} {what}, expected the columns of the feature view, each once: {', '.join(REQUIRED)}, …"
         raise DataRefused(msg)
     return rows.rename_columns(names)
@@ -121,7 +122,7 @@ def _typed(cells: pa.ChunkedArray[Any], field: pa.Field[Any], path: Path) -> Any
                 return column.cast(pa.decimal128(38, 10)).cast(field.type)
         return column.cast(field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        msg = f"{path.name}: column {field.name} has a value that is no {field.type}: {str(error).splitlines()[0]}"
+        msg = f"{path.name}: column {field.name} has a value that is no {field.type}: {first_line(error)}"
         raise DataRefused(msg) from error
 
 

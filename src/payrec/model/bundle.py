@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,7 @@ from payrec.model.recipes import Model
 
 MANIFEST = "manifest.json"
 LARGEST = {"model.json": 64_000_000, "model.ubj": 512_000_000, "golden.json": 4_000_000, MANIFEST: 10_000}
+DIGEST = re.compile(r"[0-9a-f]{64}")
 TOLERANCE = 1e-6
 AGAIN = "train again, or use another version: payrec models list"
 
@@ -114,7 +116,7 @@ def _manifest(folder: Path) -> dict[str, str]:
         files = json.loads(_bounded(folder, MANIFEST))["files"]
         names = set(files)
         fits = {"model.json", "golden.json"} <= names <= set(LARGEST) - {MANIFEST}
-        if not fits or not all(isinstance(digest, str) for digest in files.values()):
+        if not fits or not all(DIGEST.fullmatch(digest) for digest in files.values()):
             raise ValueError
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         msg = f"found a damaged {MANIFEST} in {folder}, expected the hashes of the model's files\n{AGAIN}"

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from payrec.data.load.shown import shown
 from payrec.errors import ModelRefused
 from payrec.model import boosting
 from payrec.model.boosting import Trees
@@ -84,7 +85,11 @@ def parse(content: bytes, ubj: bytes | None, name: str) -> tuple[Model, dict[str
         document = _adapter().validate_json(content, strict=True)
         again = plain_json(asdict(document))
     except (ValidationError, ValueError) as error:
-        where = "/".join(str(part) for part in error.errors()[0]["loc"]) if isinstance(error, ValidationError) else "it"
+        where = (
+            "/".join(shown(str(part)) for part in error.errors()[0]["loc"])
+            if isinstance(error, ValidationError)
+            else "it"
+        )
         msg = f"found a malformed model.json in {name} (at {where}), expected one that payrec wrote\n{AGAIN}"
         raise ModelRefused(msg) from error
     _refuse_misshapen(document, again == content, name)
@@ -108,8 +113,10 @@ def plain_json(value: object) -> bytes:
     return text.encode("ascii") + b"\n"
 
 
-def _named(versions: dict[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+def _named(versions: object) -> str:
+    """Say the versions, which may come from a file that is not ours."""
+    known = sorted(versions.items()) if isinstance(versions, dict) else []
+    return ", ".join(f"{shown(str(name))} {shown(str(version))}" for name, version in known[:10])
 
 
 def _text(value: object) -> str:
@@ -133,8 +140,9 @@ def _refuse_foreign(content: bytes, name: str) -> None:
         raise ModelRefused(msg) from error
     if found != (FORMAT, schema_hash()):
         msg = (
-            f"found a model for format {found[0]} and features {found[1]}, expected {FORMAT} and {schema_hash()}\n"
-            f"made with {_named(dict(head.get('libraries') or {}))}; here {_named(libraries())}\n{AGAIN}"
+            f"found a model for format {shown(str(found[0]))} and features {shown(str(found[1]))}, "
+            f"expected {FORMAT} and {schema_hash()}\n"
+            f"made with {_named(head.get('libraries'))}; here {_named(libraries())}\n{AGAIN}"
         )
         raise ModelRefused(msg)
 

@@ -57,7 +57,15 @@ def parse(content: bytes, name: str) -> Golden:
         if set(columns) != set(NEEDED) or probability.shape != (len(columns["as_of"]),) or not len(probability):
             raise ValueError
         rows = _rows({key: [_time(key, value) for value in values] for key, values in columns.items()})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, pa.ArrowException) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        pa.ArrowException,
+    ) as error:
         msg = f"found a malformed golden.json in {name}, expected one that payrec wrote\n{AGAIN}"
         raise ModelRefused(msg) from error
     return Golden(rows, probability)

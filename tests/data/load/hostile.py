@@ -173,10 +173,10 @@ def _foreign() -> Iterator[Hostile]:
         "json lines": b'{"order_id": "o1"}\n{"order_id": "o2"}\n',
         "yaml": b"---\norders:\n  - id: o1\n    amount: 1\n",
         "sqlite": _sqlite(),
-        "parquet inside gzip": gzip.compress(_parquet(), mtime=0),
-        "parquet cut": _parquet()[:-10],
+        "parquet inside gzip": gzip.compress(parquet_file(), mtime=0),
+        "parquet cut": parquet_file()[:-10],
         "parquet head": b"PAR1" + bytes(200),
-        "parquet with a wrong end": _parquet()[:-8] + b"\xff\xff\xff\x7fPAR1",
+        "parquet with a wrong end": parquet_file()[:-8] + b"\xff\xff\xff\x7fPAR1",
         "png": b"\x89PNG\r\n\x1a\n" + random.Random(1).randbytes(500),
         "jpeg": b"\xff\xd8\xff\xe0" + random.Random(2).randbytes(500),
         "7z": b"7z\xbc\xaf\x27\x1c" + random.Random(3).randbytes(500),
@@ -195,7 +195,7 @@ def _foreign() -> Iterator[Hostile]:
         "random text": random.Random(9).randbytes(5000).hex().encode(),
     }.items():  # fmt: skip
         yield Hostile(f"{name}.csv", content, None, "refused")
-    yield Hostile("parquet named csv.csv", _parquet(), 2, "loads")
+    yield Hostile("parquet named csv.csv", parquet_file(), 2, "loads")
 
 
 def _packed() -> Iterator[Hostile]:
@@ -326,7 +326,8 @@ def _sqlite() -> bytes:
         return made.serialize()
 
 
-def _parquet() -> bytes:
+def parquet_file() -> bytes:
+    """Return a small Parquet file of orders."""
     cells = [line.split(",") for line in (order(1), order(2))]
     out = io.BytesIO()
     parquet.write_table(pa.table(dict(zip(HEADER.split(","), map(list, zip(*cells, strict=True)), strict=True))), out)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from payrec.data.load.records import Rows
+from payrec.data.load.shown import first_line
 from payrec.data.load.source import Limits
 from payrec.errors import DataRefused
 
@@ -27,7 +28,10 @@ def header(stream: BinaryIO, name: str, limits: Limits) -> tuple[str, ...]:
     DataRefused
         The file is damaged or has too many columns.
     """
-    names = tuple(_open(stream, name).schema_arrow.names)
+    try:
+        names = tuple(_open(stream, name).schema_arrow.names)
+    except UnicodeDecodeError as error:
+        raise _damaged(name, error) from error
     if len(names) > limits.columns:
         msg = f"{name} has {len(names):,} columns, expected at most {limits.columns:,}\nis this the right file?"
         raise DataRefused(msg)
@@ -51,7 +55,7 @@ def rows(stream: BinaryIO, name: str, limits: Limits) -> Iterator[Rows]:
                 raise DataRefused(msg)
             yield _as_text(batch, read)
             read += batch.num_rows
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _damaged(name, error) from error
 
 
@@ -63,8 +67,9 @@ def _open(stream: BinaryIO, name: str) -> parquet.ParquetFile:
 
 
 def _damaged(name: str, error: Exception) -> DataRefused:
-    reason = str(error).splitlines()[0]
-    return DataRefused(f"{name} is a damaged Parquet file: {reason}\nnothing was loaded; make or fetch the file again")
+    return DataRefused(
+        f"{name} is a damaged Parquet file: {first_line(error)}\nnothing was loaded; make or fetch the file again"
+    )
 
 
 def _as_text(batch: pa.RecordBatch, rows_before: int) -> Rows:
