@@ -42,8 +42,7 @@ def feature_view(portfolio: inputs.Portfolio) -> pl.DataFrame:
     orders = _orders(portfolio).collect()
     events = _events(portfolio, orders).collect()
     until = max(orders["known_at"].max(), events["known_at"].max())
-    opted_out = events.filter(col("event_type") == "opt_out").group_by("customer")
-    opted_out = opted_out.agg(opted_out_at=col("known_at").min()).lazy()
+    opted_out = _first_opt_out(orders, events).lazy()
     balances = _balances(orders, events)
     state = _states(events)
     del events
@@ -71,25 +70,30 @@ def _orders(portfolio: inputs.Portfolio) -> pl.LazyFrame:
             known_at=col("invoice_date").cast(pl.Datetime("us")) + DAY,
             due_at=col("due_date").cast(pl.Datetime("us")),
             amount_minor=(col("amount") * 100).cast(pl.Int64),
-            customer=col("customer_id").rank("dense"),
-            purse=pl.struct("customer_id", "currency").rank("dense"),
+            customer=_code("customer_id"),
+            purse=_code("customer_id") * 1000 + _code("currency"),
         )
         .with_row_index("number")
     )  # fmt: skip
 
 
+def _code(column: str) -> pl.Expr:
+    return col(column).cast(pl.Categorical).to_physical().cast(pl.Int64)
+
+
 def _events(portfolio: inputs.Portfolio, orders: pl.DataFrame) -> pl.LazyFrame:
     """Return each order's events in the order in which they became known; the file is in the order of event_id."""
-    numbers = orders.lazy().select("order_id", "number", "customer", opened_at="known_at")
+    promised = pl.when(col("event_type") == "promise").then(col("detail").str.slice(0, 10).str.to_datetime("%Y-%m-%d"))
     return (
         pl.scan_parquet(portfolio.folder / "events.parquet")
         .select(
-            "order_id", "detail",
+            "order_id",
             col("event_type", "reason_code").cast(pl.Categorical),
+            promised_until=promised,
             known_at=pl.coalesce("recorded_ts", "event_ts"),
             amount_minor=(col("amount") * 100).cast(pl.Int64),
         )
-        .join(numbers, on="order_id", how="left", maintain_order="left")
+        .join(orders.lazy().select("order_id", "number"), on="order_id", how="left", maintain_order="left")
         .drop("order_id")
         .sort("known_at", maintain_order=True)
         .sort("number", maintain_order=True)
@@ -101,6 +105,7 @@ def _balances(orders: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     paid = (
         events.lazy()
         .filter(col("event_type").is_in(list(SIGNS)))
+        .join(orders.lazy().select("number", opened_at="known_at"), on="number")
         .select(
             "number",
             from_at=pl.max_horizontal("known_at", "opened_at"),
@@ -126,15 +131,15 @@ def _balances(orders: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _is_first() -> pl.Expr:
-    """Whether a row is its order's first, in a frame sorted by number; what follows needs no grouping then."""
-    return (col("number") != col("number").shift(1)).fill_null(True)
+def _is_first(key: str = "number") -> pl.Expr:
+    """Whether a row is its key's first, in a frame sorted by that key; what follows needs no grouping then."""
+    return (col(key) != col(key).shift(1)).fill_null(True)
 
 
-def _so_far(added: pl.Expr) -> pl.Expr:
-    """Sum up over the order's rows, this one included."""
+def _so_far(added: pl.Expr, key: str = "number") -> pl.Expr:
+    """Sum up over the key's rows, this one included."""
     total = added.cum_sum()
-    return total - pl.when(_is_first()).then(total - added).forward_fill()
+    return total - pl.when(_is_first(key)).then(total - added).forward_fill()
 
 
 def _carried(value: pl.Expr) -> pl.Expr:
@@ -149,7 +154,6 @@ def _states(events: pl.DataFrame) -> pl.DataFrame:
     def count(kind: str) -> pl.Expr:
         return _so_far((col("event_type") == kind).cast(pl.Int32))
 
-    promised = pl.when(col("event_type") == "promise").then(col("detail").str.slice(0, 10).str.to_datetime("%Y-%m-%d"))
     return (
         events.lazy()
         .select(
@@ -162,7 +166,7 @@ def _states(events: pl.DataFrame) -> pl.DataFrame:
             has_chargeback=count("chargeback") > 0,
             is_written_off=count("write_off") > 0,
             reason_code=_carried(col("reason_code")),
-            promised_until=_carried(promised),
+            promised_until=_carried(col("promised_until")),
         )
         .collect()
     )  # fmt: skip
@@ -185,15 +189,24 @@ def _with_outcomes(orders: pl.DataFrame, balances: pl.DataFrame, state: pl.DataF
     reasons = state.lazy().select("number", "known_at", reason_at_opening="reason_code")
     return (
         _last_known(decided, reasons, "number", "known_at", left_on="known_at")
-        .join(closed, on="number", how="left")
+        .join(closed, on="number", how="left", maintain_order="left")
         .with_columns(failed=col("is_open").is_not_null(), in_time=~col("is_open").fill_null(True))
-        .sort("known_at", "number")
         .collect()
     )
 
 
+def _first_opt_out(orders: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Return when each customer opted out."""
+    asked = events.filter(col("event_type") == "opt_out").join(orders.select("number", "customer"), on="number")
+    return asked.group_by("customer").agg(opted_out_at=col("known_at").min())
+
+
 def _snapshots(orders: pl.DataFrame, balances: pl.DataFrame, until: Any) -> pl.DataFrame:
-    """Return order, time, what is outstanding and the label, at every age at which the order is open."""
+    """Return order, time, what is outstanding and the label, at every age at which the order is open.
+
+    By order and time first, then by customer and time: ``join_asof`` needs the times in order for each key alone, and
+    is three times as quick when a key's rows lie together.
+    """
     known = balances.lazy().select("number", "from_at", "is_open", "outstanding_minor")
     later = balances.lazy().select("number", "from_at", open_then="is_open")
     asked = (
@@ -203,7 +216,7 @@ def _snapshots(orders: pl.DataFrame, balances: pl.DataFrame, until: Any) -> pl.D
         .join(pl.LazyFrame({"age_days": inputs.BUILD_AGES}, schema={"age_days": pl.Int32}), how="cross")
         .with_columns(as_of=col("known_at") + pl.duration(days="age_days"))
         .filter(col("as_of") <= until)
-        .sort("as_of")
+        .sort("number", maintain_order=True)
     )
     opened = _last_known(asked, known, "number", "from_at").filter("is_open")
     opened = opened.with_columns(
@@ -211,20 +224,17 @@ def _snapshots(orders: pl.DataFrame, balances: pl.DataFrame, until: Any) -> pl.D
     )
     label = pl.when(col("deadline") <= until).then(1 - col("open_then").cast(pl.Int16))
     rows = _last_known(opened, later, "number", "from_at", left_on="deadline")
-    return rows.with_columns(label_recovered_30d=label).drop("open_then", "is_open", "deadline").collect()
+    rows = rows.with_columns(label_recovered_30d=label).drop("open_then", "is_open", "deadline")
+    return rows.sort("as_of").sort("customer", maintain_order=True).collect()
 
 
 def _with_history(rows: pl.LazyFrame, orders: pl.LazyFrame) -> pl.LazyFrame:
     """Add what the customer's orders had shown: now, a horizon ago (decided) and 90 days ago (no longer recent)."""
-
-    def so_far(flag: pl.Expr) -> pl.Expr:
-        return flag.cast(pl.Int32).cum_sum().over("customer")
-
-    facts = orders.select(
+    facts = orders.sort("customer", maintain_order=True).select(
         "customer", "known_at",
-        orders=col("number").cum_count().over("customer").cast(pl.Int32),
-        failures=so_far(col("failed")),
-        in_time=so_far(col("in_time")),
+        orders=_so_far(col("known_at").is_not_null().cast(pl.Int32), "customer"),
+        failures=_so_far(col("failed").cast(pl.Int32), "customer"),
+        in_time=_so_far(col("in_time").cast(pl.Int32), "customer"),
     )  # fmt: skip
     rows = _last_known(rows, facts.select("customer", "known_at", "orders", "failures"), "customer", "known_at")
     decided = facts.select("customer", "known_at", "in_time", decided="failures")
@@ -243,12 +253,13 @@ def _with_payments(rows: pl.LazyFrame, orders: pl.LazyFrame, balances: pl.LazyFr
         )
         .join(orders.select("number", "customer", "purse"), on="number")
         .sort("from_at")
+        .sort("customer", maintain_order=True)
     )
     owed = changes.select("purse", "from_at", cust_open_minor=col("owed").cum_sum().over("purse"))
-    opened = changes.select("customer", "from_at", cust_open=col("opened").cum_sum().over("customer"))
+    opened = changes.select("customer", "from_at", cust_open=_so_far(col("opened"), "customer"))
     pays = changes.filter(~col("is_opening") & (col("paid_minor") > 0)).select("customer", paid_at="from_at")
     at_once = orders.filter(~col("failed")).select("customer", paid_at="known_at")
-    paid = pl.concat([pays, at_once]).sort("paid_at").with_columns(last_paid_at="paid_at")
+    paid = pl.concat([pays, at_once]).sort("customer", "paid_at").with_columns(last_paid_at="paid_at")
     rows = _last_known(rows, owed, "purse", "from_at")
     rows = _last_known(rows, opened, "customer", "from_at")
     return _last_known(rows, paid, "customer", "paid_at")
@@ -259,11 +270,11 @@ def _with_paces(rows: pl.LazyFrame, orders: pl.LazyFrame) -> pl.LazyFrame:
     days = (col("recovered_at") - col("known_at")).dt.total_days()
     paces = (
         orders.filter(col("recovered_at").is_not_null())
-        .sort("recovered_at", "order_id")
+        .sort("customer", "recovered_at", "order_id")
         .select(
             "customer", "recovered_at",
             recovered=col("number").cum_count().over("customer"),
-            days_sum=days.cum_sum().over("customer"),
+            days_sum=_so_far(days, "customer"),
             last=days,
             last3_sum=(days + sum(days.shift(n, fill_value=0).over("customer") for n in (1, 2))),
             min=days.cum_min().over("customer"),
@@ -286,8 +297,10 @@ def _with_rates(rows: pl.LazyFrame, portfolio: inputs.Portfolio) -> pl.LazyFrame
         .sort("rate_at")
     )
     own = col("currency") == simulate.REPORTING_CURRENCY
-    found = _last_known(rows, rates, "currency", "rate_at")
-    return found.with_columns(rate=pl.when(own).then(10**8).otherwise("rate"))
+    asked = rows.select("currency", "as_of").unique().sort("as_of")
+    found = _last_known(asked, rates, "currency", "rate_at")
+    found = found.with_columns(rate=pl.when(own).then(10**8).otherwise("rate"))
+    return rows.join(found, on=["currency", "as_of"], how="left")
 
 
 def _with_context(rows: pl.LazyFrame, orders: pl.LazyFrame, name: str) -> pl.LazyFrame:
