@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import date, datetime
 
 import pyarrow as pa
@@ -20,6 +21,12 @@ ASKED = warehouse.Parameters(as_of=(datetime(2024, 4, 30),), landmark_ages=(0, 3
 
 def layers(engine: Engine) -> dict[str, pa.Table]:
     return {table: engine.read(f"SELECT * FROM {table} ORDER BY {key}") for table, key in KEYS.items()}
+
+
+@pytest.fixture(params=("duckdb", "postgres"))
+def going_on(request: pytest.FixtureRequest, open_engine: Callable[[str], Engine]) -> Engine:
+    """Each engine that goes on from the last build; Spark makes all anew each time, see the last test."""
+    return open_engine(str(request.param))
 
 
 def edited(rows: list[Row], events: list[Row], rng: random.Random) -> tuple[list[Row], list[Row], set[str]]:
@@ -47,41 +54,36 @@ def by_order(rows: list[Row], events: list[Row]) -> dict[str, list[str]]:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("with_events", [True, False], ids=["events", "dates"])
 def test_going_on_from_the_last_build_is_the_same_as_from_nothing(
-    engine: Engine, seed: int, with_events: bool, monkeypatch: pytest.MonkeyPatch
+    going_on: Engine, seed: int, with_events: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(changes, "MOST", 1.0)
     rng = random.Random(seed)
     rows, log = made(seed)
-    load(engine, rows, log if with_events else None)
-    assert warehouse.build(engine, ASKED).orders_remade is None, "the first build makes everything"
-    if not engine.row_hash:  # as does every other: there is nothing that it goes on from
-        return
+    load(going_on, rows, log if with_events else None)
+    assert warehouse.build(going_on, ASKED).orders_remade is None, "the first build makes everything"
     for _ in range(2):
         rows, log, changed = edited(rows, log, rng)
         rows = list({r["order_id"]: r for r in rows}.values())
         log = list({e["event_id"]: e for e in log}.values())
-        warehouse.change(engine, lambda rows=rows, log=log: load(engine, rows, log if with_events else None))
-        built = warehouse.build(engine, ASKED)
+        warehouse.change(going_on, lambda rows=rows, log=log: load(going_on, rows, log if with_events else None))
+        built = warehouse.build(going_on, ASKED)
         assert 0 < len(changed) < len(rows)
         assert built.orders_remade is not None
         assert 0 < built.orders_remade <= len(changed)
-        quick = layers(engine)
-        assert warehouse.build(engine, ASKED, full=True).orders_remade is None
-        assert layers(engine) == quick
+        quick = layers(going_on)
+        assert warehouse.build(going_on, ASKED, full=True).orders_remade is None
+        assert layers(going_on) == quick
 
 
-def test_nothing_changed_remakes_no_order_and_asks_anew(engine: Engine) -> None:
+def test_nothing_changed_remakes_no_order_and_asks_anew(going_on: Engine) -> None:
     rows, log = made(1)
-    load(engine, rows, log)
-    warehouse.build(engine, ASKED)
+    load(going_on, rows, log)
+    warehouse.build(going_on, ASKED)
     later = warehouse.Parameters(as_of=(datetime(2024, 5, 9),), landmark_ages=())
-    if not engine.row_hash:
-        assert warehouse.build(engine, later).orders_remade is None
-        return
-    assert warehouse.build(engine, later).orders_remade == 0
-    quick = layers(engine)
-    warehouse.build(engine, later, full=True)
-    assert layers(engine) == quick
+    assert warehouse.build(going_on, later).orders_remade == 0
+    quick = layers(going_on)
+    warehouse.build(going_on, later, full=True)
+    assert layers(going_on) == quick
 
 
 @pytest.mark.parametrize(
@@ -89,56 +91,82 @@ def test_nothing_changed_remakes_no_order_and_asks_anew(engine: Engine) -> None:
     ["INSERT INTO known_at_creation (column_name) VALUES ('reason_code')", "DELETE FROM payment_source"],
     ids=["known_at_creation", "payment_source"],
 )
-def test_what_was_declared_otherwise_makes_all_anew(engine: Engine, otherwise: str) -> None:
+def test_what_was_declared_otherwise_makes_all_anew(going_on: Engine, otherwise: str) -> None:
     rows, log = made(2)
-    load(engine, rows, log)
-    warehouse.build(engine, ASKED)
-    engine.run(otherwise)
-    assert warehouse.build(engine, ASKED).orders_remade is None
-    assert warehouse.build(engine, warehouse.Parameters(horizon_days=7)).orders_remade is None
+    load(going_on, rows, log)
+    warehouse.build(going_on, ASKED)
+    going_on.run(otherwise)
+    assert warehouse.build(going_on, ASKED).orders_remade is None
+    assert warehouse.build(going_on, warehouse.Parameters(horizon_days=7)).orders_remade is None
 
 
-def test_many_changes_make_all_anew(engine: Engine) -> None:
+def test_many_changes_make_all_anew(going_on: Engine) -> None:
     rows, log = made(3)
-    load(engine, rows, log)
-    warehouse.build(engine, ASKED)
-    load(engine, [{**r, "country": "XX"} for r in rows], log)
-    assert warehouse.build(engine, ASKED).orders_remade is None
+    load(going_on, rows, log)
+    warehouse.build(going_on, ASKED)
+    load(going_on, [{**r, "country": "XX"} for r in rows], log)
+    assert warehouse.build(going_on, ASKED).orders_remade is None
 
 
 def test_a_build_that_fails_in_the_middle_is_gone_on_from_the_one_before(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    going_on: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(changes, "MOST", 1.0)
     rows, log = made(4)
-    load(engine, rows[:30], log)
-    warehouse.build(engine, ASKED)
-    load(engine, rows, log)
+    load(going_on, rows[:30], log)
+    warehouse.build(going_on, ASKED)
+    load(going_on, rows, log)
 
     def stop(file: str) -> None:
         if file == "33_features.sql":
             raise DataRefused("stop here")
 
     with pytest.raises(DataRefused, match="stop here"):
-        warehouse.build(engine, ASKED, stop)
-    built = warehouse.build(engine, ASKED)
-    if not engine.row_hash:
-        assert built.orders_remade is None
-        return
+        warehouse.build(going_on, ASKED, stop)
+    built = warehouse.build(going_on, ASKED)
     assert built.orders_remade == 10
-    quick = layers(engine)
-    warehouse.build(engine, ASKED, full=True)
-    assert layers(engine) == quick
+    quick = layers(going_on)
+    warehouse.build(going_on, ASKED, full=True)
+    assert layers(going_on) == quick
 
 
-def test_days_matter_to_orders_of_dates_too(engine: Engine) -> None:
+def test_days_matter_to_orders_of_dates_too(going_on: Engine) -> None:
     first = [order("a", "c", date(2024, 1, 1)), order("b", "c", date(2024, 1, 5))] + [
         order(f"x{n}", "d", date(2024, 1, 1)) for n in range(8)
     ]
-    load(engine, first)
-    warehouse.build(engine, ASKED)
-    load(engine, [{**first[0], "payment_date": date(2024, 1, 20) + DAY}, *first[1:]])
-    assert warehouse.build(engine, ASKED).orders_remade == (1 if engine.row_hash else None)
-    assert engine.read("SELECT order_id FROM stg_outcomes WHERE recovered_at IS NOT NULL")["order_id"].to_pylist() == [
-        "a"
-    ]
+    load(going_on, first)
+    warehouse.build(going_on, ASKED)
+    load(going_on, [{**first[0], "payment_date": date(2024, 1, 20) + DAY}, *first[1:]])
+    assert warehouse.build(going_on, ASKED).orders_remade == 1
+    assert going_on.read("SELECT order_id FROM stg_outcomes WHERE recovered_at IS NOT NULL")[
+        "order_id"
+    ].to_pylist() == ["a"]
+
+
+def test_layers_made_by_other_sql_do_not_answer(going_on: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an upgrade the raw tables are what they were; the layers are made anew all the same."""
+    load(going_on, *made(1))
+    warehouse.build(going_on, ASKED)
+    assert warehouse.answers(going_on, ASKED)
+    *first, (name, sql) = warehouse.layers()
+    monkeypatch.setattr(warehouse, "layers", lambda: (*first, (name, sql + "\n-- as of the next version")))
+    assert not warehouse.answers(going_on, ASKED)
+    warehouse.build(going_on, ASKED)
+    assert warehouse.answers(going_on, ASKED)
+
+
+def test_spark_makes_all_anew_each_time(open_engine: Callable[[str], Engine]) -> None:
+    spark = open_engine("spark")
+    rows, log = made(5)
+    load(spark, rows, log)
+    assert warehouse.build(spark, ASKED).orders_remade is None
+    first = layers(spark)
+
+    def stop(file: str) -> None:
+        if file == "20_snapshots.sql":
+            raise DataRefused("stop here")
+
+    with pytest.raises(DataRefused, match="stop here"):
+        warehouse.build(spark, warehouse.Parameters(horizon_days=7), stop)
+    assert warehouse.build(spark, ASKED).orders_remade is None
+    assert layers(spark) == first

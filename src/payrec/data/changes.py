@@ -29,7 +29,7 @@ def of_one_order(sql: str) -> bool:
 
 
 def basis(layers: tuple[str, ...], declared: dict[str, list[dict[str, Any]]]) -> str:
-    """Return a hash of what else the kept layers depend on: their SQL, and what was declared."""
+    """Return a hash of what else the layers depend on: their SQL, and what was declared."""
     return hashlib.sha256(repr((layers, sorted(declared.items()))).encode()).hexdigest()
 
 
@@ -46,8 +46,7 @@ def found(engine: Engine, on: str) -> int | None:
         f"CREATE TABLE {_NOW} AS SELECT order_id, COUNT(*) AS raw_rows, CAST(SUM(h) AS DECIMAL(37, 0)) AS rows_hash "
         f"FROM {_hashed(engine)} GROUP BY order_id; ANALYZE {_NOW}"
     )
-    there = engine.tables()
-    if not {HASHES, BASIS} <= there or engine.read(f"SELECT basis FROM {BASIS}")["basis"].to_pylist() != [on]:
+    if HASHES not in engine.tables() or not stands(engine, on):
         return None
     engine.run(
         f"CREATE TABLE {_CHANGED} AS SELECT COALESCE(n.order_id, b.order_id) AS order_id FROM {_NOW} AS n "
@@ -56,6 +55,11 @@ def found(engine: Engine, on: str) -> int | None:
     )
     changed, orders = _count(engine, _CHANGED), _count(engine, _NOW)
     return changed if changed <= MOST * orders else None
+
+
+def stands(engine: Engine, on: str) -> bool:
+    """Whether the last build rests on the same :func:`basis`; not so one by the SQL of another version."""
+    return BASIS in engine.tables() and engine.read(f"SELECT basis FROM {BASIS}")["basis"].to_pylist() == [on]
 
 
 def remake(engine: Engine, layers: tuple[str, ...]) -> None:
@@ -80,11 +84,13 @@ def remake(engine: Engine, layers: tuple[str, ...]) -> None:
 
 
 def remember(engine: Engine, on: str) -> None:
-    """Keep the hashes that :func:`found` made, as those of the build that stands."""
+    """Keep what this build rests on, and the hashes that :func:`found` made, as those of the build that stands."""
     if engine.row_hash:
-        _drop(engine, HASHES, BASIS, _CHANGED)
-        engine.run(f"ALTER TABLE {_NOW} RENAME TO {HASHES}; CREATE TABLE {BASIS} (basis VARCHAR(64) NOT NULL)")
-        engine.write(BASIS, pa.table({"basis": [on]}), key=())
+        _drop(engine, HASHES, _CHANGED)
+        engine.run(f"ALTER TABLE {_NOW} RENAME TO {HASHES}")
+    _drop(engine, BASIS)
+    engine.run(f"CREATE TABLE {BASIS} (basis VARCHAR(64) NOT NULL)")
+    engine.write(BASIS, pa.table({"basis": [on]}), key=())
 
 
 def raw_rows(engine: Engine) -> str:

@@ -146,8 +146,7 @@ def _build(engine: Engine, parameters: Parameters, progress: Callable[[str], Non
 def _orders_layers(engine: Engine, progress: Callable[[str], None], *, full: bool) -> int | None:
     """Make the layers of single orders, for the changed orders alone where that is enough; return how many, or None."""
     files = _files(of_one_order=True)
-    declared = {table: engine.read(f"SELECT * FROM {table}").to_pylist() for table in DECLARED}
-    basis = changes.basis(tuple(sql for _, sql in files), declared)
+    basis = _basis(engine)
     progress("what has changed")
     changed = changes.found(engine, basis)
     if changed is None or full:
@@ -162,6 +161,12 @@ def _orders_layers(engine: Engine, progress: Callable[[str], None], *, full: boo
             changes.remake(engine, tuple(sql for _, sql in files))
     changes.remember(engine, basis)
     return None if full else changed
+
+
+def _basis(engine: Engine) -> str:
+    """Return a hash of what the layers depend on beside the raw rows: their SQL, and what was declared."""
+    declared = {table: sorted(engine.read(f"SELECT * FROM {table}").to_pylist(), key=str) for table in DECLARED}
+    return changes.basis(tuple(sql for _, sql in layers()[2:]), declared)
 
 
 def _files(*, of_one_order: bool) -> list[tuple[str, str]]:
@@ -262,10 +267,10 @@ def change(engine: Engine, loading: Callable[[], Loaded]) -> Loaded:
 
 
 def answers(engine: Engine, asked: Parameters) -> bool:
-    """Whether the last build, of the raw tables as they are, answers for ``asked``."""
+    """Whether the last build, of the raw tables as they are and by the SQL of this payrec, answers for ``asked``."""
     if VIEW not in engine.tables():
         return False
-    if built_from(engine) != fingerprint(engine):
+    if not changes.stands(engine, _basis(engine)) or built_from(engine) != fingerprint(engine):
         return False
     ages = set(engine.read("SELECT age_days FROM landmarks")["age_days"].to_pylist())
     horizons = engine.read("SELECT days FROM horizon")["days"].to_pylist()

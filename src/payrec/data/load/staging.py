@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -22,7 +23,7 @@ from payrec.data.load.origins import Absent, Shift
 from payrec.data.load.readings import TYPES, Form, Reading, text_of
 from payrec.data.load.records import Rows
 from payrec.data.load.sqltext import literal, literals
-from payrec.errors import DataRefused
+from payrec.errors import DataRefused, told
 
 GROUP_ROWS = 122_880  # a row group of DuckDB
 BAD_LINES = 100_000  # up to here a file may consist of bad lines
@@ -32,7 +33,7 @@ MEMORY = "1500MB"  # beyond it the tables go to the temporary folder
 @contextmanager
 def database(zone: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open an empty database in memory that can reach no file and no network, and reads zoneless times in ``zone``."""
-    with tempfile.TemporaryDirectory(prefix="payrec-load-") as folder:
+    with _temporary_folder() as folder:
         config: dict[str, str | bool | int | float | list[str]] = {
             "temp_directory": folder,
             "memory_limit": MEMORY,
@@ -50,6 +51,11 @@ def database(zone: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
             yield db
         finally:
             db.close()
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    with told(Path(tempfile.gettempdir())):
+        return tempfile.TemporaryDirectory(prefix="payrec-load-")
 
 
 def stage(db: duckdb.DuckDBPyConnection, rows: Iterable[Rows], plan: LoadPlan) -> int:
