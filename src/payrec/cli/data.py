@@ -17,11 +17,18 @@ load_app = typer.Typer(
     help="Load a file into the raw tables: show how it is read, then every row loaded or accounted for."
 )
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="CSV (also gzipped) or Parquet.", show_default=False)]
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", help="CSV (also gzipped) or Parquet; or a folder of such parts.", show_default=False
+    ),
+]
 MapFile = Annotated[
     Path | None, typer.Option("--map", metavar="MAP.toml", help="How its columns and values are meant.")
 ]
-Rejects = Annotated[Path | None, typer.Option("--rejects", metavar="FILE", help="Where rejected rows go.")]
+Rejects = Annotated[
+    Path | None, typer.Option("--rejects", metavar="FILE", help="Where rejected rows go; a folder, if FILE is one.")
+]
 FeatureFile = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Also write the feature view of the open orders: .csv or .parquet."),
@@ -91,16 +98,21 @@ def load(
     if reporting_currency:
         mapping = replace(mapping or loader.Mapping(), reporting_currency=reporting_currency.upper())
     options = loader.Options(max_rejected_share=tolerance, encoding=encoding)
-    rejects = rejects or settings.out_dir / f"{file.name.split('.')[0]}.rejects.csv"
-    plan = loader.plan(file, kind.value, mapping, options)
+    plan = loader.plan(loader.parts(file)[0], kind.value, mapping, options)
     if not as_json:
         for line in plan.lines():
             output.note(line)
     loading = {"transactions": loader.transactions, "events": loader.events, "fx": loader.fx}[kind]
     with database(url, settings) as engine, output.steps(as_json) as step:
+
+        def load_one(part: Path) -> loader.LoadReport:
+            step(f"loading {part.name}")
+            beside = f"{part.name if part != file else part.name.split('.')[0]}.rejects.csv"
+            bad = rejects if rejects and part == file else (rejects or settings.out_dir) / beside
+            return loading(engine, part, mapping, bad, now(), options)
+
         warehouse.prepare(engine)
-        step(f"loading {file.name}")
-        report = warehouse.change(engine, lambda: loading(engine, file, mapping, rejects, now(), options))
+        report = warehouse.change(engine, lambda: loader.in_parts(file, load_one))
 
     def render() -> None:
         for line in report.lines():

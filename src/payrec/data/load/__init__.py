@@ -6,6 +6,7 @@
     staging                   rows as text → forms proven by columns (``dates``, ``numbers``) → values (``readings``)
     rejects, duplicates       what is not loaded, and why
     transactions, events, fx  all of one file in one transaction
+    folder                    the same for a folder of parts
 
 ``docs/loading.md`` is the manual.
 """
@@ -17,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 
 from payrec.data.engines import Engine
+from payrec.data.load.folder import in_parts, parts
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.mapping import Mapping, read_mapping
 from payrec.data.load.parsing import Options, Parsed, parse, plan
@@ -36,7 +38,9 @@ __all__ = [
     "Parsed",
     "events",
     "fx",
+    "in_parts",
     "parse",
+    "parts",
     "plan",
     "read_mapping",
     "transactions",
