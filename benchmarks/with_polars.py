@@ -329,20 +329,12 @@ def _with_context(rows: pl.LazyFrame, orders: pl.LazyFrame, name: str) -> pl.Laz
 
 
 def _view(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Choose and name the columns, and take the order's own share off its customer's counts."""
-    is_own_decided = col("age_days") >= HORIZON.days
-    is_own_recent = (col("age_days") <= RECENT.days).cast(pl.Int32)
-    is_own_recovered = (col("recovered_at") <= col("as_of")).fill_null(False)  # recovered before, and then undone
-    own_days = (col("recovered_at") - col("known_at")).dt.total_days()
+    """Choose and name the columns."""
     amounts = {
         f"{name}_reporting_minor": (col(f"{name}_minor") * col("rate") + 10**8 // 2) // 10**8
         for name in ("amount", "outstanding")
     }
     bands = [f"{simulate.REPORTING_CURRENCY} {band}" for band in BANDS]
-    paces = {
-        f"cust_days_to_pay_{name}": pl.when(~is_own_recovered).then(name)
-        for name in ("last", "last3_sum", "min", "max")
-    }
     return rows.select(
         "order_id", "as_of", "customer_id", "age_days", "amount", "currency", "amount_minor", "outstanding_minor",
         "provider", "payment_method", "country", "device", "transaction_type", "reason_code", "last_event_type",
@@ -357,16 +349,31 @@ def _view(rows: pl.LazyFrame) -> pl.LazyFrame:
         is_opted_out=(col("opted_out_at") <= col("as_of")).fill_null(False),
         days_to_due=(col("due_at") - col("as_of")).dt.total_days(),
         paid_minor=col("amount_minor") - col("outstanding_minor"),
-        cust_orders=col("orders") - 1,
-        cust_failures=col("failures") - 1,
-        cust_open=col("cust_open") - 1,
-        cust_open_minor=col("cust_open_minor") - col("outstanding_minor"),
-        cust_recovered=col("recovered").fill_null(0) - is_own_recovered.cast(pl.Int32),
-        cust_decided=col("decided").fill_null(0) - is_own_decided.cast(pl.Int32),
-        cust_recovered_in_time=col("in_time").fill_null(0) - (is_own_decided & col("own_in_time")).cast(pl.Int32),
-        cust_days_to_pay_sum=col("days_sum").fill_null(0) - pl.when(is_own_recovered).then(own_days).otherwise(0),
-        **paces,
-        cust_days_since_payment=(col("as_of") - col("last_paid_at")).dt.total_days(),
-        cust_orders_90d=col("orders") - col("orders_before").fill_null(0) - is_own_recent,
-        cust_failures_90d=col("failures") - col("failures_before").fill_null(0) - is_own_recent,
+        **_of_customer(),
     )  # fmt: skip
+
+
+def _of_customer() -> dict[str, pl.Expr]:
+    """Return the customer's columns, with the order's own share taken off."""
+    is_own_decided = col("age_days") >= HORIZON.days
+    is_own_recent = (col("age_days") <= RECENT.days).cast(pl.Int32)
+    is_own_recovered = (col("recovered_at") <= col("as_of")).fill_null(False)  # recovered before, and then undone
+    own_days = (col("recovered_at") - col("known_at")).dt.total_days()
+    paces = {
+        f"cust_days_to_pay_{name}": pl.when(~is_own_recovered).then(name)
+        for name in ("last", "last3_sum", "min", "max")
+    }
+    return {
+        "cust_orders": col("orders") - 1,
+        "cust_failures": col("failures") - 1,
+        "cust_open": col("cust_open") - 1,
+        "cust_open_minor": col("cust_open_minor") - col("outstanding_minor"),
+        "cust_recovered": col("recovered").fill_null(0) - is_own_recovered.cast(pl.Int32),
+        "cust_decided": col("decided").fill_null(0) - is_own_decided.cast(pl.Int32),
+        "cust_recovered_in_time": col("in_time").fill_null(0) - (is_own_decided & col("own_in_time")).cast(pl.Int32),
+        "cust_days_to_pay_sum": col("days_sum").fill_null(0) - pl.when(is_own_recovered).then(own_days).otherwise(0),
+        **paces,
+        "cust_days_since_payment": (col("as_of") - col("last_paid_at")).dt.total_days(),
+        "cust_orders_90d": col("orders") - col("orders_before").fill_null(0) - is_own_recent,
+        "cust_failures_90d": col("failures") - col("failures_before").fill_null(0) - is_own_recent,
+    }
