@@ -118,8 +118,14 @@ def test_answers_only_for_the_raw_rows_it_was_built_from(engine: Engine, portfol
 
 def test_a_sample_is_whole_orders_and_the_same_again(engine: Engine, portfolio: simulate.Portfolio) -> None:
     filled(engine, portfolio)
-    everything = warehouse.training_rows(engine, 10**9, seed=1)
-    some = warehouse.training_rows(engine, everything.num_rows // 2, seed=1)
+    told: list[str] = []
+    everything = warehouse.training_rows(engine, 10**9, 1, told.append)
+    half = everything.num_rows // 2
+    some = warehouse.training_rows(engine, half, 1, told.append)
+    assert told == [
+        f"reading {everything.num_rows:,} snapshots",
+        f"reading a sample of about {half:,} of {everything.num_rows:,} snapshots, whole orders drawn by seed 1",
+    ]
     assert 0.35 < some.num_rows / everything.num_rows < 0.65
     assert some == warehouse.training_rows(engine, everything.num_rows // 2, seed=1)
     assert some != warehouse.training_rows(engine, everything.num_rows // 2, seed=2)
