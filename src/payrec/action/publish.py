@@ -79,14 +79,21 @@ def runs(place: Path | Engine) -> list[Published]:
 
 
 def scores(place: Path | Engine, run_id: str) -> pa.Table:
-    """Return the list of a published run.
+    """Return the list of a published run; columns that an older payrec did not have yet are NULL.
 
     Raises
     ------
     UsageError
         There is no such run (any more).
     """
-    return published_folder.scores(place, run_id) if isinstance(place, Path) else published_tables.scores(place, run_id)
+    at = published_folder if isinstance(place, Path) else published_tables
+    found: pa.Table = at.scores(place, run_id)
+    if set(SCHEMA.names) <= set(found.column_names):
+        return found
+    added = [field for field in SCHEMA if field.name not in found.column_names]
+    for field in added:
+        found = found.append_column(field, pa.nulls(found.num_rows, field.type))
+    return found.select(SCHEMA.names)
 
 
 def detail(place: Path | Engine, run_id: str, name: str) -> pa.Table | None:

@@ -1,0 +1,180 @@
+"""What an older payrec left behind is served by this one, brought up to date, and gone on from.
+
+``README.md`` says what is kept here of each version, and how it was made.
+"""
+
+from __future__ import annotations
+
+import lzma
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow.compute as pc
+import pytest
+
+import postgres_server
+from payrec import cli
+from payrec.action import migrations, publish, worklist
+from payrec.app import source
+from payrec.data.engines import Engine, connect
+from payrec.model import store
+from payrec.settings import Settings
+
+HERE = Path(__file__).parent
+OLD, NEW = "before-0.1.0", "0.1.0"
+NOW = datetime.fromisoformat("2026-07-01 03:00")
+on_both = pytest.mark.parametrize("database", ["duckdb", "postgres"], indirect=True)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a version left behind: its database, its folder, and a way to give commands of this version."""
+
+    url: str
+    folder: Path
+    payrec: Callable[..., int]
+
+    @property
+    def models(self) -> Path:
+        """Folder of the models."""
+        return self.folder / "models"
+
+    def place(self, engine: Engine) -> Path | Engine:
+        """Where its lists are published."""
+        return engine if self.url.startswith("postgresql") else self.folder / "published"
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def left(version: str, database: str, tmp_path: Path, request: pytest.FixtureRequest,
+         monkeypatch: pytest.MonkeyPatch) -> Left:  # fmt: skip
+    """Unpack what a version left behind."""
+    with tarfile.open(HERE / f"{version}.tar.xz") as pack:
+        pack.extractall(tmp_path, filter="data")
+    folder = tmp_path / ("embedded" if database == "duckdb" else "served")
+    url = f"duckdb:///{folder / 'payrec.duckdb'}"
+    if database == "postgres":
+        url = restored(request, version)
+    settings = {
+        "DATABASE": url,
+        "OUT_DIR": folder,
+        "PUBLISHED_DIR": folder / "published",
+        "MODELS_DIR": folder / "models",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(f"PAYREC_{name}", str(value))
+    for verbs in ("night", "data", "model"):
+        monkeypatch.setattr(f"payrec.cli.{verbs}.now", lambda: NOW)
+
+    def payrec(*arguments: str) -> int:
+        with pytest.raises(SystemExit) as ended:
+            cli.main(list(arguments))
+        return int(ended.value.code or 0)
+
+    return Left(url, folder, payrec)
+
+
+def restored(request: pytest.FixtureRequest, version: str) -> str:
+    """Put the dump of a version into a database of its own."""
+    admin, name = request.getfixturevalue("postgres_admin"), f"payrec_upgrade_{version.replace('.', '_')}"
+    postgres_server.create_database(admin, name)
+    request.addfinalizer(lambda: postgres_server.drop_database(admin, name))
+    url = postgres_server.with_database(admin, name)
+    with psycopg.connect(url) as restoring:
+        restoring.execute(lzma.decompress((HERE / f"{version}.sql.xz").read_bytes()))
+    return url
+
+
+def lists(left: Left) -> dict[str, list[dict[str, Any]]]:
+    """Return all published lists, the one that is served first, by the columns that every version has."""
+    with connect(left.url) as engine:
+        place = left.place(engine)
+        names = [one.run.run_id for one in publish.runs(place)]
+        found = {name: publish.scores(place, name) for name in names}
+    for table in found.values():
+        assert table.column_names == worklist.SCHEMA.names
+    columns = ["order_id", "p_recover_30d", "rank", "priority_flag", "outstanding", "model_id"]
+    return {name: table.select(columns).to_pylist() for name, table in found.items()}
+
+
+@on_both
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_fault_50_the_lists_of_an_older_version_are_served_before_anything_is_brought_up_to_date(
+    left: Left, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = source.look(source.configured(Settings()))
+    assert [f"{one.run.as_of:%m-%d}" for one in served.runs] == ["06-30", "06-29"]
+    before = lists(left)
+    assert [len(rows) for rows in before.values()] == [one.orders for one in served.runs]
+    assert left.payrec("worklist", "--capacity", "5", "--out", str(tmp_path / "list.csv")) == 0
+    assert len((tmp_path / "list.csv").read_text(encoding="utf-8").splitlines()) == 6
+    assert left.payrec("monitor") in (0, 1)
+    assert served.runs[0].run.run_id in capsys.readouterr().out
+    assert lists(left) == before
+
+
+@on_both
+@pytest.mark.parametrize("version", [OLD])
+def test_fault_50_a_model_for_other_features_is_refused_and_the_next_training_goes_on_from_the_old_data(
+    left: Left, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = lists(left)
+    assert left.payrec("run", "--as-of", "2026-07-01") == 7
+    said = capsys.readouterr().err
+    assert "found a model for format 1 and features" in said
+    assert "train again" in said
+    assert "Traceback" not in said
+    assert lists(left) == before
+    assert left.payrec("train", "--recipe", "original") in (0, 4)
+    (made,) = set(store.ids(left.models)) - {store.champion_id(left.models)}
+    store.promote(left.models, made)
+    assert left.payrec("run", "--as-of", "2026-07-01") in (0, 1)
+    after = lists(left)
+    assert list(after)[1:] == list(before)
+    assert {name: after[name] for name in before} == before
+    assert {row["model_id"] for row in next(iter(after.values()))} == {made}
+    assert_up_to_date(left)
+
+
+@on_both
+@pytest.mark.parametrize("version", [NEW])
+def test_fault_50_the_champion_of_the_first_version_serves(left: Left, capsys: pytest.CaptureFixture[str]) -> None:
+    before, champion = lists(left), store.champion_id(left.models)
+    assert left.payrec("models", "list") == 0
+    assert left.payrec("run", "--as-of", "2026-06-30") in (0, 1)
+    same = lists(left)
+    newest = next(iter(before))
+    assert p_of(next(iter(same.values()))) == pytest.approx(p_of(before[newest]), abs=1e-6), "the same question again"
+    assert left.payrec("run", "--as-of", "2026-07-01") in (0, 1)
+    after = lists(left)
+    assert list(after)[1:] == list(same)
+    assert {row["model_id"] for row in next(iter(after.values()))} == {champion}
+    order = next(row["order_id"] for row in next(iter(after.values())) if row["rank"] == 1)
+    capsys.readouterr()
+    assert left.payrec("explain", order) == 0
+    assert order in capsys.readouterr().out
+    assert_up_to_date(left)
+
+
+def p_of(rows: list[dict[str, Any]]) -> dict[str, float]:
+    return {row["order_id"]: row["p_recover_30d"] for row in rows if row["p_recover_30d"] is not None}
+
+
+def assert_up_to_date(left: Left) -> None:
+    """Every migration is applied, nothing raw was lost, and no promise of the layers is broken."""
+    with connect(left.url) as engine:
+        known = [one.name for one in migrations.known()]
+        assert engine.read(f"SELECT name FROM {migrations.LEDGER} ORDER BY number")["name"].to_pylist() == known
+        assert engine.read("SELECT COUNT(*) AS n FROM raw_transactions")["n"].to_pylist() == [700]
+        current = engine.read("SELECT * FROM v_feature_view")
+        assert pc.count_distinct(current["order_id"]).as_py() > 100
+    assert left.payrec("check") == 0
