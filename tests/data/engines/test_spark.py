@@ -226,17 +226,14 @@ class TestErrors:
         assert "org.x" not in str(found)
         assert "SQLSTATE" not in str(found)
 
-    def test_nothing_is_printed_by_spark(self, tmp_path: Path) -> None:
+    def test_nothing_is_printed_by_spark(self, spark_url: str) -> None:
         script = (
             "import sys\nfrom payrec.data.engines import connect\n"
             "with connect(sys.argv[1]) as engine:\n    print(engine.read('SELECT 1 AS one').num_rows)\n"
             "    try:\n        engine.read(\"SELECT CAST('x' AS INTEGER) AS n FROM range(3)\")\n"
             "    except Exception as error:\n        print(type(error).__name__)\n"
         )
-        url = f"spark-local://1?warehouse={tmp_path}/w&spark.driver.memory=512m"
-        done = subprocess.run(
-            [sys.executable, "-c", script, url], capture_output=True, text=True, check=True, env=dict(os.environ)
-        )
+        done = subprocess.run([sys.executable, "-c", script, spark_url], capture_output=True, text=True, check=True)
         assert (done.stdout, done.stderr) == ("1\nDataRefused\n", "")
 
 
