@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import page
+from benchmarks import page, tables
 from benchmarks.inputs import FOLDER
 from benchmarks.one import MEASUREMENTS, Measurement
 
@@ -66,7 +66,7 @@ def _measured(one: Measurement, orders: int) -> bool:
     FOLDER.mkdir(parents=True, exist_ok=True)
     kept = {**_kept(), f"{one.name}@{orders}": found}  # read again: another call may have added to it meanwhile
     RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True))
-    print(page.line(found), flush=True)
+    print(tables.line(found), flush=True)
     return True
 
 

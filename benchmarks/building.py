@@ -22,24 +22,22 @@ def prepared_scoring(orders: int) -> None:
 
 
 def on_duckdb(orders: int) -> dict[str, Any]:
-    """Build every layer, and say where the CPU seconds went."""
-    path = inputs.copy_of(inputs.Portfolio(orders, inputs.ALL_FAILED), "build.duckdb")
-    marks: list[tuple[str, float]] = []
-    with connect(f"duckdb:///{path}") as engine, timed() as cost:
-        built = warehouse.build(
-            engine, warehouse.Parameters((), inputs.BUILD_AGES), lambda name: marks.append((name, cpu_s()))
-        )
-        marks.append(("counts, hash of the inputs, commit", cpu_s()))
-    path.unlink()
-    layers = {name: after - cpu for (name, cpu), (_, after) in itertools.pairwise(marks)}
-    cost.figures["layers_cpu_s"] = {name: round(spent, 2) for name, spent in layers.items() if spent >= 0.05}
-    return {"rows": built.rows["snapshots"], **vars(cost)}
+    """Build every layer for the landmark ages, and say where the CPU seconds went."""
+    return _built(inputs.Portfolio(orders, inputs.ALL_FAILED), warehouse.Parameters((), inputs.BUILD_AGES))
 
 
 def scoring_only(orders: int) -> dict[str, Any]:
     """Build for one time to score at, the end of the data: what a night needs."""
-    path = inputs.copy_of(inputs.Portfolio(orders, inputs.MANY_OPEN), "build-scoring.duckdb")
+    return _built(inputs.Portfolio(orders, inputs.MANY_OPEN), warehouse.Parameters(None, ()))
+
+
+def _built(portfolio: inputs.Portfolio, asked: warehouse.Parameters) -> dict[str, Any]:
+    path = inputs.copy_of(portfolio, "build.duckdb")
+    marks: list[tuple[str, float]] = []
     with connect(f"duckdb:///{path}") as engine, timed() as cost:
-        built = warehouse.build(engine, warehouse.Parameters(None, ()))
+        built = warehouse.build(engine, asked, lambda name: marks.append((name, cpu_s())))
+        marks.append(("commit", cpu_s()))
     path.unlink()
+    layers = {name: after - cpu for (name, cpu), (_, after) in itertools.pairwise(marks)}
+    cost.figures["layers_cpu_s"] = {name: round(spent, 2) for name, spent in layers.items() if spent >= 0.05}
     return {"rows": built.rows["snapshots"], **vars(cost)}

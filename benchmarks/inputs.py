@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 
 from payrec.data import simulate, warehouse
@@ -14,10 +18,14 @@ from payrec.data.engines import Engine, connect
 
 FOLDER = Path("out/bench")
 SEED = 1
+NOW = datetime(2026, 7, 1)  # of every command that is measured: after all that the made files tell
 # of the orders whose first charge failed, about half are still open when the data end
 ALL_FAILED, MANY_OPEN, AS_USUAL = 1.0, 0.9, simulate.FAILED_SHARE
 RAW = (("raw_transactions", "transactions"), ("raw_events", "events"), ("fx_rates", "fx"))
 BUILD_AGES = (0, 3, 7, 14)
+PART = 1_000_000  # a larger portfolio is drawn in parts of this size, each of customers of its own
+IDS = ("order_id", "customer_id", "event_id")
+TABLES = ("truth", "transactions", "events", "fx")  # the rates are the same in every part
 
 
 @dataclass(frozen=True)
@@ -37,27 +45,53 @@ class Portfolio:
 
     @property
     def features(self) -> Path:
-        return self.folder / "features.parquet"
+        return self.file("features")
+
+    def file(self, name: str) -> Path:
+        return self.folder / f"{name}.parquet"
 
     def table(self, name: str) -> pa.Table:
-        return parquet.read_table(self.folder / f"{name}.parquet")
+        return parquet.read_table(self.file(name))
+
+    def batches(self, name: str) -> Iterator[pa.RecordBatch]:
+        with parquet.ParquetFile(self.file(name)) as file:
+            yield from file.iter_batches(100_000)
 
 
 def made(portfolio: Portfolio) -> Path:
     """Simulate into Parquet files, unless they are there."""
-    if not (portfolio.folder / "truth.parquet").exists():
+    if not portfolio.file("truth").exists():
         portfolio.folder.mkdir(parents=True, exist_ok=True)
-        drawn = simulate.portfolio(portfolio.orders, SEED, failed_share=portfolio.failed_share)
-        for name in ("transactions", "events", "fx", "truth"):  # the truth last: it says that all are there
-            parquet.write_table(getattr(drawn, name), portfolio.folder / f"{name}.parquet")
+        sizes = [PART] * (portfolio.orders // PART) or [portfolio.orders]
+        writers: dict[str, parquet.ParquetWriter] = {}
+        with ExitStack() as stack:
+            for part, orders in enumerate(sizes):
+                drawn = simulate.portfolio(orders, SEED + part, failed_share=portfolio.failed_share)
+                for name in TABLES[: None if part == 0 else -1]:
+                    rows = _own_ids(getattr(drawn, name), part)
+                    if name not in writers:
+                        aside = portfolio.file(name).with_suffix(".part")
+                        writers[name] = stack.enter_context(parquet.ParquetWriter(aside, rows.schema))
+                    writers[name].write_table(rows)
+        for name in reversed(TABLES):  # the truth last: it says that all are there
+            portfolio.file(name).with_suffix(".part").replace(portfolio.file(name))
     return portfolio.folder
+
+
+def _own_ids(rows: pa.Table, part: int) -> pa.Table:
+    """Put the number of a part before all ids, those of the first part left as they are."""
+    for name in IDS if part else ():
+        if name in rows.column_names:
+            ids = pc.binary_join_element_wise(pa.scalar(f"{part:02d}"), rows[name], "")
+            rows = rows.set_column(rows.column_names.index(name), name, ids)
+    return rows
 
 
 def load_into(engine: Engine, portfolio: Portfolio) -> None:
     """Put the raw tables into an engine."""
     warehouse.prepare(engine)
     for table, name in RAW:
-        engine.write(table, portfolio.table(name), key=())
+        engine.write(table, portfolio.batches(name), key=())
     engine.write("payment_source", pa.table({"source": ["events"]}), key=())
     engine.write("reporting_currency", pa.table({"currency": [simulate.REPORTING_CURRENCY]}), key=())
 
@@ -83,11 +117,19 @@ def copy_of(portfolio: Portfolio, name: str) -> Path:
 
 def features(portfolio: Portfolio) -> Path:
     """Build with all landmark ages, and keep the feature view as Parquet, unless it is there."""
-    if not portfolio.features.exists():
-        path = copy_of(portfolio, "features.duckdb")
-        aside = portfolio.features.with_suffix(".part")
+    return _view(portfolio, portfolio.features, warehouse.Parameters())
+
+
+def open_orders(portfolio: Portfolio) -> Path:
+    """Build for the end of the data alone, and keep the feature view of the open orders as Parquet."""
+    return _view(portfolio, portfolio.file("open"), warehouse.Parameters(None, ()))
+
+
+def _view(portfolio: Portfolio, kept: Path, asked: warehouse.Parameters) -> Path:
+    if not kept.exists():
+        path, aside = copy_of(portfolio, f"{kept.stem}.duckdb"), kept.with_suffix(".part")
         with connect(f"duckdb:///{path}") as engine:
-            warehouse.build(engine, warehouse.Parameters())
+            warehouse.build(engine, asked)
             batches = engine.read_batches(f"SELECT * FROM {warehouse.VIEW} ORDER BY as_of, order_id")
             first = next(iter(batches))
             with parquet.ParquetWriter(aside, first.schema) as writer:
@@ -95,5 +137,5 @@ def features(portfolio: Portfolio) -> Path:
                 for batch in batches:
                     writer.write_batch(batch)
         path.unlink()
-        aside.replace(portfolio.features)
-    return portfolio.features
+        aside.replace(kept)
+    return kept

@@ -74,13 +74,30 @@ def tree_resident_mb(root: int) -> float:
     return sum(stat[21] for stat in _tree(root)) * os.sysconf("SC_PAGE_SIZE") / MB
 
 
+def tree_peak_mb(root: int) -> float:
+    """Largest resident memory of a running process and of all that it has started, each by itself, added up."""
+    found = (Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[-1].split()[0] for pid in _members(root))
+    return sum(map(int, found)) / 1024
+
+
+def forget_peak(root: int) -> None:
+    """Let :func:`tree_peak_mb` and :func:`peak_mb` begin anew (Linux)."""
+    for pid in _members(root):
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 def _tree(root: int) -> list[list[int]]:
     """Fields (see _stat) of a process and of its descendants that still run."""
+    return [stat for stat in map(_stat, _members(root)) if stat]
+
+
+def _members(root: int) -> list[int]:
+    """Ids of a process and of its descendants that still run."""
     stats = {pid: _stat(pid) for pid in (int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit())}
     found = [root]
     for parent in found:  # grows while it is read
         found += [pid for pid, stat in stats.items() if stat and stat[1] == parent]
-    return [stats[pid] for pid in found if stats.get(pid)]
+    return found
 
 
 @contextmanager

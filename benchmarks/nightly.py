@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from benchmarks import inputs, reading, scoring
+from benchmarks.inputs import NOW
 from benchmarks.measure import server_cpu_s, timed
 from payrec.action import lock, publish
 from payrec.action.policy import Policy
@@ -19,7 +20,6 @@ from payrec.model import bundle, store
 from payrec.model.features import schema_hash
 from payrec.pipeline.night import Night, night
 
-NOW = datetime(2026, 7, 1)
 MODELS = inputs.FOLDER / f"models-{schema_hash()}"  # a champion made for other features would be refused
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from benchmarks import building, nightly, original_view, quality, reading, scoring, with_pandas, with_polars
+from benchmarks import building, nightly, original_view, quality, reading, scoring, steps, with_pandas, with_polars
 from benchmarks.measure import peak_mb
 
 MILLION = 1_000_000
@@ -45,6 +45,10 @@ def _all() -> dict[str, Measurement]:
             for r in ("logistic", "xgboost")
         ),
         Measurement("score", "score-sklearn", "scikit-learn pipeline", _score_sklearn, scoring.prepared),
+        Measurement(
+            "score", "score-file", "Parquet to ranked Parquet, logistic", scoring.file_to_file, scoring.prepared_file
+        ),
+        Measurement("score", "score-copy", "DuckDB copying that file", scoring.duckdb_copy, scoring.prepared_file),
         Measurement("read", "read-adbc", "payrec engine.read", partial(_read, "adbc"), read),
         Measurement("read", "read-batches", "payrec engine.read_batches", partial(_read, "batches"), read),
         Measurement("read", "read-pandas", "pandas.read_sql, psycopg2", partial(_read, "read_sql"), read),
@@ -61,6 +65,10 @@ def _all() -> dict[str, Measurement]:
         Measurement("night", "night-again", "the same run again", nightly.again, night),
         Measurement("night", "night-next", "the night after, with a day's events", nightly.next_night, night),
         Measurement("night", "night-postgres", "payrec run, PostgreSQL", nightly.on_postgres, night),
+        *(
+            Measurement("steps", f"steps-{engine}", f"all steps, {name}", partial(steps.on, engine), steps.prepared)
+            for engine, name in (("duckdb", "DuckDB"), ("postgres", "PostgreSQL"), ("spark", "Spark"))
+        ),
         Measurement("night", "write-back", "publish to PostgreSQL", nightly.written_back, night),
     ]
     return {one.name: one for one in found}

@@ -1,4 +1,4 @@
-"""From rows of the feature view in memory to probabilities: rows per CPU second."""
+"""From rows of the feature view to probabilities in memory, and to a ranked list from file to file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from benchmarks import inputs
+from benchmarks.inputs import NOW
 from benchmarks.measure import timed
+from payrec import pipeline
+from payrec.action import export
+from payrec.action.policy import Policy
 from payrec.model import bundle, notebook, recipes
 from payrec.model.features import schema_hash
 from payrec.model.recipes import TrainSpec
@@ -65,3 +69,38 @@ def scikit_learn(orders: int, most: int) -> dict[str, Any]:
         for batch in batches:
             model.predict_proba(notebook.frame(batch))
     return {"rows": sum(batch.num_rows for batch in batches), **vars(cost)}
+
+
+def prepared_file(orders: int) -> None:
+    """Keep the feature view of the open orders as a file."""
+    prepared(100_000)
+    inputs.open_orders(inputs.Portfolio(orders, inputs.MANY_OPEN))
+
+
+def file_to_file(orders: int) -> dict[str, Any]:
+    """Parquet of open orders → scored, ranked, explained, written as Parquet: what ``payrec score --features`` does."""
+    rows, ranked = _files(orders, "ranked.parquet")
+    champion = bundle.read(folder_of("logistic"))
+    with timed() as cost:
+        decided = pipeline.score_file(rows, champion, Policy(), None, NOW, lambda _: None)
+        export.write(decided.ranked, ranked, decided.run.stamp)
+    cost.figures["bytes_out"] = ranked.stat().st_size
+    ranked.unlink()
+    return {"rows": decided.ranked.num_rows, **vars(cost)}
+
+
+def duckdb_copy(orders: int) -> dict[str, Any]:
+    """Let DuckDB copy the same file: what reading and writing it cost at the least."""
+    import duckdb
+
+    rows, copied = _files(orders, "copied.parquet")
+    with duckdb.connect() as db, timed() as cost:
+        found = db.execute(f"COPY (SELECT * FROM '{rows}') TO '{copied}' (FORMAT parquet)").fetchone()
+    cost.figures["bytes_out"] = copied.stat().st_size
+    copied.unlink()
+    return {"rows": found[0] if found else 0, **vars(cost)}
+
+
+def _files(orders: int, name: str) -> tuple[Path, Path]:
+    portfolio = inputs.Portfolio(orders, inputs.MANY_OPEN)
+    return inputs.open_orders(portfolio), portfolio.folder / name

@@ -1,0 +1,79 @@
+"""The part of the page that tells each step on each engine, and how it grows."""
+
+from __future__ import annotations
+
+from math import log
+
+from benchmarks.tables import Result, Results, cpu_of, in_group, judged, markdown, result, rows_per_cpu_s
+
+ENGINES = {"duckdb": "DuckDB", "postgres": "PostgreSQL", "spark": "Spark"}
+
+
+def section(results: Results) -> str:
+    """Tell each step on each engine: its figures by size, and the exponent of its growth."""
+    rows = [row for engine in ENGINES for row in _rows(results, engine)]
+    if not rows:
+        return ""
+    head = (
+        "",
+        "step",
+        "orders",
+        "rows",
+        "wall s",
+        "CPU s",
+        "of it the server's",
+        "peak MB",
+        "rows per CPU s",
+        "exponent",
+    )
+    return f"## Every step on every engine\n\n{markdown(head, rows)}\n{_targets(results)}"
+
+
+def _rows(results: Results, engine: str) -> list[tuple[str, ...]]:
+    found = [one for one in in_group(results, "steps") if one["name"] == f"steps-{engine}"]
+    rows = []
+    for name in [step["step"] for step in found[0]["figures"]["steps"]] if found else ():
+        before: Result | None = None
+        for one in found:
+            step = _step(one, name)
+            grown = log(cpu_of(step) / cpu_of(before["step"]), one["orders"] / before["orders"]) if before else None
+            rows.append(
+                (ENGINES[engine], name, f"{one['orders']:,}", f"{step['rows']:,}", f"{step['wall_s']:.1f}",
+                 f"{cpu_of(step):.2f}", f"{step['server_cpu_s']:.2f}" if step["server_cpu_s"] else "",
+                 f"{step['peak_mb']:,.0f}", f"{rows_per_cpu_s(step):,.0f}", "" if grown is None else f"{grown:.2f}")
+            )  # fmt: skip
+            before = {"step": step, "orders": one["orders"]}
+    return rows
+
+
+def _step(one: Result, name: str) -> Result:
+    found: Result = next(step for step in one["figures"]["steps"] if step["step"] == name)
+    return found
+
+
+def _targets(results: Results) -> str:
+    small, large, huge = (result(results, "steps-duckdb", orders) for orders in (100_000, 1_000_000, 10_000_000))
+    spark_small, spark = (result(results, "steps-spark", orders) for orders in (100_000, 1_000_000))
+    nightly = ("build to score", "score")
+
+    def cost(one: Result | None, steps: tuple[str, ...]) -> float | None:
+        return one and sum(cpu_of(_step(one, name)) for name in steps)
+
+    def times(above: float | None, below: float | None) -> float | None:
+        return above / below if above is not None and below else None
+
+    layers = ("build to train", *nightly)
+    memory = huge and max(_step(huge, name)["peak_mb"] for name in (*nightly, "publish")) / 1024
+    return judged(
+        [
+            ("DuckDB, from 1 to 10 million orders: build to score, and scores, at most 12 times",
+             times(cost(huge, nightly), cost(large, nightly)), lambda v: v <= 12, "{:.1f}"),
+            ("… and at most 4 GB", memory, lambda v: v <= 4, "{:.2f}"),
+            ("Spark at 1 million orders, building and scoring: at most 5 times DuckDB's CPU s",
+             times(cost(spark, layers), cost(large, layers)), lambda v: v <= 5, "{:.1f}"),
+            ("Spark from 100 thousand to 1 million orders: at most 6 times",
+             times(cost(spark, layers), cost(spark_small, layers)), lambda v: v <= 6, "{:.1f}"),
+            ("for comparison, DuckDB from 100 thousand to 1 million orders, times",
+             times(cost(large, layers), cost(small, layers)), lambda v: v <= 12, "{:.1f}"),
+        ]
+    )  # fmt: skip

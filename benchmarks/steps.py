@@ -1,0 +1,121 @@
+"""The whole way on each engine, step by step: load Parquet files, build, train, score, publish."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from benchmarks import inputs, reading
+from benchmarks.inputs import NOW
+from benchmarks.measure import forget_peak, server_cpu_s, timed, tree_cpu_s, tree_peak_mb
+from payrec import pipeline
+from payrec.action import publish
+from payrec.action.policy import Policy
+from payrec.data import load, simulate, warehouse
+from payrec.data.engines import Engine, connect, keeps_lists
+from payrec.data.load import Mapping
+from payrec.model import store
+from payrec.model.recipes import TrainSpec
+
+Done = TypeVar("Done")
+MEMORY = "3GB"  # for DuckDB itself, of the 4 GB that a run on 10 million orders may take
+CORES = 2
+
+
+def prepared(orders: int) -> None:
+    """Draw the portfolio as files."""
+    inputs.made(inputs.Portfolio(orders, inputs.AS_USUAL))
+
+
+class Course:
+    """Measure one step after another in this process: its programs, its threads, and a server of ``data``."""
+
+    def __init__(self, data: Path | None) -> None:
+        self.steps: list[dict[str, Any]] = []
+        self._data = data
+
+    def __call__(self, name: str, work: Callable[[], Done], rows: Callable[[Done], int]) -> Done:
+        forget_peak(os.getpid())
+        before = tree_cpu_s(os.getpid())
+        with timed(lambda: server_cpu_s(self._data) if self._data else 0.0) as cost:
+            done = work()
+        self.steps.append(
+            {
+                "step": name,
+                "rows": rows(done),
+                "wall_s": cost.wall_s,
+                "cpu_s": tree_cpu_s(os.getpid()) - before,
+                "server_cpu_s": cost.server_cpu_s,
+                "peak_mb": tree_peak_mb(os.getpid()),
+            }
+        )
+        return done
+
+    def result(self) -> dict[str, Any]:
+        """Return the sums, and the steps as figures."""
+        sums = {name: sum(step[name] for step in self.steps) for name in ("wall_s", "cpu_s", "server_cpu_s")}
+        peak = max(step["peak_mb"] for step in self.steps)
+        return {"rows": self.steps[0]["rows"], **sums, "peak_mb": peak, "figures": {"steps": self.steps}}
+
+
+def on(engine: str, orders: int) -> dict[str, Any]:
+    """Take the portfolio all the way; each step's CPU counts the server's or the Java machine's too."""
+    portfolio = inputs.Portfolio(orders, inputs.AS_USUAL)
+    scratch = portfolio.folder / f"steps-{engine}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        with _database(engine, scratch) as (url, data):
+            course = Course(data)
+            with connect(url) as opened:
+                warehouse.prepare(opened)
+                _steps(course, opened, portfolio, opened if keeps_lists(url) else scratch / "published")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return course.result()
+
+
+@contextmanager
+def _database(engine: str, scratch: Path) -> Iterator[tuple[str, Path | None]]:
+    """Give an empty database: its address, and the folder of its server if it has one."""
+    if engine == "postgres":
+        with reading.server() as (url, data):
+            yield url, data
+    elif engine == "spark":
+        yield f"spark-local://{CORES}?warehouse={scratch / 'warehouse'}", None
+    else:
+        yield f"duckdb:///{scratch / 'payrec.duckdb'}?memory_limit={MEMORY}", None
+
+
+def _steps(course: Course, engine: Engine, portfolio: inputs.Portfolio, place: Path | Engine) -> None:
+    models = portfolio.folder / "steps-models"
+    shutil.rmtree(models, ignore_errors=True)
+    course("load", lambda: _loaded(engine, portfolio), lambda rows: rows)
+    asked = warehouse.Parameters()
+    course("build to train", lambda: warehouse.build(engine, asked), lambda built: built.rows["snapshots"])
+    how = pipeline.Learning(asked, TrainSpec("logistic"), models, NOW)
+    trained = course("train", lambda: pipeline.train(engine, how, _quiet), lambda t: int(t.card["training"]["rows"]))
+    bundle = store.show(models, trained.model_id)
+    only_scoring = warehouse.Parameters(None, ())
+    course("build to score", lambda: warehouse.build(engine, only_scoring), lambda built: built.rows["snapshots"])
+    question = pipeline.question(engine, bundle, Policy(), None, NOW, _quiet)
+    decided = course("score", lambda: pipeline.score(engine, question, _quiet), lambda d: d.ranked.num_rows)
+    course("publish", lambda: publish.commit(place, decided.run, decided.ranked), lambda _: decided.ranked.num_rows)
+
+
+def _loaded(engine: Engine, portfolio: inputs.Portfolio) -> int:
+    rates = Mapping(reporting_currency=simulate.REPORTING_CURRENCY)
+    reports = (
+        warehouse.change(engine, lambda: load.transactions(engine, portfolio.file("transactions"))),
+        warehouse.change(engine, lambda: load.events(engine, portfolio.file("events"))),
+        warehouse.change(engine, lambda: load.fx(engine, portfolio.file("fx"), rates)),
+    )
+    return sum(report.loaded for report in reports)
+
+
+def _quiet(_step: str) -> None:
+    pass
