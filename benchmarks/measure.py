@@ -6,7 +6,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,14 +76,27 @@ def tree_resident_mb(root: int) -> float:
 
 def tree_peak_mb(root: int) -> float:
     """Largest resident memory of a running process and of all that it has started, each by itself, added up."""
-    found = (Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[-1].split()[0] for pid in _members(root))
-    return sum(map(int, found)) / 1024
+    return sum(map(_peak_kb, _members(root))) / 1024
+
+
+def peak_now_mb(pid: int) -> float:
+    """Largest resident memory of one process since :func:`forget_peak`."""
+    return _peak_kb(pid) / 1024
+
+
+def _peak_kb(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:  # it has ended meanwhile
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
 def forget_peak(root: int) -> None:
-    """Let :func:`tree_peak_mb` and :func:`peak_mb` begin anew (Linux)."""
+    """Let :func:`tree_peak_mb` begin anew (Linux)."""
     for pid in _members(root):
-        Path(f"/proc/{pid}/clear_refs").write_text("5")
+        with suppress(OSError):  # it has ended meanwhile
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def _tree(root: int) -> list[list[int]]:

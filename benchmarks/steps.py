@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from benchmarks import inputs, reading
 from benchmarks.inputs import NOW
-from benchmarks.measure import forget_peak, server_cpu_s, timed, tree_cpu_s, tree_peak_mb
+from benchmarks.measure import forget_peak, peak_now_mb, server_cpu_s, timed, tree_cpu_s, tree_peak_mb
 from payrec import pipeline
 from payrec.action import publish
 from payrec.action.policy import Policy
@@ -32,15 +32,19 @@ def prepared(orders: int) -> None:
 
 
 class Course:
-    """Measure one step after another in this process: its programs, its threads, and a server of ``data``."""
+    """Measure one step after another: this process with what it started, and the server of folder ``data``, if any.
+
+    The memory is that of this process and of Spark's Java machine and workers; a server's shared memory is not counted.
+    """
 
     def __init__(self, data: Path | None) -> None:
         self.steps: list[dict[str, Any]] = []
         self._data = data
 
     def __call__(self, name: str, work: Callable[[], Done], rows: Callable[[Done], int]) -> Done:
-        forget_peak(os.getpid())
-        before = tree_cpu_s(os.getpid())
+        me = os.getpid()
+        forget_peak(me)
+        before = tree_cpu_s(me)
         with timed(lambda: server_cpu_s(self._data) if self._data else 0.0) as cost:
             done = work()
         self.steps.append(
@@ -48,9 +52,9 @@ class Course:
                 "step": name,
                 "rows": rows(done),
                 "wall_s": cost.wall_s,
-                "cpu_s": tree_cpu_s(os.getpid()) - before,
+                "cpu_s": tree_cpu_s(me) - before - cost.server_cpu_s,  # a server is of the tree too
                 "server_cpu_s": cost.server_cpu_s,
-                "peak_mb": tree_peak_mb(os.getpid()),
+                "peak_mb": peak_now_mb(me) if self._data else tree_peak_mb(me),
             }
         )
         return done
