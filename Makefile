@@ -25,7 +25,8 @@ app: setup  ## open the web app
 	@.venv/bin/payrec app
 
 bench:  ## measure speed, memory and quality beside what else one could use; writes docs/benchmarks.md
-	@./scripts/setup-beside.sh bench
+	@./scripts/setup-beside.sh bench spark
+	@./scripts/test-setup.sh
 	@.venv-bench/bin/python -m benchmarks
 
 soak: setup  ## 200 nights in a row on DuckDB and PostgreSQL: nothing may leak, slow down or fill the disk

@@ -87,13 +87,21 @@ def _own_ids(rows: pa.Table, part: int) -> pa.Table:
     return rows
 
 
-def load_into(engine: Engine, portfolio: Portfolio) -> None:
-    """Put the raw tables into an engine."""
+def load_into(engine: Engine, portfolio: Portfolio, *, of_one_customer: bool = False) -> None:
+    """Put the raw tables into an engine; ``of_one_customer``: as if one customer had made all orders."""
     warehouse.prepare(engine)
     for table, name in RAW:
-        engine.write(table, portfolio.batches(name), key=())
+        batches = portfolio.batches(name)
+        engine.write(table, map(_one_customers, batches) if of_one_customer else batches, key=())
     engine.write("payment_source", pa.table({"source": ["events"]}), key=())
     engine.write("reporting_currency", pa.table({"currency": [simulate.REPORTING_CURRENCY]}), key=())
+
+
+def _one_customers(rows: pa.RecordBatch) -> pa.RecordBatch:
+    if "customer_id" not in rows.schema.names:
+        return rows
+    ids = pa.array(["c0"] * rows.num_rows, rows.schema.field("customer_id").type)
+    return rows.set_column(rows.schema.get_field_index("customer_id"), rows.schema.field("customer_id"), ids)
 
 
 def loaded(portfolio: Portfolio) -> Path:

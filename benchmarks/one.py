@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from benchmarks import building, nightly, original_view, quality, reading, scoring, steps, with_pandas, with_polars
+from benchmarks import (
+    building,
+    nightly,
+    original_view,
+    page_steps,
+    quality,
+    reading,
+    scoring,
+    steps,
+    with_pandas,
+    with_polars,
+)
 from benchmarks.measure import peak_mb
 
 MILLION = 1_000_000
@@ -66,8 +77,12 @@ def _all() -> dict[str, Measurement]:
         Measurement("night", "night-next", "the night after, with a day's events", nightly.next_night, night),
         Measurement("night", "night-postgres", "payrec run, PostgreSQL", nightly.on_postgres, night),
         *(
-            Measurement("steps", f"steps-{engine}", f"all steps, {name}", partial(steps.on, engine), steps.prepared)
-            for engine, name in (("duckdb", "DuckDB"), ("postgres", "PostgreSQL"), ("spark", "Spark"))
+            Measurement(group, f"{group}-{engine}", f"{title}, {name}", partial(run, engine), steps.prepared)
+            for group, title, run in (
+                ("steps", "all steps", steps.on),
+                ("one-customer", "one customer's orders", steps.one_customer),
+            )
+            for engine, name in page_steps.ENGINES.items()
         ),
         Measurement("night", "write-back", "publish to PostgreSQL", nightly.written_back, night),
     ]

@@ -24,7 +24,17 @@ from benchmarks.tables import (
 )
 
 NOTES = Path(__file__).with_name("notes.md")
-PACKAGES = ("duckdb", "pyarrow", "pandas", "scikit-learn", "xgboost-cpu", "lightgbm", "catboost", "psycopg2-binary")
+PACKAGES = (
+    "duckdb",
+    "pyarrow",
+    "pandas",
+    "polars",
+    "scikit-learn",
+    "xgboost-cpu",
+    "lightgbm",
+    "catboost",
+    "psycopg2-binary",
+)
 
 
 def write(results: Results, path: Path) -> None:
@@ -217,5 +227,5 @@ def _nightly(results: Results) -> str:
 
 
 SECTIONS: tuple[Callable[[Results], str], ...] = (
-    _building, page_steps.section, _scoring, _reading, _quality, _training, _nightly,
+    _building, page_steps.section, page_steps.one_customer, _scoring, _reading, _quality, _training, _nightly,
 )  # fmt: skip

@@ -9,6 +9,23 @@ from benchmarks.tables import Result, Results, cpu_of, in_group, judged, markdow
 ENGINES = {"duckdb": "DuckDB", "postgres": "PostgreSQL", "spark": "Spark"}
 
 
+def one_customer(results: Results) -> str:
+    """Tell what building costs if all orders are one customer's, beside the same orders of many customers."""
+    rows = []
+    for one in in_group(results, "one-customer"):
+        engine = one["name"].removeprefix("one-customer-")
+        many = result(results, f"steps-{engine}", one["orders"])
+        for step in one["figures"]["steps"]:
+            usual = many and _step(many, step["step"])
+            rows.append(
+                (ENGINES[engine], step["step"], f"{one['orders']:,}", f"{cpu_of(step):.1f}",
+                 f"{cpu_of(usual):.1f}" if usual else "", f"{step['peak_mb']:,.0f}",
+                 f"{usual['peak_mb']:,.0f}" if usual else "")
+            )  # fmt: skip
+    head = ("", "step", "orders", "CPU s", "of many customers", "peak MB", "of many customers")
+    return f"## All orders of one customer\n\n{markdown(head, rows)}" if rows else ""
+
+
 def section(results: Results) -> str:
     """Tell each step on each engine: its figures by size, and the exponent of its growth."""
     rows = [row for engine in ENGINES for row in _rows(results, engine)]

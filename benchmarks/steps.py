@@ -68,7 +68,15 @@ class Course:
 
 def on(engine: str, orders: int) -> dict[str, Any]:
     """Take the portfolio all the way; each step's CPU counts the server's or the Java machine's too."""
-    portfolio = inputs.Portfolio(orders, inputs.AS_USUAL)
+    return _measured(engine, inputs.Portfolio(orders, inputs.AS_USUAL), _steps)
+
+
+def one_customer(engine: str, orders: int) -> dict[str, Any]:
+    """Build the same portfolio as if all orders were one customer's."""
+    return _measured(engine, inputs.Portfolio(orders, inputs.AS_USUAL), _steps_of_one_customer)
+
+
+def _measured(engine: str, portfolio: inputs.Portfolio, steps: Callable[..., None]) -> dict[str, Any]:
     scratch = portfolio.folder / f"steps-{engine}"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -77,7 +85,7 @@ def on(engine: str, orders: int) -> dict[str, Any]:
             course = Course(data)
             with connect(url) as opened:
                 warehouse.prepare(opened)
-                _steps(course, opened, portfolio, opened if keeps_lists(url) else scratch / "published")
+                steps(course, opened, portfolio, opened if keeps_lists(url) else scratch / "published")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return course.result()
@@ -100,15 +108,24 @@ def _steps(course: Course, engine: Engine, portfolio: inputs.Portfolio, place: P
     shutil.rmtree(models, ignore_errors=True)
     course("load", lambda: _loaded(engine, portfolio), lambda rows: rows)
     asked = warehouse.Parameters()
-    course("build to train", lambda: warehouse.build(engine, asked), lambda built: built.rows["snapshots"])
+    _built(course, engine, "build to train", asked)
     how = pipeline.Learning(asked, TrainSpec("logistic"), models, NOW)
     trained = course("train", lambda: pipeline.train(engine, how, _quiet), lambda t: int(t.card["training"]["rows"]))
     bundle = store.show(models, trained.model_id)
-    only_scoring = warehouse.Parameters(None, ())
-    course("build to score", lambda: warehouse.build(engine, only_scoring), lambda built: built.rows["snapshots"])
+    _built(course, engine, "build to score", warehouse.Parameters(None, ()))
     question = pipeline.question(engine, bundle, Policy(), None, NOW, _quiet)
     decided = course("score", lambda: pipeline.score(engine, question, _quiet), lambda d: d.ranked.num_rows)
     course("publish", lambda: publish.commit(place, decided.run, decided.ranked), lambda _: decided.ranked.num_rows)
+
+
+def _steps_of_one_customer(course: Course, engine: Engine, portfolio: inputs.Portfolio, _place: Path | Engine) -> None:
+    inputs.load_into(engine, portfolio, of_one_customer=True)
+    _built(course, engine, "build to train", warehouse.Parameters())
+    _built(course, engine, "build to score", warehouse.Parameters(None, ()))
+
+
+def _built(course: Course, engine: Engine, name: str, asked: warehouse.Parameters) -> None:
+    course(name, lambda: warehouse.build(engine, asked), lambda built: built.rows["snapshots"])
 
 
 def _loaded(engine: Engine, portfolio: inputs.Portfolio) -> int:
