@@ -42,6 +42,7 @@ def _run(name: str, seconds: int) -> None:
     """Begin with the seeds and with what was found before; this ends the process."""
     target, found = TARGETS[name], FOUND / name
     found.mkdir(parents=True, exist_ok=True)
+    target.run(target.seeds()[0])  # what is made once, such as a model, is no matter of a single input
     with tempfile.TemporaryDirectory(prefix="payrec-fuzz-") as corpus:
         for number, seed in enumerate(target.seeds()):
             (Path(corpus) / f"seed-{number}").write_bytes(seed)

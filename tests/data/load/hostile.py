@@ -12,11 +12,12 @@ import random
 import sqlite3
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
@@ -66,6 +67,9 @@ def heavy() -> Iterator[Hostile]:
     rows = gzip.compress(b"o,c,1,EUR,2025-01-31,\n" * 700_000, 9, mtime=0)
     yield Hostile("bomb of rows.csv.gz", gzip.compress(HEADER.encode() + b"\n", mtime=0) + rows * 8, outcome="refused")
     yield Hostile("bomb in a bomb.csv.gz", gzip.compress(zeros * 64, mtime=0), outcome="refused")
+    yield Hostile("long text in parquet.parquet", parquet_file(["x" * 900_000], times=20_000), outcome="refused")
+    yield Hostile("same rows in parquet.parquet", parquet_file(["x" * 100], times=2_000_000), outcome="refused")
+    yield Hostile("long cells in parquet.parquet", parquet_file(["x" * 2 * MB], times=10), outcome="refused")
     columns = ",".join([HEADER, *(f"c{n}" for n in range(10_000))])
     yield Hostile(
         "ten thousand columns.csv", lines(order(1) + "," * 10_000, header=columns).encode(), outcome="refused"
@@ -196,6 +200,7 @@ def _foreign() -> Iterator[Hostile]:
     }.items():  # fmt: skip
         yield Hostile(f"{name}.csv", content, None, "refused")
     yield Hostile("parquet named csv.csv", parquet_file(), 2, "loads")
+    yield Hostile("parquet with nul.parquet", parquet_file(["a\0b", "c"]), 2, "loads")
 
 
 def _packed() -> Iterator[Hostile]:
@@ -326,12 +331,20 @@ def _sqlite() -> bytes:
         return made.serialize()
 
 
-def parquet_file() -> bytes:
-    """Return a small Parquet file of orders."""
-    cells = [line.split(",") for line in (order(1), order(2))]
+def parquet_file(customers: Sequence[str] = ("c1", "c2"), times: int = 1) -> bytes:
+    """Return a Parquet file of orders of these customers, each so many times; a text stands in it once."""
+    number = len(customers) * times
+    made = [order(n).split(",") for n in range(1, len(customers) + 1)]
+    columns = {name: pa.array([row[at] for row in made]) for at, name in enumerate(HEADER.split(","))}
+    whole = {name: _listed(values, number) for name, values in columns.items()}
     out = io.BytesIO()
-    parquet.write_table(pa.table(dict(zip(HEADER.split(","), map(list, zip(*cells, strict=True)), strict=True))), out)
+    parquet.write_table(pa.table({**whole, "customer_id": _listed(pa.array(customers), number)}), out)
     return out.getvalue()
+
+
+def _listed(values: pa.Array[Any], number: int) -> pa.DictionaryArray[Any]:
+    places = pa.array(np.arange(number, dtype=np.int32) % len(values))
+    return pa.DictionaryArray.from_arrays(places, values)
 
 
 def write(folder: Path) -> int:

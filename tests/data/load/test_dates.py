@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as dt_time
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from payrec.data.load import dates
@@ -238,3 +240,57 @@ def test_the_verdict_is_apart_from_the_counts() -> None:
     assert verdict(filled=3, iso=3).is_iso_only
     assert verdict(filled=3, iso=2, numeric=1, unclear=("01/02/2025", 2)).is_iso_only  # that row is rejected
     assert verdict(filled=2, iso=0, numeric=1, other=("x", 3), day_first=("31/01/2025", 2)).order == "day first"
+
+
+ZONES = (
+    "Pacific/Kiritimati",
+    "America/St_Johns",
+    "Europe/Rome",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+    "Asia/Kathmandu",
+)
+MOMENTS = st.lists(
+    st.one_of(
+        st.datetimes(datetime(1990, 1, 3), datetime(2025, 12, 30)),
+        st.sampled_from(  # changes of the clock, leap days, ends of years, a day that Samoa left out
+            [
+                datetime(2025, 3, 30, 1), datetime(2025, 10, 26, 1), datetime(2025, 3, 9, 5, 30),
+                datetime(2024, 2, 29, 23), datetime(2000, 2, 29, 12), datetime(2024, 12, 31, 23, 59, 59),
+                datetime(2025, 1, 1, 0, 0, 1), datetime(2011, 12, 30, 9, 59), datetime(2011, 12, 30, 10, 1),
+                datetime(2025, 4, 5, 15, 0, 1),
+            ]
+        ),
+    ),
+    min_size=20,
+    max_size=60,
+)  # fmt: skip
+
+
+def _is_once(there: datetime) -> bool:
+    return there.replace(fold=0).utcoffset() == there.replace(fold=1).utcoffset()
+
+
+@pytest.mark.parametrize("machine", ["UTC", "Pacific/Kiritimati", "America/St_Johns"])
+def test_fault_42_a_moment_is_the_same_in_whatever_zone_it_was_written(
+    tmp_path: Path, machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its offset, or in the zone of the map where the clock shows that time once."""
+    import time
+
+    @settings(deadline=None, max_examples=8, suppress_health_check=list(HealthCheck))
+    @given(moments=MOMENTS, zone=st.sampled_from(ZONES))
+    def holds(moments: list[datetime], zone: str) -> None:
+        there = [moment.replace(microsecond=0, tzinfo=UTC).astimezone(ZoneInfo(zone)) for moment in moments]
+        clear = [one for one in there if one.time() != dt_time(0) and _is_once(one)]
+        wanted = [one.astimezone(UTC).replace(tzinfo=None) for one in clear]
+        offsets = read(written(tmp_path, happened(*(one.isoformat() for one in clear))), "events")
+        assert offsets.column("event_ts") == wanted
+        bare = written(tmp_path, happened(*(one.replace(tzinfo=None).isoformat(" ") for one in clear)))
+        assert read(bare, "events", time_zone=zone).column("event_ts") == wanted
+
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", machine)
+        time.tzset()
+        holds()
+    time.tzset()

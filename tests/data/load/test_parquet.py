@@ -14,6 +14,7 @@ from pyarrow import parquet
 from payrec.data import load
 from payrec.data.load.parquet import text
 from payrec.errors import DataRefused
+from tests.data.load import hostile
 from tests.data.load.files import lines, order, read, written
 
 COLUMNS: dict[str, Any] = {
@@ -99,3 +100,26 @@ def test_parquet_inside_gzip(tmp_path: Path) -> None:
 
     with pytest.raises(DataRefused, match="gunzip"):
         read(written(tmp_path, gzip.compress(made(tmp_path).read_bytes()), "f.parquet.gz"))
+
+
+def test_fault_37_a_long_text_that_stands_in_few_bytes_is_cut_or_refused(tmp_path: Path) -> None:
+    content = hostile.parquet_file(["x" * 5_000, "c2"])
+    found = read(written(tmp_path, content, "f.parquet"))
+    assert found.column("customer_id") == ["c2"]
+    assert found.reasons() == ["customer_id is longer than 200 characters"]
+    with pytest.raises(DataRefused, match="a cell longer than 1,000 bytes"):
+        read(written(tmp_path, content, "f.parquet"), options=load.Options(limits=load.Limits(line_bytes=1_000)))
+    small = load.Limits(gzip_free_bytes=10_000, gzip_ratio=2)
+    with pytest.raises(DataRefused, match="bytes unpacked"):
+        read(written(tmp_path, hostile.parquet_file(times=5_000), "f.parquet"), options=load.Options(limits=small))
+
+
+def test_fault_36_nul_in_parquet_is_taken_out_and_counted(tmp_path: Path) -> None:
+    found = read(written(tmp_path, hostile.parquet_file(["a\0b", "c\0"]), "f.parquet"))
+    assert found.column("customer_id") == ["ab", "c"]
+    assert "2 NUL characters were taken out of the text" in found.report.notes
+
+
+def test_a_number_that_is_cut_is_no_other_number(tmp_path: Path) -> None:
+    found = read(written(tmp_path, lines(order(1), order(2, amount="0" * 5_000 + "7.00"), order(3))))
+    assert found.column("order_id") == ["o1", "o3"]

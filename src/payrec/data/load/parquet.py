@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, BinaryIO
@@ -14,9 +15,11 @@ from pyarrow import parquet
 from payrec.data.load.records import Rows
 from payrec.data.load.shown import first_line
 from payrec.data.load.source import Limits
+from payrec.data.load.text import Tally
 from payrec.errors import DataRefused
 
 BATCH_ROWS = 65_536
+BATCH_BYTES = 64_000_000
 _EXACT_BELOW = 1e15  # whole floats below this print as whole numbers
 
 
@@ -38,8 +41,8 @@ def header(stream: BinaryIO, name: str, limits: Limits) -> tuple[str, ...]:
     return names
 
 
-def rows(stream: BinaryIO, name: str, limits: Limits) -> Iterator[Rows]:
-    """Yield the rows; ``line`` is the number of the row, from 1.
+def rows(stream: BinaryIO, name: str, limits: Limits, tally: Tally) -> Iterator[Rows]:
+    """Yield the rows; ``line`` is the number of the row, from 1. NUL is taken out and counted, as from text.
 
     Raises
     ------
@@ -47,21 +50,42 @@ def rows(stream: BinaryIO, name: str, limits: Limits) -> Iterator[Rows]:
         The file is damaged, or holds more than the limit.
     """
     read, plain_bytes = 0, 0
+    most = min(limits.plain_bytes, max(limits.gzip_free_bytes, limits.gzip_ratio * stream.seek(0, io.SEEK_END)))
     try:
-        for batch in _open(stream, name).iter_batches(BATCH_ROWS):
-            plain_bytes += batch.nbytes
-            if plain_bytes > limits.plain_bytes:
-                msg = f"{name} holds more than {limits.plain_bytes:,} bytes unpacked\nsplit the file"
+        for batch in _batches(stream, name, limits):
+            made = _as_text(batch, read, tally)
+            plain_bytes += made.table.nbytes
+            if plain_bytes > most:
+                msg = f"{name} holds more than {most:,} bytes unpacked: a bomb?\nif the file is meant, split it"
                 raise DataRefused(msg)
-            yield _as_text(batch, read)
+            yield made
             read += batch.num_rows
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _damaged(name, error) from error
 
 
-def _open(stream: BinaryIO, name: str) -> parquet.ParquetFile:
+def _batches(stream: BinaryIO, name: str, limits: Limits) -> Iterator[Any]:
+    """Yield batches of so few rows that they fit into memory, though a long text may stand in few bytes many times."""
+    file = _open(stream, name)
+    texts = [field.name for field in file.schema_arrow if field.type in (pa.string(), pa.large_string())]
+    as_listed = _open(stream, name, texts)
+    for group in range(file.num_row_groups):
+        first = next(as_listed.iter_batches(1, [group]), None)  # one row brings the list of all texts that recur
+        longest = [_longest(column) for column in first.columns] if first is not None else []
+        if max(longest, default=0) > limits.line_bytes:
+            msg = f"{name} has a cell longer than {limits.line_bytes:,} bytes\nis this the right file?"
+            raise DataRefused(msg)
+        few = BATCH_BYTES // max(1, sum(longest))
+        yield from file.iter_batches(min(BATCH_ROWS, max(1, few)), [group])
+
+
+def _longest(column: Any) -> int:
+    return pc.max(pc.binary_length(column.dictionary)).as_py() or 0 if pa.types.is_dictionary(column.type) else 0
+
+
+def _open(stream: BinaryIO, name: str, as_listed: list[str] | None = None) -> parquet.ParquetFile:
     try:
-        return parquet.ParquetFile(stream)
+        return parquet.ParquetFile(stream, read_dictionary=as_listed)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(name, error) from error
 
@@ -72,10 +96,18 @@ def _damaged(name: str, error: Exception) -> DataRefused:
     )
 
 
-def _as_text(batch: pa.RecordBatch, rows_before: int) -> Rows:
-    cells = [text(column) for column in batch.columns]
+def _as_text(batch: pa.RecordBatch, rows_before: int, tally: Tally) -> Rows:
+    cells = [_clean(text(column), tally) for column in batch.columns]
     lines = pa.array(np.arange(rows_before + 1, rows_before + 1 + batch.num_rows), pa.int64())
     return Rows(pa.table([*cells, lines], names=[*(f"c{place}" for place in range(len(cells))), "line"]), ())
+
+
+def _clean(cells: Any, tally: Tally) -> Any:
+    """Refuse what is not UTF-8 (the reader does not look), and take NUL out."""
+    cells.validate(full=True)
+    found = pc.sum(pc.count_substring(cells, "\0")).as_py() or 0
+    tally.nul += found
+    return pc.replace_substring(cells, "\0", "") if found else cells
 
 
 def text(column: Any) -> Any:

@@ -148,7 +148,7 @@ def parse(
 
 def _rows(found: Found, stream: BinaryIO, plan: LoadPlan, options: Options, tally: text.Tally) -> Iterator[Rows]:
     if found.form == "parquet":
-        return parquet.rows(stream, plan.file, options.limits)
+        return parquet.rows(stream, plan.file, options.limits, tally)
     encoding = options.encoding or plan.mapping.encoding
     blocks = text.blocks(stream, plan.file, encoding, options.limits, tally)
     shape = records.Shape(plan.dialect.delimiter, len(plan.dialect.header), options.limits, plan.file)

@@ -26,6 +26,8 @@ from payrec.data.load.sqltext import literal, literals
 from payrec.errors import DataRefused, told
 
 GROUP_ROWS = 122_880  # a row group of DuckDB
+WAITING_BYTES = 256_000_000
+LONGEST = 4_000  # characters that are kept of a cell; every column takes fewer
 BAD_LINES = 100_000  # up to here a file may consist of bad lines
 MEMORY = "1500MB"  # beyond it the tables go to the temporary folder
 
@@ -74,7 +76,7 @@ def stage(db: duckdb.DuckDBPyConnection, rows: Iterable[Rows], plan: LoadPlan) -
     rest = f"hash({', '.join(unused)})" if unused else "0"
     cells = "".join(f", {_cell(f'c{place}', plan.mapping.empty)}" for place in places)
     select = f"line, {rest}{cells}"
-    count, bad_count, waiting = 0, 0, _Waiting([], 0)
+    count, bad_count, waiting = 0, 0, _Waiting([], 0, 0)
     for batch in rows:
         count += batch.table.num_rows + len(batch.bad)
         bad_count += len(batch.bad)
@@ -100,23 +102,25 @@ def _check_bad_lines(bad: int, count: int, plan: LoadPlan) -> None:
 
 @dataclass(frozen=True)
 class _Waiting:
-    """Tables that are not inserted yet, and their rows."""
+    """Tables that are not inserted yet, their rows and bytes."""
 
     tables: list[pa.Table]
     rows: int
+    size: int
 
     def plus(self, table: pa.Table) -> _Waiting:
-        return _Waiting([*self.tables, table], self.rows + table.num_rows)
+        return _Waiting([*self.tables, table], self.rows + table.num_rows, self.size + table.nbytes)
 
 
 def _insert_groups(db: duckdb.DuckDBPyConnection, waiting: _Waiting, select: str) -> _Waiting:
     """Insert whole row groups only: an insert of fewer rows costs four times as much a row."""
-    if waiting.rows < GROUP_ROWS:
+    is_long = waiting.size > WAITING_BYTES  # of rows so long that a group of them would fill memory
+    if waiting.rows < GROUP_ROWS and not is_long:
         return waiting
     table = pa.concat_tables(waiting.tables)
-    whole = table.num_rows // GROUP_ROWS * GROUP_ROWS
+    whole = table.num_rows if is_long else table.num_rows // GROUP_ROWS * GROUP_ROWS
     _insert(db, "staged", table.slice(0, whole), select)
-    return _Waiting([table.slice(whole)], table.num_rows - whole)
+    return _Waiting([], 0, 0).plus(table.slice(whole))
 
 
 def _insert(db: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, select: str) -> None:
@@ -129,8 +133,18 @@ def _trimmed(rows: pa.Table, places: tuple[int, ...]) -> pa.Table:
     """Take blanks off both ends of the columns that are read (Arrow does it ten times cheaper than SQL)."""
     for place in places:
         at = rows.schema.get_field_index(f"c{place}")
-        rows = rows.set_column(at, f"c{place}", pc.utf8_trim_whitespace(rows.column(at)))
+        rows = rows.set_column(at, f"c{place}", _cut(pc.utf8_trim_whitespace(rows.column(at))))
     return rows
+
+
+def _cut(cells: Any) -> Any:
+    """Cut what is too long for any column, and mark it, so that it is rejected as before and fits into memory."""
+    longest: int = pc.max(pc.binary_length(cells)).as_py() or 0
+    if longest <= LONGEST:
+        return cells
+    long: Any = pc.greater(pc.utf8_length(cells), pa.scalar(LONGEST))
+    start: Any = pc.binary_join_element_wise(pc.utf8_slice_codeunits(cells, 0, LONGEST), "…", "")
+    return pc.if_else(long, start, cells)
 
 
 def _cell(column: str, empty: tuple[str, ...]) -> str:
