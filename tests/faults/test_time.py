@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from payrec.data import warehouse
 from payrec.data.engines import Engine
-from tests.data.portfolios import event, load, order
+from tests.data.portfolios import event, load, order, view
+from tests.data.test_warehouse import made
 from tests.pipeline.conftest import DAY, FIRST_NIGHT, Site
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,3 +91,28 @@ def test_fault_32_a_past_list_stays_as_it_was(site: Site) -> None:
     if site.published:
         kept = site.published / "runs" / first.published.run.run_id / "scores.parquet"
         assert pyarrow.parquet.read_metadata(kept).num_rows == first.published.orders
+
+
+@pytest.mark.parametrize("name", ["duckdb", "postgres"])
+def test_fault_42_the_order_in_which_facts_arrive_changes_nothing(
+    open_engine: Callable[[str], Engine], name: str
+) -> None:
+    """Rows in any order, in any number of loads with builds between them: the same features as all at once."""
+    engine = open_engine(name)
+    asked = warehouse.Parameters((datetime(2024, 6, 1),), (0, 7, 30), observed_until=datetime(2025, 6, 1))
+
+    @settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(seed=st.integers(0, 10**6), parts=st.integers(1, 3))
+    def holds(seed: int, parts: int) -> None:
+        rows, events = made(seed, orders=25)
+        load(engine, rows, events)
+        wanted = view(engine, asked)
+        rng = random.Random(seed)
+        rng.shuffle(rows)
+        rng.shuffle(events)
+        for part in range(1, parts + 1):
+            load(engine, rows[: len(rows) * part // parts], events[: len(events) * part // parts])
+            assert part < parts or view(engine, asked) == wanted
+            warehouse.build(engine, asked)
+
+    holds()
