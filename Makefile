@@ -14,6 +14,9 @@ test: setup  ## set up, then every test
 	@./scripts/test-setup.sh
 	@$(PY) -m pytest -n 2 --dist loadfile
 
+faults: setup  ## every fault at every step of load, train, run and publish, on both databases: up to four hours
+	@$(PY) -m tests.faults.harness.every $(FAULTS)
+
 check: setup  ## lint, types, architecture, known vulnerabilities
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -50,4 +53,4 @@ lock:  ## resolve requirements.lock afresh
 clean:  ## take away what the commands made (not .venv)
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test check app bench soak fuzz docs lock clean
+.PHONY: help setup run test check app bench faults soak fuzz docs lock clean

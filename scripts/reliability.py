@@ -6,6 +6,7 @@ The tests are read, not run: `make test` runs them.
 from __future__ import annotations
 
 import ast
+import json
 import re
 import tomllib
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 CASES = TESTS / "faults" / "cases.toml"
+FAULTS = TESTS / "faults" / "harness.json"
 NUMBERED = re.compile(r"test_fault_(\d+)_")
 EACH = {"engine", "engine_url"}
 """Arguments of tests that run on every engine; others name the one that they run on."""
@@ -27,6 +29,26 @@ engine of the tests; a dash is code that no engine takes part in.
 | case | what goes wrong | what is right then | tests, and their engine |
 |--:|---|---|---|
 """
+
+EVERY_STEP = """
+## Every step
+
+A command is let fail at its n-th step: a file opened, written (half of it), synced, made, renamed or removed; a
+statement, a batch of rows or a commit of the database. The steps are found while the command runs, not listed. The
+faults: it is killed; an error that nobody foresaw; the disk is full; on PostgreSQL the connection is cut before the
+step, or before the answer to a commit. After each, what is published, the raw rows, the models and the champion must be
+the old or the new, whole; the command must end with its code and a sentence; and the same command again must end as if
+nothing had happened.
+
+`make test` does a sample of each command. `make faults` does all {possible:,}, two commands at a time and at most an hour
+of each; `make faults FAULTS="--only duckdb:load --minutes 10"` does one command for ten minutes, from coarse to fine.
+The table is what the last calls of it made. What DuckDB does to its own file within one statement is not a step here:
+that is left to a real disk of 24 MB (case 11).
+
+| command | steps | trials made, of all | killed | error | disk full | cut | no answer | wrong |
+|---|---|--:|--:|--:|--:|--:|--:|--:|
+"""
+KINDS = ("kill", "error", "full", "cut", "unanswered")
 
 
 @dataclass(frozen=True)
@@ -102,7 +124,19 @@ def of_case(case: dict[str, Any], known: dict[str, Test]) -> list[Test]:
 def page() -> str:
     """Return docs/reliability.md."""
     known = tests()
-    return HEAD + "".join(_row(case, of_case(case, known)) for case in cases())
+    steps = json.loads(FAULTS.read_text(encoding="utf-8"))
+    told = EVERY_STEP.format(possible=sum(found["possible"] for found in steps.values()))
+    told += "".join(_of_command(name, found) for name, found in steps.items())
+    return HEAD + "".join(_row(case, of_case(case, known)) for case in cases()) + told
+
+
+def _of_command(name: str, found: dict[str, Any]) -> str:
+    database, _, command = name.partition(":")
+    title = {"duckdb": "DuckDB", "postgres": "PostgreSQL"}[database]
+    kinds = ", ".join(f"{count} {kind}" for kind, count in found["kinds"].items())
+    made = sum(found["trials"].values())
+    of_each = " | ".join(str(found["trials"].get(kind, "–")) for kind in KINDS)
+    return f"| {command}, {title} | {kinds} | {made} of {found['possible']} | {of_each} | {found['wrong']} |\n"
 
 
 def _row(case: dict[str, Any], found: list[Test]) -> str:

@@ -1,66 +1,28 @@
-"""kill -9 at every step of run, load and train: what stands is the old or the new, whole; the next run ends right."""
+"""Run, load, training and publishing fail at any step: the old or the new stands, whole; the next run ends right.
+
+Here a sample of the steps and faults; ``make faults`` does all of them (see tests/faults/harness).
+"""
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pyarrow.compute as pc
 import pytest
-from pyarrow import csv
 
-from payrec import pipeline
-from payrec.data import simulate
-from payrec.data.engines import connect
-from payrec.settings import Settings
-from tests.pipeline.conftest import DAY, FIRST_NIGHT, Site, arrive, quiet
+from tests.faults.harness import every, originals, verdict
+from tests.pipeline.conftest import Site
 
-HERE = Path(__file__).parent
-# on Spark each kill starts Java four times: so there is one, of a load, at a commit
-ON_SPARK = (1, ["commit"])
-
-
-def killed(
-    site: Site, request: pytest.FixtureRequest, command: list[str], most: int, now: datetime = FIRST_NIGHT + DAY * 1.2
-) -> list[Any]:
-    """Have a command killed at up to ``most`` of its steps; return what the harness saw."""
-    most, of = ON_SPARK if site.url.startswith("spark") else (most, [])
-    scratch = site.folder.parent / f"{site.folder.name}-killed"
-    scratch.mkdir()
-    on_server = site.url.startswith("postgresql")
-    told = {
-        "command": command,
-        "base": str(site.folder),
-        "url": site.url,
-        "scratch": str(scratch),
-        "template": site.url.rpartition("/")[2] if on_server else None,
-        "admin": request.getfixturevalue("postgres_admin") if on_server else None,
-        "now": now.isoformat(),
-        "most": most,
-        "of": of,
-    }
-    done = subprocess.run(
-        [sys.executable, str(HERE / "killed.py"), json.dumps(told)],
-        capture_output=True, text=True, check=False, timeout=1_800,
-        env={k: v for k, v in os.environ.items() if not k.startswith("PAYREC_")}
-        | {"PYTHONPATH": str(HERE.parent), "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "Traceback" not in done.stderr, done.stderr[-3000:]
-    first, *seen = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(seen) >= min(most, first["steps"]) // 2
-    for one in seen:
-        assert one["signal"] == 9, one
-        assert one["again"] == 0, one
-        assert one["then"]["aside"] == [], "what was written aside is taken away by the next run"
-    return [first, *seen]
+MOST = {"load": 9, "train": 9, "run": 14, "publish": 12}
+EACH = {"kill", "error", "full"}
+KINDS = {  # of the steps that are found in a run
+    "duckdb": {"begin", "inside", "batch", "commit", "open", "write", "sync", "rename", "mkdir"},
+    "postgresql": {"begin", "inside", "batch", "commit", "read"},
+}
+# on Spark each trial starts Java twice: so there is one, of a load, killed at a commit
+ON_SPARK = {"most": 1, "of": ["commit"], "faults": ["kill"]}
 
 
 @pytest.fixture
@@ -75,58 +37,49 @@ def small(engine_url: str, tmp_path: Path, models: Path) -> Site:
     if url.startswith("spark"):
         shutil.move(tmp_path / "warehouse", folder / "warehouse")
         url = url.replace(quote(str(tmp_path), safe=""), quote(str(folder), safe=""))
-    shutil.copytree(models, folder / "models")
-    site = Site(url, folder, folder / "models", simulate.portfolio(500, 2))
-    site.arrive(FIRST_NIGHT)
-    site.night()
-    site.arrive(FIRST_NIGHT + DAY)
-    return site
+    return originals.installed(url, folder, models)
 
 
-def test_a_run_killed_at_any_step(small: Site, request: pytest.FixtureRequest) -> None:
-    most = 16 if small.url.startswith("duckdb") else 10
-    first, *seen = killed(small, request, ["run", "--as-of", str(FIRST_NIGHT + DAY)], most)
-    old, new = first["before"]["served"], first["after"]["served"]
-    assert len(old) == 1
-    assert new[1:] == old
-    assert {one["step"] for one in seen} >= {"commit", "inside"}
-    assert {len(one["left"]["served"]) for one in seen} == {1, 2}, "some die before the list is out, some after"
-    for one in seen:
-        assert one["left"]["served"] in (old, new), one
-        assert one["left"]["lists"] == (first["before"] if one["left"]["served"] == old else first["after"])["lists"], (
-            one
-        )
-        for name in ("served", "lists", "raw", "models", "champion", "ended"):
-            assert one["then"][name] == first["after"][name], (one["step"], name)
+def failed(name: str, site: Site, request: pytest.FixtureRequest, **how: Any) -> list[dict[str, Any]]:
+    """Have a command fail at some of its steps; return what the harness saw, the undisturbed run first."""
+    copies = site.folder.parent / "copies"
+    copies.mkdir()
+    folder = str(site.folder)
+    told = {
+        **originals.command(name, site),
+        "url": site.url.replace(quote(folder, safe=""), "{folder_quoted}").replace(folder, "{folder}"),
+        "folder": folder,
+        "scratch": str(copies),
+        "admin": request.getfixturevalue("postgres_admin") if site.url.startswith("postgresql") else None,
+        "most": MOST[name],
+        "most_s": every.MOST_S,
+        "of": [],
+        "faults": every.FAULTS,
+    }
+    first, *seen = every.start(told | how, timeout_s=1_800)
+    assert len(seen) == min((told | how)["most"], first["trials"])
+    for trial in seen:
+        assert verdict.problems(first, trial) == [], trial
+    return [first, *seen]
+
+
+@pytest.mark.parametrize("name", ["run", "publish", "train"])
+def test_a_command_that_fails_at_any_step(small: Site, request: pytest.FixtureRequest, name: str) -> None:
+    first, *seen = failed(name, small, request)
+    on_server = small.url.startswith("postgresql")
+    assert {trial["fault"] for trial in seen} >= EACH | ({"cut"} if on_server else set())
+    if name == "run":
+        assert {kind for kind, _ in first["steps"]} >= KINDS[small.url.partition(":")[0]]
+    what = "champion" if name == "train" else "served"
+    assert first["before"][what] != first["after"][what]
+    left = [trial["left"][what] for trial in seen]
+    assert first["before"][what] in left, "some die before the new one is out"
+    assert first["after"][what] in left, "some after"
 
 
 @pytest.mark.spark
-def test_a_load_killed_at_any_step(small: Site, request: pytest.FixtureRequest) -> None:
-    rows = simulate.portfolio(500, 5).transactions
-    rows = rows.set_column(0, "order_id", pc.binary_join_element_wise("n", rows["order_id"], ""))
-    csv.write_csv(rows, small.folder / "new.csv")
-    first, *seen = killed(
-        small, request, ["load", "transactions", str(small.folder / "new.csv")], 8, FIRST_NIGHT + 99 * DAY
-    )
+def test_a_load_that_fails_at_any_step(small: Site, request: pytest.FixtureRequest) -> None:
+    how = ON_SPARK if small.url.startswith("spark") else {}
+    first, *seen = failed("load", small, request, **how)
     assert first["before"]["raw"] != first["after"]["raw"]
-    for one in seen:
-        assert one["left"]["raw"] in (first["before"]["raw"], first["after"]["raw"]), one
-        assert one["left"]["lists"] == first["before"]["lists"], "a load does not touch what is served"
-        assert one["then"]["raw"] == first["after"]["raw"], "nothing is lost, nothing is doubled"
-
-
-def test_a_training_killed_at_any_step(small: Site, request: pytest.FixtureRequest, portfolio: Any) -> None:
-    """Orders enough to learn from; the layers stand already, so that the steps are those of training."""
-    with connect(small.url) as engine:
-        engine.run("DELETE FROM raw_transactions; DELETE FROM raw_events")
-        later = FIRST_NIGHT + 20 * DAY
-        arrive(engine, portfolio, later)
-        pipeline.check(engine, pipeline.parameters(Settings()), later, quiet)
-    first, *seen = killed(small, request, ["train", "--recipe", "original"], 6, later)
-    assert first["before"]["champion"] is not None
-    assert first["after"]["champion"] not in (None, first["before"]["champion"])
-    for one in seen:
-        assert one["left"]["champion"] in (first["before"]["champion"], first["after"]["champion"]), one
-        assert set(one["left"]["models"]) <= set(first["after"]["models"]), "never half a model"
-        for name in ("champion", "models"):
-            assert one["then"][name] == first["after"][name], (one["step"], name)
+    assert all(trial["left"]["lists"] == first["before"]["lists"] for trial in seen), "what is served is not touched"

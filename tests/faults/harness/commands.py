@@ -1,0 +1,117 @@
+"""The commands that are broken, as a user gives them; in a process that may end with them."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import pickle
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
+
+from payrec import cli
+from payrec.action import publish
+from payrec.data.engines import connect, keeps_lists
+from payrec.data.engines import retry as retrying
+from payrec.model import gate
+from payrec.pipeline import learning
+from tests.faults.harness.places import Place, details_kept
+from tests.faults.harness.steps import Watch
+
+PUBLISH = "publish"
+"""Not a verb of its own: publishes the oldest list once more, under another name."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: its exit code, what it said on stderr, the steps it took."""
+
+    code: int
+    said: str
+    steps: list[Any]
+
+
+def warm() -> None:
+    """Import what the commands import on use, once for all trials."""
+    for name in ("cli.night", "cli.data", "cli.model", "data.load", "api.preparing"):
+        importlib.import_module(f"payrec.{name}")
+    for name in (
+        "payrec.data.engines.duckdb",
+        "payrec.data.engines.postgres",
+        "payrec.model.recipes",
+        "scipy.optimize",
+    ):
+        importlib.import_module(name)
+
+
+def run(command: list[str], place: Place, now: datetime, watch: Watch) -> Ended:
+    """Run a command; ``{folder}`` in it is where the installation stands."""
+    os.environ |= place.environment()
+    for name in ("night", "data", "model"):
+        importlib.import_module(f"payrec.cli.{name}").now = lambda: now  # type: ignore[attr-defined]
+    gate.judge = lambda *_: gate.Verdict(())  # small data teach a bad model; here it has to serve all the same
+    retrying.time = SimpleNamespace(sleep=lambda _: None)  # type: ignore[assignment]
+    _learn_once(Path(watch.folder).parent)
+    if command == [PUBLISH]:
+        cli.app = lambda **_: _publish_again(place)  # type: ignore[assignment]
+    said, sys.stdout, sys.stderr = io.StringIO(), io.StringIO(), io.StringIO()
+    sys.stderr = said
+    watch.is_on = True
+    code = 0
+    try:
+        cli.main([*(word.format(folder=place.folder) for word in command), "--json"])
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    finally:
+        watch.is_on = False
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+    return Ended(code, said.getvalue(), watch.seen)
+
+
+def _publish_again(place: Place) -> None:
+    with connect(place.url) as engine:
+        at = engine if keeps_lists(place.url) else place.published
+        first = publish.runs(at)[-1].run
+        kept = {name: publish.detail(at, first.run_id, name) for name in details_kept()}
+        beside = {name: partial(_batches, rows) for name, rows in kept.items() if rows is not None}
+        again = replace(first, run_id="20260520T000000-again")
+        publish.commit(at, again, publish.scores(at, first.run_id), details=beside)
+        of_first = publish.monitor_history(at).filter(pa.compute.field("run_id") == first.run_id)
+        ids = pa.array([again.run_id] * of_first.num_rows, of_first.schema.field("run_id").type)
+        publish.add_monitor(
+            at, again.run_id, of_first.set_column(of_first.schema.get_field_index("run_id"), "run_id", ids)
+        )
+
+
+def _batches(rows: pa.Table) -> Iterator[pa.RecordBatch]:
+    yield from rows.to_batches()
+
+
+def _learn_once(scratch: Path) -> None:
+    """Let trainings reckon once for all trials: it takes seconds, the same numbers come out, and it has no steps."""
+    from payrec.model import backtest, recipes
+
+    learning.testing = SimpleNamespace(run=_kept(backtest.run, scratch / "tested"))  # type: ignore[assignment]
+    trained = _kept(recipes.train, scratch / "trained")
+    learning.recipes = SimpleNamespace(train=trained, predict=recipes.predict)  # type: ignore[assignment]
+
+
+def _kept(real: Callable[..., Any], path: Path) -> Callable[..., Any]:
+    def once(*args: Any) -> Any:
+        with suppress(FileNotFoundError):
+            return pickle.loads(os.pread(os.open(path, os.O_RDONLY), 1 << 30, 0))
+        found = real(*args)
+        number = os.open(path, os.O_RDWR | os.O_CREAT)
+        os.write(number, pickle.dumps(found))
+        return found
+
+    return once
