@@ -40,9 +40,9 @@ step, or before the answer to a commit. After each, what is published, the raw r
 the old or the new, whole; the command must end with its code and a sentence; and the same command again must end as if
 nothing had happened.
 
-`make test` does a sample of each command. `make faults` does all {possible:,}, two commands at a time and at most an hour
-of each; `make faults FAULTS="--only duckdb:load --minutes 10"` does one command for ten minutes, from coarse to fine.
-The table is what the last calls of it made. What DuckDB does to its own file within one statement is not a step here:
+`make test` does a sample of each command. `make faults` does all {possible:,}, two commands at a time and at most an
+hour of each; `make faults FAULTS="--only duckdb:load --minutes 10"` does one command for ten minutes, from coarse to
+fine. The table is what the last calls of it made. What DuckDB does to its own file within one statement is not a step here:
 that is left to a real disk of 24 MB (case 11).
 
 | command | steps | trials made, of all | killed | error | disk full | cut | no answer | wrong |
