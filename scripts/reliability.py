@@ -42,8 +42,8 @@ nothing had happened.
 
 `make test` does a sample of each command. `make faults` does all {possible:,}, two commands at a time and at most an
 hour of each; `make faults FAULTS="--only duckdb:load --minutes 10"` does one command for ten minutes, from coarse to
-fine. The table is what the last calls of it made. What DuckDB does to its own file within one statement is not a step here:
-that is left to a real disk of 24 MB (case 11).
+fine. The table is what the last calls of it made. What DuckDB does to its own file within one statement is not a step
+here: that is left to a real disk of 24 MB (case 11).
 
 | command | steps | trials made, of all | killed | error | disk full | cut | no answer | wrong |
 |---|---|--:|--:|--:|--:|--:|--:|--:|
