@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from payrec.action import scores
-from payrec.data import simulate, warehouse
+from payrec.data import simulate, snapshots, warehouse
 from payrec.data.engines import Engine, spark_rows
 from payrec.model import recipes
 
@@ -55,7 +55,7 @@ def scored(engine: Engine, model: recipes.Model) -> pa.Table:
 
 def assert_same_probabilities(engines: Sequence[Engine], recipe: str) -> None:
     """Train on what the first engine gives, score on each."""
-    model = recipes.train(warehouse.training_rows(engines[0], 10**6, 1), recipes.TrainSpec(recipe))
+    model = recipes.train(snapshots.training_rows(engines[0], 10**6, 1), recipes.TrainSpec(recipe))
     first, *others = (scored(engine, model) for engine in engines)
     assert first.num_rows > 1000
     for other in others:
@@ -119,16 +119,16 @@ def test_answers_only_for_the_raw_rows_it_was_built_from(engine: Engine, portfol
 def test_a_sample_is_whole_orders_and_the_same_again(engine: Engine, portfolio: simulate.Portfolio) -> None:
     filled(engine, portfolio)
     told: list[str] = []
-    everything = warehouse.training_rows(engine, 10**9, 1, told.append)
+    everything = snapshots.training_rows(engine, 10**9, 1, told.append)
     half = everything.num_rows // 2
-    some = warehouse.training_rows(engine, half, 1, told.append)
+    some = snapshots.training_rows(engine, half, 1, told.append)
     assert told == [
         f"reading {everything.num_rows:,} snapshots",
         f"reading a sample of about {half:,} of {everything.num_rows:,} snapshots, whole orders drawn by seed 1",
     ]
     assert 0.35 < some.num_rows / everything.num_rows < 0.65
-    assert some == warehouse.training_rows(engine, everything.num_rows // 2, seed=1)
-    assert some != warehouse.training_rows(engine, everything.num_rows // 2, seed=2)
+    assert some == snapshots.training_rows(engine, everything.num_rows // 2, seed=1)
+    assert some != snapshots.training_rows(engine, everything.num_rows // 2, seed=2)
     orders = set(some["order_id"].to_pylist())
     kept = [o for o in everything["order_id"].to_pylist() if o in orders]
     assert len(kept) == some.num_rows

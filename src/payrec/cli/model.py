@@ -213,7 +213,7 @@ def report_files(settings: Settings, reference: str, out: Path) -> tuple[Path, P
 def train_from_scratch() -> None:
     """Train on the configured database, and write the scikit-learn object for notebooks beside the versions."""
     from payrec.cli import main
-    from payrec.data import warehouse
+    from payrec.data import snapshots
     from payrec.model import notebook, recipes
 
     settings = configured()
@@ -222,7 +222,7 @@ def train_from_scratch() -> None:
         from payrec import pipeline
 
         pipeline.ensure_built(engine, pipeline.parameters(settings), output.note)
-        rows = warehouse.training_rows(engine, settings.train_max_rows, settings.seed)
+        rows = snapshots.training_rows(engine, settings.train_max_rows, settings.seed)
     notebook.export_joblib(rows, recipes.TrainSpec("original", settings.horizon_days, settings.seed), joblib)
     output.note(f"the original's recipe, for notebooks: {joblib}")
     main(["train"])

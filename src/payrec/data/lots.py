@@ -54,4 +54,4 @@ def _spread(lots: Numbers) -> Numbers:
 
 def kept(batch: pa.RecordBatch, share: float, seed: int) -> pa.RecordBatch:
     """Return the rows of whole orders, about ``share`` of them, chosen by hash."""
-    return batch.filter(pa.array(drawn(batch.column("order_id"), seed, share))) if share < 1.0 else batch
+    return batch.filter(pa.array(drawn(batch.column("order_id"), seed, share)))

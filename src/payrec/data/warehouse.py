@@ -7,13 +7,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from importlib import resources
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from payrec.data import changes, lots, migrations
+from payrec.data import changes, migrations
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
 from payrec.errors import UsageError
@@ -282,30 +281,6 @@ def answers(engine: Engine, asked: Parameters) -> bool:
         and times <= set(scoring_times(engine))
         and asked.observed_until in (None, until)
     )
-
-
-def training_rows(
-    engine: Engine, max_rows: int, seed: int, progress: Callable[[str], None] = lambda _: None
-) -> pa.Table:
-    """Return the matured landmark snapshots, at most about ``max_rows``: whole orders, chosen by hash."""
-    return _sample(engine, "is_landmark = 1 AND label_recovered_30d IS NOT NULL", max_rows, seed, progress)
-
-
-def landmark_rows(
-    engine: Engine, max_rows: int, seed: int, progress: Callable[[str], None] = lambda _: None
-) -> pa.Table:
-    """Return landmark snapshots, matured or not, for a backtest that counts both; as many as :func:`training_rows`."""
-    return _sample(engine, "is_landmark = 1", max_rows, seed, progress)
-
-
-def _sample(engine: Engine, where: str, max_rows: int, seed: int, progress: Callable[[str], None]) -> pa.Table:
-    found = count(engine, VIEW, where)
-    few = f"a sample of about {max_rows:,} of " if found > max_rows else ""
-    progress(f"reading {few}{found:,} snapshots" + (f", whole orders drawn by seed {seed}" if few else ""))
-    draw = partial(lots.kept, share=min(1.0, max_rows / max(found, 1)), seed=seed)
-    select = f"SELECT * FROM {VIEW} WHERE {where} ORDER BY as_of, order_id"
-    batches = list(engine.read_batches(select, draw if few else None))
-    return pa.Table.from_batches(batches) if batches else pa.table({})
 
 
 def scoring_select(as_of: datetime) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from payrec.data import audit, warehouse
+from payrec.data import audit, snapshots, warehouse
 from payrec.data.engines import Engine
 from payrec.errors import DataRefused, ModelRefused
 from payrec.model import backtest as testing
@@ -61,7 +61,7 @@ def train(engine: Engine, how: Learning, progress: Progress) -> Trained:
     """
     found = check(engine, how.asked, how.now, progress)
     require_safe(found)
-    rows = _known_by(warehouse.training_rows(engine, how.spec.max_rows, how.spec.seed, progress), how)
+    rows = _known_by(snapshots.training_rows(engine, how.spec.max_rows, how.spec.seed, progress), how)
     progress("testing on the newest matured snapshots")
     tested = testing.run(rows, _newest_split(rows, how.spec))
     progress(f"training on {rows.num_rows:,} snapshots")
@@ -81,7 +81,7 @@ def backtest(
     found = check(engine, asked, now, progress)
     unsafe = [f for f in found.refusals if f.code != "newest_cohorts_too_good"]  # a split may end before those
     require_safe(replace(found, findings=tuple(unsafe)))
-    rows = warehouse.landmark_rows(engine, spec.max_rows, spec.seed, progress)
+    rows = snapshots.landmark_rows(engine, spec.max_rows, spec.seed, progress)
     progress("training and testing, fold by fold")
     return testing.run(rows, spec)
 
