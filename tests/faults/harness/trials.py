@@ -19,9 +19,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.faults.harness import commands
+from tests.faults.harness import commands, databases, steps
 from tests.faults.harness.places import Original, Place, found
-from tests.faults.harness.steps import Step, Watch, watch
+from tests.faults.harness.steps import Step, Watch
 
 Trial = tuple[int, str]
 
@@ -103,7 +103,8 @@ class Bench:
     def run(self, place: Place, at: int | None = None, fault: str = "") -> commands.Ended:
         """Run the command in this process, watched."""
         watching = Watch(str(self.original.scratch), at, fault)
-        watch(watching)
+        steps.watch(watching)
+        databases.watch(watching)
         return commands.run(self.command, place, self.now, watching)
 
     def undisturbed(self) -> dict[str, Any]:
@@ -147,15 +148,15 @@ def main(told: dict[str, Any]) -> None:
     gc.freeze()
     bench = Bench(told)
     first = bench.undisturbed()
-    steps = [Step(*step) for step in first["steps"]]
-    every = trials(steps, told["faults"], told["of"])
-    picked = chosen(every, steps, told["most"])
+    found_steps = [Step(*step) for step in first["steps"]]
+    every = trials(found_steps, told["faults"], told["of"])
+    picked = chosen(every, found_steps, told["most"])
     print(json.dumps({**first, "trials": len(every), "chosen": len(picked)}), flush=True)
     began = time.monotonic()
     for at, fault in picked:
         if time.monotonic() - began > told["most_s"]:
             break
-        line = {"at": at, "step": steps[at - 1].name, "fault": fault, **bench.trial(at, fault)}
+        line = {"at": at, "step": found_steps[at - 1].name, "fault": fault, **bench.trial(at, fault)}
         print(json.dumps(line), flush=True)
 
 
