@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from payrec.data.engines import Engine, connect, spark, spark_rows, spark_session, spark_sql
+from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.spark_catalog import LOCK_WAIT_S, NAME, PARTS
 from payrec.data.engines.spark_session import Cluster, said
 from payrec.errors import DatabaseUnreachable, DataRefused, Locked, MissingExtra, PayrecError, UsageError
@@ -161,6 +162,32 @@ class TestWarehouse:
             stream.close()
             assert not list(warehouse.glob("reading-*"))
             assert engine.read("SELECT age_days FROM twice WHERE age_days > 9").num_rows == 0
+
+    def test_counts_and_small_tables_are_told_without_spark(self, spark_url: str) -> None:
+        with connect(spark_url) as engine:
+            assert isinstance(engine, spark.Spark)
+            engine.write("horizon", pa.table({"days": [7, 30]}), ())
+            plain = (
+                "SELECT COUNT(*) AS n FROM horizon WHERE 1 = 1",
+                "SELECT * FROM horizon;",
+                "SELECT days, days FROM horizon",
+            )
+            found = [engine.read(select) for select in plain]
+            assert engine._session is None
+            for select, rows_of_it in zip(plain, found, strict=True):
+                asked = engine.read(f"SELECT * FROM ({select.removesuffix(';')}) AS t")
+                assert asked.schema == rows_of_it.schema
+                assert asked.equals(rows_of_it)
+            with pytest.raises(UsageError, match="nowhere"):
+                engine.read("SELECT nowhere FROM horizon")
+
+    def test_a_small_table_whose_files_are_gone_is_asked_for_again(self, spark_url: str, warehouse: Path) -> None:
+        with connect(spark_url) as engine:
+            engine.write("horizon", pa.table({"days": [7]}), ())
+            for file in warehouse.glob(f"{PARTS}/*/*.parquet"):
+                file.unlink()
+            with pytest.raises(Interrupted, match="try again"):
+                engine.read("SELECT days FROM horizon")
 
 
 class TestSql:

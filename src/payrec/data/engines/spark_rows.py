@@ -87,12 +87,12 @@ class Parts:
         if parts not in self._tables:
             if len(self._tables) > 100:
                 self._tables.clear()
+            files = self.files(parts)
             try:
-                self._tables[parts] = pa.concat_tables(pq.ParquetFile(file).read() for file in self.files(parts))
-            except (
-                FileNotFoundError,
-                pa.ArrowInvalid,
-            ) as error:  # no files at all, or fewer than when they were listed
+                if not files:
+                    raise FileNotFoundError
+                self._tables[parts] = pa.concat_tables(pq.ParquetFile(file).read() for file in files)
+            except FileNotFoundError as error:
                 raise Interrupted("a table was replaced while it was read\ntry again") from error
         return self._tables[parts].cast(table.schema)
 

@@ -86,7 +86,7 @@ _FORMS = (
 )
 _LIST = rf"\*|{_NAME}(?:, ?{_NAME})*"
 _PLAIN = re.compile(
-    rf"SELECT (?:(?P<count>COUNT\(\*\) AS n)|(?P<listed>{_LIST})) FROM (?P<name>{_NAME})(?: WHERE 1 = 1)?",
+    rf"SELECT (?:(?P<count>COUNT\(\*\) AS (?-i:n))|(?P<listed>{_LIST})) FROM (?P<name>{_NAME})(?: WHERE 1 = 1)?",
     re.IGNORECASE,
 )
 _STATEMENTS = tuple((verb, re.compile(form, re.IGNORECASE | re.DOTALL)) for verb, form in _FORMS)
