@@ -1,4 +1,4 @@
-"""Run the measurements, each in a process of its own; print a table; write JSON and docs/benchmarks.md."""
+"""Run the measurements, each in a process of its own; print a table; write JSON, docs/benchmarks.md and docs/scale.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import page, tables
+from benchmarks import page, page_scale, tables
 from benchmarks.inputs import FOLDER
 from benchmarks.one import MEASUREMENTS, Measurement
 
@@ -30,6 +30,7 @@ def main() -> int:
                 failed.append(f"{one.name} at {orders:,}")
     results = _kept()
     page.write(results, Path("docs/benchmarks.md"))
+    page_scale.write(results, Path("docs/scale.md"))
     if asked.json:
         asked.json.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     for name in failed:

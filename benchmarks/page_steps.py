@@ -16,7 +16,7 @@ def one_customer(results: Results) -> str:
         engine = one["name"].removeprefix("one-customer-")
         many = result(results, f"steps-{engine}", one["orders"])
         for step in one["figures"]["steps"]:
-            usual = many and _step(many, step["step"])
+            usual = many and step_of(many, step["step"])
             rows.append(
                 (ENGINES[engine], step["step"], f"{one['orders']:,}", f"{cpu_of(step):.1f}",
                  f"{cpu_of(usual):.1f}" if usual else "", f"{step['peak_mb']:,.0f}",
@@ -52,7 +52,7 @@ def _rows(results: Results, engine: str) -> list[tuple[str, ...]]:
     for name in [step["step"] for step in found[0]["figures"]["steps"]] if found else ():
         before: Result | None = None
         for one in found:
-            step = _step(one, name)
+            step = step_of(one, name)
             grown = log(cpu_of(step) / cpu_of(before["step"]), one["orders"] / before["orders"]) if before else None
             rows.append(
                 (ENGINES[engine], name, f"{one['orders']:,}", f"{step['rows']:,}", f"{step['wall_s']:.1f}",
@@ -63,7 +63,8 @@ def _rows(results: Results, engine: str) -> list[tuple[str, ...]]:
     return rows
 
 
-def _step(one: Result, name: str) -> Result:
+def step_of(one: Result, name: str) -> Result:
+    """Return the figures of one step."""
     found: Result = next(step for step in one["figures"]["steps"] if step["step"] == name)
     return found
 
@@ -74,13 +75,13 @@ def _targets(results: Results) -> str:
     nightly = ("build to score", "score")
 
     def cost(one: Result | None, steps: tuple[str, ...]) -> float | None:
-        return one and sum(cpu_of(_step(one, name)) for name in steps)
+        return one and sum(cpu_of(step_of(one, name)) for name in steps)
 
     def times(above: float | None, below: float | None) -> float | None:
         return above / below if above is not None and below else None
 
     layers = ("build to train", *nightly)
-    memory = huge and max(_step(huge, name)["peak_mb"] for name in (*nightly, "publish")) / 1024
+    memory = huge and max(step_of(huge, name)["peak_mb"] for name in (*nightly, "publish")) / 1024
     return judged(
         [
             ("DuckDB, from 1 to 10 million orders: build to score, and scores, at most 12 times",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from payrec.model.recipes import TrainSpec
 Done = TypeVar("Done")
 MEMORY = "3GB"  # for DuckDB itself, of the 4 GB that a run on 10 million orders may take
 CORES = 2
+FILES = ("transactions", "events", "fx")
 
 
 def prepared(orders: int) -> None:
@@ -86,9 +87,16 @@ def _measured(engine: str, portfolio: inputs.Portfolio, steps: Callable[..., Non
             with connect(url) as opened:
                 warehouse.prepare(opened)
                 steps(course, opened, portfolio, opened if keeps_lists(url) else scratch / "published")
+            kept = data or scratch
+            sizes = {"kept_bytes": _bytes(kept.rglob("*")), "file_bytes": _bytes(map(portfolio.file, FILES))}
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return course.result()
+    found = course.result()
+    return {**found, "figures": {**found["figures"], **sizes}}
+
+
+def _bytes(files: Iterable[Path]) -> int:
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 @contextmanager

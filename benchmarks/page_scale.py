@@ -1,0 +1,121 @@
+"""Results → docs/scale.md: what was measured, and what is calculated from it."""
+
+from __future__ import annotations
+
+from math import log
+from pathlib import Path
+from string import Template
+
+from benchmarks.page_steps import ENGINES, one_customer, step_of
+from benchmarks.tables import Result, Results, cpu_of, in_group, markdown, result
+from payrec.action import worklist
+from payrec.data.simulate import FAILED_SHARE
+
+TEMPLATE = Path(__file__).with_name("scale.md")
+NIGHTLY = ("build to score", "score", "publish")
+SNAPSHOTS = (10_000_000, 1_000_000_000, 100_000_000_000)
+CORES = (2, 64, 1_000)
+MILLION = 1_000_000
+GB = 1e9
+
+
+def write(results: Results, path: Path) -> None:
+    """Fill the page in from the measured steps; nothing is written before they were measured."""
+    runs = {engine: _sizes(results, engine) for engine in ENGINES}
+    if not all(len(sizes) > 1 for sizes in runs.values()):
+        return
+    told = {
+        "portfolio": _portfolio(runs["duckdb"][-1]),
+        "many_orders": f"of some {SNAPSHOTS[0] / _open_share(runs['duckdb'][-1]) / MILLION:.0f} million orders like these",
+        "costs": _costs(runs),
+        "disk": _disk(runs),
+        "kept_columns": str(len(worklist.SCHEMA)),
+        "rank_memory": _rank_memory(runs["duckdb"][-1]),
+        "one_customer": one_customer(results).replace("## ", "### "),
+        "nights": _nights(runs),
+        "incremental": _incremental(results),
+    }
+    path.write_text(Template(TEMPLATE.read_text(encoding="utf-8")).substitute(told), encoding="utf-8")
+
+
+def _sizes(results: Results, engine: str) -> list[Result]:
+    return [one for one in in_group(results, "steps") if one["name"] == f"steps-{engine}" and one["orders"] >= 100_000]
+
+
+def _open_share(run: Result) -> float:
+    return float(step_of(run, "score")["rows"]) / run["orders"]
+
+
+def _portfolio(run: Result) -> str:
+    events = step_of(run, "load")["rows"] / run["orders"] - 1
+    return (
+        f"Of the made orders {FAILED_SHARE:.0%} fail at first; there are {events:.1f} events an order, and "
+        f"{_open_share(run):.0%} of the orders are open when the data end."
+    )
+
+
+def _exponent(runs: list[Result], name: str) -> float:
+    before, last = runs[-2:]
+    grown = cpu_of(step_of(last, name)) / cpu_of(step_of(before, name))
+    return log(grown) / log(last["orders"] / before["orders"])
+
+
+def _costs(runs: dict[str, list[Result]]) -> str:
+    names = [step["step"] for step in runs["duckdb"][-1]["figures"]["steps"]]
+    rows = []
+    for name in names:
+        cells = [name]
+        for sizes in runs.values():
+            last = sizes[-1]
+            each = cpu_of(step_of(last, name)) / last["orders"] * MILLION
+            cells.append(f"{each:.1f} ({_exponent(sizes, name):.2f})")
+        rows.append(cells)
+    head = ["step", *(f"{ENGINES[engine]}, at {sizes[-1]['orders']:,}" for engine, sizes in runs.items())]
+    return markdown(head, rows)
+
+
+def _disk(runs: dict[str, list[Result]]) -> str:
+    last = {engine: sizes[-1] for engine, sizes in runs.items()}
+    told = (
+        f"{ENGINES[engine]} {one['figures']['kept_bytes'] / one['orders'] * MILLION / GB:.2f} GB"
+        for engine, one in last.items()
+    )
+    files = last["duckdb"]["figures"]["file_bytes"] / last["duckdb"]["orders"] * MILLION / GB
+    return f"{files:.2f} GB of Parquet for each million orders become, with every layer, " + ", ".join(told) + "."
+
+
+def _rank_memory(largest: Result) -> str:
+    scored, published = step_of(largest, "score"), step_of(largest, "publish")
+    peak = max(scored["peak_mb"], published["peak_mb"]) / 1024
+    return f"Measured: {peak:.1f} GB at {scored['rows']:,} open orders, DuckDB's own memory included"
+
+
+def _nights(runs: dict[str, list[Result]]) -> str:
+    rows = []
+    for wanted, cores in zip(SNAPSHOTS, CORES, strict=True):
+        for engine, sizes in runs.items():
+            cost = sum(_carried(sizes, name, wanted) for name in NIGHTLY) / 3600
+            rows.append(
+                (f"{wanted:,}", ENGINES[engine], _hours(cost), str(cores), _hours(cost / cores))
+            )  # fmt: skip
+    return markdown(("snapshots", "engine", "CPU hours", "cores", "hours if all were busy"), rows)
+
+
+def _carried(sizes: list[Result], name: str, wanted: int) -> float:
+    step = step_of(sizes[-1], name)
+    return cpu_of(step) * (wanted / step["rows"]) ** max(1.0, _exponent(sizes, name))
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:,.2f}" if hours < 10 else f"{hours:,.0f}"
+
+
+def _incremental(results: Results) -> str:
+    first, after = (result(results, name, MILLION) for name in ("night", "night-next"))
+    if first is None or after is None:
+        return "Not measured yet."
+    events = after["figures"]["events_of_the_day"]
+    return (
+        f"A night at a million orders on DuckDB: {cpu_of(first):.1f} CPU s when everything is built, "
+        f"{cpu_of(after):.1f} CPU s the night after, with {events:,} new events."
+    )
