@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -243,3 +245,23 @@ def test_the_original_settings_still_name_the_database(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.code == 6
     assert "s3cret-word" not in done.err
+
+
+def test_a_stopped_command_cleans_up(tmp_path: Path) -> None:
+    """SIGTERM, as from a service manager, ends by way of every `finally`, with the code that shells expect."""
+    program = (
+        "import os, signal\n"
+        "from payrec import cli\n"
+        "@cli.app.command()\n"
+        "def wait():\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        signal.pause()\n"
+        "    finally:\n"
+        "        print('cleaned up')\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "wait"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (143, "cleaned up\n", "")

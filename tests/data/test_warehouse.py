@@ -6,6 +6,7 @@ import random
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -164,3 +165,16 @@ def _has(events: list[Row], o: Row, early: set[str]) -> bool:
 
 def _touched(events: list[Row], o: Row, cut: datetime) -> bool:
     return any(e["order_id"] == o["order_id"] and known_at(e) <= cut for e in events)
+
+
+def test_an_order_of_many_millions_is_converted(engine: Engine) -> None:
+    """Hundredths times a rate of eight decimals is more than 64 bits hold, on the way."""
+    load(engine, [order("a", "c", date(2025, 1, 1), amount=Decimal("9999999999.99"), currency="EUR")])
+    rates = {"currency": ["EUR"], "rate_date": [date(2024, 1, 1)], "rate_to_reporting": [Decimal("1.25000000")]}
+    schema = pa.schema(
+        [("currency", pa.string()), ("rate_date", pa.date32()), ("rate_to_reporting", pa.decimal128(18, 8))]
+    )
+    engine.write("fx_rates", pa.table(rates, schema), key=("currency", "rate_date"))
+    engine.write("reporting_currency", pa.table({"currency": ["USD"]}), key=("currency",))
+    rows = view(engine, warehouse.Parameters(as_of=(datetime(2025, 2, 1),), landmark_ages=()))
+    assert [row["amount_reporting_minor"] for row in rows] == [1_249_999_999_999]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import typer
@@ -36,6 +37,8 @@ def _options(debug: bool = typer.Option(False, "--debug", help="Show the traceba
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; every error of ours becomes one to three lines on stderr and its exit code."""
+    if arguments is None:
+        signal.signal(signal.SIGTERM, _stop)
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     given = [a for a in given if a != "--debug"]
@@ -55,6 +58,11 @@ def main(arguments: list[str] | None = None) -> None:
         output.note(f"a fault of payrec, not of your data: {type(error).__name__}: {_first_line(error)}")
         output.note("run it again with --debug and report what it shows")
         sys.exit(1)
+
+
+def _stop(number: int, _frame: object) -> None:
+    """End as a shell expects of a stopped command, but by way of every ``finally``: locks and scratch files go."""
+    sys.exit(128 + number)
 
 
 def _first_line(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 from typing import Any
 
@@ -141,10 +142,10 @@ def test_the_database_beside_reaches_no_file_and_no_network(tmp_path: Path) -> N
     """Fault 39: whatever SQL a file could smuggle in, there is nothing to open."""
     import duckdb
 
-    from payrec.data.load import staging
+    from payrec.data.load import scratch
 
     secret = written(tmp_path, "a\n1\n", "secret.csv")
-    with staging.database(None) as db:
+    with scratch.database(None) as db:
         for sql in (
             f"SELECT * FROM read_csv('{secret}')", f"COPY (SELECT 1) TO '{tmp_path}/out.csv'",
             f"ATTACH '{tmp_path}/x.duckdb'", "SELECT * FROM 'https://example.invalid/x.csv'",
@@ -152,3 +153,17 @@ def test_the_database_beside_reaches_no_file_and_no_network(tmp_path: Path) -> N
         ):  # fmt: skip
             with pytest.raises(duckdb.Error):
                 db.execute(sql).fetchall()
+
+
+def test_what_a_killed_load_left_is_taken_away_after_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from payrec.data.load import scratch
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name, age_days in (("payrec-load-old", 2), ("payrec-load-new", 0), ("other", 2)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "spilt").write_bytes(b"x")
+        then = (tmp_path / name).stat().st_mtime - age_days * 86_400
+        os.utime(tmp_path / name, (then, then))
+    with scratch.database(None):
+        assert len(list(tmp_path.glob("payrec-load-*"))) == 2  # the new one, and this one's
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "payrec-load-new"]

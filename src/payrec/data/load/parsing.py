@@ -12,7 +12,7 @@ from typing import BinaryIO
 import duckdb
 import pyarrow as pa
 
-from payrec.data.load import duplicates, notes, parquet, records, rejects, staging, text
+from payrec.data.load import duplicates, notes, parquet, records, rejects, scratch, staging, text
 from payrec.data.load.dialect import Dialect, check_names, line_ends, sniff
 from payrec.data.load.layout import LoadPlan, lay_out
 from payrec.data.load.mapping import Mapping, for_kind
@@ -134,7 +134,7 @@ def parse(
     path, options, mapping = Path(path), options or Options(), for_kind(mapping, kind)
     if now is not None and now.tzinfo is not None:
         now = now.astimezone(UTC).replace(tzinfo=None)
-    with opened(path, options.limits) as (found, stream), staging.database(mapping.time_zone) as db:
+    with opened(path, options.limits) as (found, stream), scratch.database(mapping.time_zone) as db:
         laid_out = _plan(path, found, stream, mapping, options)
         tally = text.Tally()
         read = _rows(found, stream, laid_out, options, tally)

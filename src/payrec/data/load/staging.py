@@ -6,11 +6,8 @@ Tables made in this order: ``staged`` (line, s0, s1, …, rest: a hash of the co
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -23,41 +20,12 @@ from payrec.data.load.origins import Absent, Shift
 from payrec.data.load.readings import TYPES, Form, Reading, text_of
 from payrec.data.load.records import Rows
 from payrec.data.load.sqltext import literal, literals
-from payrec.errors import DataRefused, told
+from payrec.errors import DataRefused
 
 GROUP_ROWS = 122_880  # a row group of DuckDB
 WAITING_BYTES = 256_000_000
 LONGEST = 4_000  # characters that are kept of a cell; every column takes fewer
 BAD_LINES = 100_000  # up to here a file may consist of bad lines
-MEMORY = "1500MB"  # beyond it the tables go to the temporary folder
-
-
-@contextmanager
-def database(zone: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an empty database in memory that can reach no file and no network, and reads zoneless times in ``zone``."""
-    with _temporary_folder() as folder:
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "temp_directory": folder,
-            "memory_limit": MEMORY,
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-        }
-        db = duckdb.connect(":memory:", config=config)
-        try:
-            db.execute(f"SET TimeZone = {literal(zone or 'UTC')}")
-            if db.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
-                # where it is off, a notebook may refuse to have it touched
-                db.execute("SET enable_progress_bar = false")
-            db.execute("SET enable_external_access = false")
-            db.execute("SET lock_configuration = true")
-            yield db
-        finally:
-            db.close()
-
-
-def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    with told(Path(tempfile.gettempdir())):
-        return tempfile.TemporaryDirectory(prefix="payrec-load-")
 
 
 def stage(db: duckdb.DuckDBPyConnection, rows: Iterable[Rows], plan: LoadPlan) -> int:

@@ -43,10 +43,10 @@ priced AS (
         t.horizon_days, t.log_begins_at,
         CASE WHEN s.currency = t.reporting_currency THEN s.amount_minor
              WHEN t.reporting_currency IS NOT NULL
-             THEN CAST(ROUND(CAST(s.amount_minor AS DECIMAL(18, 0)) * r.rate_to_reporting) AS BIGINT) END AS amount_reporting_minor,
+             THEN CAST(ROUND(CAST(s.amount_minor AS DECIMAL(19, 0)) * r.rate_to_reporting) AS BIGINT) END AS amount_reporting_minor,
         CASE WHEN s.currency = t.reporting_currency THEN s.outstanding_minor
              WHEN t.reporting_currency IS NOT NULL
-             THEN CAST(ROUND(CAST(s.outstanding_minor AS DECIMAL(18, 0)) * r.rate_to_reporting) AS BIGINT) END AS outstanding_reporting_minor,
+             THEN CAST(ROUND(CAST(s.outstanding_minor AS DECIMAL(19, 0)) * r.rate_to_reporting) AS BIGINT) END AS outstanding_reporting_minor,
         t.reporting_currency
     FROM snapshots AS s
     CROSS JOIN told AS t
