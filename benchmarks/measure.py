@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import resource
 import time
@@ -10,6 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 MB = 1024 * 1024
 
@@ -90,6 +94,14 @@ def _peak_kb(pid: int) -> int:
     except OSError:  # it has ended meanwhile
         return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
+def give_back_memory() -> None:
+    """Give memory that nobody holds any more back to the system, so that it does not count for what comes next."""
+    gc.collect()
+    pa.default_memory_pool().release_unused()
+    with suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def forget_peak(root: int) -> None:

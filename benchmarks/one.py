@@ -84,6 +84,13 @@ def _all() -> dict[str, Measurement]:
             )
             for engine, name in page_steps.ENGINES.items()
         ),
+        Measurement(
+            "first-night",
+            "first-night",
+            "load and first night, DuckDB",
+            partial(steps.first_night, "duckdb"),
+            steps.prepared,
+        ),
         Measurement("night", "write-back", "publish to PostgreSQL", nightly.written_back, night),
     ]
     return {one.name: one for one in found}

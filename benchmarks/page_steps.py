@@ -7,6 +7,7 @@ from math import log
 from benchmarks.tables import Result, Results, cpu_of, in_group, judged, markdown, result, rows_per_cpu_s
 
 ENGINES = {"duckdb": "DuckDB", "postgres": "PostgreSQL", "spark": "Spark"}
+RUNS = {f"steps-{engine}": name for engine, name in ENGINES.items()} | {"first-night": "DuckDB, a first night"}
 
 
 def one_customer(results: Results) -> str:
@@ -28,7 +29,7 @@ def one_customer(results: Results) -> str:
 
 def section(results: Results) -> str:
     """Tell each step on each engine: its figures by size, and the exponent of its growth."""
-    rows = [row for engine in ENGINES for row in _rows(results, engine)]
+    rows = [row for name in RUNS for row in _rows(results, name)]
     if not rows:
         return ""
     head = (
@@ -46,8 +47,8 @@ def section(results: Results) -> str:
     return f"## Every step on every engine\n\n{markdown(head, rows)}\n{_targets(results)}"
 
 
-def _rows(results: Results, engine: str) -> list[tuple[str, ...]]:
-    found = [one for one in in_group(results, "steps") if one["name"] == f"steps-{engine}"]
+def _rows(results: Results, run: str) -> list[tuple[str, ...]]:
+    found = sorted((one for one in results.values() if one["name"] == run), key=lambda one: int(one["orders"]))
     rows = []
     for name in [step["step"] for step in found[0]["figures"]["steps"]] if found else ():
         before: Result | None = None
@@ -55,7 +56,7 @@ def _rows(results: Results, engine: str) -> list[tuple[str, ...]]:
             step = step_of(one, name)
             grown = log(cpu_of(step) / cpu_of(before["step"]), one["orders"] / before["orders"]) if before else None
             rows.append(
-                (ENGINES[engine], name, f"{one['orders']:,}", f"{step['rows']:,}", f"{step['wall_s']:.1f}",
+                (RUNS[run], name, f"{one['orders']:,}", f"{step['rows']:,}", f"{step['wall_s']:.1f}",
                  f"{cpu_of(step):.2f}", f"{step['server_cpu_s']:.2f}" if step["server_cpu_s"] else "",
                  f"{step['peak_mb']:,.0f}", f"{rows_per_cpu_s(step):,.0f}", "" if grown is None else f"{grown:.2f}")
             )  # fmt: skip
@@ -70,7 +71,8 @@ def step_of(one: Result, name: str) -> Result:
 
 
 def _targets(results: Results) -> str:
-    small, large, huge = (result(results, "steps-duckdb", orders) for orders in (100_000, 1_000_000, 10_000_000))
+    small, large = (result(results, "steps-duckdb", orders) for orders in (100_000, 1_000_000))
+    usual, huge = (result(results, "first-night", orders) for orders in (1_000_000, 10_000_000))
     spark_small, spark = (result(results, "steps-spark", orders) for orders in (100_000, 1_000_000))
     nightly = ("build to score", "score")
 
@@ -84,8 +86,8 @@ def _targets(results: Results) -> str:
     memory = huge and max(step_of(huge, name)["peak_mb"] for name in (*nightly, "publish")) / 1024
     return judged(
         [
-            ("DuckDB, from 1 to 10 million orders: build to score, and scores, at most 12 times",
-             times(cost(huge, nightly), cost(large, nightly)), lambda v: v <= 12, "{:.1f}"),
+            ("DuckDB, a first night from 1 to 10 million orders: build to score, and scores, at most 12 times",
+             times(cost(huge, nightly), cost(usual, nightly)), lambda v: v <= 12, "{:.1f}"),
             ("… and at most 4 GB", memory, lambda v: v <= 4, "{:.2f}"),
             ("Spark at 1 million orders, building and scoring: at most 5 times DuckDB's CPU s",
              times(cost(spark, layers), cost(large, layers)), lambda v: v <= 5, "{:.1f}"),
