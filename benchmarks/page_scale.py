@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from math import log
 from pathlib import Path
 from string import Template
 
-from benchmarks.page_steps import ENGINES, one_customer, step_of
+from benchmarks.page_steps import ENGINES, by_size, exponent, one_customer, step_of
 from benchmarks.tables import Result, Results, cpu_of, markdown, result
 from payrec.action import worklist
 from payrec.data.simulate import FAILED_SHARE
@@ -41,8 +40,7 @@ def write(results: Results, path: Path) -> None:
 
 
 def _sizes(results: Results, name: str) -> list[Result]:
-    found = (one for one in results.values() if one["name"] == name and one["orders"] >= 100_000)
-    return sorted(found, key=lambda one: int(one["orders"]))
+    return [one for one in by_size(results, name) if one["orders"] >= 100_000]
 
 
 def _open_share(run: Result) -> float:
@@ -57,12 +55,6 @@ def _portfolio(run: Result) -> str:
     )
 
 
-def _exponent(runs: list[Result], name: str) -> float:
-    before, last = runs[-2:]
-    grown = cpu_of(step_of(last, name)) / cpu_of(step_of(before, name))
-    return log(grown) / log(last["orders"] / before["orders"])
-
-
 def _costs(runs: dict[str, list[Result]]) -> str:
     names = [step["step"] for step in runs["duckdb"][-1]["figures"]["steps"]]
     rows = []
@@ -71,7 +63,7 @@ def _costs(runs: dict[str, list[Result]]) -> str:
         for sizes in runs.values():
             last = sizes[-1]
             each = cpu_of(step_of(last, name)) / last["orders"] * MILLION
-            cells.append(f"{each:.1f} ({_exponent(sizes, name):.2f})")
+            cells.append(f"{each:.1f} ({exponent(*sizes[-2:], name):.2f})")
         rows.append(cells)
     head = ["step", *(f"{ENGINES[engine]}, at {sizes[-1]['orders']:,}" for engine, sizes in runs.items())]
     return markdown(head, rows)
@@ -116,7 +108,7 @@ def _nights(runs: dict[str, list[Result]]) -> str:
 
 def _carried(sizes: list[Result], name: str, wanted: int) -> float:
     step = step_of(sizes[-1], name)
-    return cpu_of(step) * (wanted / step["rows"]) ** max(1.0, _exponent(sizes, name))
+    return cpu_of(step) * (wanted / step["rows"]) ** max(1.0, exponent(*sizes[-2:], name))
 
 
 def _hours(hours: float) -> str:

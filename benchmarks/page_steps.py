@@ -48,20 +48,28 @@ def section(results: Results) -> str:
 
 
 def _rows(results: Results, run: str) -> list[tuple[str, ...]]:
-    found = sorted((one for one in results.values() if one["name"] == run), key=lambda one: int(one["orders"]))
+    found = by_size(results, run)
     rows = []
     for name in [step["step"] for step in found[0]["figures"]["steps"]] if found else ():
-        before: Result | None = None
-        for one in found:
+        for at, one in enumerate(found):
             step = step_of(one, name)
-            grown = log(cpu_of(step) / cpu_of(before["step"]), one["orders"] / before["orders"]) if before else None
+            grown = exponent(found[at - 1], one, name) if at else None
             rows.append(
                 (RUNS[run], name, f"{one['orders']:,}", f"{step['rows']:,}", f"{step['wall_s']:.1f}",
                  f"{cpu_of(step):.2f}", f"{step['server_cpu_s']:.2f}" if step["server_cpu_s"] else "",
                  f"{step['peak_mb']:,.0f}", f"{rows_per_cpu_s(step):,.0f}", "" if grown is None else f"{grown:.2f}")
             )  # fmt: skip
-            before = {"step": step, "orders": one["orders"]}
     return rows
+
+
+def by_size(results: Results, name: str) -> list[Result]:
+    """Return the runs of one measurement, the smallest portfolio first."""
+    return sorted((one for one in results.values() if one["name"] == name), key=lambda one: int(one["orders"]))
+
+
+def exponent(smaller: Result, larger: Result, name: str) -> float:
+    """Return by what power of the number of orders the CPU seconds of a step grew; 1 is linear."""
+    return log(cpu_of(step_of(larger, name)) / cpu_of(step_of(smaller, name)), larger["orders"] / smaller["orders"])
 
 
 def step_of(one: Result, name: str) -> Result:
