@@ -18,6 +18,7 @@ import pyarrow as pa
 from payrec.action import details, publish, published_folder
 from payrec.action.run import Published
 from payrec.data.engines import Engine, connect, keeps_lists
+from payrec.data.engines.rows import literal
 from payrec.errors import DatabaseUnreachable, PayrecError, UsageError
 from payrec.settings import Settings
 
@@ -125,12 +126,11 @@ def past(source: Source, served: Served, order_id: str, most: int) -> list[tuple
     if source.url is None:
         files = [published_folder.scores_file(source.folder, name) for name in names]
         return _past_in_files([file for file in files if file.is_file()], order_id)
-    text = order_id.replace("'", "''")
-    inside = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+    inside = ", ".join(map(literal, names))
     with connect(source.url) as engine:
         rows = engine.read(
             "SELECT run_id, p_recover_30d, suppressed_reason FROM payrec_scores "
-            f"WHERE order_id = '{text}' AND run_id IN ({inside})"
+            f"WHERE order_id = {literal(order_id)} AND run_id IN ({inside})"
         )
     return [(row["run_id"], row["p_recover_30d"], row["suppressed_reason"]) for row in rows.to_pylist()]
 

@@ -15,6 +15,7 @@ from payrec.action.policy import Policy
 from payrec.action.run import RunInfo
 from payrec.data import feature_file, warehouse
 from payrec.data.engines import Engine
+from payrec.data.engines.rows import literal
 from payrec.errors import DataRefused, ModelRefused, UsageError
 from payrec.model import explain as explaining
 from payrec.model import recipes
@@ -106,11 +107,11 @@ def explain(
     DataRefused
         It is older than the model has seen.
     """
-    name = order_id.replace("'", "''")
+    name = literal(order_id)
     at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
-    found = engine.read(f"SELECT * FROM {warehouse.VIEW} WHERE order_id = '{name}' AND as_of = {at}")
+    found = engine.read(f"SELECT * FROM {warehouse.VIEW} WHERE order_id = {name} AND as_of = {at}")
     if found.num_rows == 0:
-        known = warehouse.count(engine, "stg_orders", f"order_id = '{name}'")
+        known = warehouse.count(engine, "stg_orders", f"order_id = {name}")
         why = "was paid by then, or never was at risk" if known else "is not among the orders loaded"
         msg = f"found no open order {order_id!r} at {as_of:%Y-%m-%d %H:%M} UTC: it {why}"
         raise UsageError(msg)

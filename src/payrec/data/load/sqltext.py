@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from payrec.data.engines import rows
+
 
 def literal(value: str) -> str:
     """Return ``value`` as a SQL text literal (standard quoting: only the quote itself is special).
@@ -11,14 +13,9 @@ def literal(value: str) -> str:
     >>> literal("it's")
     "'it''s'"
     """
-    return "'" + value.replace("'", "''").replace("\0", "") + "'"
+    return rows.literal(value.replace("\0", ""))
 
 
 def literals(values: Iterable[str]) -> str:
     """Return values as a comma-separated list of SQL text literals."""
     return ", ".join(literal(value) for value in values)
-
-
-def name(value: str) -> str:
-    """Return ``value`` as a quoted SQL identifier."""
-    return '"' + value.replace('"', '""') + '"'
