@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks import inputs
 from benchmarks.measure import cpu_s, timed
-from payrec.data import warehouse
+from payrec.data import layers as warehouse
 from payrec.data.engines import connect
 
 

@@ -13,14 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from payrec.data import simulate, warehouse
+from payrec.data import layers
 from payrec.data.engines import Engine, connect
+from payrec.simulate import simulator
 
 FOLDER = Path("out/bench")
 SEED = 1
 NOW = datetime(2026, 7, 1)  # of every command that is measured: after all that the made files tell
 # of the orders whose first charge failed, about half are still open when the data end
-ALL_FAILED, MANY_OPEN, AS_USUAL = 1.0, 0.9, simulate.FAILED_SHARE
+ALL_FAILED, MANY_OPEN, AS_USUAL = 1.0, 0.9, simulator.FAILED_SHARE
 RAW = (("raw_transactions", "transactions"), ("raw_events", "events"), ("fx_rates", "fx"))
 BUILD_AGES = (0, 3, 7, 14)
 PART = 1_000_000  # a larger portfolio is drawn in parts of this size, each of customers of its own
@@ -66,7 +67,7 @@ def made(portfolio: Portfolio) -> Path:
         writers: dict[str, parquet.ParquetWriter] = {}
         with ExitStack() as stack:
             for part, orders in enumerate(sizes):
-                drawn = simulate.portfolio(orders, SEED + part, failed_share=portfolio.failed_share)
+                drawn = simulator.portfolio(orders, SEED + part, failed_share=portfolio.failed_share)
                 for name in TABLES[: None if part == 0 else -1]:
                     rows = _own_ids(getattr(drawn, name), part)
                     if name not in writers:
@@ -89,12 +90,12 @@ def _own_ids(rows: pa.Table, part: int) -> pa.Table:
 
 def load_into(engine: Engine, portfolio: Portfolio, *, of_one_customer: bool = False) -> None:
     """Put the raw tables into an engine; ``of_one_customer``: as if one customer had made all orders."""
-    warehouse.prepare(engine)
+    layers.prepare(engine)
     for table, name in RAW:
         batches = portfolio.batches(name)
         engine.write(table, map(_one_customers, batches) if of_one_customer else batches, key=())
     engine.write("payment_source", pa.table({"source": ["events"]}), key=())
-    engine.write("reporting_currency", pa.table({"currency": [simulate.REPORTING_CURRENCY]}), key=())
+    engine.write("reporting_currency", pa.table({"currency": [simulator.REPORTING_CURRENCY]}), key=())
 
 
 def _one_customers(rows: pa.RecordBatch) -> pa.RecordBatch:
@@ -125,20 +126,20 @@ def copy_of(portfolio: Portfolio, name: str) -> Path:
 
 def features(portfolio: Portfolio) -> Path:
     """Build with all landmark ages, and keep the feature view as Parquet, unless it is there."""
-    return _view(portfolio, portfolio.features, warehouse.Parameters())
+    return _view(portfolio, portfolio.features, layers.Parameters())
 
 
 def open_orders(portfolio: Portfolio) -> Path:
     """Build for the end of the data alone, and keep the feature view of the open orders as Parquet."""
-    return _view(portfolio, portfolio.file("open"), warehouse.Parameters(None, ()))
+    return _view(portfolio, portfolio.file("open"), layers.Parameters(None, ()))
 
 
-def _view(portfolio: Portfolio, kept: Path, asked: warehouse.Parameters) -> Path:
+def _view(portfolio: Portfolio, kept: Path, asked: layers.Parameters) -> Path:
     if not kept.exists():
         path, aside = copy_of(portfolio, f"{kept.stem}.duckdb"), kept.with_suffix(".part")
         with connect(f"duckdb:///{path}") as engine:
-            warehouse.build(engine, asked)
-            batches = engine.read_batches(f"SELECT * FROM {warehouse.VIEW} ORDER BY as_of, order_id")
+            layers.build(engine, asked)
+            batches = engine.read_batches(f"SELECT * FROM {layers.VIEW} ORDER BY as_of, order_id")
             first = next(iter(batches))
             with parquet.ParquetWriter(aside, first.schema) as writer:
                 writer.write_batch(first)

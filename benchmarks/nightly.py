@@ -12,13 +12,13 @@ from typing import Any
 from benchmarks import inputs, reading, scoring
 from benchmarks.inputs import NOW
 from benchmarks.measure import server_cpu_s, timed
-from payrec.action import lock, publish
-from payrec.action.policy import Policy
-from payrec.data import warehouse
+from payrec.commands.night import Night, night
+from payrec.data import layers
 from payrec.data.engines import connect
-from payrec.model import bundle, store
-from payrec.model.features import schema_hash
-from payrec.pipeline.night import Night, night
+from payrec.model.features.declarations import schema_hash
+from payrec.model.store import bundle, versions
+from payrec.publish import lists, lock
+from payrec.worklist.policy import Policy
 
 MODELS = inputs.FOLDER / f"models-{schema_hash()}"  # a champion made for other features would be refused
 
@@ -28,7 +28,7 @@ def prepared(orders: int) -> None:
     inputs.loaded(inputs.Portfolio(orders, inputs.MANY_OPEN))
     scoring.prepared(100_000)
     if not MODELS.exists():
-        store.promote(MODELS, store.add(MODELS, bundle.load(scoring.folder_of("logistic")), None))
+        versions.promote(MODELS, versions.add(MODELS, bundle.load(scoring.folder_of("logistic")), None))
 
 
 def _night(orders: int, url: str, published: Path | None) -> Night:
@@ -60,7 +60,7 @@ def next_night(orders: int) -> dict[str, Any]:
         engine.run(f"DELETE FROM raw_events WHERE {later}")
     night(replace(how, as_of=until), lambda _: None)
     with connect(how.database_url) as engine:
-        warehouse.change(engine, lambda: engine.write("raw_events", held_back, key=("event_id",)))
+        layers.change(engine, lambda: engine.write("raw_events", held_back, key=("event_id",)))
     with timed() as cost:
         report = night(how, lambda _: None)
     cost.figures["events_of_the_day"] = held_back.num_rows
@@ -100,11 +100,11 @@ def written_back(orders: int) -> dict[str, Any]:
     portfolio = inputs.Portfolio(orders, inputs.MANY_OPEN)
     if not (portfolio.folder / "published").exists():
         first(orders)
-    served = publish.current(portfolio.folder / "published")
+    served = lists.current(portfolio.folder / "published")
     assert served is not None
-    ranked = publish.scores(portfolio.folder / "published", served.run.run_id)
+    ranked = lists.scores(portfolio.folder / "published", served.run.run_id)
     with reading.server() as (url, data), connect(url) as engine:
-        publish.commit(engine, replace(served.run, run_id="warm-up"), ranked.slice(0, 1_000))
+        lists.commit(engine, replace(served.run, run_id="warm-up"), ranked.slice(0, 1_000))
         with timed(lambda: server_cpu_s(data)) as cost:
-            publish.commit(engine, served.run, ranked)
+            lists.commit(engine, served.run, ranked)
     return {"rows": ranked.num_rows, **vars(cost)}

@@ -7,8 +7,8 @@ from string import Template
 
 from benchmarks.page_steps import ENGINES, by_size, exponent, one_customer, step_of
 from benchmarks.tables import Result, Results, cpu_of, markdown, result
-from payrec.action import worklist
-from payrec.data.simulate import FAILED_SHARE
+from payrec.simulate.simulator import FAILED_SHARE
+from payrec.worklist import rank
 
 TEMPLATE = Path(__file__).with_name("scale.md")
 NIGHTLY = ("build to score", "score", "publish")
@@ -29,7 +29,7 @@ def write(results: Results, path: Path) -> None:
         "many_orders": f"of some {SNAPSHOTS[0] / _open_share(runs['duckdb'][-1]) / MILLION:.0f} million orders like these",
         "costs": _costs(runs),
         "disk": _disk(runs),
-        "kept_columns": str(len(worklist.SCHEMA)),
+        "kept_columns": str(len(rank.SCHEMA)),
         "rank_memory": _rank_memory(first_nights[-1]),
         "one_customer": one_customer(results).replace("## ", "### "),
         "first_night": _first_night(first_nights),

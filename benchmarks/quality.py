@@ -25,10 +25,13 @@ from pyarrow import parquet
 
 from benchmarks import inputs
 from benchmarks.measure import cpu_s, timed
-from payrec.model import backtest, bundle, matrix, metrics, recipes
-from payrec.model.backtest import BacktestSpec
-from payrec.model.features import CATEGORIES, NUMBERS
-from payrec.model.recipes import TrainSpec
+from payrec.model.evaluate import backtest, metrics
+from payrec.model.evaluate.backtest import BacktestSpec
+from payrec.model.features import matrix
+from payrec.model.features.declarations import CATEGORIES, NUMBERS
+from payrec.model.recipes import training
+from payrec.model.recipes.training import TrainSpec
+from payrec.model.store import bundle
 
 Floats = npt.NDArray[np.float64]
 TEST_SHARE = 0.2
@@ -109,8 +112,8 @@ def _captured(gain: Floats, score: Floats) -> float:
 
 def _ours(recipe: str) -> Callable[[pa.Table, BacktestSpec], Callable[[pa.Table], Floats]]:
     def fit(rows: pa.Table, spec: BacktestSpec) -> Callable[[pa.Table], Floats]:
-        model = recipes.train(rows, TrainSpec(recipe, spec.horizon_days, spec.seed, spec.max_rows))
-        return lambda given: recipes.predict(model, given)
+        model = training.train(rows, TrainSpec(recipe, spec.horizon_days, spec.seed, spec.max_rows))
+        return lambda given: training.predict(model, given)
 
     return fit
 
@@ -197,7 +200,7 @@ def trained(recipe: str, orders: int) -> dict[str, Any]:
     """Train on up to a million snapshots, and say the bundle's id, which is the hash of its bytes."""
     rows = rows_with_truth(orders).slice(0, MOST_ROWS)
     with timed() as cost:
-        model = recipes.train(rows, TrainSpec(recipe, seed=SEED, max_rows=MOST_ROWS))
+        model = training.train(rows, TrainSpec(recipe, seed=SEED, max_rows=MOST_ROWS))
     folder = inputs.FOLDER / f"trained-{recipe}-{orders}"
     bundle.save(model, folder)
     cost.figures["bundle"] = bundle.model_id(folder)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks import inputs, with_pandas, with_polars
-from payrec.data import warehouse
+from payrec.data import layers
 from payrec.data.engines import connect
 
 KEY = (("order_id", "ascending"), ("as_of", "ascending"))
@@ -19,8 +19,8 @@ def by_payrec(portfolio: inputs.Portfolio) -> pa.Table:
     """Build on DuckDB, and return the view."""
     path = inputs.copy_of(portfolio, "same.duckdb")
     with connect(f"duckdb:///{path}") as engine:
-        warehouse.build(engine, warehouse.Parameters((), inputs.BUILD_AGES))
-        view = engine.read(f"SELECT * FROM {warehouse.VIEW}")
+        layers.build(engine, layers.Parameters((), inputs.BUILD_AGES))
+        view = engine.read(f"SELECT * FROM {layers.VIEW}")
     path.unlink()
     return view
 

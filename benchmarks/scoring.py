@@ -11,12 +11,13 @@ from pyarrow import parquet
 from benchmarks import inputs
 from benchmarks.inputs import NOW
 from benchmarks.measure import timed
-from payrec import pipeline
-from payrec.action import export
-from payrec.action.policy import Policy
-from payrec.model import bundle, notebook, recipes
-from payrec.model.features import schema_hash
-from payrec.model.recipes import TrainSpec
+from payrec import commands
+from payrec.model.features.declarations import schema_hash
+from payrec.model.recipes import notebook, training
+from payrec.model.recipes.training import TrainSpec
+from payrec.model.store import bundle
+from payrec.publish import export
+from payrec.worklist.policy import Policy
 
 TRAINED_ON = 200_000
 BATCH = 100_000
@@ -31,7 +32,7 @@ def prepared(orders: int) -> None:
     for recipe in ("logistic", "xgboost"):
         folder = folder_of(recipe)
         if not folder.exists():
-            bundle.save(recipes.train(known, TrainSpec(recipe, max_rows=TRAINED_ON)), folder)
+            bundle.save(training.train(known, TrainSpec(recipe, max_rows=TRAINED_ON)), folder)
     joblib_file = inputs.FOLDER / "original.joblib"
     if not joblib_file.exists():
         notebook.export_joblib(known, TrainSpec("original", max_rows=TRAINED_ON), joblib_file)
@@ -51,10 +52,10 @@ def bundled(recipe: str, orders: int, most: int) -> dict[str, Any]:
     """Score batches of Arrow with a bundle of ours."""
     model = bundle.load(folder_of(recipe))
     batches = _rows(orders, most)
-    recipes.predict(model, batches[0].slice(0, 1_000))
+    training.predict(model, batches[0].slice(0, 1_000))
     with timed() as cost:
         for batch in batches:
-            recipes.predict(model, batch)
+            training.predict(model, batch)
     return {"rows": sum(batch.num_rows for batch in batches), **vars(cost)}
 
 
@@ -82,7 +83,7 @@ def file_to_file(orders: int) -> dict[str, Any]:
     rows, ranked = _files(orders, "ranked.parquet")
     champion = bundle.read(folder_of("logistic"))
     with timed() as cost:
-        decided = pipeline.score_file(rows, champion, Policy(), None, NOW, lambda _: None)
+        decided = commands.score_file(rows, champion, Policy(), None, NOW, lambda _: None)
         export.write(decided.ranked, ranked, decided.run.stamp)
     cost.figures["bytes_out"] = ranked.stat().st_size
     ranked.unlink()

@@ -13,15 +13,16 @@ from benchmarks import inputs, reading
 from benchmarks.inputs import NOW
 from benchmarks.measure import forget_peak, give_back_memory, peak_now_mb, server_cpu_s, timed, tree_cpu_s, tree_peak_mb
 from benchmarks.scoring import folder_of
-from payrec import pipeline
-from payrec.action import publish
-from payrec.action.policy import Policy
-from payrec.data import load, simulate, warehouse
+from payrec import commands
+from payrec.data import layers, load
 from payrec.data.engines import Engine, connect, keeps_lists
 from payrec.data.load import Mapping
-from payrec.model import store
-from payrec.model.bundle import Bundle, read
-from payrec.model.recipes import TrainSpec
+from payrec.model.recipes.training import TrainSpec
+from payrec.model.store import versions
+from payrec.model.store.bundle import Bundle, read
+from payrec.publish import lists
+from payrec.simulate import simulator
+from payrec.worklist.policy import Policy
 
 Done = TypeVar("Done")
 MEMORY, LOADING = "1500MB", "10GB"  # for DuckDB itself, of the 4 GB that a run on 10 million orders may take
@@ -118,14 +119,14 @@ def _database(engine: str, scratch: Path) -> Iterator[tuple[str, Path | None]]:
 
 
 def _steps(course: Course, url: str, portfolio: inputs.Portfolio, folder: Path) -> None:
-    models, asked = portfolio.folder / "steps-models", warehouse.Parameters()
+    models, asked = portfolio.folder / "steps-models", layers.Parameters()
     shutil.rmtree(models, ignore_errors=True)
     with connect(url) as engine:
         course("load", lambda: _loaded(engine, portfolio), lambda rows: rows)
         _built(course, engine, "build to train", asked)
-        how = pipeline.Learning(asked, TrainSpec("logistic"), models, NOW)
-        course("train", lambda: pipeline.train(engine, how, _quiet).card, lambda card: int(card["training"]["rows"]))
-        bundle = store.show(models, store.ids(models)[0])
+        how = commands.Learning(asked, TrainSpec("logistic"), models, NOW)
+        course("train", lambda: commands.train(engine, how, _quiet).card, lambda card: int(card["training"]["rows"]))
+        bundle = versions.show(models, versions.ids(models)[0])
         _listed(course, engine, bundle, engine if keeps_lists(url) else folder)
 
 
@@ -141,28 +142,28 @@ def _steps_of_a_night(course: Course, url: str, portfolio: inputs.Portfolio, fol
 def _steps_of_one_customer(course: Course, url: str, portfolio: inputs.Portfolio, _folder: Path) -> None:
     with connect(url) as engine:
         inputs.load_into(engine, portfolio, of_one_customer=True)
-        _built(course, engine, "build to train", warehouse.Parameters())
-        _built(course, engine, "build to score", warehouse.Parameters(None, ()))
+        _built(course, engine, "build to train", layers.Parameters())
+        _built(course, engine, "build to score", layers.Parameters(None, ()))
 
 
 def _listed(course: Course, engine: Engine, bundle: Bundle, place: Path | Engine) -> None:
-    _built(course, engine, "build to score", warehouse.Parameters(None, ()))
-    question = pipeline.question(engine, bundle, Policy(), None, NOW, _quiet)
-    decided = course("score", lambda: pipeline.score(engine, question, _quiet), lambda d: d.ranked.num_rows)
-    course("publish", lambda: publish.commit(place, decided.run, decided.ranked), lambda _: decided.ranked.num_rows)
+    _built(course, engine, "build to score", layers.Parameters(None, ()))
+    question = commands.question(engine, bundle, Policy(), None, NOW, _quiet)
+    decided = course("score", lambda: commands.score(engine, question, _quiet), lambda d: d.ranked.num_rows)
+    course("publish", lambda: lists.commit(place, decided.run, decided.ranked), lambda _: decided.ranked.num_rows)
 
 
-def _built(course: Course, engine: Engine, name: str, asked: warehouse.Parameters) -> None:
-    course(name, lambda: warehouse.build(engine, asked), lambda built: built.rows["snapshots"])
+def _built(course: Course, engine: Engine, name: str, asked: layers.Parameters) -> None:
+    course(name, lambda: layers.build(engine, asked), lambda built: built.rows["snapshots"])
 
 
 def _loaded(engine: Engine, portfolio: inputs.Portfolio) -> int:
-    warehouse.prepare(engine)
-    rates = Mapping(reporting_currency=simulate.REPORTING_CURRENCY)
+    layers.prepare(engine)
+    rates = Mapping(reporting_currency=simulator.REPORTING_CURRENCY)
     reports = (
-        warehouse.change(engine, lambda: load.transactions(engine, portfolio.file("transactions"))),
-        warehouse.change(engine, lambda: load.events(engine, portfolio.file("events"))),
-        warehouse.change(engine, lambda: load.fx(engine, portfolio.file("fx"), rates)),
+        layers.change(engine, lambda: load.transactions(engine, portfolio.file("transactions"))),
+        layers.change(engine, lambda: load.events(engine, portfolio.file("events"))),
+        layers.change(engine, lambda: load.fx(engine, portfolio.file("fx"), rates)),
     )
     return sum(report.loaded for report in reports)
 

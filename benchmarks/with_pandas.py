@@ -22,7 +22,7 @@ from pyarrow import parquet
 
 from benchmarks import inputs
 from benchmarks.measure import timed
-from payrec.data import simulate
+from payrec.simulate import simulator
 
 Array = np.ndarray[Any, Any]
 DAY = pd.Timedelta(days=1)
@@ -221,9 +221,9 @@ def _amounts(rows: pd.DataFrame, orders: pd.DataFrame, portfolio: inputs.Portfol
     names = pd.Categorical(fx["currency"], categories=currency.categories).codes
     asked = currency.codes.to_numpy()[rows["number"]]
     known = fx["rate"].to_numpy()[_last_known(asked, rows["as_of"], names, fx["rate_date"] + DAY)]
-    known = np.where(asked == currency.categories.get_loc(simulate.REPORTING_CURRENCY), 10**8, known)
+    known = np.where(asked == currency.categories.get_loc(simulator.REPORTING_CURRENCY), 10**8, known)
     amount = (orders["amount_minor"].to_numpy()[rows["number"]] * known + 10**8 // 2) // 10**8
-    bands = [f"{simulate.REPORTING_CURRENCY} {band}" for band in BANDS]
+    bands = [f"{simulator.REPORTING_CURRENCY} {band}" for band in BANDS]
     return pd.DataFrame(
         {
             "amount_reporting_minor": amount,

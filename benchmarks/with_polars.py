@@ -20,7 +20,7 @@ import polars as pl
 from benchmarks import inputs
 from benchmarks.measure import timed
 from benchmarks.with_pandas import BAND_ENDS, BANDS, SIGNS
-from payrec.data import simulate
+from payrec.simulate import simulator
 
 DAY = timedelta(days=1)
 HORIZON, RECENT = 30 * DAY, 90 * DAY
@@ -296,7 +296,7 @@ def _with_rates(rows: pl.LazyFrame, portfolio: inputs.Portfolio) -> pl.LazyFrame
         )
         .sort("rate_at")
     )
-    own = col("currency") == simulate.REPORTING_CURRENCY
+    own = col("currency") == simulator.REPORTING_CURRENCY
     asked = rows.select("currency", "as_of").unique().sort("as_of")
     found = _last_known(asked, rates, "currency", "rate_at")
     found = found.with_columns(rate=pl.when(own).then(10**8).otherwise("rate"))
@@ -334,7 +334,7 @@ def _view(rows: pl.LazyFrame) -> pl.LazyFrame:
         f"{name}_reporting_minor": (col(f"{name}_minor") * col("rate") + 10**8 // 2) // 10**8
         for name in ("amount", "outstanding")
     }
-    bands = [f"{simulate.REPORTING_CURRENCY} {band}" for band in BANDS]
+    bands = [f"{simulator.REPORTING_CURRENCY} {band}" for band in BANDS]
     return rows.select(
         "order_id", "as_of", "customer_id", "age_days", "amount", "currency", "amount_minor", "outstanding_minor",
         "provider", "payment_method", "country", "device", "transaction_type", "reason_code", "last_event_type",

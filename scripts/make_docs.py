@@ -17,7 +17,7 @@ import reliability
 from payrec.cli import VERBS, main
 from payrec.cli.models import models_app
 from payrec.cli.privacy import privacy_app
-from payrec.settings import Settings
+from payrec.common.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"(<!-- output: payrec ([^>]+) -->\n```\n).*?(```\n<!-- end -->)", re.DOTALL)

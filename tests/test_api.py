@@ -115,17 +115,17 @@ def test_the_code_of_the_manual_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_times_and_files_that_are_not_there_are_refused(world: dict[str, Any], tmp_path: Path) -> None:
-    with payrec.connect("duckdb://") as empty, pytest.raises(payrec.errors.UsageError, match="no feature view"):
+    with payrec.connect("duckdb://") as empty, pytest.raises(payrec.common.errors.UsageError, match="no feature view"):
         payrec.features(empty)
-    with pytest.raises(payrec.errors.UsageError, match="expected a time that was built for: 2026"):
+    with pytest.raises(payrec.common.errors.UsageError, match="expected a time that was built for: 2026"):
         payrec.features(world["engine"], datetime.fromisoformat("2020-01-01"))
-    with pytest.raises(payrec.errors.UsageError, match=r"\.csv or \.parquet"):
+    with pytest.raises(payrec.common.errors.UsageError, match=r"\.csv or \.parquet"):
         payrec.features(world["engine"], None, tmp_path / "rows.xlsx")
-    with pytest.raises(payrec.errors.UsageError, match="expected one of logistic"):
+    with pytest.raises(payrec.common.errors.UsageError, match="expected one of logistic"):
         payrec.train(world["engine"], tmp_path, recipe="forest")
-    with pytest.raises(payrec.errors.UsageError, match="no SQL file"):
+    with pytest.raises(payrec.common.errors.UsageError, match="no SQL file"):
         payrec.sql("nothing")
-    with pytest.raises(payrec.errors.UsageError, match="no published list"):
+    with pytest.raises(payrec.common.errors.UsageError, match="no published list"):
         payrec.worklist(tmp_path / "nowhere")
 
 

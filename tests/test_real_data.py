@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from payrec.data import load, warehouse
+from payrec.data import layers, load
 from payrec.data.engines import Engine
 from payrec.data.load.targets import Kind
 from tests.data.test_engines_agree import assert_same_probabilities
@@ -21,7 +21,7 @@ from tests.data.test_engines_agree import assert_same_probabilities
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("PAYREC_REAL_DATA", ROOT.parent / "shared" / "data"))
 NOW = datetime(2026, 1, 1)
-AT_CREATION = warehouse.Parameters(None, (0,))
+AT_CREATION = layers.Parameters(None, (0,))
 FINES = "traffic_fines/events.csv.gz"
 EXTRACT = "traffic_fines/extract_10k_cases_eventdataR_MIT.csv.gz"
 FILES: tuple[tuple[Kind, str, str], ...] = (
@@ -42,9 +42,9 @@ def load_into(engine: Engine, kind: Kind, file: str, name: str) -> load.LoadRepo
 
 
 def feature_view(engine: Engine) -> pa.Table:
-    warehouse.build(engine, AT_CREATION)
-    assert [check for check in warehouse.check(engine) if check.offending_rows] == []
-    return engine.read(f"SELECT * FROM {warehouse.VIEW} ORDER BY order_id, as_of")
+    layers.build(engine, AT_CREATION)
+    assert [check for check in layers.check(engine) if check.offending_rows] == []
+    return engine.read(f"SELECT * FROM {layers.VIEW} ORDER BY order_id, as_of")
 
 
 @pytest.mark.parametrize(("kind", "file", "name"), FILES, ids=[name for _, _, name in FILES])

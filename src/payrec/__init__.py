@@ -20,18 +20,21 @@ data > charts | settings > errors``. Nothing is imported before it is used. ``do
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from payrec import charts, errors
-    from payrec.action.policy import Policy
-    from payrec.action.policy import read as read_policy
+    from payrec import charts
     from payrec.api import load, models
     from payrec.api.deciding import demo, explain, monitor, run, score, score_file, worklist
     from payrec.api.learning import backtest, report, train
     from payrec.api.preparing import build, check, features, simulate, sql
+    from payrec.common import errors
     from payrec.data.engines import Engine, connect
+    from payrec.worklist.policy import Policy
+    from payrec.worklist.policy import read as read_policy
 
 __all__ = [
     "Engine",
@@ -59,23 +62,32 @@ __all__ = [
     "worklist",
 ]
 
-_MODULES = {"charts": "charts", "errors": "errors", "load": "api.load", "models": "api.models"}
+_MODULES = {"charts": "charts", "errors": "common.errors", "load": "api.load", "models": "api.models"}
 _HOMES = {
     "api.preparing": ("build", "check", "features", "simulate", "sql"),
     "api.learning": ("backtest", "report", "train"),
     "api.deciding": ("demo", "explain", "monitor", "run", "score", "score_file", "worklist"),
     "data.engines": ("Engine", "connect"),
-    "action.policy": ("Policy",),
+    "worklist.policy": ("Policy",),
 }
 
 if not TYPE_CHECKING:
+
+    class _Public(ModuleType):
+        """Public functions win over rooms of the same name: ``payrec.worklist()`` beside ``payrec.worklist.policy``."""
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if not (name in __all__ and isinstance(value, ModuleType) and value.__name__ == f"payrec.{name}"):
+                super().__setattr__(name, value)
+
+    sys.modules[__name__].__class__ = _Public
 
     def __getattr__(name: str) -> object:
         """Import a public name when it is first used."""
         if name in _MODULES:
             found = import_module(f"payrec.{_MODULES[name]}")
         elif name == "read_policy":
-            found = import_module("payrec.action.policy").read
+            found = import_module("payrec.worklist.policy").read
         else:
             home = next((home for home, names in _HOMES.items() if name in names), None)
             if home is None:

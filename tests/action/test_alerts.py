@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from payrec.action import alerts, verdict
-from payrec.action.monitor import Number
-from payrec.errors import MissingExtra, UsageError
+from payrec.common.errors import MissingExtra, UsageError
+from payrec.monitor import alerts, verdicts
+from payrec.monitor.drift import Number
 
 ALERT = alerts.Alert("payrec: it failed", ("line one",))
 
@@ -207,9 +207,9 @@ def test_texts_are_short_and_say_how_many_are_left_out() -> None:
 
 
 def test_alerts_of_a_run() -> None:
-    calm = verdict.judge([Number("rows", "", 5)], verdict.Limits())
+    calm = verdicts.judge([Number("rows", "", 5)], verdicts.Limits())
     assert alerts.of_verdicts(calm, "r1") is None
-    bad = verdict.judge([Number("rows", "", 0), Number("stale_days", "", 9)], verdict.Limits())
+    bad = verdicts.judge([Number("rows", "", 0), Number("stale_days", "", 9)], verdicts.Limits())
     said = alerts.of_verdicts(bad, "r1")
     assert said is not None
     assert said.title == "payrec: 2 alarms in run r1"

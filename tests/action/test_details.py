@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from payrec.action import details, published_folder
-from payrec.data import warehouse
+from payrec.data import layers
 from payrec.data.engines import Engine, connect
 from payrec.data.load import events, transactions
+from payrec.publish import details, folder_store
 
 AS_OF = datetime(2026, 3, 1)
 DATA = Path(__file__).parents[2] / "data"
@@ -21,10 +21,10 @@ DATA = Path(__file__).parents[2] / "data"
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     engine = connect("duckdb://")
-    warehouse.prepare(engine)
+    layers.prepare(engine)
     transactions(engine, DATA / "sample_transactions.csv")
     events(engine, DATA / "sample_events.csv")
-    warehouse.build(engine, warehouse.Parameters((AS_OF,), ()))
+    layers.build(engine, layers.Parameters((AS_OF,), ()))
     return engine
 
 
@@ -52,12 +52,12 @@ def test_months_count_every_order_once(built: Engine) -> None:
 
 
 def test_features_are_the_rows_that_are_scored(built: Engine) -> None:
-    assert read(built, "features").equals(built.read(warehouse.scoring_select(AS_OF)))
+    assert read(built, "features").equals(built.read(layers.scoring_select(AS_OF)))
 
 
 def test_details_without_rows_make_no_file(tmp_path: Path) -> None:
-    published_folder._stream(tmp_path / "x.parquet", iter(()))
+    folder_store._stream(tmp_path / "x.parquet", iter(()))
     assert not (tmp_path / "x.parquet").exists()
     batch = pa.RecordBatch.from_pydict({"a": [1, 2]})
-    published_folder._stream(tmp_path / "x.parquet", iter((batch, batch)))
+    folder_store._stream(tmp_path / "x.parquet", iter((batch, batch)))
     assert pyarrow.parquet.read_table(tmp_path / "x.parquet")["a"].to_pylist() == [1, 2, 1, 2]

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from payrec.action import policy as policies
-from payrec.action import reason_codes, scores, suppression, verdict, worklist
-from payrec.action.export import XLSX_MAX_ROWS
+from payrec.monitor import verdicts
+from payrec.publish.export import XLSX_MAX_ROWS
+from payrec.worklist import policy as policies
+from payrec.worklist import rank, reason_codes, score, suppression
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -65,14 +66,14 @@ def test_every_reason_of_suppression_is_told() -> None:
 def test_every_column_of_the_list_is_told() -> None:
     shown = page("policy.md").split("## The columns of the list")[1]
     contract = re.sub(r"\s+", " ", shown.split("`")[1]).split(", ")
-    assert contract == worklist.SCHEMA.names[: len(contract)]
-    for name in worklist.SCHEMA.names[len(contract) :]:
+    assert contract == rank.SCHEMA.names[: len(contract)]
+    for name in rank.SCHEMA.names[len(contract) :]:
         assert f"`{name}`" in shown
 
 
 def test_numbers_in_the_text_are_those_of_the_code() -> None:
-    assert f"{scores.EXPLAINED_FIRST:,} ranks" in page("policy.md")
-    assert f"rank {scores.EXPLAINED_MOST:,}" in page("policy.md")
+    assert f"{score.EXPLAINED_FIRST:,} ranks" in page("policy.md")
+    assert f"rank {score.EXPLAINED_MOST:,}" in page("policy.md")
     assert f"{XLSX_MAX_ROWS:,}" in page("policy.md")
     for name, value in re.findall(r"`(\w+)` = ([\d.]+)", page("monitoring.md")):
         assert getattr(policies.Limits(), name) == float(value)
@@ -85,7 +86,7 @@ def test_every_category_action_and_scheme_is_told() -> None:
 
 def test_every_metric_with_a_rule_is_told() -> None:
     told = set(re.findall(r"`(\w+)`", page("monitoring.md")))
-    assert set(verdict._RULES) <= told
+    assert set(verdicts._RULES) <= told
 
 
 @pytest.mark.parametrize("code", blocks("reason-codes.md", "python"))
@@ -106,6 +107,6 @@ def test_the_example_of_own_codes_is_read(tmp_path: Path) -> None:
     assert reason.meaning == "nobody picked up"
 
 
-@pytest.mark.parametrize("module", sorted(path.stem for path in Path(scores.__file__).parent.glob("[a-z]*.py")))
+@pytest.mark.parametrize("module", sorted(path.stem for path in Path(score.__file__).parent.glob("[a-z]*.py")))
 def test_examples_in_docstrings_run(module: str) -> None:
     assert doctest.testmod(importlib.import_module(f"payrec.action.{module}")).failed == 0

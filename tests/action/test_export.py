@@ -15,10 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payrec.action import export, files, worklist
-from payrec.action.plain_text import cell_column, plain
-from payrec.action.policy import Policy
-from payrec.errors import UsageError
+from payrec.common import files
+from payrec.common.errors import UsageError
+from payrec.common.text import cell_column, plain
+from payrec.publish import export
+from payrec.worklist import rank
+from payrec.worklist.policy import Policy
 
 STAMP = export.Stamp(datetime.fromisoformat("2026-01-31"), datetime.fromisoformat("2026-02-01T03:04:05"), "m-1", "r-1")
 NASTY = [
@@ -121,7 +123,7 @@ def test_too_many_rows_for_xlsx_say_what_to_do(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".parquet"])
 def test_the_same_list_is_the_same_file_and_carries_its_age(open_orders: Callable[..., pa.Table], suffix: str) -> None:
-    ranked = worklist.rank(open_orders({}, {"is_disputed": 1}), Policy())
+    ranked = rank.rank(open_orders({}, {"is_disputed": 1}), Policy())
     first, second = (export.to_bytes(ranked, suffix, STAMP) for _ in range(2))
     assert first == second
     if suffix == ".csv":
@@ -140,7 +142,7 @@ def test_the_same_list_is_the_same_file_and_carries_its_age(open_orders: Callabl
 
 
 def test_an_empty_list_is_a_file_with_a_header() -> None:
-    data = export.to_bytes(worklist.SCHEMA.empty_table(), ".csv", STAMP)
+    data = export.to_bytes(rank.SCHEMA.empty_table(), ".csv", STAMP)
     assert data.decode().splitlines()[0].startswith('"run_id","as_of","order_id"')
     assert len(data.decode().splitlines()) == 1
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from payrec.action import ledger
-from payrec.action.ledger import Entry
 from payrec.data.engines import Engine
+from payrec.publish import ledger
+from payrec.publish.ledger import Entry
 
 AT = datetime.fromisoformat("2026-01-31T02:00:00")
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from payrec.action import lock
-from payrec.errors import Locked
+from payrec.common.errors import Locked
+from payrec.publish import lock
 
 US = lock.Holder(1, "here", datetime.fromisoformat("2026-02-01"))
 CHILD = """
 import json, os, sys
 from datetime import datetime
 from pathlib import Path
-from payrec.action import lock
+from payrec.publish import lock
 url, folder = json.loads(sys.argv[1])
 with lock.held(url, Path(folder), lock.Holder(os.getpid(), "there", datetime(2026, 1, 31, 2))):
     print("held", flush=True)

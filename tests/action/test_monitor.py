@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payrec.action import monitor, verdict
-from payrec.action.monitor import Facts, Number
-from payrec.action.policy import Limits
-from payrec.model.profile import Spread
+from payrec.model.features.spreads import Spread
+from payrec.monitor import drift, verdicts
+from payrec.monitor.drift import Facts, Number
+from payrec.worklist.policy import Limits
 
 AS_OF = datetime.fromisoformat("2026-01-31")
 COUNTRY = Spread("country", (), ("unknown", "other", "DE", "FR"), (0.0, 0.02, 0.5, 0.48))
@@ -34,30 +34,30 @@ def a_run(**changes: Any) -> Facts:
     return replace(made, **changes)
 
 
-def judged(now: Facts, before: Facts | None, **limits: float) -> dict[tuple[str, str], verdict.Verdict]:
-    made = verdict.judge(monitor.numbers(now, before, SPREADS), Limits(**limits))  # type: ignore[arg-type]
+def judged(now: Facts, before: Facts | None, **limits: float) -> dict[tuple[str, str], verdicts.Verdict]:
+    made = verdicts.judge(drift.numbers(now, before, SPREADS), Limits(**limits))  # type: ignore[arg-type]
     return {(one.number.metric, one.number.subject): one for one in made}
 
 
 def test_psi_by_hand() -> None:
-    assert monitor.psi([0.5, 0.5], [0.6, 0.4]) == pytest.approx(0.1 * math.log(1.2) - 0.1 * math.log(0.8))
-    assert monitor.psi([1, 0], [0.9, 0.1]) == pytest.approx(-0.1 * math.log(0.9) + 0.0999 * math.log(1000))
+    assert drift.psi([0.5, 0.5], [0.6, 0.4]) == pytest.approx(0.1 * math.log(1.2) - 0.1 * math.log(0.8))
+    assert drift.psi([1, 0], [0.9, 0.1]) == pytest.approx(-0.1 * math.log(0.9) + 0.0999 * math.log(1000))
 
 
 @given(shares)
 def test_psi_of_the_same_is_0_and_never_negative(before: list[float]) -> None:
-    assert monitor.psi(before, before) == 0
+    assert drift.psi(before, before) == 0
     after = before[::-1]
-    assert monitor.psi(before, after) >= 0
-    assert monitor.psi(before, after) == pytest.approx(monitor.psi(after, before))
+    assert drift.psi(before, after) >= 0
+    assert drift.psi(before, after) == pytest.approx(drift.psi(after, before))
 
 
 def test_psi_by_chance_is_what_chance_gives() -> None:
     rng = np.random.default_rng(1)
     p = np.full(10, 0.1)
-    drawn = [monitor.psi(rng.multinomial(500, p) / 500, rng.multinomial(2_000, p) / 2_000) for _ in range(300)]
-    assert np.mean(drawn) == pytest.approx(monitor.psi_by_chance(10, 500, 2_000), rel=0.1)
-    assert math.isnan(monitor.psi_by_chance(10, 0, 5))
+    drawn = [drift.psi(rng.multinomial(500, p) / 500, rng.multinomial(2_000, p) / 2_000) for _ in range(300)]
+    assert np.mean(drawn) == pytest.approx(drift.psi_by_chance(10, 500, 2_000), rel=0.1)
+    assert math.isnan(drift.psi_by_chance(10, 0, 5))
 
 
 def test_the_same_twice_is_calm() -> None:
@@ -103,25 +103,25 @@ def test_few_rows_are_not_taken_for_drift() -> None:
 
 def test_limits_are_settings_and_the_worst_comes_first() -> None:
     now = a_run(shares={"outstanding_relative": (0.0, 0.33, 0.67)}, rows=1_000)
-    made = verdict.judge(monitor.numbers(now, a_run(), SPREADS), Limits(psi_alarm=0.11))
+    made = verdicts.judge(drift.numbers(now, a_run(), SPREADS), Limits(psi_alarm=0.11))
     assert [one.level for one in made[:2]] == ["alarm", "alarm"]
-    assert verdict.worst(made) == "alarm"
-    assert verdict.worst([]) == "ok"
+    assert verdicts.worst(made) == "alarm"
+    assert verdicts.worst([]) == "ok"
 
 
 def test_matured_numbers_need_rows_to_alarm() -> None:
     found = [Number("ece", "2026-01-01", 0.2, 0.01), Number("pr_auc", "2026-01-01", 0.3, 0.6)]
-    many = verdict.judge([*found, Number("matured_rows", "2026-01-01", 5_000)], Limits())
+    many = verdicts.judge([*found, Number("matured_rows", "2026-01-01", 5_000)], Limits())
     assert [one.level for one in many] == ["alarm", "alarm", "ok"]
-    few = verdict.judge([*found, Number("matured_rows", "2026-01-01", 50)], Limits())
+    few = verdicts.judge([*found, Number("matured_rows", "2026-01-01", 50)], Limits())
     assert [one.level for one in few] == ["ok", "ok", "ok"]
     assert "too few" in few[0].sentence
 
 
 def test_history_is_a_table_by_run() -> None:
-    made = verdict.judge([Number("rows", "", 0), Number("psi_training", "x", math.inf)], Limits())
-    table = verdict.history(made, "r1", AS_OF)
-    assert table.schema == verdict.HISTORY
+    made = verdicts.judge([Number("rows", "", 0), Number("psi_training", "x", math.inf)], Limits())
+    table = verdicts.history(made, "r1", AS_OF)
+    assert table.schema == verdicts.HISTORY
     assert table.to_pylist()[0] == {
         "run_id": "r1",
         "as_of": AS_OF,
@@ -136,14 +136,14 @@ def test_history_is_a_table_by_run() -> None:
 
 
 def test_history_has_one_row_for_a_key() -> None:
-    twice = verdict.judge([Number("rows", "", 5), Number("rows", "", 0)], Limits())
-    assert verdict.history(twice, "r1", AS_OF)["level"].to_pylist() == ["alarm"]
+    twice = verdicts.judge([Number("rows", "", 5), Number("rows", "", 0)], Limits())
+    assert verdicts.history(twice, "r1", AS_OF)["level"].to_pylist() == ["alarm"]
 
 
 def test_facts_survive_json() -> None:
     for told in (a_run(), a_run(data_until=None)):
-        assert monitor.from_json(json.loads(json.dumps(monitor.to_json(told)))) == told
-    unknown = monitor.from_json(monitor.to_json(a_run(recovery_rate_90d=math.nan)))
+        assert drift.from_json(json.loads(json.dumps(drift.to_json(told)))) == told
+    unknown = drift.from_json(drift.to_json(a_run(recovery_rate_90d=math.nan)))
     assert math.isnan(unknown.recovery_rate_90d)
 
 
@@ -160,20 +160,20 @@ def test_facts_survive_json() -> None:
 )
 def test_a_run_is_compared_with_the_same_day_of_the_month_before(earlier: list[str], chosen: str | None) -> None:
     runs = [a_run(as_of=datetime.fromisoformat(day)) for day in earlier]
-    found = monitor.baseline(runs, AS_OF)
+    found = drift.baseline(runs, AS_OF)
     assert (found and found.as_of.date().isoformat()) == chosen
 
 
 def test_batches_pool_to_the_whole() -> None:
     rng = np.random.default_rng(2)
     p = rng.random(1_000)
-    parts = [(len(part), {"p": monitor.score_shares(part)}) for part in (p[:100], p[100:350], p[350:])]
-    assert monitor.pooled(parts)["p"] == pytest.approx(monitor.score_shares(p))
-    assert monitor.pooled([]) == {}
-    assert sum(monitor.score_shares(np.array([0.0, 1.0]))) == 1
+    parts = [(len(part), {"p": drift.score_shares(part)}) for part in (p[:100], p[100:350], p[350:])]
+    assert drift.pooled(parts)["p"] == pytest.approx(drift.score_shares(p))
+    assert drift.pooled([]) == {}
+    assert sum(drift.score_shares(np.array([0.0, 1.0]))) == 1
 
 
 def test_facts_of_a_list() -> None:
     ranked = pa.table({"suppressed_reason": ["promised", None, "disputed", "promised"]})
-    told = monitor.facts(ranked, AS_OF, None, monitor.Measured())
+    told = drift.facts(ranked, AS_OF, None, drift.Measured())
     assert (told.rows, told.suppressed, told.suppressed_share) == (4, {"disputed": 1, "promised": 2}, 0.75)

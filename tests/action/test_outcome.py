@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payrec.action import outcome, worklist
-from payrec.action.monitor import Number
-from payrec.action.policy import Policy
+from payrec.monitor import outcomes as outcome
+from payrec.monitor.drift import Number
+from payrec.worklist import rank
+from payrec.worklist.policy import Policy
 
 Make = Callable[..., pa.Table]
 AS_OF = datetime.fromisoformat("2026-01-31")
@@ -23,7 +24,7 @@ def by_name(numbers: list[Number]) -> dict[str, Number]:
 
 
 def scores(open_orders: Make, p: list[float | None], value: int = 10_000) -> pa.Table:
-    return worklist.rank(open_orders(*({"p_recover_30d": one, "outstanding_minor": value} for one in p)), Policy())
+    return rank.rank(open_orders(*({"p_recover_30d": one, "outstanding_minor": value} for one in p)), Policy())
 
 
 def outcomes(labels: list[int | None], at: str = "2026-01-31") -> pa.Table:
@@ -86,7 +87,7 @@ def test_money_by_hand(open_orders: Make) -> None:
 
 
 def test_money_is_never_added_across_currencies(open_orders: Make) -> None:
-    made = worklist.rank(open_orders({}, {"currency": "USD"}), Policy())
+    made = rank.rank(open_orders({}, {"currency": "USD"}), Policy())
     told = [number for number in outcome.money(made, None) if number.metric == "money_expected"]
     assert told == [Number("money_expected", "2026-01-26 EUR", 50.0), Number("money_expected", "2026-01-26 USD", 50.0)]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from payrec.action import policy as policies
-from payrec.errors import UsageError
+from payrec.common.errors import UsageError
+from payrec.worklist import policy as policies
 
 FULL = """
 reporting_currency = "EUR"

@@ -15,15 +15,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from payrec.action import files, migrations, publish, published_folder, published_tables, run, verdict, worklist
-from payrec.action.monitor import Facts, Number
-from payrec.action.policy import Limits, Policy
+from payrec.common import files
+from payrec.common.errors import DataRefused, UsageError
 from payrec.data.engines import Engine
-from payrec.errors import DataRefused, UsageError
+from payrec.monitor import verdicts
+from payrec.monitor.drift import Facts, Number
+from payrec.publish import database_store, folder_store, lists, migrations, run_info
+from payrec.worklist import rank
+from payrec.worklist.policy import Limits, Policy
 
 Make = Callable[..., pa.Table]
 AS_OF = datetime.fromisoformat("2026-01-31")
-INFO = run.RunInfo(
+INFO = run_info.RunInfo(
     "r1",
     AS_OF,
     datetime.fromisoformat("2026-01-31T02:00:00"),
@@ -39,10 +42,10 @@ INFO = run.RunInfo(
 @pytest.fixture
 def ranked(open_orders: Make) -> pa.Table:
     orders = ({"order_id": f"o'{at}", "customer_id": "ä", "p_recover_30d": 0.1 * at} for at in range(1, 4))
-    return worklist.rank(open_orders(*orders, {"is_disputed": 1, "p_recover_30d": None}), Policy(capacity={"total": 2}))
+    return rank.rank(open_orders(*orders, {"is_disputed": 1, "p_recover_30d": None}), Policy(capacity={"total": 2}))
 
 
-def named(name: str) -> run.RunInfo:
+def named(name: str) -> run_info.RunInfo:
     return replace(INFO, run_id=name)
 
 
@@ -52,57 +55,57 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, open_engine: Callable[
 
 
 def test_what_is_published_is_what_is_read(place: Path | Engine, ranked: pa.Table) -> None:
-    assert publish.current(place) is None
-    assert publish.commit(place, INFO, ranked)
-    served = publish.current(place)
-    assert served == run.Published(INFO, 1, 4, 3, 2)
-    back = publish.scores(place, "r1")
-    assert back.select(worklist.SCHEMA.names).to_pylist() == [
+    assert lists.current(place) is None
+    assert lists.commit(place, INFO, ranked)
+    served = lists.current(place)
+    assert served == run_info.Published(INFO, 1, 4, 3, 2)
+    back = lists.scores(place, "r1")
+    assert back.select(rank.SCHEMA.names).to_pylist() == [
         row | {"run_id": "r1", "model_id": "m1", "scored_at": INFO.scored_at} for row in ranked.to_pylist()
     ]
 
 
 def test_the_same_run_twice_changes_nothing(place: Path | Engine, ranked: pa.Table) -> None:
-    assert publish.commit(place, INFO, ranked)
-    assert not publish.commit(place, replace(INFO, scored_at=datetime.fromisoformat("2026-02-02")), ranked)
-    assert [one.run.scored_at for one in publish.runs(place)] == [INFO.scored_at]
-    assert publish.scores(place, "r1").num_rows == 4
+    assert lists.commit(place, INFO, ranked)
+    assert not lists.commit(place, replace(INFO, scored_at=datetime.fromisoformat("2026-02-02")), ranked)
+    assert [one.run.scored_at for one in lists.runs(place)] == [INFO.scored_at]
+    assert lists.scores(place, "r1").num_rows == 4
 
 
 def test_the_last_published_is_served_and_old_ones_go(place: Path | Engine, ranked: pa.Table) -> None:
     for name in ("r1", "r2", "r3"):
-        assert publish.commit(place, named(name), ranked, keep=3)
-    assert [one.run.run_id for one in publish.runs(place)] == ["r3", "r2", "r1"]
-    assert publish.commit(place, named("r1"), ranked, keep=3)  # again: it is served again, nothing is doubled
-    assert [one.run.run_id for one in publish.runs(place)] == ["r1", "r3", "r2"]
-    assert publish.commit(place, named("r4"), ranked, keep=2)
-    assert [one.run.run_id for one in publish.runs(place)] == ["r4", "r1"]
-    assert publish.scores(place, "r1").num_rows == 4
+        assert lists.commit(place, named(name), ranked, keep=3)
+    assert [one.run.run_id for one in lists.runs(place)] == ["r3", "r2", "r1"]
+    assert lists.commit(place, named("r1"), ranked, keep=3)  # again: it is served again, nothing is doubled
+    assert [one.run.run_id for one in lists.runs(place)] == ["r1", "r3", "r2"]
+    assert lists.commit(place, named("r4"), ranked, keep=2)
+    assert [one.run.run_id for one in lists.runs(place)] == ["r4", "r1"]
+    assert lists.scores(place, "r1").num_rows == 4
     with pytest.raises(UsageError, match="no published run r2"):
-        publish.scores(place, "r2")
+        lists.scores(place, "r2")
 
 
 def test_an_empty_list_can_be_served(place: Path | Engine, ranked: pa.Table) -> None:
-    assert publish.commit(place, INFO, ranked.slice(0, 0))
-    served = publish.current(place)
+    assert lists.commit(place, INFO, ranked.slice(0, 0))
+    served = lists.current(place)
     assert served is not None
     assert (served.orders, served.ranked, served.prioritised) == (0, 0, 0)
 
 
 def test_another_list_than_the_contract_is_refused(place: Path | Engine, ranked: pa.Table) -> None:
     with pytest.raises(DataRefused, match="other columns than the contract: rank"):
-        publish.commit(place, INFO, ranked.drop(["rank"]))
+        lists.commit(place, INFO, ranked.drop(["rank"]))
     with pytest.raises(DataRefused, match="is of 2026-01-31"):
-        publish.commit(place, replace(INFO, as_of=datetime.fromisoformat("2026-02-01")), ranked)
+        lists.commit(place, replace(INFO, as_of=datetime.fromisoformat("2026-02-01")), ranked)
 
 
 def test_verdicts_are_kept_by_run(place: Path | Engine) -> None:
-    assert publish.monitor_history(place) == verdict.HISTORY.empty_table()
+    assert lists.monitor_history(place) == verdicts.HISTORY.empty_table()
     for value in (0, 5):
         for name in ("r1", "r2"):
-            told = verdict.judge([Number("rows", "", value), Number("psi", "x", 0.3)], Limits())
-            publish.add_monitor(place, name, verdict.history(told, name, AS_OF))
-    rows = publish.monitor_history(place).to_pylist()
+            told = verdicts.judge([Number("rows", "", value), Number("psi", "x", 0.3)], Limits())
+            lists.add_monitor(place, name, verdicts.history(told, name, AS_OF))
+    rows = lists.monitor_history(place).to_pylist()
     assert sorted((row["run_id"], row["metric"], row["value"]) for row in rows) == [
         ("r1", "psi", 0.3), ("r1", "rows", 5.0), ("r2", "psi", 0.3), ("r2", "rows", 5.0),
     ]  # fmt: skip
@@ -110,42 +113,42 @@ def test_verdicts_are_kept_by_run(place: Path | Engine) -> None:
 
 def test_the_view_shows_the_run_of_today(engine: Engine, ranked: pa.Table) -> None:
     for name in ("r1", "r2"):
-        publish.commit(engine, named(name), ranked)
-    found = engine.read(f"SELECT * FROM {published_tables.WORKLIST} ORDER BY order_id")
-    assert found.column_names == worklist.SCHEMA.names
+        lists.commit(engine, named(name), ranked)
+    found = engine.read(f"SELECT * FROM {database_store.WORKLIST} ORDER BY order_id")
+    assert found.column_names == rank.SCHEMA.names
     assert set(found["run_id"].to_pylist()) == {"r2"}
     assert found.num_rows == 4
 
 
 def test_a_run_id_is_data(engine: Engine, ranked: pa.Table) -> None:
-    publish.commit(engine, INFO, ranked)
+    lists.commit(engine, INFO, ranked)
     hostile = "'; DROP TABLE payrec_runs; --"
-    publish.commit(engine, named(hostile), ranked, keep=5)
-    assert publish.scores(engine, hostile).num_rows == 4
-    publish.commit(engine, INFO, ranked, keep=1)
-    assert [one.run.run_id for one in publish.runs(engine)] == ["r1"]
+    lists.commit(engine, named(hostile), ranked, keep=5)
+    assert lists.scores(engine, hostile).num_rows == 4
+    lists.commit(engine, INFO, ranked, keep=1)
+    assert [one.run.run_id for one in lists.runs(engine)] == ["r1"]
 
 
 def test_a_failure_in_the_middle_leaves_the_former_run(
     engine: Engine, ranked: pa.Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish.commit(engine, INFO, ranked)
+    lists.commit(engine, INFO, ranked)
     write = type(engine).write
 
     def failing(self: Engine, table: str, rows: Any, key: tuple[str, ...]) -> int:
         done = write(self, table, rows, key)
-        if table == published_tables.SCORES:
+        if table == database_store.SCORES:
             raise KeyboardInterrupt
         return done
 
     monkeypatch.setattr(type(engine), "write", failing)
     with pytest.raises(KeyboardInterrupt):
-        publish.commit(engine, named("r2"), ranked)
+        lists.commit(engine, named("r2"), ranked)
     monkeypatch.undo()
-    assert [one.run.run_id for one in publish.runs(engine)] == ["r1"]
-    assert publish.scores(engine, "r1").num_rows == 4
-    assert publish.commit(engine, named("r2"), ranked)
-    assert [one.run.run_id for one in publish.runs(engine)] == ["r2", "r1"]
+    assert [one.run.run_id for one in lists.runs(engine)] == ["r1"]
+    assert lists.scores(engine, "r1").num_rows == 4
+    assert lists.commit(engine, named("r2"), ranked)
+    assert [one.run.run_id for one in lists.runs(engine)] == ["r2", "r1"]
 
 
 class Broken(BaseException):
@@ -161,23 +164,23 @@ def test_a_crash_at_any_step_leaves_the_former_run(
     for at in range(1, 100):
         folder = tmp_path / str(at)
         if not first:
-            publish.commit(folder, INFO, ranked)
+            lists.commit(folder, INFO, ranked)
         steps = iter(range(1, 1000))
         with monkeypatch.context() as patch:
             for name in ("rename", "replace", "fsync"):
                 patch.setattr(os, name, _failing_at(getattr(os, name), at, steps))
             try:
-                publish.commit(folder, named("r2"), ranked, keep=2)
+                lists.commit(folder, named("r2"), ranked, keep=2)
                 broke = False
             except Broken:
                 broke = True
-        served = [one.run.run_id for one in publish.runs(folder)]
+        served = [one.run.run_id for one in lists.runs(folder)]
         assert served in (before, ["r2", *before])
         for name in served:
-            assert publish.scores(folder, name).num_rows == 4
-        publish.commit(folder, named("r2"), ranked, keep=2)
-        assert [one.run.run_id for one in publish.runs(folder)] == ["r2", *before]
-        publish.commit(folder, named("r3"), ranked, keep=2)
+            assert lists.scores(folder, name).num_rows == 4
+        lists.commit(folder, named("r2"), ranked, keep=2)
+        assert [one.run.run_id for one in lists.runs(folder)] == ["r2", *before]
+        lists.commit(folder, named("r3"), ranked, keep=2)
         assert sorted(path.name for path in (folder / "runs").iterdir()) == ["r2", "r3"]
         if not broke:
             assert at > 5
@@ -195,22 +198,22 @@ def _failing_at(real: Callable[..., Any], at: int, steps: Any) -> Callable[..., 
 
 
 def test_a_damaged_pointer_or_run_is_said(tmp_path: Path, ranked: pa.Table) -> None:
-    publish.commit(tmp_path, INFO, ranked)
+    lists.commit(tmp_path, INFO, ranked)
     (tmp_path / "runs" / "r1" / "run.json").write_text("{")
     with pytest.raises(DataRefused, match=r"run\.json is missing or damaged"):
-        publish.current(tmp_path)
+        lists.current(tmp_path)
     (tmp_path / "current").write_text('{"current": "../../etc", "before": []}')
     with pytest.raises(UsageError, match="found the run id"):
-        publish.current(tmp_path)
+        lists.current(tmp_path)
     (tmp_path / "current").write_text("[]")
     with pytest.raises(DataRefused, match="current is damaged"):
-        publish.current(tmp_path)
+        lists.current(tmp_path)
 
 
 def test_the_published_file_can_be_paged_by_another_process(tmp_path: Path, ranked: pa.Table) -> None:
-    publish.commit(tmp_path, INFO, ranked)
+    lists.commit(tmp_path, INFO, ranked)
     with duckdb.connect() as reader:
-        path = str(published_folder.scores_file(tmp_path, "r1"))
+        path = str(folder_store.scores_file(tmp_path, "r1"))
         found = reader.execute("SELECT order_id FROM read_parquet(?) WHERE rank <= 2 ORDER BY rank", [path]).fetchall()
     assert found == [("o'3",), ("o'2",)]
 
@@ -218,20 +221,20 @@ def test_the_published_file_can_be_paged_by_another_process(tmp_path: Path, rank
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, ranked: pa.Table) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot write .*file"):
-        publish.commit(tmp_path / "file" / "published", INFO, ranked)
+        lists.commit(tmp_path / "file" / "published", INFO, ranked)
     with pytest.raises(UsageError, match="cannot write"), files.replacing(tmp_path / "none" / "x"):
         pass
 
 
 def test_run_ids_come_from_all_that_decides_and_nothing_else() -> None:
     parts: tuple[Any, ...] = (AS_OF, "m", "p", "i")
-    made = run.identity(*parts)
-    assert made == run.identity(*parts)
+    made = run_info.identity(*parts)
+    assert made == run_info.identity(*parts)
     assert made.startswith("20260131T000000-")
     for at in range(4):
         other = [*parts]
         other[at] = datetime.fromisoformat("2026-02-01") if at == 0 else "x"
-        assert run.identity(*other) != made
+        assert run_info.identity(*other) != made
 
 
 def test_migrations_are_applied_once_in_order_and_checked(engine: Engine) -> None:
@@ -259,8 +262,8 @@ def test_a_migration_that_fails_leaves_nothing(engine: Engine) -> None:
 
 def test_the_tables_have_the_columns_of_the_contract(engine: Engine) -> None:
     migrations.apply(engine)
-    assert set(engine.read("SELECT * FROM payrec_scores").column_names) == set(worklist.SCHEMA.names)
-    assert set(engine.read("SELECT * FROM payrec_monitor").column_names) == set(verdict.HISTORY.names)
+    assert set(engine.read("SELECT * FROM payrec_scores").column_names) == set(rank.SCHEMA.names)
+    assert set(engine.read("SELECT * FROM payrec_monitor").column_names) == set(verdicts.HISTORY.names)
 
 
 KILLED_AT_EVERY_STEP = """
@@ -268,8 +271,8 @@ import json, os, signal, sys
 from datetime import datetime
 from pathlib import Path
 import pyarrow.parquet as pq
-from payrec.action import publish, run
-from payrec.action.monitor import Facts
+from payrec.publish import lists as publish, run_info as run
+from payrec.monitor.drift import Facts
 
 folder, ranked = Path(sys.argv[1]), pq.read_table(sys.argv[2])
 as_of = datetime(2026, 1, 31)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from payrec.action import reason_codes
-from payrec.errors import UsageError
+from payrec.common.errors import UsageError
+from payrec.worklist import reason_codes
 
 CODES = reason_codes.read()
 HEADER = "scheme,code,category,decline,action,meaning\n"

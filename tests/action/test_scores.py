@@ -9,12 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from payrec.action import monitor, scores, worklist
-from payrec.action.policy import Cap, Policy
-from payrec.data import warehouse
+from payrec.data import layers
 from payrec.data.engines import Engine
-from payrec.model import explain, recipes
-from payrec.model.recipes import Model, TrainSpec
+from payrec.model import explain
+from payrec.model.recipes import training
+from payrec.model.recipes.training import Model, TrainSpec
+from payrec.monitor import drift
+from payrec.worklist import rank, score
+from payrec.worklist.policy import Cap, Policy
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "model"))
 from rows import feature_rows
@@ -24,7 +26,7 @@ AS_OF = datetime.fromisoformat("2026-01-31")
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return recipes.train(feature_rows(3_000, 1), TrainSpec(recipe="logistic"))
+    return training.train(feature_rows(3_000, 1), TrainSpec(recipe="logistic"))
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +42,17 @@ def open_rows() -> pa.Table:
     return rows.set_column(age, "age_days", older)
 
 
-def held(batches: list[pa.RecordBatch]) -> scores.Through:
+def held(batches: list[pa.RecordBatch]) -> score.Through:
     return lambda through: map(through, batches)
 
 
 def test_batches_do_not_matter_and_old_orders_are_not_scored(model: Model, open_rows: pa.Table) -> None:
-    whole = scores.score(held(open_rows.to_batches()), model)
-    parts = scores.score(held(open_rows.combine_chunks().to_batches(max_chunksize=77)), model)
+    whole = score.score(held(open_rows.to_batches()), model)
+    parts = score.score(held(open_rows.combine_chunks().to_batches(max_chunksize=77)), model)
     assert parts.rows.combine_chunks() == whole.rows.combine_chunks()
     assert whole.too_old == -(-open_rows.num_rows // 10) > 40
     young = pc.less_equal(open_rows["age_days"], model.max_age_days)
-    expected = recipes.predict(model, open_rows.filter(young))
+    expected = training.predict(model, open_rows.filter(young))
     np.testing.assert_array_equal(whole.rows["p_recover_30d"].filter(young).to_numpy(), expected)
     assert parts.measured.shares.keys() == whole.measured.shares.keys()
     for name, shares in whole.measured.shares.items():
@@ -61,14 +63,14 @@ def test_batches_do_not_matter_and_old_orders_are_not_scored(model: Model, open_
 def test_drift_of_rows_against_the_training_is_small_and_of_other_units_large(
     model: Model, open_rows: pa.Table
 ) -> None:
-    def run(rows: pa.Table) -> monitor.Facts:
-        made = scores.score(held(rows.to_batches()), model)
-        return monitor.facts(worklist.rank(made.rows, Policy()), AS_OF, AS_OF, made.measured)
+    def run(rows: pa.Table) -> drift.Facts:
+        made = score.score(held(rows.to_batches()), model)
+        return drift.facts(rank.rank(made.rows, Policy()), AS_OF, AS_OF, made.measured)
 
     at = open_rows.column_names.index("outstanding_minor")
     times_100 = pc.multiply(open_rows["outstanding_minor"], 100)
     now = run(open_rows.set_column(at, "outstanding_minor", times_100))
-    numbers = {(one.metric, one.subject): one.value for one in monitor.numbers(now, run(open_rows), model.spreads)}
+    numbers = {(one.metric, one.subject): one.value for one in drift.numbers(now, run(open_rows), model.spreads)}
     assert numbers["psi", "outstanding_relative"] > 1
     assert numbers["psi", "country"] == 0
     assert ("psi", "weekday") not in numbers
@@ -77,19 +79,19 @@ def test_drift_of_rows_against_the_training_is_small_and_of_other_units_large(
 
 def test_nothing_open_is_an_empty_list(model: Model, open_rows: pa.Table) -> None:
     for batches in ([], open_rows.slice(0, 0).to_batches(), open_rows.schema.empty_table().to_batches(max_chunksize=1)):
-        made = scores.score(held(batches), model)
-        assert worklist.rank(made.rows, Policy()) == worklist.SCHEMA.empty_table()
+        made = score.score(held(batches), model)
+        assert rank.rank(made.rows, Policy()) == rank.SCHEMA.empty_table()
         assert (made.too_old, made.rows.num_rows) == (0, 0)
 
 
 def test_the_first_of_the_list_are_explained(
     model: Model, open_rows: pa.Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scores, "EXPLAINED_FIRST", 20)
-    monkeypatch.setattr(scores, "EXPLAINED_MOST", 40)
-    ranked = worklist.rank(scores.score(held(open_rows.to_batches()), model).rows, Policy(capacity={"total": 50}))
-    told = scores.explained(ranked, held(open_rows.combine_chunks().to_batches(max_chunksize=100)), model)
-    assert told.schema == worklist.SCHEMA
+    monkeypatch.setattr(score, "EXPLAINED_FIRST", 20)
+    monkeypatch.setattr(score, "EXPLAINED_MOST", 40)
+    ranked = rank.rank(score.score(held(open_rows.to_batches()), model).rows, Policy(capacity={"total": 50}))
+    told = score.explained(ranked, held(open_rows.combine_chunks().to_batches(max_chunksize=100)), model)
+    assert told.schema == rank.SCHEMA
     assert told.drop(["reason_1", "reason_2", "reason_3"]) == ranked.drop(["reason_1", "reason_2", "reason_3"])
     has_reason = pc.is_valid(told["reason_1"]).to_pylist()
     assert has_reason[:40] == [True] * 40
@@ -101,8 +103,8 @@ def test_the_first_of_the_list_are_explained(
 
 def test_contacts_so_far_are_those_known_in_the_longest_window(engine: Engine) -> None:
     policy = Policy(cap=(Cap(count=1, window_days=7), Cap(count=9, window_days=2)))
-    warehouse.build(engine, warehouse.Parameters(as_of=(AS_OF,), landmark_ages=()))
-    assert scores.recent(engine, AS_OF, policy) is None
+    layers.build(engine, layers.Parameters(as_of=(AS_OF,), landmark_ages=()))
+    assert score.recent(engine, AS_OF, policy) is None
     orders = [("o1", "c1"), ("o2", "c2")]
     engine.write(
         "raw_transactions",
@@ -138,12 +140,12 @@ def test_contacts_so_far_are_those_known_in_the_longest_window(engine: Engine) -
         ),
         key=(),
     )
-    warehouse.build(engine, warehouse.Parameters(as_of=(AS_OF,), landmark_ages=()))
-    found = scores.recent(engine, AS_OF, policy)
+    layers.build(engine, layers.Parameters(as_of=(AS_OF,), landmark_ages=()))
+    found = score.recent(engine, AS_OF, policy)
     assert found is not None
     assert [(row["customer_id"], row["event_type"]) for row in found.to_pylist()] == [
         ("c1", "contact"),
         ("c2", "contact"),
         ("c2", "attempt"),
     ]
-    assert scores.recent(engine, AS_OF, Policy()) is None
+    assert score.recent(engine, AS_OF, Policy()) is None

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payrec.action import policy as policies
-from payrec.action import suppression, worklist
-from payrec.action.hours import next_open
-from payrec.action.value import of
+from payrec.worklist import policy as policies
+from payrec.worklist import rank, suppression
+from payrec.worklist.contact_hours import next_open
+from payrec.worklist.value import of
 
 Make = Callable[..., pa.Table]
 
@@ -27,7 +27,7 @@ def moment(text: str) -> datetime:
 
 
 def first(rows: pa.Table, recent: pa.Table | None = None, **settings: Any) -> tuple[str | None, str | None]:
-    row = worklist.rank(rows, policies.Policy(**settings), recent).to_pylist()[0]
+    row = rank.rank(rows, policies.Policy(**settings), recent).to_pylist()[0]
     return row["suppressed_reason"], row["lifted_by"]
 
 
@@ -180,7 +180,7 @@ def test_hours_that_never_meet_and_days_without_contact(open_orders: Make) -> No
         "contact_hours",
         "2026-02-02 07:00 UTC, when the hours of contact open",
     )
-    longer = worklist.rank(open_orders({}), policies.Policy(contact_hours=workdays | {"list_hours": 72})).to_pylist()
+    longer = rank.rank(open_orders({}), policies.Policy(contact_hours=workdays | {"list_hours": 72})).to_pylist()
     assert longer[0]["contact_from"] == moment("2026-02-02T07:00")
 
 

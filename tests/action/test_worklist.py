@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payrec.action import policy as policies
-from payrec.action import worklist
-from payrec.errors import DataRefused
+from payrec.common.errors import DataRefused
+from payrec.worklist import policy as policies
+from payrec.worklist import rank
 
 Make = Callable[..., pa.Table]
 
@@ -45,8 +45,8 @@ def channels(cost: str) -> tuple[policies.Channel, ...]:
 def test_ranked_rows_are_a_permutation_and_never_suppressed(
     open_orders: Make, found: list[dict[str, Any]], total: int
 ) -> None:
-    ranked = worklist.rank(open_orders(*found), policy(capacity={"total": total}))
-    assert ranked.schema == worklist.SCHEMA
+    ranked = rank.rank(open_orders(*found), policy(capacity={"total": total}))
+    assert ranked.schema == rank.SCHEMA
     assert ranked.num_rows == sum(row["outstanding_minor"] > 0 for row in found)
     ranks = ranked["rank"].drop_null().to_pylist()
     assert ranks == list(range(1, len(ranks) + 1))
@@ -61,7 +61,7 @@ def test_order_of_the_rows_does_not_matter(open_orders: Make, found: list[dict[s
     rows = open_orders(*found)
     shuffled = rows.take(pa.array(np.random.default_rng(seed).permutation(rows.num_rows)))
     rules = policy(capacity={"total": 3}, channel=channels("1.50"))
-    assert worklist.rank(shuffled, rules) == worklist.rank(rows, rules)
+    assert rank.rank(shuffled, rules) == rank.rank(rows, rules)
 
 
 @given(found=orders.filter(len), data=st.data())
@@ -76,7 +76,7 @@ def test_a_higher_probability_never_ranks_lower(
     raised = [row | ({"p_recover_30d": after} if number == at else {}) for number, row in enumerate(found)]
     ranks = [
         dict(zip(table["order_id"].to_pylist(), table["rank"].to_pylist(), strict=True)).get(f"o{at}")
-        for table in (worklist.rank(open_orders(*rows), policy()) for rows in (found, raised))
+        for table in (rank.rank(open_orders(*rows), policy()) for rows in (found, raised))
     ]
     if ranks[0] is not None:
         assert ranks[1] <= ranks[0]
@@ -87,7 +87,7 @@ def test_no_other_choice_of_as_many_orders_brings_more(
     open_orders: Make, found: list[dict[str, Any]], total: int, cost: str
 ) -> None:
     one_currency = [row | {"currency": "EUR"} for row in found]
-    ranked = worklist.rank(open_orders(*one_currency), policy(capacity={"total": total}, channel=channels(cost)))
+    ranked = rank.rank(open_orders(*one_currency), policy(capacity={"total": total}, channel=channels(cost)))
     free = [row["net_value"] for row in ranked.to_pylist() if row["suppressed_reason"] is None]
     taken = sum((row["net_value"] for row in ranked.to_pylist() if row["priority_flag"]), Decimal())
     best = max(sum(some, Decimal()) for size in range(total + 1) for some in combinations(free, size))
@@ -97,7 +97,7 @@ def test_no_other_choice_of_as_many_orders_brings_more(
 @given(st.lists(st.tuples(st.integers(1, 9 * 10**15), st.floats(0, 1)), min_size=1, max_size=5))
 def test_expected_value_is_exact_to_the_cent(open_orders: Make, found: list[tuple[int, float]]) -> None:
     rows = open_orders(*({"outstanding_minor": minor, "amount": 1, "p_recover_30d": p} for minor, p in found))
-    for row in worklist.rank(rows, policy()).to_pylist():
+    for row in rank.rank(rows, policy()).to_pylist():
         exact = row["outstanding"] * Decimal(repr(row["p_recover_30d"]))
         assert abs(row["ev_recovered"] - exact) <= Decimal("0.005")
         assert row["outstanding"] * 100 == found[int(row["order_id"][1:])][0]
@@ -111,7 +111,7 @@ def test_numbers_worked_by_hand(open_orders: Make) -> None:
         {"order_id": "d", "outstanding_minor": 999, "p_recover_30d": 0.1},  # 1.00 (0.999), costs 2.00
         {"order_id": "e", "is_disputed": 1, "is_opted_out": 1},
     )
-    ranked = worklist.rank(rows, policy(capacity={"total": 10}, channel=channels("2.00")))
+    ranked = rank.rank(rows, policy(capacity={"total": 10}, channel=channels("2.00")))
     assert ranked["order_id"].to_pylist() == ["c", "a", "b", "d", "e"]
     assert ranked["ev_recovered"].to_pylist() == [
         Decimal(text) for text in ("300.00", "50.00", "50.00", "1.00", "50.00")
@@ -126,7 +126,7 @@ def test_numbers_worked_by_hand(open_orders: Make) -> None:
 def test_currencies_without_rates_share_the_list_and_are_not_compared(open_orders: Make) -> None:
     yen = [{"order_id": f"j{at}", "currency": "JPY", "outstanding_minor": 1_000_000 - at} for at in range(2)]
     euro = [{"order_id": f"e{at}", "outstanding_minor": 100 - at} for at in range(4)]
-    ranked = worklist.rank(open_orders(*yen, *euro), policy(capacity={"total": 3}))
+    ranked = rank.rank(open_orders(*yen, *euro), policy(capacity={"total": 3}))
     # places of two yen orders: 1/4, 3/4; of four euro orders: 1/8, 3/8, 5/8, 7/8
     assert ranked["order_id"].to_pylist() == ["e0", "j0", "e1", "e2", "j1", "e3"]
     assert ranked["ev_currency"].to_pylist() == ["EUR", "JPY", "EUR", "EUR", "JPY", "EUR"]
@@ -139,7 +139,7 @@ def test_reporting_currency_compares_by_the_rates(open_orders: Make) -> None:
         {"order_id": "u", "currency": "USD", "outstanding_minor": 1_500, "outstanding_reporting_minor": 1_400},
         {"order_id": "x", "currency": "XAU", "outstanding_minor": 99, "outstanding_reporting_minor": None},
     )
-    ranked = worklist.rank(rows, policy(reporting_currency="EUR")).to_pylist()
+    ranked = rank.rank(rows, policy(reporting_currency="EUR")).to_pylist()
     assert [row["order_id"] for row in ranked] == ["u", "e", "x"]
     assert [row["ev_recovered"] for row in ranked] == [Decimal("7.00"), Decimal("5.00"), None]
     assert ranked[2]["suppressed_reason"] == "no_exchange_rate"
@@ -148,15 +148,15 @@ def test_reporting_currency_compares_by_the_rates(open_orders: Make) -> None:
 
 
 def test_older_than_the_model_is_listed_apart_without_a_value(open_orders: Make) -> None:
-    ranked = worklist.rank(open_orders({"age_days": 500, "p_recover_30d": None}, {}), policy()).to_pylist()
+    ranked = rank.rank(open_orders({"age_days": 500, "p_recover_30d": None}, {}), policy()).to_pylist()
     assert [row["suppressed_reason"] for row in ranked] == [None, "older_than_model"]
     assert (ranked[1]["p_recover_30d"], ranked[1]["ev_recovered"], ranked[1]["net_value"]) == (None, None, None)
 
 
 def test_nothing_in_nothing_out(open_orders: Make) -> None:
-    assert worklist.rank(open_orders(), policy()) == worklist.SCHEMA.empty_table()
+    assert rank.rank(open_orders(), policy()) == rank.SCHEMA.empty_table()
     only_credit = open_orders({"amount": -5, "outstanding_minor": -500}, {"amount": 0, "outstanding_minor": 0})
-    assert worklist.rank(only_credit, policy()).num_rows == 0
+    assert rank.rank(only_credit, policy()).num_rows == 0
 
 
 def test_capacity_by_channel_and_owner(open_orders: Make) -> None:
@@ -173,7 +173,7 @@ def test_capacity_by_channel_and_owner(open_orders: Make) -> None:
         {"order_id": "5", "outstanding_minor": 2_000},
         {"order_id": "6", "outstanding_minor": 1_000},  # the total is full
     )
-    ranked = worklist.rank(rows, rules)
+    ranked = rank.rank(rows, rules)
     assert ranked["priority_flag"].to_pylist() == [1, 0, 0, 1, 1, 0]
     assert ranked["channel"].to_pylist() == ["phone", "phone", "email", "email", "email", "email"]
     assert ranked["owner"].to_pylist() == ["anna", "ben", "anna", "ben", None, None]
@@ -190,7 +190,7 @@ def test_the_list_itself_keeps_to_the_contact_cap(open_orders: Make) -> None:
     )
     rules = policy(cap=[{"count": 2, "window_days": 7}])
     rows = open_orders(*({"customer_id": name} for name in "aabbb"))
-    ranked = worklist.rank(rows, rules, recent)
+    ranked = rank.rank(rows, rules, recent)
     assert ranked["priority_flag"].to_pylist() == [1, 0, 1, 1, 0]
     assert ranked["suppressed_reason"].null_count == 5
 
@@ -212,4 +212,4 @@ def test_the_list_itself_keeps_to_the_contact_cap(open_orders: Make) -> None:
 )
 def test_refusals(open_orders: Make, rows: list[dict[str, Any]], settings: dict[str, Any], said: str) -> None:
     with pytest.raises(DataRefused, match=said):
-        worklist.rank(open_orders(*rows), policy(**settings))
+        rank.rank(open_orders(*rows), policy(**settings))

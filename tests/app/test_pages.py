@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from payrec.app import main, source, state
-from payrec.settings import Settings
+from payrec.app import list_source, main, state
+from payrec.common.settings import Settings
 
 WAIT_S = 60
 PAGES = ("worklist", "score_file", "order", "model", "health", "connect")
@@ -87,7 +87,7 @@ def test_the_app_starts_on_the_worklist(home: Path) -> None:
 
 
 def test_the_first_view_is_the_published_one(home: Path) -> None:
-    current = source.look(source.configured(Settings())).current
+    current = list_source.look(list_source.configured(Settings())).current
     test = page("worklist")
     assert figures(test)["Orders to work"] == f"{current.prioritised:,}"
     assert f"of {current.ranked:,} ranked, {current.orders:,} open" in [one.value for one in test.caption]

@@ -8,11 +8,11 @@ from importlib.resources import files
 
 import pytest
 
-from payrec.app import access, health, shown, source
+from payrec.app import access, formatting, list_source, verdict_frames
 from payrec.cli import web
 
 
-@pytest.mark.parametrize("module", [access, shown, source])
+@pytest.mark.parametrize("module", [access, formatting, list_source])
 def test_examples_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 
@@ -40,15 +40,15 @@ def test_the_command_listens_on_this_machine_only() -> None:
 
 def test_text_from_data_is_not_obeyed() -> None:
     for text in ("<b>x</b>", ":red[x]", "$x$", "[a](http://b)", "`x`", "# x", "![x](y)"):
-        assert not set("<>") & set(shown.literal(text))
-        assert all(f"\\{sign}" in shown.literal(text) for sign in text if sign in "[]`#$:")
+        assert not set("<>") & set(formatting.literal(text))
+        assert all(f"\\{sign}" in formatting.literal(text) for sign in text if sign in "[]`#$:")
 
 
 def test_no_monitoring_makes_empty_frames() -> None:
-    from payrec.action.verdict import HISTORY
+    from payrec.monitor.verdicts import HISTORY
 
-    nothing = health.of_run(HISTORY.empty_table(), "x")
-    assert health.cohorts(nothing).empty
-    assert health.money(nothing).empty
-    assert health.drift(nothing).empty
-    assert health.levels(HISTORY.empty_table()) == {}
+    nothing = verdict_frames.of_run(HISTORY.empty_table(), "x")
+    assert verdict_frames.cohorts(nothing).empty
+    assert verdict_frames.money(nothing).empty
+    assert verdict_frames.drift(nothing).empty
+    assert verdict_frames.levels(HISTORY.empty_table()) == {}

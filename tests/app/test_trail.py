@@ -10,40 +10,40 @@ from threading import Thread
 
 import pytest
 
-from payrec.action import details, ledger, publish, published_folder
-from payrec.action.run import Published
-from payrec.app import source, trail
+from payrec.app import export_log, list_source
+from payrec.common.errors import DatabaseUnreachable, UsageError
+from payrec.common.settings import Settings
 from payrec.data.engines import connect
-from payrec.errors import DatabaseUnreachable, UsageError
-from payrec.settings import Settings
+from payrec.publish import details, folder_store, ledger, lists
+from payrec.publish.run_info import Published
 from tests.app.test_pages import page
 
-ONE = trail.Export(datetime(2026, 6, 30, 8), "ana@example.com", "worklist.csv", "ab" * 32, 12, "run-1", "View()")
+ONE = export_log.Export(datetime(2026, 6, 30, 8), "ana@example.com", "worklist.csv", "ab" * 32, 12, "run-1", "View()")
 
 
 def test_lines_are_added_newest_first(tmp_path: Path) -> None:
     for at in range(3):
-        trail.add(tmp_path, replace(ONE, rows=at))
-    assert [line["rows"] for line in trail.read(tmp_path, 2)] == [2, 1]
+        export_log.add(tmp_path, replace(ONE, rows=at))
+    assert [line["rows"] for line in export_log.read(tmp_path, 2)] == [2, 1]
 
 
 def test_many_sessions_do_not_mix_their_lines(tmp_path: Path) -> None:
-    threads = [Thread(target=trail.add, args=(tmp_path, replace(ONE, rows=at))) for at in range(20)]
+    threads = [Thread(target=export_log.add, args=(tmp_path, replace(ONE, rows=at))) for at in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(int(str(line["rows"])) for line in trail.read(tmp_path, 100)) == list(range(20))
+    assert sorted(int(str(line["rows"])) for line in export_log.read(tmp_path, 100)) == list(range(20))
 
 
 def test_what_cannot_be_written_down_does_not_leave(tmp_path: Path) -> None:
-    (tmp_path / trail.FILE).mkdir()
+    (tmp_path / export_log.FILE).mkdir()
     with pytest.raises(UsageError, match="cannot write"):
-        trail.add(tmp_path, ONE)
+        export_log.add(tmp_path, ONE)
 
 
 def test_a_database_is_told_too(tmp_path: Path, duckdb_url: str) -> None:
-    trail.add(tmp_path, ONE, duckdb_url)
+    export_log.add(tmp_path, ONE, duckdb_url)
     with connect(duckdb_url) as engine:
         (entry,) = ledger.entries(engine)
     assert (entry.who, entry.what, entry.subject) == ("ana@example.com", "export", "run-1")
@@ -51,25 +51,25 @@ def test_a_database_is_told_too(tmp_path: Path, duckdb_url: str) -> None:
 
 
 def test_a_database_that_may_not_be_written_leaves_the_file_as_the_trail(tmp_path: Path) -> None:
-    trail.add(tmp_path, ONE, "postgresql://nobody@127.0.0.1:9/none")
-    assert len(trail.read(tmp_path)) == 1
+    export_log.add(tmp_path, ONE, "postgresql://nobody@127.0.0.1:9/none")
+    assert len(export_log.read(tmp_path)) == 1
 
 
 def beside(folder: Path, run: Published) -> details.Details:
     """Give what is kept beside a published run, to be published elsewhere."""
-    found = {name: publish.detail(folder, run.run.run_id, name) for name in details.NAMES}
+    found = {name: lists.detail(folder, run.run.run_id, name) for name in details.NAMES}
     return {name: partial(iter, rows.to_batches()) for name, rows in found.items() if rows is not None}
 
 
 def test_an_order_of_a_list_in_postgresql_has_its_whole_story(
     home: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine = source.configured(Settings())
-    (run, *_) = source.look(mine).runs
+    mine = list_source.configured(Settings())
+    (run, *_) = list_source.look(mine).runs
     with connect(postgres_url) as engine:
-        publish.commit(engine, run.run, publish.scores(mine.folder, run.run.run_id), details=beside(mine.folder, run))
+        lists.commit(engine, run.run, lists.scores(mine.folder, run.run.run_id), details=beside(mine.folder, run))
     monkeypatch.setenv("PAYREC_DATABASE", postgres_url)
-    name = publish.scores(mine.folder, run.run.run_id)["order_id"][0].as_py()
+    name = lists.scores(mine.folder, run.run.run_id)["order_id"][0].as_py()
     test = page("order", id=name)
     assert not test.exception
     titles = [one.value for one in test.subheader]
@@ -79,31 +79,33 @@ def test_an_order_of_a_list_in_postgresql_has_its_whole_story(
 
 
 def test_a_list_in_postgresql_is_read_through_a_folder(home: Path, postgres_url: str) -> None:
-    mine = source.configured(Settings())
-    (run, *_) = source.look(mine).runs
+    mine = list_source.configured(Settings())
+    (run, *_) = list_source.look(mine).runs
     with connect(postgres_url) as engine:
-        publish.commit(engine, run.run, publish.scores(mine.folder, run.run.run_id), details=beside(mine.folder, run))
-    found = source.test(postgres_url, Settings())
-    assert source.look(found).current.run.run_id == run.run.run_id
-    here, there = (publish.scores(one.folder, run.run.run_id).sort_by("order_id") for one in (mine, found))
+        lists.commit(engine, run.run, lists.scores(mine.folder, run.run.run_id), details=beside(mine.folder, run))
+    found = list_source.test(postgres_url, Settings())
+    assert list_source.look(found).current.run.run_id == run.run.run_id
+    here, there = (lists.scores(one.folder, run.run.run_id).sort_by("order_id") for one in (mine, found))
     assert here.to_pylist() == there.to_pylist()
     order = here["order_id"][0].as_py()
-    events = published_folder.detail_file(found.folder, run.run.run_id, "events")
+    events = folder_store.detail_file(found.folder, run.run.run_id, "events")
     assert events.is_file()
-    assert source.past(found, source.look(found), order, 5) == source.past(mine, source.look(mine), order, 1)
+    assert list_source.past(found, list_source.look(found), order, 5) == list_source.past(
+        mine, list_source.look(mine), order, 1
+    )
 
 
 def test_an_empty_database_says_what_to_do(postgres_url: str, empty: Path) -> None:
     with pytest.raises(DatabaseUnreachable, match="make one: payrec run"):
-        source.test(postgres_url, Settings())
+        list_source.test(postgres_url, Settings())
 
 
 def test_a_source_never_shows_its_address() -> None:
-    found = source.of_database(Settings(), "postgresql://ana:hunter2@db.example/payrec")
+    found = list_source.of_database(Settings(), "postgresql://ana:hunter2@db.example/payrec")
     assert "hunter2" not in f"{found} {found!r} {found.key} {found.told} {found.folder}"
 
 
 @pytest.mark.parametrize("host", ["", "a/b", "a@b", "a b", "a#b"])
 def test_a_host_is_a_name(host: str) -> None:
     with pytest.raises(UsageError):
-        source.address(host, 5432, "payrec", "ana", "x")
+        list_source.address(host, 5432, "payrec", "ana", "x")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from payrec.app import upload
+from payrec.common.errors import DataRefused
 from payrec.data import load
-from payrec.errors import DataRefused
 
 ORIGINAL = (
     "order_id,customer_id,provider,payment_method,currency,amount,amount_bucket,country,device,transaction_type,"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from payrec.charts import health, portfolio, story
+from payrec.charts import order_story, portfolio, service
 from payrec.charts.theme import svg
 
 CURVE = pd.DataFrame({"orders": [10, 20, 40], "expected": [50.0, 80.0, 100.0]})
@@ -43,14 +43,14 @@ DRIFT = pd.DataFrame({"feature": ["age", "country"], "psi": [0.3, 0.01], "level"
         lambda: portfolio.gain(CURVE, 20, "EUR"),
         lambda: portfolio.recovery(MONTHS),
         lambda: portfolio.failed(MONTHS),
-        lambda: story.waterfall(0.2, STEPS, 0.35),
-        lambda: story.history(RUNS),
-        lambda: story.history(RUNS.head(1)),
-        lambda: story.timeline(EVENTS),
-        lambda: story.timeline(EVENTS.head(1)),
-        lambda: health.cohorts(COHORTS),
-        lambda: health.money(MONEY, "EUR"),
-        lambda: health.drift(DRIFT, 0.1, 0.25),
+        lambda: order_story.waterfall(0.2, STEPS, 0.35),
+        lambda: order_story.history(RUNS),
+        lambda: order_story.history(RUNS.head(1)),
+        lambda: order_story.timeline(EVENTS),
+        lambda: order_story.timeline(EVENTS.head(1)),
+        lambda: service.cohorts(COHORTS),
+        lambda: service.money(MONEY, "EUR"),
+        lambda: service.drift(DRIFT, 0.1, 0.25),
     ],
 )
 def test_a_chart_is_drawn_without_an_address(draw: Callable[[], object]) -> None:
@@ -66,15 +66,15 @@ def test_sentences_say_what_is_drawn() -> None:
     assert portfolio.failed_text(MONTHS) == (
         "30 payments failed in May 2026, the newest month; over 3 months it was 10 to 30."
     )
-    assert "25.0 points" in story.waterfall_text(0.2, STEPS, 0.35)
-    assert "fell from 30.0%" in story.history_text(RUNS)
-    assert story.timeline_text(EVENTS) == "2 attempts; the last on 03 May 2026."
-    assert "20.0% promised, 30.0% recovered" in health.cohorts_text(COHORTS)
-    assert "1 of 2 weeks" in health.money_text(MONEY, "EUR")
-    assert "1 of 2 features have moved" in health.drift_text(DRIFT, 0.1, 0.25)
+    assert "25.0 points" in order_story.waterfall_text(0.2, STEPS, 0.35)
+    assert "fell from 30.0%" in order_story.history_text(RUNS)
+    assert order_story.timeline_text(EVENTS) == "2 attempts; the last on 03 May 2026."
+    assert "20.0% promised, 30.0% recovered" in service.cohorts_text(COHORTS)
+    assert "1 of 2 weeks" in service.money_text(MONEY, "EUR")
+    assert "1 of 2 features have moved" in service.drift_text(DRIFT, 0.1, 0.25)
 
 
 def test_nothing_to_say_is_said() -> None:
     assert "No month" in portfolio.recovery_text(MONTHS.tail(1))
-    assert "Nothing has happened" in story.timeline_text(EVENTS.head(0))
-    assert "No week" in health.money_text(MONEY.assign(recovered=float("nan")), "EUR")
+    assert "Nothing has happened" in order_story.timeline_text(EVENTS.head(0))
+    assert "No week" in service.money_text(MONEY.assign(recovered=float("nan")), "EUR")

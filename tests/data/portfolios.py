@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from payrec.data import warehouse
+from payrec.data import layers
 from payrec.data.engines import Engine
 
 DAY = timedelta(days=1)
@@ -59,12 +59,12 @@ def load(engine: Engine, orders: list[Row], events: list[Row] | None = None) -> 
     engine.write("payment_source", pa.table({"source": [source]}), key=())
 
 
-def view(engine: Engine, parameters: warehouse.Parameters) -> list[Row]:
+def view(engine: Engine, parameters: layers.Parameters) -> list[Row]:
     """Build, prove the checks, and return the feature view in the order of its key."""
-    warehouse.build(engine, parameters)
-    broken = [c for c in warehouse.check(engine) if c.offending_rows]
+    layers.build(engine, parameters)
+    broken = [c for c in layers.check(engine) if c.offending_rows]
     assert broken == []
-    return engine.read(f"SELECT * FROM {warehouse.VIEW} ORDER BY order_id, as_of").to_pylist()
+    return engine.read(f"SELECT * FROM {layers.VIEW} ORDER BY order_id, as_of").to_pylist()
 
 
 def known_at(fact: Row) -> datetime:
@@ -223,7 +223,7 @@ class Portfolio:
             "label_recovered_30d": int(not self.is_open(oid, deadline)) if deadline <= until else None,
         }
 
-    def snapshots(self, parameters: warehouse.Parameters, until: datetime) -> list[tuple[str, datetime]]:
+    def snapshots(self, parameters: layers.Parameters, until: datetime) -> list[tuple[str, datetime]]:
         """Return the keys that the feature view must have."""
         keys = set()
         for oid in self.orders:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from payrec.data import audit, warehouse
+from payrec.data import audit, layers
 from payrec.data.engines import Engine
 from tests.data.portfolios import DAY, Row, event, load, order
 
@@ -27,7 +27,7 @@ def sound(orders: int = 400) -> list[Row]:
 
 
 def found(engine: Engine, until: datetime | None = None, now: datetime = NOW) -> dict[str, audit.Finding]:
-    warehouse.build(engine, warehouse.Parameters(observed_until=until))
+    layers.build(engine, layers.Parameters(observed_until=until))
     return {f.code: f for f in audit.run(engine, now).findings}
 
 

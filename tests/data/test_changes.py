@@ -9,9 +9,10 @@ from datetime import date, datetime
 import pyarrow as pa
 import pytest
 
-from payrec.data import changes, warehouse
+from payrec.common.errors import DataRefused
+from payrec.data import incremental
+from payrec.data import layers as warehouse
 from payrec.data.engines import Engine
-from payrec.errors import DataRefused
 from tests.data.portfolios import DAY, Row, event, load, order
 from tests.data.test_engines_agree import KEYS
 from tests.data.test_warehouse import made
@@ -56,7 +57,7 @@ def by_order(rows: list[Row], events: list[Row]) -> dict[str, list[str]]:
 def test_going_on_from_the_last_build_is_the_same_as_from_nothing(
     going_on: Engine, seed: int, with_events: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "MOST", 1.0)
+    monkeypatch.setattr(incremental, "MOST", 1.0)
     rng = random.Random(seed)
     rows, log = made(seed)
     load(going_on, rows, log if with_events else None)
@@ -111,7 +112,7 @@ def test_many_changes_make_all_anew(going_on: Engine) -> None:
 def test_a_build_that_fails_in_the_middle_is_gone_on_from_the_one_before(
     going_on: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "MOST", 1.0)
+    monkeypatch.setattr(incremental, "MOST", 1.0)
     rows, log = made(4)
     load(going_on, rows[:30], log)
     warehouse.build(going_on, ASKED)

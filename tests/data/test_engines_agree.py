@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from payrec.action import scores
-from payrec.data import simulate, snapshots, warehouse
+from payrec.data import layers, snapshots
 from payrec.data.engines import Engine, spark_rows
-from payrec.model import recipes
+from payrec.model.recipes import training
+from payrec.simulate import simulator
+from payrec.worklist import score
 
 KEYS = {
     "stg_events": "event_id", "stg_orders": "order_id", "stg_balances": "order_id, from_at", "stg_outcomes": "order_id",
@@ -24,20 +25,20 @@ KEYS = {
     "customer_money": "order_id, as_of", "context_history": "dimension, value, day", "features": "order_id, as_of",
     "labels": "order_id, as_of", "v_feature_view": "order_id, as_of",
 }  # fmt: skip
-ASKED = warehouse.Parameters(as_of=(datetime(2026, 6, 15, 9, 30),), landmark_ages=(0, 7, 30, 60))
+ASKED = layers.Parameters(as_of=(datetime(2026, 6, 15, 9, 30),), landmark_ages=(0, 7, 30, 60))
 
 
 @pytest.fixture(scope="module")
-def portfolio() -> simulate.Portfolio:
-    return simulate.portfolio(1500, 3)
+def portfolio() -> simulator.Portfolio:
+    return simulator.portfolio(1500, 3)
 
 
-def filled(engine: Engine, made: simulate.Portfolio) -> Engine:
+def filled(engine: Engine, made: simulator.Portfolio) -> Engine:
     for table, rows in (("raw_transactions", made.transactions), ("raw_events", made.events), ("fx_rates", made.fx)):
         engine.write(table, rows, key=())
     engine.run("INSERT INTO payment_source (source) VALUES ('events')")
     engine.run("INSERT INTO reporting_currency (currency) VALUES ('EUR')")
-    built = warehouse.build(engine, ASKED)
+    built = layers.build(engine, ASKED)
     assert set(built.rows) == set(KEYS) - {"v_feature_view"}
     return engine
 
@@ -46,16 +47,16 @@ def read(engine: Engine, table: str) -> pa.Table:
     return engine.read(f"SELECT * FROM {table} ORDER BY {KEYS[table]}")
 
 
-def scored(engine: Engine, model: recipes.Model) -> pa.Table:
+def scored(engine: Engine, model: training.Model) -> pa.Table:
     """Return what ranking reads of all snapshots, with their probabilities, made where the engine keeps its rows."""
-    select = f"SELECT * FROM {warehouse.VIEW}"
-    rows = scores.score(lambda through: engine.read_batches(select, through), model).rows
+    select = f"SELECT * FROM {layers.VIEW}"
+    rows = score.score(lambda through: engine.read_batches(select, through), model).rows
     return rows.sort_by([("order_id", "ascending"), ("as_of", "ascending")])
 
 
 def assert_same_probabilities(engines: Sequence[Engine], recipe: str) -> None:
     """Train on what the first engine gives, score on each."""
-    model = recipes.train(snapshots.training_rows(engines[0], 10**6, 1), recipes.TrainSpec(recipe))
+    model = training.train(snapshots.training_rows(engines[0], 10**6, 1), training.TrainSpec(recipe))
     first, *others = (scored(engine, model) for engine in engines)
     assert first.num_rows > 1000
     for other in others:
@@ -64,7 +65,7 @@ def assert_same_probabilities(engines: Sequence[Engine], recipe: str) -> None:
 
 
 def test_every_layer_and_every_probability_is_the_same_on_every_engine(
-    open_engine: Callable[[str], Engine], portfolio: simulate.Portfolio
+    open_engine: Callable[[str], Engine], portfolio: simulator.Portfolio
 ) -> None:
     duckdb, *others = (filled(open_engine(name), portfolio) for name in ("duckdb", "postgres", "spark"))
     for table in KEYS:
@@ -82,19 +83,19 @@ def test_spark_gives_the_same_through_files_as_through_memory(
     open_engine: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Few rows are handed to Spark from memory, many are read from files and written to them; here all are many."""
-    few = simulate.portfolio(200, 3)
+    few = simulator.portfolio(200, 3)
     expected = read(filled(open_engine("duckdb"), few), "v_feature_view")
     monkeypatch.setattr(spark_rows, "SMALL_ROWS", 0)
     assert read(filled(open_engine("spark"), few), "v_feature_view") == expected
 
 
-def test_building_twice_gives_the_same_rows(engine: Engine, portfolio: simulate.Portfolio) -> None:
+def test_building_twice_gives_the_same_rows(engine: Engine, portfolio: simulator.Portfolio) -> None:
     first = read(filled(engine, portfolio), "v_feature_view")
-    warehouse.build(engine, ASKED)
+    layers.build(engine, ASKED)
     assert read(engine, "v_feature_view") == first
 
 
-def test_a_build_that_fails_leaves_the_last_one_in_place(engine: Engine, portfolio: simulate.Portfolio) -> None:
+def test_a_build_that_fails_leaves_the_last_one_in_place(engine: Engine, portfolio: simulator.Portfolio) -> None:
     before = read(filled(engine, portfolio), "v_feature_view")
 
     def stop_at_features(file: str) -> None:
@@ -102,21 +103,21 @@ def test_a_build_that_fails_leaves_the_last_one_in_place(engine: Engine, portfol
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        warehouse.build(engine, warehouse.Parameters(landmark_ages=(14,)), stop_at_features)
+        layers.build(engine, layers.Parameters(landmark_ages=(14,)), stop_at_features)
     assert read(engine, "v_feature_view") == before
 
 
-def test_answers_only_for_the_raw_rows_it_was_built_from(engine: Engine, portfolio: simulate.Portfolio) -> None:
+def test_answers_only_for_the_raw_rows_it_was_built_from(engine: Engine, portfolio: simulator.Portfolio) -> None:
     filled(engine, portfolio)
-    assert warehouse.answers(engine, ASKED)
-    assert warehouse.answers(engine, warehouse.Parameters(as_of=(), landmark_ages=(0, 60)))
-    assert not warehouse.answers(engine, warehouse.Parameters(as_of=(), landmark_ages=(0, 61)))
-    assert not warehouse.answers(engine, warehouse.Parameters(as_of=(), landmark_ages=(0,), horizon_days=7))
+    assert layers.answers(engine, ASKED)
+    assert layers.answers(engine, layers.Parameters(as_of=(), landmark_ages=(0, 60)))
+    assert not layers.answers(engine, layers.Parameters(as_of=(), landmark_ages=(0, 61)))
+    assert not layers.answers(engine, layers.Parameters(as_of=(), landmark_ages=(0,), horizon_days=7))
     engine.run("UPDATE raw_transactions SET country = 'XX' WHERE order_id = 'o00000007'")
-    assert not warehouse.answers(engine, ASKED)
+    assert not layers.answers(engine, ASKED)
 
 
-def test_a_sample_is_whole_orders_and_the_same_again(engine: Engine, portfolio: simulate.Portfolio) -> None:
+def test_a_sample_is_whole_orders_and_the_same_again(engine: Engine, portfolio: simulator.Portfolio) -> None:
     filled(engine, portfolio)
     told: list[str] = []
     everything = snapshots.training_rows(engine, 10**9, 1, told.append)
@@ -136,12 +137,12 @@ def test_a_sample_is_whole_orders_and_the_same_again(engine: Engine, portfolio: 
 
 _PRINT = """
 import hashlib, sys
-from payrec.data import warehouse
+from payrec.data import layers as warehouse
 from payrec.data.engines import connect
-from tests.data.test_engines_agree import ASKED, filled, read, simulate
+from tests.data.test_engines_agree import ASKED, filled, read, simulator
 with connect("duckdb://") as engine:
     warehouse.prepare(engine)
-    rows = read(filled(engine, simulate.portfolio(400, 3)), "v_feature_view")
+    rows = read(filled(engine, simulator.portfolio(400, 3)), "v_feature_view")
 sys.stdout.write(hashlib.sha256(repr(rows.to_pylist()).encode()).hexdigest())
 """
 

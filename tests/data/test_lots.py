@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payrec.data import lots
+from payrec.data import sampling
 
 TEXTS = st.lists(st.text(max_size=12), min_size=1, max_size=20)
 
@@ -27,37 +27,37 @@ def test_the_number_of_a_text_is_what_the_published_hashes_say() -> None:
         number = mixed(7) ^ 0xCBF29CE484222325
         for byte in text.encode():
             number = (number ^ byte) * 0x100000001B3 % 2**64
-        assert lots.numbers(pa.array([text, "b"]), 7)[0] == mixed(number)
+        assert sampling.numbers(pa.array([text, "b"]), 7)[0] == mixed(number)
 
 
 def test_splitmix_gives_its_published_first_number() -> None:
-    assert lots._spread(np.array([1234567], np.uint64))[0] == 6457827717110365317
+    assert sampling._spread(np.array([1234567], np.uint64))[0] == 6457827717110365317
 
 
 @given(TEXTS, st.integers(0, 2**63), st.data())
 def test_a_lot_depends_on_its_key_alone(texts: list[str], seed: int, data: st.DataObject) -> None:
-    whole = lots.numbers(pa.array(texts, pa.string()), seed)
+    whole = sampling.numbers(pa.array(texts, pa.string()), seed)
     at = data.draw(st.integers(0, len(texts) - 1))
-    assert lots.numbers(pa.array(texts, pa.string()).slice(at), seed).tolist() == whole[at:].tolist()
-    assert lots.numbers(pa.array(texts, pa.large_string()), seed).tolist() == whole.tolist()
-    assert lots.numbers(pa.array(texts, pa.string()).dictionary_encode(), seed).tolist() == whole.tolist()
+    assert sampling.numbers(pa.array(texts, pa.string()).slice(at), seed).tolist() == whole[at:].tolist()
+    assert sampling.numbers(pa.array(texts, pa.large_string()), seed).tolist() == whole.tolist()
+    assert sampling.numbers(pa.array(texts, pa.string()).dictionary_encode(), seed).tolist() == whole.tolist()
 
 
 def test_lots_are_even_and_another_seed_draws_others() -> None:
     keys = pa.array([f"o{n:08d}" for n in range(100_000)])
     for seed in (0, 1, 20_260_101):
-        counts = np.bincount((lots.numbers(keys, seed) >> np.uint64(57)).astype(np.int64), minlength=128)
+        counts = np.bincount((sampling.numbers(keys, seed) >> np.uint64(57)).astype(np.int64), minlength=128)
         assert ((counts - 781.25) ** 2 / 781.25).sum() < 200  # chi-square of 127 degrees: one in 30,000 is larger
-    one, other = lots.drawn(keys, 1, 0.3), lots.drawn(keys, 2, 0.3)
+    one, other = sampling.drawn(keys, 1, 0.3), sampling.drawn(keys, 2, 0.3)
     assert abs(one.mean() - 0.3) < 0.006
     assert abs((one & other).mean() - 0.09) < 0.004
 
 
 def test_the_whole_share_takes_all_and_none_takes_none() -> None:
     keys = pa.array([f"k{n}" for n in range(1000)])
-    assert lots.drawn(keys, 5, 1.0).all()
-    assert not lots.drawn(keys, 5, 0.0).any()
+    assert sampling.drawn(keys, 5, 1.0).all()
+    assert not sampling.drawn(keys, 5, 0.0).any()
 
 
 def test_examples() -> None:
-    assert doctest.testmod(lots).failed == 0
+    assert doctest.testmod(sampling).failed == 0

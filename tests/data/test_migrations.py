@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from payrec.data import migrations, warehouse
+from payrec.common.errors import PayrecError, UsageError
+from payrec.data import layers, migrations
 from payrec.data.engines import Engine
 from payrec.data.migrations import RAW_LEDGER, Migration
-from payrec.errors import PayrecError, UsageError
 
 FIRST = Migration(1, "01_first.sql", "ALTER TABLE raw_events ADD COLUMN IF NOT EXISTS teller VARCHAR(200)")
 SECOND = Migration(2, "02_second.sql", "CREATE TABLE second (x INTEGER); INSERT INTO second VALUES (1)")
@@ -84,8 +84,8 @@ def test_preparing_applies_them_and_may_be_done_again(engine: Engine, monkeypatc
     known = (FIRST,)
     monkeypatch.setattr(migrations, "found", lambda *_: known)
     for _ in range(2):
-        warehouse.prepare(engine)
+        layers.prepare(engine)
     assert "teller" in engine.read("SELECT * FROM raw_events").schema.names
     known = ()
     with pytest.raises(UsageError, match="newer version"):
-        warehouse.prepare(engine)
+        layers.prepare(engine)

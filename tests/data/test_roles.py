@@ -14,10 +14,10 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from payrec.action import ledger, migrations
-from payrec.data import warehouse
+from payrec.common.errors import UsageError
+from payrec.data import layers
 from payrec.data.engines import Engine, connect
-from payrec.errors import UsageError
+from payrec.publish import ledger, migrations
 
 ROLES = files("payrec.data") / "sql" / "postgres" / "roles.sql"
 SCHEMAS = {"payrec_reader": "payrec_raw", "payrec_writer": "payrec,payrec_raw", "payrec_app": "payrec"}
@@ -43,7 +43,7 @@ def owner(postgres_url: str) -> Iterator[Engine]:
     with connect(f"{postgres_url}?schema=payrec_raw") as engine:
         for _ in range(2):
             engine.run(ROLES.read_text(encoding="utf-8"))
-        warehouse.prepare(engine)
+        layers.prepare(engine)
         engine.write("raw_transactions", orders("a", "b"), ("order_id",))
         engine.run("CREATE TABLE public.salaries (x INTEGER)")
         yield engine
@@ -75,7 +75,7 @@ def member(postgres_url: str, owner: Engine) -> Iterator[Callable[[str, str], En
 
 
 def build(writer: Engine) -> None:
-    warehouse.build(writer, warehouse.Parameters(as_of=(dt.datetime(2024, 2, 10),), landmark_ages=(0,)))
+    layers.build(writer, layers.Parameters(as_of=(dt.datetime(2024, 2, 10),), landmark_ages=(0,)))
     migrations.apply(writer)
 
 

@@ -18,37 +18,38 @@ from hypothesis import strategies as st
 from pyarrow import csv
 from sklearn.metrics import roc_auc_score
 
-from payrec.data import simulate, warehouse
+from payrec.common.errors import UsageError
+from payrec.data import layers
 from payrec.data.engines import Engine
-from payrec.data.simulate import hazard as hz
-from payrec.data.simulate.truth import HORIZON_DAYS, LANDMARK_DAYS
-from payrec.data.simulate.vocabulary import EVENT_TYPES, PAYDAYS, POLICIES, RETRY_LIFTS
-from payrec.errors import UsageError
+from payrec.simulate import hazard as hz
+from payrec.simulate import simulator
+from payrec.simulate.truth import HORIZON_DAYS, LANDMARK_DAYS
+from payrec.simulate.world import EVENT_TYPES, PAYDAYS, POLICIES, RETRY_LIFTS
 
 DATA = Path(__file__).parents[2] / "data"
-END = pd.Timestamp(simulate.DEFAULT_END)
+END = pd.Timestamp(simulator.DEFAULT_END)
 MONEY_IN, MONEY_BACK = ("payment", "credit"), ("refund", "chargeback")
 
 
 @pytest.fixture(scope="module")
-def made() -> simulate.Portfolio:
-    return simulate.portfolio(30_000, seed=5)
+def made() -> simulator.Portfolio:
+    return simulator.portfolio(30_000, seed=5)
 
 
 @pytest.fixture(scope="module")
-def transactions(made: simulate.Portfolio) -> pd.DataFrame:
+def transactions(made: simulator.Portfolio) -> pd.DataFrame:
     return made.transactions.to_pandas().set_index("order_id", drop=False)
 
 
 @pytest.fixture(scope="module")
-def events(made: simulate.Portfolio) -> pd.DataFrame:
+def events(made: simulator.Portfolio) -> pd.DataFrame:
     rows = made.events.to_pandas()
     rows["minor"] = rows["amount"].map(lambda amount: 0 if amount is None else int(amount * 100))
     return rows
 
 
 @pytest.fixture(scope="module")
-def truth(made: simulate.Portfolio) -> pd.DataFrame:
+def truth(made: simulator.Portfolio) -> pd.DataFrame:
     return made.truth.to_pandas()
 
 
@@ -169,14 +170,14 @@ def test_truth_is_there_at_landmarks_and_at_the_end(truth: pd.DataFrame) -> None
 
 def test_truth_and_the_feature_view_speak_of_the_same(engine: Engine) -> None:
     """Same snapshots, and every label equals what the truth says happened: dates, parts and refunds are all right."""
-    small = simulate.portfolio(700, seed=3, days=300)
-    warehouse.prepare(engine)
+    small = simulator.portfolio(700, seed=3, days=300)
+    layers.prepare(engine)
     for table, rows in (("raw_transactions", small.transactions), ("raw_events", small.events), ("fx_rates", small.fx)):
         engine.write(table, rows, ())
     engine.run("INSERT INTO payment_source VALUES ('events')")
     for days in (7, 90):
-        warehouse.build(engine, warehouse.Parameters(as_of=None, horizon_days=days))
-        query = f"SELECT order_id, as_of, age_days, is_landmark, label_recovered_30d AS label FROM {warehouse.VIEW}"
+        layers.build(engine, layers.Parameters(as_of=None, horizon_days=days))
+        query = f"SELECT order_id, as_of, age_days, is_landmark, label_recovered_30d AS label FROM {layers.VIEW}"
         view = engine.read(query).to_pandas()
         view = view[view["age_days"] <= LANDMARK_DAYS[-1]]
         both = view.merge(small.truth.to_pandas(), on=["order_id", "as_of", "age_days"], how="outer", indicator=True)
@@ -186,11 +187,11 @@ def test_truth_and_the_feature_view_speak_of_the_same(engine: Engine) -> None:
         assert (known["label"] == (known["recovered_after_days"] <= days)).all()
 
 
-def test_no_sql_reads_the_truth(made: simulate.Portfolio) -> None:
+def test_no_sql_reads_the_truth(made: simulator.Portfolio) -> None:
     hidden = set(made.truth.schema.names) - {"order_id", "as_of", "age_days"}
     raw = {*made.transactions.schema.names, *made.events.schema.names, *made.fx.schema.names}
     assert not hidden & raw
-    for name, sql in warehouse.layers():
+    for name, sql in layers.layers():
         assert not [word for word in hidden if re.search(rf"\b{word}\b", sql)], name
 
 
@@ -198,7 +199,7 @@ def test_no_sql_reads_the_truth(made: simulate.Portfolio) -> None:
 
 
 def test_tables_have_the_raw_columns_and_keep_their_rules(engine: Engine) -> None:
-    small = simulate.portfolio(300, seed=9)
+    small = simulator.portfolio(300, seed=9)
     schema = (files("payrec.data") / "sql" / "01_schema.sql").read_text(encoding="utf-8")
     for table, rows in (("raw_transactions", small.transactions), ("raw_events", small.events), ("fx_rates", small.fx)):
         declared = re.search(rf"CREATE TABLE IF NOT EXISTS {table} \((.*?)\n\);", schema, re.DOTALL)
@@ -242,11 +243,11 @@ def test_failed_orders_are_unpaid_on_their_first_day(transactions: pd.DataFrame,
 
 
 def test_nothing_is_known_after_the_end(transactions: pd.DataFrame, events: pd.DataFrame) -> None:
-    assert transactions["invoice_date"].max() == simulate.DEFAULT_END - timedelta(days=1)
+    assert transactions["invoice_date"].max() == simulator.DEFAULT_END - timedelta(days=1)
     assert events["recorded_ts"].max() < END
     assert (events["recorded_ts"] >= events["event_ts"]).all()
     assert transactions["capture_ts"].max() < END
-    assert transactions["payment_date"].dropna().max() < simulate.DEFAULT_END
+    assert transactions["payment_date"].dropna().max() < simulator.DEFAULT_END
 
 
 def test_no_event_looks_like_a_bare_date_and_money_is_recorded_on_its_day(events: pd.DataFrame) -> None:
@@ -312,16 +313,16 @@ def test_holdout_and_opted_out_customers_are_left_alone(
 
 def test_same_seed_same_bytes(tmp_path: Path) -> None:
     for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
-        simulate.write(simulate.portfolio(400, seed), tmp_path / folder)
-    for name in simulate.FILES:
+        simulator.write(simulator.portfolio(400, seed), tmp_path / folder)
+    for name in simulator.FILES:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
         assert (tmp_path / "a" / name).read_bytes() != (tmp_path / "c" / name).read_bytes()
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == sorted(simulate.FILES)
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == sorted(simulator.FILES)
 
 
 def test_files_hold_what_the_tables_hold(tmp_path: Path) -> None:
-    small = simulate.portfolio(250, seed=4, days=200)
-    simulate.write(small, tmp_path)
+    small = simulator.portfolio(250, seed=4, days=200)
+    simulator.write(small, tmp_path)
     for name, rows in (("transactions", small.transactions), ("events", small.events), ("fx", small.fx)):
         types = csv.ConvertOptions(column_types=rows.schema, strings_can_be_null=True)
         assert csv.read_csv(tmp_path / f"{name}.csv", convert_options=types).equals(rows)
@@ -329,15 +330,15 @@ def test_files_hold_what_the_tables_hold(tmp_path: Path) -> None:
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    simulate.write(simulate.portfolio(50, seed=1), tmp_path)
-    before = {name: (tmp_path / name).read_bytes() for name in simulate.FILES}
+    simulator.write(simulator.portfolio(50, seed=1), tmp_path)
+    before = {name: (tmp_path / name).read_bytes() for name in simulator.FILES}
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pyarrow.csv.write_csv", full)
     with pytest.raises(OSError, match="No space left"):
-        simulate.write(simulate.portfolio(50, seed=2), tmp_path)
+        simulator.write(simulator.portfolio(50, seed=2), tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if not path.name.startswith(".")} == before
 
 
@@ -350,7 +351,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 )
 @settings(max_examples=25, deadline=None)
 def test_any_size_span_and_share(orders: int, seed: int, days: int, failed_share: float, end: date) -> None:
-    small = simulate.portfolio(orders, seed, end=end, days=days, failed_share=failed_share)
+    small = simulator.portfolio(orders, seed, end=end, days=days, failed_share=failed_share)
     assert small.transactions.num_rows == orders
     assert small.events.num_rows >= orders // 2  # first attempts of the last days may be recorded after the end
     failed = pa.compute.count_distinct(small.truth["order_id"]).as_py()
@@ -372,14 +373,14 @@ def test_any_size_span_and_share(orders: int, seed: int, days: int, failed_share
 )
 def test_numbers_out_of_range_are_refused(arguments: dict[str, float], found: str) -> None:
     with pytest.raises(UsageError, match=found):
-        simulate.portfolio(**{"orders": 10, "seed": 1, **arguments})  # type: ignore[arg-type]
+        simulator.portfolio(**{"orders": 10, "seed": 1, **arguments})  # type: ignore[arg-type]
 
 
 def test_the_sample_is_what_its_readme_says(tmp_path: Path) -> None:
     text = (DATA / "README.md").read_text(encoding="utf-8")
     command = re.search(r"payrec simulate --orders (\d+) --seed (\d+)", text)
     assert command
-    simulate.write(simulate.portfolio(int(command[1]), int(command[2])), tmp_path)
+    simulator.write(simulator.portfolio(int(command[1]), int(command[2])), tmp_path)
     total = 0
     for name in ("transactions.csv", "events.csv"):
         sample = (DATA / f"sample_{name}").read_bytes()

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from payrec.data import warehouse
+from payrec.common.errors import UsageError
+from payrec.data import layers
 from payrec.data.engines import Engine
-from payrec.errors import UsageError
 from tests.data.portfolios import DAY, Portfolio, Row, event, known_at, load, order, view
 
 KINDS = (
@@ -62,11 +62,11 @@ def test_every_feature_is_what_its_definition_says(engine: Engine, seed: int, wi
     rows, log = made(seed, orders=80)
     events = log if with_events else None
     load(engine, rows, events)
-    parameters = warehouse.Parameters(
+    parameters = layers.Parameters(
         as_of=(datetime(2024, 4, 30), datetime(2024, 3, 1, 13, 30)), landmark_ages=(0, 3, 30, 60)
     )
     found = view(engine, parameters)
-    until = warehouse.observed_until(engine)
+    until = layers.observed_until(engine)
     assert until is not None
     plain = Portfolio(rows, events)
     assert [(r["order_id"], r["as_of"]) for r in found] == plain.snapshots(parameters, until)
@@ -77,32 +77,32 @@ def test_every_feature_is_what_its_definition_says(engine: Engine, seed: int, wi
 
 def test_the_end_of_the_data_is_the_latest_known_fact_unless_declared(engine: Engine) -> None:
     load(engine, [order("a", "c", date(2025, 1, 1), payment_date=date(2025, 1, 20)), order("b", "c", date(2025, 1, 5))])
-    warehouse.build(engine, warehouse.Parameters())
-    assert warehouse.observed_until(engine) == datetime(2025, 1, 21)
-    built = warehouse.build(engine, warehouse.Parameters(observed_until=datetime(2025, 3, 1)))
+    layers.build(engine, layers.Parameters())
+    assert layers.observed_until(engine) == datetime(2025, 1, 21)
+    built = layers.build(engine, layers.Parameters(observed_until=datetime(2025, 3, 1)))
     assert built.observed_until == datetime(2025, 3, 1)
 
 
 def test_no_time_to_score_at_means_the_end_of_the_data(engine: Engine) -> None:
     load(engine, [order("a", "c", date(2025, 1, 1)), order("b", "c", date(2025, 1, 5), payment_date=date(2025, 1, 9))])
-    built = warehouse.build(engine, warehouse.Parameters(as_of=None, landmark_ages=()))
+    built = layers.build(engine, layers.Parameters(as_of=None, landmark_ages=()))
     assert built.as_of == (datetime(2025, 1, 10),)
     assert built.rows["features"] == 1
 
 
 def test_an_empty_database_builds_empty_layers(engine: Engine) -> None:
-    assert warehouse.build(engine, warehouse.Parameters(as_of=None)).rows["features"] == 0
+    assert layers.build(engine, layers.Parameters(as_of=None)).rows["features"] == 0
 
 
 def test_nothing_asked_is_wrong_use(engine: Engine) -> None:
     with pytest.raises(UsageError, match="neither a time to score at nor a landmark age"):
-        warehouse.build(engine, warehouse.Parameters(as_of=(), landmark_ages=()))
+        layers.build(engine, layers.Parameters(as_of=(), landmark_ages=()))
 
 
 def test_the_first_event_ever_does_not_reach_back(engine: Engine) -> None:
     """Before the event log begins, attempts are unknown; its first event, later, does not make them 0."""
     load(engine, [order("a", "c", date(2025, 1, 1))], [event("e", "a", "attempt", datetime(2025, 1, 6, 12))])
-    rows = view(engine, warehouse.Parameters(landmark_ages=(0, 3, 7), observed_until=datetime(2025, 2, 1)))
+    rows = view(engine, layers.Parameters(landmark_ages=(0, 3, 7), observed_until=datetime(2025, 2, 1)))
     assert [r["attempts"] for r in rows] == [None, None, 1]
 
 
@@ -124,7 +124,7 @@ def test_no_peeking_whatever_becomes_known_later(engine: Engine) -> None:
 def _expect_no_peeking(engine: Engine, seed: int, cut_days: int, change: str) -> None:
     rows, events = made(seed, orders=25)
     cut = datetime(2024, 1, 21) + cut_days * DAY
-    parameters = warehouse.Parameters(as_of=(cut,), landmark_ages=(0, 7, 30), observed_until=datetime(2025, 6, 1))
+    parameters = layers.Parameters(as_of=(cut,), landmark_ages=(0, 7, 30), observed_until=datetime(2025, 6, 1))
     load(engine, rows, events)
     before = _unlabelled(view(engine, parameters), cut)
     rng = random.Random(seed + 1)
@@ -176,5 +176,5 @@ def test_an_order_of_many_millions_is_converted(engine: Engine) -> None:
     )
     engine.write("fx_rates", pa.table(rates, schema), key=("currency", "rate_date"))
     engine.write("reporting_currency", pa.table({"currency": ["USD"]}), key=("currency",))
-    rows = view(engine, warehouse.Parameters(as_of=(datetime(2025, 2, 1),), landmark_ages=()))
+    rows = view(engine, layers.Parameters(as_of=(datetime(2025, 2, 1),), landmark_ages=()))
     assert [row["amount_reporting_minor"] for row in rows] == [1_249_999_999_999]

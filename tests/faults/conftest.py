@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.app.conftest import filled, home
-from tests.pipeline.conftest import models, payrec, portfolio, site
+from tests.commands.conftest import models, payrec, portfolio, site
 
 __all__ = ["filled", "home", "models", "payrec", "portfolio", "site"]

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 
 from payrec.app import access, state, upload
+from payrec.common.errors import DataRefused, PayrecError
 from payrec.data.engines import connect
-from payrec.errors import DataRefused, PayrecError
 from tests.app.test_pages import figures, page, said
-from tests.pipeline.conftest import Site
+from tests.commands.conftest import Site
 
 Payrec = Callable[..., int]
 HEADER = "order_id,customer_id,amount,currency,invoice_date,payment_date\n"

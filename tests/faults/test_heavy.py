@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from payrec.data import warehouse
+from payrec.data import layers
 from payrec.data.engines import connect
 
 ORDERS = 60_000
@@ -27,8 +27,8 @@ def test_fault_33_a_customer_with_very_many_orders_fits_into_little_memory(tmp_p
         }
     )
     with connect(f"duckdb:///{tmp_path / 'heavy.duckdb'}?memory_limit=400MB&threads=1") as engine:
-        warehouse.prepare(engine)
+        layers.prepare(engine)
         engine.write("raw_transactions", rows, key=())
-        warehouse.build(engine, warehouse.Parameters((), (0, 7), 30))
-        assert warehouse.count(engine, warehouse.VIEW) > ORDERS
-        assert not [check for check in warehouse.check(engine) if check.offending_rows]
+        layers.build(engine, layers.Parameters((), (0, 7), 30))
+        assert layers.count(engine, layers.VIEW) > ORDERS
+        assert not [check for check in layers.check(engine) if check.offending_rows]

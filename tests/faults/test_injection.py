@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
-from payrec.data import warehouse
+from payrec.common.errors import DataRefused, PayrecError, UsageError
+from payrec.data import layers
 from payrec.data.engines import connect
 from payrec.data.load.mapping import from_document
-from payrec.errors import DataRefused, PayrecError, UsageError
 from tests.data.load.files import EVENTS_HEADER, HEADER, lines, order, read, written
 
 HOSTILE = (
@@ -90,7 +90,7 @@ def test_fault_38_a_schema_is_a_name(postgres_url: str, text: str) -> None:
         there = engine.tables()
     try:
         with connect(f"{postgres_url}?schema={quote(text)}") as engine:
-            warehouse.prepare(engine)
+            layers.prepare(engine)
     except PayrecError as error:
         refusal = str(error)
         expect_plain(refusal)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import postgres_server
-from tests.pipeline.conftest import Site
-from tests.pipeline.receiver import receiving
+from tests.commands.conftest import Site
+from tests.commands.receiver import receiving
 
 Payrec = Callable[..., int]
 TOKEN, KEY, PASS = "t0ken", "planted-Privacy-key", "planted-Pass"

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from payrec.data import warehouse
+from payrec.data import layers
 from payrec.data.engines import Engine
+from tests.commands.conftest import DAY, FIRST_NIGHT, Site
 from tests.data.portfolios import event, load, order, view
 from tests.data.test_warehouse import made
-from tests.pipeline.conftest import DAY, FIRST_NIGHT, Site
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = """
@@ -61,9 +61,9 @@ def test_fault_42_a_whole_run_gives_the_same_list_in_every_zone_of_the_machine(s
 def test_fault_42_thirty_days_are_thirty_days_of_the_calendar(engine: Engine, day: date, last: date) -> None:
     rows = [order("in", "c1", day, payment_date=last), order("late", "c2", day, payment_date=last + timedelta(days=1))]
     load(engine, rows)
-    ages = warehouse.Parameters((), (0,), 30, observed_until=datetime(2027, 1, 1))
-    warehouse.build(engine, ages)
-    view = f"SELECT order_id, label_recovered_30d AS label FROM {warehouse.VIEW} ORDER BY order_id"
+    ages = layers.Parameters((), (0,), 30, observed_until=datetime(2027, 1, 1))
+    layers.build(engine, ages)
+    view = f"SELECT order_id, label_recovered_30d AS label FROM {layers.VIEW} ORDER BY order_id"
     assert engine.read(view).to_pylist() == [{"order_id": "in", "label": 1}, {"order_id": "late", "label": 0}]
 
 
@@ -72,14 +72,14 @@ def test_fault_32_a_payment_that_arrives_late_changes_its_label_and_no_other(eng
     rows = [order(name, f"c-{name}", day) for name in ("one", "two")]
     tries = [event(f"t-{name}", name, "attempt", datetime(2026, 1, 5, 10)) for name in ("one", "two")]
     paid = event("p-one", "one", "payment", datetime(2026, 1, 20, 10), amount=rows[0]["amount"])
-    asked = warehouse.Parameters((), (0,), 30, observed_until=datetime(2026, 6, 1))
-    labels = f"SELECT order_id, label_recovered_30d AS label FROM {warehouse.VIEW} ORDER BY order_id"
+    asked = layers.Parameters((), (0,), 30, observed_until=datetime(2026, 6, 1))
+    labels = f"SELECT order_id, label_recovered_30d AS label FROM {layers.VIEW} ORDER BY order_id"
     load(engine, rows, tries)
-    warehouse.build(engine, asked)
+    layers.build(engine, asked)
     assert [row["label"] for row in engine.read(labels).to_pylist()] == [0, 0]
     load(engine, rows, [*tries, paid])
-    assert not warehouse.answers(engine, asked), "the layers are of the rows before"
-    warehouse.build(engine, asked)
+    assert not layers.answers(engine, asked), "the layers are of the rows before"
+    layers.build(engine, asked)
     assert [row["label"] for row in engine.read(labels).to_pylist()] == [1, 0]
 
 
@@ -99,7 +99,7 @@ def test_fault_42_the_order_in_which_facts_arrive_changes_nothing(
 ) -> None:
     """Rows in any order, in any number of loads with builds between them: the same features as all at once."""
     engine = open_engine(name)
-    asked = warehouse.Parameters((datetime(2024, 6, 1),), (0, 7, 30), observed_until=datetime(2025, 6, 1))
+    asked = layers.Parameters((datetime(2024, 6, 1),), (0, 7, 30), observed_until=datetime(2025, 6, 1))
 
     @settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
     @given(seed=st.integers(0, 10**6), parts=st.integers(1, 3))
@@ -113,6 +113,6 @@ def test_fault_42_the_order_in_which_facts_arrive_changes_nothing(
         for part in range(1, parts + 1):
             load(engine, rows[: len(rows) * part // parts], events[: len(events) * part // parts])
             assert part < parts or view(engine, asked) == wanted
-            warehouse.build(engine, asked)
+            layers.build(engine, asked)
 
     holds()

@@ -19,12 +19,13 @@ from pathlib import Path
 
 from pyarrow import parquet
 
+from payrec.common.errors import DataRefused, ModelRefused, PayrecError, UsageError
 from payrec.data import feature_file, load
 from payrec.data.load import damaged, records
-from payrec.data.load import text as texts
-from payrec.errors import DataRefused, ModelRefused, PayrecError, UsageError
-from payrec.model import boosting, bundle, document, recipes
-from payrec.model.recipes import Model, TrainSpec
+from payrec.data.load import encoding as texts
+from payrec.model.recipes import boosting, training
+from payrec.model.recipes.training import Model, TrainSpec
+from payrec.model.store import bundle, model_json
 from tests.data.load import hostile
 from tests.data.load.files import EVENTS_HEADER, NOW, lines, order
 from tests.fuzz import edits
@@ -131,7 +132,7 @@ def features(data: bytes) -> None:
 def models() -> tuple[Model, Model]:
     """Train one small model of tables and one of trees."""
     rows = made_rows.feature_rows(1_500, seed=21)
-    first, second = (recipes.train(rows, TrainSpec(name, seed=5)) for name in ("original", "xgboost"))
+    first, second = (training.train(rows, TrainSpec(name, seed=5)) for name in ("original", "xgboost"))
     return first, second
 
 
@@ -161,7 +162,7 @@ def models_files(data: bytes) -> None:
         except ModelRefused as error:
             expect_plain(error)
             return
-    chances = recipes.predict(found.model, made_rows.feature_rows(50, seed=3))
+    chances = training.predict(found.model, made_rows.feature_rows(50, seed=3))
     assert all(math.isfinite(chance) and 0 <= chance <= 1 for chance in chances)
 
 
@@ -170,7 +171,7 @@ def _changed(content: bytes, change: bytes, *, as_json: bool) -> bytes:
         return edits.of_bytes(content, change)
     made = edits.of_document(json.loads(content), change)
     try:
-        return document.plain_json(made)
+        return model_json.plain_json(made)
     except ValueError:
         return json.dumps(made).encode()
 
@@ -181,7 +182,7 @@ def trees(data: bytes) -> None:
         return
     sizes = made_rows.feature_rows(20, seed=4)
     model = models()[1]
-    found = recipes.predict(Model(**{**vars(model), "scorer": boosting.Trees(data)}), sizes)
+    found = training.predict(Model(**{**vars(model), "scorer": boosting.Trees(data)}), sizes)
     assert all(math.isfinite(chance) for chance in found)
 
 

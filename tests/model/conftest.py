@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from rows import feature_rows
 
-from payrec.model import recipes
+from payrec.model.recipes import training
 
 TRAINING_ROWS = 3000
 
@@ -24,13 +24,13 @@ def training_rows() -> pa.Table:
 
 
 @pytest.fixture(scope="session")
-def models(training_rows: pa.Table) -> dict[str, recipes.Model]:
+def models(training_rows: pa.Table) -> dict[str, training.Model]:
     """One small model of each recipe, trained once."""
     names = ("original", "logistic", "xgboost")
-    return {name: recipes.train(training_rows, recipes.TrainSpec(name, seed=5)) for name in names}
+    return {name: training.train(training_rows, training.TrainSpec(name, seed=5)) for name in names}
 
 
 @pytest.fixture(params=["original", "logistic", "xgboost"])
-def model(request: pytest.FixtureRequest, models: dict[str, recipes.Model]) -> recipes.Model:
+def model(request: pytest.FixtureRequest, models: dict[str, training.Model]) -> training.Model:
     """Each of the shared models in turn."""
     return models[request.param]

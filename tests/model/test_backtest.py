@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 import pytest
 from rows import Portfolio, portfolio
 
-from payrec.errors import DataRefused, UsageError
-from payrec.model import backtest, importance, metrics
-from payrec.model.backtest import BacktestSpec
-from payrec.model.features import GROUPS
+from payrec.common.errors import DataRefused, UsageError
+from payrec.model.evaluate import backtest, importance, metrics
+from payrec.model.evaluate.backtest import BacktestSpec
+from payrec.model.features.declarations import GROUPS
 
 SPLIT = date(2025, 3, 1)
 QUICK = BacktestSpec(bootstrap=20, importance_rows=0, folds=3)

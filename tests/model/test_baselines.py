@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from payrec.model import baselines
-from payrec.model.baselines import REPORTING
+from payrec.model.evaluate import baselines
+from payrec.model.evaluate.baselines import REPORTING
 
 
 def table(**columns: list) -> pa.Table:

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows import feature_rows
 
-from payrec.model import boosting, forest, recipes, ubj
-from payrec.model.boosting import Trees
-from payrec.model.recipes import Model
+from payrec.model.recipes import booster_check, boosting, training, ubj
+from payrec.model.recipes.boosting import Trees
+from payrec.model.recipes.training import Model
 
 ROWS = feature_rows(200, seed=41)
 TYPES = ["q", "q", "c"]
@@ -58,7 +58,7 @@ def test_a_constraint_stands_only_where_the_direction_is_sure() -> None:
 
 def test_early_stopping_keeps_the_best_count_of_trees(models: dict[str, Model]) -> None:
     model = models["xgboost"]
-    inputs = recipes.matrix.matrix(ROWS, model.vocabulary)
+    inputs = training.matrix.matrix(ROWS, model.vocabulary)
     label = (np.arange(200) % 3 == 0).astype(float)  # nothing to learn
     found, rounds = boosting.fit_stopping(inputs, label, inputs, 1 - label, seed=1)
     assert rounds == found.booster.num_boosted_rounds()
@@ -66,7 +66,7 @@ def test_early_stopping_keeps_the_best_count_of_trees(models: dict[str, Model]) 
 
 
 def test_contributions_add_up_to_the_log_odds(trees: Trees, models: dict[str, Model]) -> None:
-    inputs = recipes.matrix.matrix(ROWS, models["xgboost"].vocabulary)
+    inputs = training.matrix.matrix(ROWS, models["xgboost"].vocabulary)
     values, odds = boosting.contributions(trees, inputs)
     assert values.shape == (200, len(boosting.INPUTS))
     assert np.array_equal(odds, boosting.log_odds(trees, inputs))
@@ -79,7 +79,7 @@ def test_what_xgboost_wrote_passes(trees: Trees, few: bytes) -> None:
 
 
 def test_trees_over_other_inputs_do_not_pass(few: bytes) -> None:
-    assert forest.problem(few, TYPES) != ""
+    assert booster_check.problem(few, TYPES) != ""
 
 
 @settings(deadline=None, max_examples=150)
@@ -134,10 +134,10 @@ def in_model(change: Callable[[Any], object]) -> Callable[[Any], object]:
 )
 def test_every_part_is_held_to_its_bounds(few: bytes, change: Callable[[Any], object]) -> None:
     document = frame(few)
-    assert forest._problem(document, boosting._types()) == ""
+    assert booster_check._problem(document, boosting._types()) == ""
     change(document)
     with suppress(ValueError, KeyError, TypeError, IndexError):  # problem() tells these in words
-        assert forest._problem(document, boosting._types())
+        assert booster_check._problem(document, boosting._types())
 
 
 @pytest.mark.parametrize(

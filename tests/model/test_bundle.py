@@ -15,9 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rows import feature_rows
 
-from payrec.errors import ModelRefused
-from payrec.model import bundle, document, features, recipes
-from payrec.model.recipes import Model
+from payrec.common.errors import ModelRefused
+from payrec.model.features import declarations
+from payrec.model.recipes import training
+from payrec.model.recipes.training import Model
+from payrec.model.store import bundle
+from payrec.model.store import model_json as document
 
 ROWS = feature_rows(300, seed=31)
 CARD = {"title": "a card", "metrics": {"pr_auc": 0.5}, "notes": ["ä", "€"]}
@@ -71,7 +74,7 @@ def refusal(folder: Path) -> str:
 def test_what_was_saved_is_loaded(model: Model, saved: Path) -> None:
     found = bundle.read(saved)
     assert found.card == CARD
-    assert np.array_equal(recipes.predict(found.model, ROWS), recipes.predict(model, ROWS))
+    assert np.array_equal(training.predict(found.model, ROWS), training.predict(model, ROWS))
     assert found.model.training == model.training
     assert found.model == model
 
@@ -87,11 +90,11 @@ def test_a_model_travels_as_the_files_of_its_bundle_and_is_opened_once(model: Mo
     sent = pickle.dumps(bundle.Portable(model))
     assert document.dump(model, None) in sent
     named = {str(told) for opcode, told, _ in pickletools.genops(sent) if "UNICODE" in opcode.name}
-    assert named == {"payrec.model.bundle", "_opened"}, "nothing but its bytes, and who is to read them"
+    assert named == {"payrec.model.store.bundle", "_opened"}, "nothing but its bytes, and who is to read them"
     arrived = pickle.loads(sent)
     assert pickle.loads(sent) is arrived
     rows = feature_rows(200, 3)
-    np.testing.assert_array_equal(recipes.predict(arrived.model, rows), recipes.predict(model, rows))
+    np.testing.assert_array_equal(training.predict(arrived.model, rows), training.predict(model, rows))
 
 
 def test_the_card_is_part_of_the_id(models: dict[str, Model], of_tables: Path, tmp_path: Path) -> None:
@@ -101,7 +104,7 @@ def test_the_card_is_part_of_the_id(models: dict[str, Model], of_tables: Path, t
 
 def test_golden_rows_hold_no_customer(saved: Path) -> None:
     columns = json.loads((saved / "golden.json").read_text())["columns"]
-    assert set(columns) == set(features.NEEDED)
+    assert set(columns) == set(declarations.NEEDED)
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -190,7 +193,7 @@ def test_other_features_are_refused_with_both_versions(of_tables: Path, tmp_path
 
     text = refusal(edited(copied(of_tables, tmp_path), change))
     assert "0123456789abcdef" in text
-    assert features.schema_hash() in text
+    assert declarations.schema_hash() in text
     assert "made with" in text
     assert "; here " in text
 

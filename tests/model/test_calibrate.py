@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
-from payrec.model import calibrate
-from payrec.model.calibrate import Calibration
+from payrec.model.recipes import calibrate
+from payrec.model.recipes.calibrate import Calibration
 
 ODDS = np.array([-3.0, -1.0, 0.0, 0.5, 2.0])
 

@@ -9,15 +9,16 @@ import pyarrow as pa
 import pytest
 from rows import feature_rows
 
-from payrec.model import explain, facts, recipes
-from payrec.model.features import GROUPS
-from payrec.model.recipes import Model
+from payrec.model import explain, sentences
+from payrec.model.features.declarations import GROUPS
+from payrec.model.recipes import training
+from payrec.model.recipes.training import Model
 
 ROWS = feature_rows(300, seed=51)
 
 
 def fact(group: str, **columns: object) -> str:
-    return facts.sentences(pa.table({name: [value] for name, value in columns.items()} or {"order_id": ["a"]}))[0][
+    return sentences.sentences(pa.table({name: [value] for name, value in columns.items()} or {"order_id": ["a"]}))[0][
         group
     ]
 
@@ -25,7 +26,7 @@ def fact(group: str, **columns: object) -> str:
 def test_contributions_add_up_to_the_probability(model: Model) -> None:
     found = explain.contributions(model, ROWS)
     assert found.values.shape == (300, len(GROUPS))
-    assert np.array_equal(found.probability, recipes.predict(model, ROWS))
+    assert np.array_equal(found.probability, training.predict(model, ROWS))
     assert found.base + found.values.sum(axis=1) == pytest.approx(found.probability, abs=1e-9)
 
 
@@ -44,7 +45,7 @@ def test_a_row_at_the_base_has_finite_contributions(model: Model) -> None:
 
 def test_contributions_keep_the_direction_of_the_log_odds(model: Model) -> None:
     found = explain.contributions(model, ROWS)
-    gap = recipes.log_odds(model, recipes.matrix.matrix(ROWS, model.vocabulary)) - model.base_log_odds
+    gap = training.log_odds(model, training.matrix.matrix(ROWS, model.vocabulary)) - model.base_log_odds
     assert (np.sign(found.values.sum(axis=1)) == np.sign(gap)).all()
 
 
@@ -67,7 +68,7 @@ def test_reason_ids_are_stable() -> None:
         "age", "activity", "due", "amount", "history", "open", "recent", "provider", "reason", "country", "method",
         "calendar", "status",
     ]  # fmt: skip
-    assert set(facts.CLAUSES) == set(GROUPS)
+    assert set(sentences.CLAUSES) == set(GROUPS)
 
 
 def test_a_row_is_explained_alone_as_in_the_whole(model: Model) -> None:
@@ -76,7 +77,7 @@ def test_a_row_is_explained_alone_as_in_the_whole(model: Model) -> None:
 
 def test_waterfall_leads_from_base_to_probability(model: Model) -> None:
     found = explain.waterfall(model, ROWS.slice(5, 1))
-    assert found.probability == recipes.predict(model, ROWS)[5]
+    assert found.probability == training.predict(model, ROWS)[5]
     assert found.steps[-1].after == pytest.approx(found.probability, abs=1e-9)
     assert [abs(step.points) for step in found.steps] == sorted((abs(s.points) for s in found.steps), reverse=True)
 
@@ -129,6 +130,6 @@ def test_facts_by_hand(group: str, columns: dict[str, object], expected: str) ->
 
 
 def test_words_from_data_are_made_harmless() -> None:
-    assert facts.word("a\x1b[31m\u202eb\x00\nc") == "a [31m b c"
-    assert len(facts.word("x" * 1000)) == facts.LONGEST_WORD
+    assert sentences.word("a\x1b[31m\u202eb\x00\nc") == "a [31m b c"
+    assert len(sentences.word("x" * 1000)) == sentences.LONGEST_WORD
     assert fact("provider", provider="=cmd()") == "provider =cmd()"

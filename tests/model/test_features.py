@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows import feature_rows
 
-from payrec.errors import DataRefused
-from payrec.model.features import CATEGORIES, FEATURES, GROUPS, NEEDED, NUMBERS, schema_hash
-from payrec.model.matrix import Matrix, learn, matrix
-from payrec.model.vocabulary import OTHER, UNKNOWN, Shrinkage, Vocabulary
+from payrec.common.errors import DataRefused
+from payrec.model.features.declarations import CATEGORIES, FEATURES, GROUPS, NEEDED, NUMBERS, schema_hash
+from payrec.model.features.matrix import Matrix, learn, matrix
+from payrec.model.features.vocabulary import OTHER, UNKNOWN, Shrinkage, Vocabulary
 
 ROWS = feature_rows(400, seed=1)
 VOCABULARY = learn(feature_rows(3000, seed=2))

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from payrec.errors import DataRefused, UsageError
-from payrec.model.folds import rolling, split_at
+from payrec.common.errors import DataRefused, UsageError
+from payrec.model.evaluate.folds import rolling, split_at
 
 START = datetime(2024, 2, 27)
 HORIZONS = st.sampled_from([7, 14, 30, 60, 90])

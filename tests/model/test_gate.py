@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from payrec.errors import QualityGate
-from payrec.model import gate
-from payrec.model.gate import Limits, Numbers
+from payrec.common.errors import QualityGate
+from payrec.model.evaluate import gate
+from payrec.model.evaluate.gate import Limits, Numbers
 
 GOOD = Numbers(rows=5000, log_loss=0.400, pr_auc=0.50, ece=0.01, history_rate_pr_auc=0.40, champion_log_loss=0.402)
 

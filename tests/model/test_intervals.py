@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics as sk
 
-from payrec.model import intervals, metrics
+from payrec.model.evaluate import intervals, metrics
 
 
 def drawn(n: int, customers: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from rows import AGES, feature_rows
 
-from payrec.errors import DataRefused, UsageError
-from payrec.model import landmarks
-from payrec.model.folds import rolling, split_at
+from payrec.common.errors import DataRefused, UsageError
+from payrec.model.evaluate import landmarks
+from payrec.model.evaluate.folds import rolling, split_at
 
 
 def replaced(rows: pa.Table, column: str, values: object) -> pa.Table:

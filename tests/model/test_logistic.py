@@ -12,10 +12,11 @@ from rows import feature_rows
 from scipy.sparse import csr_matrix, diags_array
 from sklearn.linear_model import LogisticRegression
 
-from payrec.model import design, logistic, solver, tables
-from payrec.model.features import NUMBERS
-from payrec.model.matrix import Matrix, learn, matrix
-from payrec.model.tables import CELLS, Curve
+from payrec.model.features.declarations import NUMBERS
+from payrec.model.features.matrix import Matrix, learn, matrix
+from payrec.model.recipes import additive, logistic, solver
+from payrec.model.recipes import spline_design as design
+from payrec.model.recipes.additive import CELLS, Curve
 
 ROWS = feature_rows(3000, seed=11)
 KNOWN = ROWS.filter(ROWS["label_recovered_30d"].is_valid())
@@ -97,8 +98,8 @@ def test_a_fit_to_the_first_rows_is_a_fit_of_these_rows_alone() -> None:
     half = len(LABEL) // 2
     alone = replace(READY, design=replace(READY.design, columns=READY.design.columns[:half]), label=LABEL[:half])
     whole, part = (logistic.fit(ready, half, 10.0) for ready in (READY, alone))
-    assert tables.log_odds(whole, INPUTS) == pytest.approx(tables.log_odds(part, INPUTS), abs=1e-5)
-    terms = tables.contributions(whole, INPUTS.take(slice(0, half)))[1]
+    assert additive.log_odds(whole, INPUTS) == pytest.approx(additive.log_odds(part, INPUTS), abs=1e-5)
+    terms = additive.contributions(whole, INPUTS.take(slice(0, half)))[1]
     assert terms.mean(axis=0) == pytest.approx(0.0, abs=1e-5)
 
 
@@ -137,30 +138,30 @@ def test_a_curve_does_not_jump(number: float, step: float) -> None:
 
 
 def test_log_odds_are_the_intercept_and_the_terms() -> None:
-    terms, values = tables.contributions(FITTED, INPUTS)
+    terms, values = additive.contributions(FITTED, INPUTS)
     assert len(terms) == values.shape[1]
-    assert tables.log_odds(FITTED, INPUTS) == pytest.approx(FITTED.intercept + values.sum(axis=1), abs=1e-12)
+    assert additive.log_odds(FITTED, INPUTS) == pytest.approx(FITTED.intercept + values.sum(axis=1), abs=1e-12)
 
 
 def test_terms_are_centred_on_the_training_rows() -> None:
-    assert tables.contributions(FITTED, INPUTS)[1].mean(axis=0) == pytest.approx(0.0, abs=1e-5)
+    assert additive.contributions(FITTED, INPUTS)[1].mean(axis=0) == pytest.approx(0.0, abs=1e-5)
 
 
 def test_fitted_mean_is_the_observed_rate() -> None:
-    chance = 1 / (1 + np.exp(-tables.log_odds(FITTED, INPUTS)))
+    chance = 1 / (1 + np.exp(-additive.log_odds(FITTED, INPUTS)))
     assert chance.mean() == pytest.approx(LABEL.mean(), abs=1e-4)
 
 
 def test_features_that_never_vary_get_no_term() -> None:
-    named = {name for names, _ in [(t, 0) for t in tables.contributions(FITTED, INPUTS)[0]] for name in names}
+    named = {name for names, _ in [(t, 0) for t in additive.contributions(FITTED, INPUTS)[0]] for name in names}
     assert "is_written_off" not in named
     assert "age_days" in named
 
 
 def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = tables.log_odds(FITTED, INPUTS)
-    monkeypatch.setattr(tables, "BLOCK", 7)
-    assert np.array_equal(tables.log_odds(FITTED, INPUTS), whole)
+    whole = additive.log_odds(FITTED, INPUTS)
+    monkeypatch.setattr(additive, "BLOCK", 7)
+    assert np.array_equal(additive.log_odds(FITTED, INPUTS), whole)
 
 
 def test_balanced_weights_move_the_level_only_upwards() -> None:
@@ -179,5 +180,5 @@ def test_unknown_has_its_own_value() -> None:
     scores = []
     for value in (np.nan, -30.0):
         inputs.numbers[0, at] = value
-        scores.append(tables.log_odds(FITTED, inputs)[0])
+        scores.append(additive.log_odds(FITTED, inputs)[0])
     assert np.isfinite(scores).all()

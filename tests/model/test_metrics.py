@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from payrec.model import metrics
+from payrec.model.evaluate import metrics
 
 Y = np.array([1, 0, 1, 0, 0, 1, 0, 0, 0, 0], float)
 P = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05])

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from payrec.errors import DataRefused
-from payrec.model import notebook
-from payrec.model.recipes import Model, TrainSpec, predict
+from payrec.common.errors import DataRefused
+from payrec.model.recipes import notebook
+from payrec.model.recipes.training import Model, TrainSpec, predict
 
 
 def test_it_predicts_much_as_the_original_recipe_does(

@@ -14,11 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rows import feature_rows, portfolio
 
-from payrec.errors import DataRefused, UsageError
-from payrec.model import bundle, recipes, sample
-from payrec.model.features import LABEL, NEEDED
-from payrec.model.recipes import Model, TrainSpec
-from payrec.model.training import choice
+from payrec.common.errors import DataRefused, UsageError
+from payrec.model.features.declarations import LABEL, NEEDED
+from payrec.model.recipes import sample
+from payrec.model.recipes import training as recipes
+from payrec.model.recipes.training import Model, TrainSpec
+from payrec.model.recipes.training_summary import choice
+from payrec.model.store import bundle
 
 OTHER_ROWS = feature_rows(500, seed=22)
 TEXT_NEEDED = [name for name in NEEDED if pa.types.is_string(OTHER_ROWS.schema.field(name).type)]

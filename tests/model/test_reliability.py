@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from rows import feature_rows
 
-from payrec.model import reliability
-from payrec.model.reliability import Judged
+from payrec.model.evaluate import reliability
+from payrec.model.evaluate.reliability import Judged
 
 
 def judged(n: int, seed: int) -> Judged:

@@ -13,9 +13,11 @@ import pyarrow as pa
 import pytest
 from rows import feature_rows
 
-from payrec.model import backtest, document, recipes, report
-from payrec.model.backtest import BacktestSpec
-from payrec.model.features import FEATURES
+from payrec.model.evaluate import backtest, model_report
+from payrec.model.evaluate.backtest import BacktestSpec
+from payrec.model.features.declarations import FEATURES
+from payrec.model.recipes import training
+from payrec.model.store import model_json
 
 HOSTILE = "<img src=x onerror=alert(1)> \u202e'\""
 AUDIT = {
@@ -26,7 +28,7 @@ SPEC = BacktestSpec(folds=2, bootstrap=20, importance_rows=200)
 
 
 @cache
-def made() -> tuple[recipes.Model, backtest.Backtest]:
+def made() -> tuple[training.Model, backtest.Backtest]:
     rows = feature_rows(4000, 7)
     names = np.array(rows["reason_code"].to_pylist(), object)
     names[names == "expired_card"] = HOSTILE
@@ -35,17 +37,17 @@ def made() -> tuple[recipes.Model, backtest.Backtest]:
     at = rows.column_names.index("currency")
     currency = ["<b>EUR</b>" if name == "EUR" else name for name in rows["currency"].to_pylist()]
     rows = rows.set_column(at, "currency", pa.array(currency, pa.string()))
-    return recipes.train(rows, recipes.TrainSpec("logistic")), backtest.run(rows, SPEC)
+    return training.train(rows, training.TrainSpec("logistic")), backtest.run(rows, SPEC)
 
 
 @cache
 def card() -> dict[str, Any]:
-    return report.card(*made(), AUDIT)
+    return model_report.card(*made(), AUDIT)
 
 
 @cache
 def page() -> str:
-    return report.html(card(), "v0001")
+    return model_report.html(card(), "v0001")
 
 
 class Reader(HTMLParser):
@@ -85,9 +87,9 @@ def test_the_card_says_what_it_must() -> None:
 
 
 def test_the_card_is_plain_json_and_the_same_twice() -> None:
-    assert json.loads(document.plain_json(card())) == card()
-    assert report.card(*made(), AUDIT) == card()
-    assert report.html(json.loads(json.dumps(card())), "v0001") == page()
+    assert json.loads(model_json.plain_json(card())) == card()
+    assert model_report.card(*made(), AUDIT) == card()
+    assert model_report.html(json.loads(json.dumps(card())), "v0001") == page()
 
 
 def test_nothing_comes_from_outside() -> None:
@@ -126,7 +128,7 @@ def test_figures_of_the_page_are_those_of_the_card() -> None:
     assert f"95% interval {low:.3f}–{high:.3f}" in read().seen
     assert "the model is surely better than ranking by the customer's own history" in read().seen
     for reason in tested["excluded"]:
-        assert reason in report.NOT_TESTED
+        assert reason in model_report.NOT_TESTED
 
 
 def test_no_intervals_no_importance_and_one_class_still_make_a_page() -> None:
@@ -138,8 +140,8 @@ def test_no_intervals_no_importance_and_one_class_still_make_a_page() -> None:
     rows = rows.set_column(rows.num_columns - 1, "label_recovered_30d", pa.array(lost, pa.int16()))
     spec = BacktestSpec(split=np.datetime64("2025-03-01").item(), ages=(0, 7), bootstrap=0, importance_rows=0)
     tested = backtest.run(rows, spec, lambda *_: lambda of: np.full(of.num_rows, 0.2))
-    bare = report.card(made()[0], tested)
-    drawn = report.html(bare)
+    bare = model_report.card(made()[0], tested)
+    drawn = model_report.html(bare)
     assert "all ended the same way" in drawn
     assert "No audit came with this card" in drawn
     assert bare["reproduce"][1].endswith("--split 2025-03-01 --ages 0,7")
@@ -149,4 +151,4 @@ def test_no_intervals_no_importance_and_one_class_still_make_a_page() -> None:
 @pytest.mark.parametrize(("low", "high", "words"), [(-0.1, 0.1, "not surely different"), (-0.2, -0.1, "surely worse")])
 def test_the_verdict_follows_the_interval(low: float, high: float, words: str) -> None:
     tested = {**card()["backtest"], "ci95": {**card()["backtest"]["ci95"], "pr_auc_over_history_rate": [low, high]}}
-    assert words in report.verdict(tested)
+    assert words in model_report.verdict(tested)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import betaln
 
-from payrec.model import shrink
-from payrec.model.vocabulary import Shrinkage
+from payrec.model.features import shrink
+from payrec.model.features.vocabulary import Shrinkage
 
 
 def customers(mean: float, weight: float, n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:

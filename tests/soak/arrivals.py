@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from payrec.data import load, simulate
+from payrec.data import load
 from payrec.data.engines import Engine
+from payrec.simulate import simulator
 
 DAY = timedelta(days=1)
 
@@ -20,7 +21,7 @@ DAY = timedelta(days=1)
 class Arrivals:
     """What becomes known when: the orders, the events, and a folder for the files of the day."""
 
-    made: simulate.Portfolio
+    made: simulator.Portfolio
     folder: Path
 
     def hand_over(self, engine: Engine, since: datetime | None, until: datetime) -> None:
@@ -33,7 +34,7 @@ class Arrivals:
         load.events(engine, events, now=until)
         if since is None:
             csv.write_csv(self.made.fx, self.folder / "fx.csv")
-            reporting = load.Mapping(reporting_currency=simulate.REPORTING_CURRENCY)
+            reporting = load.Mapping(reporting_currency=simulator.REPORTING_CURRENCY)
             load.fx(engine, self.folder / "fx.csv", reporting, now=None)
 
     def _orders(self, since: datetime | None, until: datetime) -> pa.Table:
@@ -62,4 +63,4 @@ class Arrivals:
 
 def simulated(orders: int, days: int, end: date, folder: Path) -> Arrivals:
     """Simulate orders of the ``days`` before ``end``."""
-    return Arrivals(simulate.portfolio(orders, 1, end=end, days=days), folder)
+    return Arrivals(simulator.portfolio(orders, 1, end=end, days=days), folder)

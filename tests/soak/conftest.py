@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.pipeline.conftest import models, portfolio
+from tests.commands.conftest import models, portfolio
 
 __all__ = ["models", "portfolio"]

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import psycopg
 
-from payrec import pipeline
-from payrec.action import lock, publish
-from payrec.action.policy import Policy
-from payrec.data import warehouse
+from payrec import commands
+from payrec.common.settings import Settings
+from payrec.data import layers
 from payrec.data.engines import connect, keeps_lists
-from payrec.model import store
-from payrec.model.recipes import TrainSpec
-from payrec.settings import Settings
+from payrec.model.recipes.training import TrainSpec
+from payrec.model.store import versions
+from payrec.publish import lists, lock
+from payrec.worklist.policy import Policy
 from tests import postgres_server
 from tests.soak.arrivals import DAY, Arrivals
 
@@ -74,11 +74,11 @@ def size(folder: Path, pattern: str = "**/*") -> int:
 def train(arrivals: Arrivals, first: datetime, models: Path) -> None:
     """Train the one model of all nights on what is known before the first."""
     with connect("duckdb://") as engine:
-        warehouse.prepare(engine)
+        layers.prepare(engine)
         arrivals.hand_over(engine, None, first)
         spec = TrainSpec(recipe="original", max_rows=100_000)
-        learning = pipeline.Learning(pipeline.parameters(Settings()), spec, models, first)
-        store.promote(models, pipeline.train(engine, learning, lambda _: None).model_id)
+        learning = commands.Learning(commands.parameters(Settings()), spec, models, first)
+        versions.promote(models, commands.train(engine, learning, lambda _: None).model_id)
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,14 @@ def run(place: Place, asked: Soak) -> Iterator[Used]:
     """Load each day's files, run the night, and measure it."""
     arrivals, first = asked.arrivals, asked.first
     with connect(place.url) as engine:
-        warehouse.prepare(engine)
+        layers.prepare(engine)
         arrivals.hand_over(engine, None, first)
     for number in range(1, asked.nights + 1):
         at = first + number * DAY
         before = _cpu() + place.server_cpu()
         with connect(place.url) as engine:
             arrivals.hand_over(engine, at - DAY, at)
-        report = pipeline.night(_night(place, asked, at), lambda _: None)
+        report = commands.night(_night(place, asked, at), lambda _: None)
         open_connections = place.connections()
         spent = _cpu() + place.server_cpu() - before
         place.overnight()
@@ -111,9 +111,9 @@ def run(place: Place, asked: Soak) -> Iterator[Used]:
         del report
 
 
-def _night(place: Place, asked: Soak, at: datetime) -> pipeline.Night:
+def _night(place: Place, asked: Soak, at: datetime) -> commands.Night:
     now = at + timedelta(hours=3)
-    return pipeline.Night(
+    return commands.Night(
         as_of=at,
         models=asked.models,
         policy=Policy(capacity={"total": 50}),
@@ -129,8 +129,8 @@ def _night(place: Place, asked: Soak, at: datetime) -> pipeline.Night:
 def _measured(place: Place, number: int, listed: int, spent: float, connections: int) -> Used:
     gc.collect()
     with connect(place.url) as engine:
-        orders = warehouse.count(engine, "raw_transactions")
-        kept = len(publish.runs(place.published or engine))
+        orders = layers.count(engine, "raw_transactions")
+        kept = len(lists.runs(place.published or engine))
     return Used(
         night=number,
         orders=orders,

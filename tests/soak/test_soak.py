@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from payrec.data import simulate
-from tests.pipeline.conftest import FIRST_NIGHT
+from payrec.simulate import simulator
+from tests.commands.conftest import FIRST_NIGHT
 from tests.soak import judged, nights
 from tests.soak.arrivals import Arrivals
 
@@ -16,7 +16,7 @@ NIGHTS, RETENTION_DAYS = 7, 3
 
 
 @pytest.fixture
-def soak(portfolio: simulate.Portfolio, models: Path, tmp_path: Path) -> nights.Soak:
+def soak(portfolio: simulator.Portfolio, models: Path, tmp_path: Path) -> nights.Soak:
     return nights.Soak(Arrivals(portfolio, tmp_path / "files"), models, FIRST_NIGHT, NIGHTS, RETENTION_DAYS)
 
 

@@ -19,11 +19,13 @@ import pytest
 
 import postgres_server
 from payrec import cli
-from payrec.action import migrations, publish, worklist
-from payrec.app import source
+from payrec.app import list_source
+from payrec.common.settings import Settings
 from payrec.data.engines import Engine, connect
-from payrec.model import store
-from payrec.settings import Settings
+from payrec.model.store import versions
+from payrec.publish import lists as publish
+from payrec.publish import migrations
+from payrec.worklist import rank
 
 HERE = Path(__file__).parent
 OLD, NEW = "before-0.1.0", "0.1.0"
@@ -101,7 +103,7 @@ def lists(left: Left) -> dict[str, list[dict[str, Any]]]:
         names = [one.run.run_id for one in publish.runs(place)]
         found = {name: publish.scores(place, name) for name in names}
     for table in found.values():
-        assert table.column_names == worklist.SCHEMA.names
+        assert table.column_names == rank.SCHEMA.names
     columns = ["order_id", "p_recover_30d", "rank", "priority_flag", "outstanding", "model_id"]
     return {name: table.select(columns).to_pylist() for name, table in found.items()}
 
@@ -111,7 +113,7 @@ def lists(left: Left) -> dict[str, list[dict[str, Any]]]:
 def test_fault_50_the_lists_of_an_older_version_are_served_before_anything_is_brought_up_to_date(
     left: Left, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    served = source.look(source.configured(Settings()))
+    served = list_source.look(list_source.configured(Settings()))
     assert [f"{one.run.as_of:%m-%d}" for one in served.runs] == ["06-30", "06-29"]
     before = lists(left)
     assert [len(rows) for rows in before.values()] == [one.orders for one in served.runs]
@@ -135,8 +137,8 @@ def test_fault_50_a_model_for_other_features_is_refused_and_the_next_training_go
     assert "Traceback" not in said
     assert lists(left) == before
     assert left.payrec("train", "--recipe", "original") in (0, 4)
-    (made,) = set(store.ids(left.models)) - {store.champion_id(left.models)}
-    store.promote(left.models, made)
+    (made,) = set(versions.ids(left.models)) - {versions.champion_id(left.models)}
+    versions.promote(left.models, made)
     assert left.payrec("run", "--as-of", "2026-07-01") in (0, 1)
     after = lists(left)
     assert list(after)[1:] == list(before)
@@ -148,7 +150,7 @@ def test_fault_50_a_model_for_other_features_is_refused_and_the_next_training_go
 @on_both
 @pytest.mark.parametrize("version", [NEW])
 def test_fault_50_the_champion_of_the_first_version_serves(left: Left, capsys: pytest.CaptureFixture[str]) -> None:
-    before, champion = lists(left), store.champion_id(left.models)
+    before, champion = lists(left), versions.champion_id(left.models)
     assert left.payrec("models", "list") == 0
     assert left.payrec("run", "--as-of", "2026-06-30") in (0, 1)
     same = lists(left)

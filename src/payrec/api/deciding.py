@@ -12,18 +12,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from payrec import pipeline
-from payrec.action import export, lock, publish
-from payrec.action.policy import Policy
-from payrec.action.run import Published
+from payrec import commands
 from payrec.api.preparing import HORIZON_DAYS, Progress, asked, quiet
-from payrec.data import warehouse
+from payrec.commands import deciding, layers, learning
+from payrec.commands import demo as made
+from payrec.common.errors import UsageError
+from payrec.data import layers as warehouse
 from payrec.data.engines import Engine, keeps_lists
-from payrec.errors import UsageError
-from payrec.model import recipes, store
 from payrec.model.explain import Waterfall
-from payrec.pipeline import deciding, layers, learning
-from payrec.pipeline import demo as made
+from payrec.model.recipes import training
+from payrec.model.store import versions
+from payrec.publish import export, lists, lock
+from payrec.publish.run_info import Published
+from payrec.worklist.policy import Policy
 
 
 def score(
@@ -51,11 +52,11 @@ def score(
     20
     """
     warehouse.prepare(engine)
-    bundle = store.champion(Path(models))
+    bundle = versions.champion(Path(models))
     wanted = warehouse.Parameters((as_of,) if as_of else None, (), bundle.model.horizon_days)
     layers.ensure_built(engine, wanted, progress)
     at = now or as_of or warehouse.observed_until(engine) or datetime(1970, 1, 1)
-    question = pipeline.question(engine, bundle, _rules(policy, capacity), as_of, at, progress)
+    question = commands.question(engine, bundle, _rules(policy, capacity), as_of, at, progress)
     return deciding.score(engine, question, progress)
 
 
@@ -80,7 +81,7 @@ def score_file(
     """
     at = now or as_of or datetime(1970, 1, 1)
     return deciding.score_file(
-        Path(file), store.champion(Path(models)), _rules(policy, capacity), as_of, at, quiet
+        Path(file), versions.champion(Path(models)), _rules(policy, capacity), as_of, at, quiet
     )  # fmt: skip
 
 
@@ -102,7 +103,7 @@ def explain(
     >>> abs(steps.base + sum(step.points for step in steps.steps) - steps.probability) < 1e-9
     True
     """
-    model = store.champion(Path(models)).model
+    model = versions.champion(Path(models)).model
     wanted = warehouse.Parameters((as_of,) if as_of else None, (), model.horizon_days)
     layers.ensure_built(engine, wanted, progress)
     times = warehouse.scoring_times(engine)
@@ -120,7 +121,7 @@ def run(
     policy: Policy | None = None,
     capacity: int | None = None,
     progress: Progress = quiet,
-) -> pipeline.Report:
+) -> commands.Report:
     """Build, check, score, decide, publish and monitor: once; the same run again changes nothing. No alert is sent.
 
     Parameters
@@ -137,13 +138,13 @@ def run(
     >>> first.already_done, again.already_done
     (False, True)
     """
-    return pipeline.night(_night(url, now, as_of, Path(models), Path(published), _rules(policy, capacity)), progress)
+    return commands.night(_night(url, now, as_of, Path(models), Path(published), _rules(policy, capacity)), progress)
 
 
 def _night(
     url: str, now: datetime, as_of: datetime | None, models: Path, published: Path, rules: Policy
-) -> pipeline.Night:
-    return pipeline.Night(
+) -> commands.Night:
+    return commands.Night(
         as_of=as_of,
         models=models,
         policy=rules,
@@ -170,7 +171,7 @@ def worklist(published: Path | str | Engine, capacity: int | None = None, out: P
     """
     place = Path(published) if isinstance(published, str) else published
     found = _current(place)
-    rows = publish.scores(place, found.run.run_id)
+    rows = lists.scores(place, found.run.run_id)
     pays = pc.and_(pc.is_valid(rows["rank"]), pc.greater_equal(rows["net_value"], pa.scalar(Decimal(0))))
     kept = rows.filter(pc.equal(rows["priority_flag"], pa.scalar(1, rows["priority_flag"].type)))
     kept = kept if capacity is None else rows.filter(pays).slice(0, capacity)
@@ -187,12 +188,12 @@ def monitor(published: Path | str | Engine) -> pa.Table:
     True
     """
     place = Path(published) if isinstance(published, str) else published
-    history = publish.monitor_history(place)
+    history = lists.monitor_history(place)
     return history.filter(pc.equal(history["run_id"], pa.scalar(_current(place).run.run_id)))
 
 
 def _current(place: Path | Engine) -> Published:
-    found = publish.current(place)
+    found = lists.current(place)
     if found is None:
         raise UsageError("found no published list, expected one\nmake it: payrec run")
     return found
@@ -212,5 +213,5 @@ def demo(
         folder / "published",
         _rules(None, capacity),
     )
-    spec = recipes.TrainSpec("auto", HORIZON_DAYS)
+    spec = training.TrainSpec("auto", HORIZON_DAYS)
     return made.run(folder, orders, learning.Learning(asked(HORIZON_DAYS), spec, folder / "models", now), how, progress)

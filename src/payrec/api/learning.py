@@ -6,14 +6,15 @@ import json
 from datetime import date, datetime
 from pathlib import Path
 
-from payrec.action.files import replacing
 from payrec.api.preparing import HORIZON_DAYS, Progress, asked, present, quiet
+from payrec.commands import learning
+from payrec.common.errors import UsageError
+from payrec.common.files import replacing
 from payrec.data.engines import Engine
-from payrec.errors import UsageError
-from payrec.model import recipes, store
-from payrec.model import report as reporting
-from payrec.model.backtest import Backtest, BacktestSpec
-from payrec.pipeline import learning
+from payrec.model.evaluate import model_report as reporting
+from payrec.model.evaluate.backtest import Backtest, BacktestSpec
+from payrec.model.recipes import training
+from payrec.model.store import versions
 
 SEED = 20_260_101
 
@@ -51,7 +52,7 @@ def train(
     _known(recipe)
     wanted = asked(horizon_days, None, observed_until)
     at = present(engine, wanted, now, progress)
-    spec = recipes.TrainSpec(recipe, horizon_days, SEED)
+    spec = training.TrainSpec(recipe, horizon_days, SEED)
     return learning.train(engine, learning.Learning(wanted, spec, Path(models), at, as_of), progress)
 
 
@@ -90,8 +91,8 @@ def backtest(
 
 
 def _known(recipe: str) -> None:
-    if recipe not in recipes.RECIPES:
-        raise UsageError(f"found the recipe {recipe!r}, expected one of {', '.join(recipes.RECIPES)}")
+    if recipe not in training.RECIPES:
+        raise UsageError(f"found the recipe {recipe!r}, expected one of {', '.join(training.RECIPES)}")
 
 
 def report(out: Path | str, reference: str = "champion", models: Path | str = "models") -> Path:
@@ -100,7 +101,7 @@ def report(out: Path | str, reference: str = "champion", models: Path | str = "m
     >>> payrec.report(folder / "report.html", models=models).name
     'report.html'
     """
-    found, page = store.show(Path(models), reference), Path(out)
+    found, page = versions.show(Path(models), reference), Path(out)
     if not found.card:
         raise UsageError(f"found no card with the model {found.model_id}, expected one\ntrain it again: payrec train")
     page.parent.mkdir(parents=True, exist_ok=True)

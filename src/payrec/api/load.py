@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from payrec.data import load, warehouse
+from payrec.data import layers, load
 from payrec.data.engines import Engine
 from payrec.data.load import LoadReport, Mapping, Options, plan, read_mapping
 
@@ -73,5 +73,5 @@ def _path(given: Path | str | None) -> Path | None:
 
 
 def _loaded(engine: Engine, loading: Callable[[], LoadReport]) -> LoadReport:
-    warehouse.prepare(engine)
-    return warehouse.change(engine, loading)
+    layers.prepare(engine)
+    return layers.change(engine, loading)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from payrec.model import store
-from payrec.model.bundle import Bundle
-from payrec.model.store import Version
+from payrec.model.store import versions
+from payrec.model.store.bundle import Bundle
+from payrec.model.store.versions import Version
 
 __all__ = ["list", "promote", "rollback", "show"]
 
@@ -17,16 +17,16 @@ def list(models: Path | str = "models") -> tuple[Version, ...]:
     >>> [version.model_id for version in payrec.models.list(models) if version.is_champion] == [trained.model_id]
     True
     """
-    return store.versions(Path(models))
+    return versions.versions(Path(models))
 
 
 def show(reference: str = "champion", models: Path | str = "models") -> Bundle:
-    """Return one version: its ``model`` and its ``card``; raises as :func:`payrec.model.store.show`.
+    """Return one version: its ``model`` and its ``card``; raises as :func:`payrec.model.store.versions.show`.
 
     >>> payrec.models.show(models=models).model.horizon_days
     30
     """
-    return store.show(Path(models), reference)
+    return versions.show(Path(models), reference)
 
 
 def promote(reference: str, models: Path | str = "models") -> str:
@@ -35,9 +35,9 @@ def promote(reference: str, models: Path | str = "models") -> str:
     >>> payrec.models.promote(trained.model_id, models) == trained.model_id
     True
     """
-    return store.promote(Path(models), reference)
+    return versions.promote(Path(models), reference)
 
 
 def rollback(models: Path | str = "models") -> str:
     """Go back to the model that served before, and return its id; UsageError if there is none."""
-    return store.rollback(Path(models))
+    return versions.rollback(Path(models))

@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from payrec.action.files import replacing
-from payrec.action.plain_text import cell_column
-from payrec.data import audit, warehouse
-from payrec.data import simulate as simulator
+from payrec.commands import layers
+from payrec.common.errors import UsageError
+from payrec.common.files import replacing
+from payrec.common.text import cell_column
+from payrec.data import audit
+from payrec.data import layers as warehouse
 from payrec.data.engines import Engine
-from payrec.errors import UsageError
-from payrec.pipeline import layers
+from payrec.simulate.simulator import Portfolio, portfolio, write
 
 Progress = Callable[[str], None]
 HORIZON_DAYS = 30
@@ -27,16 +28,16 @@ def quiet(_step: str) -> None:
     """Say nothing of the progress."""
 
 
-def simulate(orders: int = 50_000, seed: int = 1, out: Path | str | None = None) -> simulator.Portfolio:
+def simulate(orders: int = 50_000, seed: int = 1, out: Path | str | None = None) -> Portfolio:
     """Make a portfolio with known truth; with ``out`` also as files, to be loaded like anybody's.
 
     >>> made = payrec.simulate(orders=300, seed=1)
     >>> made.transactions.num_rows, "p_recover_30d" in made.truth.column_names
     (300, True)
     """
-    made = simulator.portfolio(orders, seed)
+    made = portfolio(orders, seed)
     if out is not None:
-        simulator.write(made, Path(out))
+        write(made, Path(out))
     return made
 
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
-from payrec.action.run import RunInfo
-from payrec.app import listing, months, parts, shown, state
-from payrec.app.listing import Choices, View
+from payrec.app import formatting, list_query, months, parts, state
+from payrec.app.list_query import Choices, View
 from payrec.charts import portfolio
+from payrec.publish.run_info import RunInfo
 
 LABELS = {
     "country": "Country",
@@ -68,7 +68,7 @@ def ask(of: Shown) -> tuple[View, Choices]:
         )
         st.subheader("Filters", anchor=False)
         ages = st.multiselect(
-            "Age in days", list(listing.AGES), key=f"{name}age", bind="query-params", placeholder="All ages"
+            "Age in days", list(list_query.AGES), key=f"{name}age", bind="query-params", placeholder="All ages"
         )
         chosen: Any = {column: _several(column, found, name) for column in LABELS}
         least, most_owed = _between(name)
@@ -86,7 +86,7 @@ def _several(column: str, found: Choices, name: str) -> tuple[str, ...]:
         st.multiselect(
             LABELS[column],
             list(values),
-            format_func=shown.words if column == "reason_code" else str,
+            format_func=formatting.words if column == "reason_code" else str,
             key=f"{name}{column.removesuffix('_code')}",
             bind="query-params",
             placeholder="All",
@@ -116,7 +116,7 @@ def _between(name: str) -> tuple[float | None, float | None]:
 def show(of: Shown, view: View, found: Choices) -> None:
     """Draw key figures, then one part of the list; the others are neither read nor sent to the browser."""
     everything = state.totals(of.file, of.written_ns, replace(view, capacity=0, cost=0.0))
-    chosen = listing.chosen_totals(of.file, view, found.last_flagged)
+    chosen = list_query.chosen_totals(of.file, view, found.last_flagged)
     _figures(of, view, everything, chosen)
     tabs = ["Ranked orders", "What capacity brings", "Left alone", *(["Billing months"] if of.months else [])]
     opened = st.segmented_control(
@@ -136,10 +136,10 @@ def show(of: Shown, view: View, found: Choices) -> None:
 def _figures(of: Shown, view: View, everything: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> None:
     orders, ranked = sum(row["orders"] for row in everything), sum(row["ranked"] for row in everything)
     worked = sum(row["orders"] for row in chosen)
-    opened, opened_rest = shown.moneys(everything, "outstanding", "currency")
-    back, back_rest = shown.moneys(chosen, "expected", "ev_currency")
+    opened, opened_rest = formatting.moneys(everything, "outstanding", "currency")
+    back, back_rest = formatting.moneys(chosen, "expected", "ev_currency")
     likely = sum(row["recoveries"] for row in chosen)
-    best = shown.best_share(state.card(of.run.model_id), worked / ranked if ranked else 0.0)
+    best = formatting.best_share(state.card(of.run.model_id), worked / ranked if ranked else 0.0)
     days = of.run.horizon_days
     month = months.figure(of.months) if of.months else None
     parts.figures(
@@ -160,7 +160,7 @@ def _figures(of: Shown, view: View, everything: list[dict[str, Any]], chosen: li
             ),
             (
                 "Of the best possible",
-                shown.share(best),
+                formatting.share(best),
                 "in the backtest, at this capacity" if best is not None else "no backtest of this model here",
                 "Of the most money that so many orders could have held, how much the model's first so many held, "
                 "on past orders it had not seen.",
@@ -178,21 +178,21 @@ def _ranked(of: Shown, view: View, found: Choices, orders: int) -> None:
         )
         return
     number = _page_number(of, orders)
-    rows = listing.page(of.file, view, found.last_flagged, number)
+    rows = list_query.page(of.file, view, found.last_flagged, number)
     picks: dict[str, Any] = {} if of.prefix else {"on_select": "rerun", "selection_mode": "single-row"}
     columns = _columns(rows, found)
     picked = parts.table(rows, columns, f"{of.prefix}table", "Ranked orders, best first", height=520, **picks)
     if picks:
         _open(rows, cast("dict[str, Any]", picked))
     parts.downloads(
-        lambda: listing.whole(of.file, view, found.last_flagged), orders, of.run.stamp,
-        f"{of.prefix}worklist_{of.run.as_of:%Y%m%d}", listing.told(view),
+        lambda: list_query.whole(of.file, view, found.last_flagged), orders, of.run.stamp,
+        f"{of.prefix}worklist_{of.run.as_of:%Y%m%d}", list_query.told(view),
     )  # fmt: skip
 
 
 def _page_number(of: Shown, orders: int) -> int:
     """Ask which page of the orders is wanted, where there is more than one."""
-    size = listing.TABLE_ROWS
+    size = list_query.TABLE_ROWS
     pages = -(-orders // size)
     if pages == 1:
         return 1
@@ -210,11 +210,11 @@ def _open(rows: Any, picked: dict[str, Any]) -> None:
     if not at or at[0] >= rows.num_rows:
         st.caption("Pick a row to open the order's story.")
         return
-    from payrec.app.views import order
+    from payrec.app.views import order_page
 
     name = rows["order_id"][at[0]].as_py()
-    page = st.Page(order.show, title="Order", url_path="order")
-    if st.button(f"Open the story of order {shown.literal(name)}", type="primary", icon=":material/receipt_long:"):
+    page = st.Page(order_page.show, title="Order", url_path="order")
+    if st.button(f"Open the story of order {formatting.literal(name)}", type="primary", icon=":material/receipt_long:"):
         st.switch_page(page, query_params={"id": name})
 
 
@@ -262,7 +262,7 @@ def _brings(of: Shown, view: View, units: list[str]) -> None:
 
 
 def _left_alone(of: Shown, view: View) -> None:
-    counts, rows = listing.left_alone(of.file, view)
+    counts, rows = list_query.left_alone(of.file, view)
     if not counts:
         st.info("No order of this view is left alone.")
         return
@@ -271,7 +271,7 @@ def _left_alone(of: Shown, view: View) -> None:
     st.dataframe(
         [
             {
-                "Reason": shown.words(row["suppressed_reason"]),
+                "Reason": formatting.words(row["suppressed_reason"]),
                 "Orders": row["orders"],
                 "Share": 100 * row["orders"] / total,
                 "What would lift it (an example)": row["lifted_by"],
@@ -291,6 +291,6 @@ def _left_alone(of: Shown, view: View) -> None:
     found = state.choices(of.file, of.written_ns)
     parts.table(rows, _columns(rows, found), f"{of.prefix}alone", "Orders left alone, largest first")
     parts.downloads(
-        lambda: listing.left_alone_whole(of.file, view), total, of.run.stamp,
-        f"{of.prefix}left_alone_{of.run.as_of:%Y%m%d}", listing.told(view),
+        lambda: list_query.left_alone_whole(of.file, view), total, of.run.stamp,
+        f"{of.prefix}left_alone_{of.run.as_of:%Y%m%d}", list_query.told(view),
     )  # fmt: skip

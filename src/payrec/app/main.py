@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from payrec.app import parts, state
-from payrec.app.views import connect, health, model, order, score_file, worklist
+from payrec.app.views import connect_page, health_page, model_page, order_page, score_file_page, worklist_page
 
 STATIC = Path(__file__).parent / "static"
 
@@ -19,12 +19,12 @@ def main() -> None:
     if not parts.entered(state.visitor()):
         return
     pages = [
-        st.Page(worklist.show, title="Worklist", icon=":material/format_list_numbered:", default=True),
-        st.Page(score_file.show, title="Score a file", icon=":material/upload_file:", url_path="score"),
-        st.Page(order.show, title="Order", icon=":material/receipt_long:", url_path="order"),
-        st.Page(model.show, title="Model", icon=":material/monitoring:", url_path="model"),
-        st.Page(health.show, title="Health", icon=":material/health_and_safety:", url_path="health"),
-        st.Page(connect.show, title="Connect", icon=":material/database:", url_path="connect"),
+        st.Page(worklist_page.show, title="Worklist", icon=":material/format_list_numbered:", default=True),
+        st.Page(score_file_page.show, title="Score a file", icon=":material/upload_file:", url_path="score"),
+        st.Page(order_page.show, title="Order", icon=":material/receipt_long:", url_path="order"),
+        st.Page(model_page.show, title="Model", icon=":material/monitoring:", url_path="model"),
+        st.Page(health_page.show, title="Health", icon=":material/health_and_safety:", url_path="health"),
+        st.Page(connect_page.show, title="Connect", icon=":material/database:", url_path="connect"),
     ]
     chosen = st.navigation(pages)
     with parts.errors():

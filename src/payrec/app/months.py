@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from payrec.app import listing, parts, shown, state
+from payrec.app import formatting, list_query, parts, state
 from payrec.charts import portfolio
 
 MONTHS_IN_TABLE = 12
@@ -18,7 +18,7 @@ def figure(path: Path) -> tuple[str, str, str, str] | None:
     month = state.decided_month(path, path.stat().st_mtime_ns)
     if month is None:
         return None
-    rate = shown.share(month["recovered_orders"] / month["decided_orders"])
+    rate = formatting.share(month["recovered_orders"] / month["decided_orders"])
     below = f"of {month['decided_orders']:,} that failed in {month['billing_month']:%B %Y}"
     told = "By month of billing, of all currencies; the newest month whose failed payments are all decided."
     return "Recovered in time", rate, below, told
@@ -26,15 +26,15 @@ def figure(path: Path) -> tuple[str, str, str, str] | None:
 
 def show(path: Path) -> None:
     """Draw the months: volume and rate as a chart, money as a table, one currency at a time."""
-    months = listing.months(path, None).to_pandas()
-    names: list[Any] = listing.month_currencies(path)
+    months = list_query.months(path, None).to_pandas()
+    names: list[Any] = list_query.month_currencies(path)
     left, right = st.columns([3, 2], gap="large")
     with left:
         parts.chart(portfolio.failed(months), portfolio.failed_text(months), "months_failed")
         parts.chart(portfolio.recovery(months), portfolio.recovery_text(months), "months")
     with right:
         unit = st.selectbox("Money in", names, key="months_currency", width=160)
-        rows = listing.months(path, unit)
+        rows = list_query.months(path, unit)
         newest = rows.slice(max(rows.num_rows - MONTHS_IN_TABLE, 0))
         parts.table(newest, _columns(unit), "months_table", f"Months of billing, {unit}")
 

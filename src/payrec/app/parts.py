@@ -15,13 +15,13 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
-from payrec.action import export
-from payrec.action.export import Stamp
-from payrec.app import shown, state, trail
+from payrec.app import export_log, formatting, state
 from payrec.app.access import LOCAL, Visitor
 from payrec.charts.theme import COLORS, Chart
-from payrec.errors import PayrecError
-from payrec.model.report import DARK
+from payrec.common.errors import PayrecError
+from payrec.model.evaluate.model_report import DARK
+from payrec.publish import export
+from payrec.publish.export import Stamp
 
 CODES = {"suggested_action", "suppressed_reason", "suppressed_also", "reason_code", "last_reason_code", "event_type"}
 FONT = "'Source Sans', Arial, sans-serif"  # of the page, see .streamlit/config.toml
@@ -37,7 +37,7 @@ def entered(who: Visitor) -> bool:
     """Say whether the visitor may see a page; if not, tell why and offer the way in."""
     if who.may_enter:
         if who.name != LOCAL:
-            st.sidebar.caption(f"Signed in as {shown.literal(who.name)}")
+            st.sidebar.caption(f"Signed in as {formatting.literal(who.name)}")
             st.sidebar.button("Sign out", on_click=st.logout)
         return True
     st.title("payrec")
@@ -64,7 +64,7 @@ def errors() -> Iterator[None]:
 def refusal(error: PayrecError) -> None:
     """Show an error: its first line, and below it the way out."""
     first, *rest = str(error).splitlines() or [type(error).__name__]
-    st.error("  \n".join([f"**{shown.literal(first)}**", *(shown.literal(line) for line in rest)]))
+    st.error("  \n".join([f"**{formatting.literal(first)}**", *(formatting.literal(line) for line in rest)]))
 
 
 def heading(title: str, stamp: Stamp | None, told: str = "") -> None:
@@ -73,10 +73,10 @@ def heading(title: str, stamp: Stamp | None, told: str = "") -> None:
     if stamp is None:
         return
     parts = [
-        f"Data as of **{shown.moment(stamp.as_of)}**",
-        f"scored {shown.moment(stamp.scored_at)}",
-        f"model {shown.literal(stamp.model_id)}",
-        shown.literal(told) if told else "",
+        f"Data as of **{formatting.moment(stamp.as_of)}**",
+        f"scored {formatting.moment(stamp.scored_at)}",
+        f"model {formatting.literal(stamp.model_id)}",
+        formatting.literal(told) if told else "",
     ]
     st.caption(" · ".join(part for part in parts if part))
 
@@ -98,7 +98,7 @@ def chart(made: Chart, sentence: str, key: str) -> None:
     spec = json.loads(text)
     spec["config"]["font"] = FONT
     st.vega_lite_chart(spec=spec, theme=None, width="stretch", key=key, alt=sentence)
-    st.caption(shown.literal(sentence))
+    st.caption(formatting.literal(sentence))
 
 
 def picture(svg: str, title: str, sentence: str) -> None:
@@ -106,7 +106,7 @@ def picture(svg: str, title: str, sentence: str) -> None:
     roles = DARK if state.is_dark() else COLORS
     for role, color in COLORS.items():
         svg = svg.replace(f"var(--chart-{role}, {color})", roles[role])
-    st.markdown(f"**{shown.literal(title)}**")
+    st.markdown(f"**{formatting.literal(title)}**")
     st.image(_of_one_size(svg), caption=sentence, width="stretch")
 
 
@@ -141,7 +141,7 @@ def table(rows: pa.Table, columns: dict[str, Any], key: str, told: str, **option
 def _in_words(rows: pa.Table) -> pa.Table:
     """Return the rows with the codes of a few columns as people say them."""
     for name in CODES & set(rows.column_names):
-        said = pa.array([code and shown.words(code) for code in rows[name].to_pylist()], pa.string())
+        said = pa.array([code and formatting.words(code) for code in rows[name].to_pylist()], pa.string())
         rows = rows.set_column(rows.column_names.index(name), name, said)
     return rows
 
@@ -182,8 +182,10 @@ def _maker(read: Callable[[], pa.Table], suffix: str, stamp: Stamp, taker: _Take
         rows = read()
         made = export.to_bytes(rows, suffix, stamp)
         digest = hashlib.sha256(made).hexdigest()
-        told = trail.Export(state.now(), taker.who, taker.file, digest, rows.num_rows, stamp.run_id or "", taker.view)
-        trail.add(taker.folder, told, taker.url)
+        told = export_log.Export(
+            state.now(), taker.who, taker.file, digest, rows.num_rows, stamp.run_id or "", taker.view
+        )
+        export_log.add(taker.folder, told, taker.url)
         return made
 
     return make

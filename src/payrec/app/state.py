@@ -13,14 +13,15 @@ from typing import Any, cast
 
 import streamlit as st
 
-from payrec.action import policy, published_folder
-from payrec.action.policy import Policy
-from payrec.app import access, listing, source, upload
-from payrec.app.source import Served, Source
-from payrec.errors import PayrecError
-from payrec.model import store
-from payrec.model.bundle import Bundle
-from payrec.settings import Settings
+from payrec.app import access, list_query, list_source, upload
+from payrec.app.list_source import Served, Source
+from payrec.common.errors import PayrecError
+from payrec.common.settings import Settings
+from payrec.model.store import versions
+from payrec.model.store.bundle import Bundle
+from payrec.publish import folder_store
+from payrec.worklist import policy
+from payrec.worklist.policy import Policy
 
 LOOK_AGAIN_S = 30
 SOURCE, UPLOAD, FOLDER, SETTINGS = "payrec_source", "payrec_upload", "payrec_folder", "payrec_settings"
@@ -52,7 +53,7 @@ def visitor() -> access.Visitor:
 def chosen_source() -> Source:
     """Return the source that this session reads: the one connected to, else the configured one."""
     found: Source | None = st.session_state.get(SOURCE)
-    return found or source.configured(settings())
+    return found or list_source.configured(settings())
 
 
 def choose(found: Source | None) -> None:
@@ -65,61 +66,61 @@ def served() -> Served:
     found = chosen_source()
     if found.url is not None:
         return cast("Served", _of_database(found.key, found))
-    return cast("Served", _of_folder(found.key, source.changed_ns(found), found))
+    return cast("Served", _of_folder(found.key, list_source.changed_ns(found), found))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)  # type: ignore[untyped-decorator]
 def _of_folder(key: str, changed_ns: tuple[int, ...], _found: Source) -> Served:
-    return source.look(_found)
+    return list_source.look(_found)
 
 
 @st.cache_resource(ttl=LOOK_AGAIN_S, max_entries=8, show_spinner="Reading the newest list")  # type: ignore[untyped-decorator]
 def _of_database(key: str, _found: Source) -> Served:
-    return source.look(_found)
+    return list_source.look(_found)
 
 
 def list_file() -> Path | None:
     """Return the Parquet file of the list that is served, None before the first run."""
     current = served().current
-    return published_folder.scores_file(chosen_source().folder, current.run.run_id) if current else None
+    return folder_store.scores_file(chosen_source().folder, current.run.run_id) if current else None
 
 
 def detail_file(name: str) -> Path | None:
-    """Return the file of a detail of the served run (see :mod:`payrec.action.details`), None where there is none."""
+    """Return the file of a detail of the served run (see :mod:`payrec.publish.details`), None where there is none."""
     current = served().current
     if current is None:
         return None
-    path = published_folder.detail_file(chosen_source().folder, current.run.run_id, name)
+    path = folder_store.detail_file(chosen_source().folder, current.run.run_id, name)
     return path if path.is_file() else None
 
 
 @st.cache_data(max_entries=64, show_spinner=False)  # type: ignore[untyped-decorator]
-def choices(file: Path, written_ns: int) -> listing.Choices:
+def choices(file: Path, written_ns: int) -> list_query.Choices:
     """Return what a list can be filtered by; read once for all sessions."""
-    return listing.choices(file)
+    return list_query.choices(file)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)  # type: ignore[untyped-decorator]
 def decided_month(file: Path, written_ns: int) -> dict[str, Any] | None:
     """Return the newest month of billing whose failed payments are all decided, None before the first."""
-    return listing.decided_month(file)
+    return list_query.decided_month(file)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)  # type: ignore[untyped-decorator]
-def totals(file: Path, written_ns: int, view: listing.View) -> list[dict[str, Any]]:
+def totals(file: Path, written_ns: int, view: list_query.View) -> list[dict[str, Any]]:
     """Return the sums of all that passes the filters; they do not depend on capacity and cost."""
-    return listing.totals(file, view)
+    return list_query.totals(file, view)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)  # type: ignore[untyped-decorator]
-def curve(file: Path, written_ns: int, view: listing.View) -> Any:
+def curve(file: Path, written_ns: int, view: list_query.View) -> Any:
     """Return what the first orders are expected to bring, as a frame of 60 points a currency."""
-    return listing.curve(file, view).to_pandas()
+    return list_query.curve(file, view).to_pandas()
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the model")  # type: ignore[untyped-decorator]
 def _bundle(folder: str, model_id: str) -> Bundle:
-    return store.show(Path(folder), model_id)
+    return versions.show(Path(folder), model_id)
 
 
 def bundle(model_id: str) -> Bundle:
@@ -135,9 +136,9 @@ def bundle(model_id: str) -> Bundle:
 
 
 def champion() -> Bundle:
-    """Return the model that serves; raises as :func:`payrec.model.store.champion`."""
+    """Return the model that serves; raises as :func:`payrec.model.store.versions.champion`."""
     folder = settings().models_dir
-    return bundle(store.champion_id(folder) or store.champion(folder).model_id)
+    return bundle(versions.champion_id(folder) or versions.champion(folder).model_id)
 
 
 def card(model_id: str) -> dict[str, Any] | None:

@@ -16,23 +16,23 @@ from typing import Any, BinaryIO, Literal
 import pyarrow as pa
 import pyarrow.parquet
 
-from payrec import pipeline
-from payrec.action.export import stamped
-from payrec.action.policy import Policy
-from payrec.action.run import RunInfo
-from payrec.action.worklist import SCHEMA
-from payrec.app import listing
-from payrec.data import audit, feature_file, load, warehouse
+from payrec import commands
+from payrec.app import list_query
+from payrec.common.errors import DataRefused
+from payrec.data import audit, feature_file, layers, load
 from payrec.data.engines import connect
-from payrec.data.load import dialect, source, text
+from payrec.data.load import dialect, encoding, file_bytes
 from payrec.data.load.mapping import Mapping, from_document
 from payrec.data.load.targets import TRANSACTIONS
-from payrec.errors import DataRefused
-from payrec.model.bundle import Bundle
+from payrec.model.store.bundle import Bundle
+from payrec.publish.export import stamped
+from payrec.publish.run_info import RunInfo
+from payrec.worklist.policy import Policy
+from payrec.worklist.rank import SCHEMA
 
 MAX_MB = 200
 MAX_ROWS = 1_000_000
-LIMITS = source.Limits(line_bytes=100_000, columns=500, plain_bytes=1_000_000_000, gzip_ratio=100)
+LIMITS = file_bytes.Limits(line_bytes=100_000, columns=500, plain_bytes=1_000_000_000, gzip_ratio=100)
 BEYOND = "the command line has no such bound: payrec load transactions FILE, then payrec run"
 NOT_FOR_SCORING = ("too_few_rows", "newest_cohorts_too_good", "older_than_seen")
 REQUIRED = tuple(column.name for column in TRANSACTIONS.columns if column.required)
@@ -103,13 +103,13 @@ def take(data: BinaryIO, name: str, folder: Path) -> Taken:
     if raw.stat().st_size > MAX_MB * 1024 * 1024:
         raise DataRefused(f"{safe} is larger than {MAX_MB} MB\n{BEYOND}")
     path = folder / safe.removesuffix(".gz")
-    with source.opened(raw, LIMITS) as (found, stream):
+    with file_bytes.opened(raw, LIMITS) as (found, stream):
         if found.form == "parquet":
             path = path.with_suffix(".parquet")
             header = _parquet_header(stream, safe)
         else:
             path = path.with_suffix(".csv")
-            sample = text.first_lines(found.head, safe, None, LIMITS)
+            sample = encoding.first_lines(found.head, safe, None, LIMITS)
             known = frozenset((*TRANSACTIONS.names(), *feature_file.SCHEMA.names, *feature_file.ALIASES))
             header = tuple(dialect.sniff(sample, known, None, safe, LIMITS).names)
             _unpack(stream, path, safe)
@@ -198,7 +198,7 @@ def as_of_of_original(taken: Taken) -> datetime | None:
         SELECT MAX(TRY_CAST(invoice_date AS DATE)::TIMESTAMP
             + (TRY_CAST(days_since_invoice AS DOUBLE)::INTEGER + 1) * INTERVAL '1' DAY) AS at
         FROM read_csv($file, all_varchar = true, ignore_errors = true)"""
-    found: list[Any] = listing.query(sql, {"file": str(taken.path)})["at"].to_pylist()
+    found: list[Any] = list_query.query(sql, {"file": str(taken.path)})["at"].to_pylist()
     at: datetime | None = found[0]
     return at
 
@@ -212,7 +212,7 @@ def score(taken: Taken, asked: Asked, mapping: Mapping | None, progress: Progres
         The file cannot be read or ranked without guessing; the message says why and what to do.
     """
     if taken.kind == "features" and mapping is None:
-        decided = pipeline.score_file(taken.path, asked.bundle, asked.policy, asked.as_of, asked.now, progress)
+        decided = commands.score_file(taken.path, asked.bundle, asked.policy, asked.as_of, asked.now, progress)
         account = (f"{decided.ranked.num_rows:,} open orders read from an exported feature view",)
         return _result(taken, decided, account, (), None)
     return _score_transactions(taken, asked, mapping, progress)
@@ -222,20 +222,20 @@ def _score_transactions(taken: Taken, asked: Asked, mapping: Mapping | None, pro
     rejects = taken.path.with_name(f"{taken.path.stem}.rejects.csv")
     rejects.unlink(missing_ok=True)
     with connect("duckdb://") as engine:
-        warehouse.prepare(engine)
+        layers.prepare(engine)
         progress("reading the file")
         options = load.Options(limits=LIMITS)
         report = load.transactions(engine, taken.path, mapping, rejects, asked.now, options)
-        question = pipeline.question(engine, asked.bundle, asked.policy, asked.as_of, asked.now, progress)
+        question = commands.question(engine, asked.bundle, asked.policy, asked.as_of, asked.now, progress)
         progress("auditing")
         found = [f for f in audit.run(engine, asked.now).findings if f.code not in NOT_FOR_SCORING]
-        decided = pipeline.score(engine, question, progress)
+        decided = commands.score(engine, question, progress)
     return _result(taken, decided, report.lines(), tuple(found), rejects if rejects.is_file() else None)
 
 
 def _result(
     taken: Taken,
-    decided: pipeline.Decided,
+    decided: commands.Decided,
     account: tuple[str, ...],
     findings: tuple[audit.Finding, ...],
     rejects: Path | None,

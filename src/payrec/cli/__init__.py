@@ -1,4 +1,4 @@
-"""The command line: ``payrec VERB``, one function a verb, thin over :mod:`payrec.pipeline`."""
+"""The command line: ``payrec VERB``, one function a verb, thin over :mod:`payrec.commands`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import typer
 
 from payrec.cli import action, data, demo, model, models, night, output, privacy, web
-from payrec.errors import PayrecError
+from payrec.common.errors import PayrecError
 
 app = typer.Typer(
     name="payrec",

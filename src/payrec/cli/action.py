@@ -9,10 +9,10 @@ import typer
 
 from payrec.cli import output
 from payrec.cli.options import AsOf, Database, Json, configured, database, moment, now, published_place
-from payrec.errors import UsageError
+from payrec.common.errors import UsageError
 
 if TYPE_CHECKING:
-    from payrec.settings import Settings
+    from payrec.common.settings import Settings
 
 PolicyFile = Annotated[Path | None, typer.Option("--policy", metavar="policy.toml", help="Capacity, costs, rules.")]
 Features = Annotated[
@@ -25,7 +25,7 @@ def chosen_policy(settings: Settings, file: Path | None, capacity: int | None = 
     """Read the policy named on the command line, else the configured one, else the defaults."""
     from dataclasses import replace
 
-    from payrec.action import policy
+    from payrec.worklist import policy
 
     found = policy.read(file or settings.policy)
     return found if capacity is None else replace(found, capacity=replace(found.capacity, total=capacity))
@@ -38,19 +38,19 @@ def score(
     url: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Score and rank the open orders into a file, without publishing them."""
-    from payrec import pipeline
-    from payrec.action import export
-    from payrec.model import store
+    from payrec import commands
+    from payrec.model.store import versions
+    from payrec.publish import export
 
     settings = configured()
-    champion = store.champion(settings.models_dir)
+    champion = versions.champion(settings.models_dir)
     rules, at = chosen_policy(settings, policy_file, capacity), moment(as_of, "--as-of")
     with output.steps(as_json) as step:
         if features is not None:
-            decided = pipeline.score_file(features, champion, rules, at, now(), step)
+            decided = commands.score_file(features, champion, rules, at, now(), step)
         else:
             with database(url, settings) as engine:
-                decided = pipeline.score(engine, pipeline.question(engine, champion, rules, at, now(), step), step)
+                decided = commands.score(engine, commands.question(engine, champion, rules, at, now(), step), step)
         out = out or settings.out_dir / f"worklist_{decided.run.scored_at:%Y%m%d_%H%M%S}.csv"
         out.parent.mkdir(parents=True, exist_ok=True)
         export.write(decided.ranked, out, decided.run.stamp)
@@ -130,7 +130,7 @@ def worklist(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from payrec.action import export
+    from payrec.publish import export
 
     settings = configured()
     with published_place(settings, url) as place:
@@ -151,10 +151,10 @@ def chosen_rows(ranked: Any) -> Any:
 
 
 def _published(where: Any) -> tuple[Any, Any]:
-    from payrec.action import publish
+    from payrec.publish import lists
 
-    found = publish.current(where)
+    found = lists.current(where)
     if found is None:
         msg = "found no published list, expected one\nmake it: payrec run"
         raise UsageError(msg)
-    return found, publish.scores(where, found.run.run_id)
+    return found, lists.scores(where, found.run.run_id)

@@ -11,7 +11,7 @@ import typer
 
 from payrec.cli import output
 from payrec.cli.options import AsOf, Database, Horizon, Json, Until, configured, database, moment, now
-from payrec.errors import DataRefused, UsageError
+from payrec.common.errors import DataRefused, UsageError
 
 load_app = typer.Typer(
     help="Load a file into the raw tables: show how it is read, then every row loaded or accounted for."
@@ -48,12 +48,13 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Make a portfolio with known truth: transactions.csv, events.csv, fx.csv and truth.parquet."""
-    from payrec.data import simulate as simulator
+    from payrec.simulate.simulator import portfolio as simulated
+    from payrec.simulate.simulator import write
 
     with output.steps(as_json) as step:
         step(f"simulating {orders:,} orders")
-        portfolio = simulator.portfolio(orders, seed)
-        simulator.write(portfolio, out)
+        portfolio = simulated(orders, seed)
+        write(portfolio, out)
     document = {
         "folder": out,
         "transactions": portfolio.transactions.num_rows,
@@ -90,8 +91,8 @@ def load(
     as_json: Json = False,
 ) -> None:
     """Load a file into the raw tables: show how it is read, then every row is loaded or accounted for."""
+    from payrec.data import layers
     from payrec.data import load as loader
-    from payrec.data import warehouse
 
     settings = configured()
     mapping = loader.read_mapping(map_file) if map_file else None
@@ -111,8 +112,8 @@ def load(
             bad = rejects if rejects and part == file else (rejects or settings.out_dir) / beside
             return loading(engine, part, mapping, bad, now(), options)
 
-        warehouse.prepare(engine)
-        report = warehouse.change(engine, lambda: loader.in_parts(file, load_one))
+        layers.prepare(engine)
+        report = layers.change(engine, lambda: loader.in_parts(file, load_one))
 
     def render() -> None:
         for line in report.lines():
@@ -129,12 +130,12 @@ def build(
 
     Orders whose raw rows have not changed since the last build keep their staging rows, unless most have changed.
     """
-    from payrec import pipeline
+    from payrec import commands
 
     settings = configured()
-    asked = pipeline.parameters(settings, moment(as_of, "--as-of"), horizon, moment(until, "--observed-until"))
+    asked = commands.parameters(settings, moment(as_of, "--as-of"), horizon, moment(until, "--observed-until"))
     with database(url, settings) as engine, output.steps(as_json) as step:
-        built = pipeline.build(engine, asked, lambda file: step(f"building {file}"), full=full)
+        built = commands.build(engine, asked, lambda file: step(f"building {file}"), full=full)
         if out is not None and built.as_of:
             from payrec.api import preparing
 
@@ -154,12 +155,12 @@ def build(
 
 def check(until: Until = None, horizon: Horizon = None, url: Database = None, as_json: Json = False) -> None:
     """Audit the data; exit 3 if training on it would be unsafe, and say why."""
-    from payrec import pipeline
+    from payrec import commands
 
     settings = configured()
-    asked = pipeline.parameters(settings, None, horizon, moment(until, "--observed-until"))
+    asked = commands.parameters(settings, None, horizon, moment(until, "--observed-until"))
     with database(url, settings) as engine, output.steps(as_json) as step:
-        found = pipeline.check(engine, asked, now(), step)
+        found = commands.check(engine, asked, now(), step)
     document = {"findings": [asdict(f) for f in found.findings], "counts": found.counts, "safe": not found.refusals}
 
     def render() -> None:
@@ -182,9 +183,9 @@ def sql(
     as_json: Json = False,
 ) -> None:
     """List the SQL files in the order of running, or print one."""
-    from payrec.data import warehouse
+    from payrec.data import layers
 
-    files = dict(warehouse.layers()) | {f"checks/{n}.sql": text for n, text in warehouse.check_files()}
+    files = dict(layers.layers()) | {f"checks/{n}.sql": text for n, text in layers.check_files()}
     if name is None:
         rows = [(n, text.splitlines()[0].removeprefix("-- ")) for n, text in files.items()]
         output.emit({"files": dict(rows)}, as_json, lambda: output.table(["file", "what one row is"], rows))

@@ -20,8 +20,8 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Do the whole job on made data: from files to the ranked list and the report; a second time only what is new."""
-    from payrec.action import export
-    from payrec.pipeline import demo as made
+    from payrec.commands import demo as made
+    from payrec.publish import export
 
     settings = configured()
     folder = settings.out_dir / "demo"

@@ -22,10 +22,10 @@ from payrec.cli.options import (
     moment,
     now,
 )
-from payrec.errors import UsageError
+from payrec.common.errors import UsageError
 
 if TYPE_CHECKING:
-    from payrec.settings import Settings
+    from payrec.common.settings import Settings
 
 
 def train(
@@ -33,14 +33,14 @@ def train(
     url: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Train on the database's history, test it, and let it serve if it passes the quality gate."""
-    from payrec import pipeline
-    from payrec.model import gate
+    from payrec import commands
+    from payrec.model.evaluate import gate
 
     settings = configured()
     how = learning(settings, recipe, horizon, moment(until, "--observed-until"))
-    how = pipeline.Learning(how.asked, how.spec, how.models, how.now, moment(as_of, "--as-of"))
+    how = commands.Learning(how.asked, how.spec, how.models, how.now, moment(as_of, "--as-of"))
     with database(url, settings) as engine, output.steps(as_json) as step:
-        made = pipeline.train(engine, how, step)
+        made = commands.train(engine, how, step)
     document = {
         "model_id": made.model_id,
         "recipe": made.model.recipe,
@@ -64,15 +64,15 @@ def train(
 
 def learning(settings: Settings, recipe: str, horizon: int | None, until: Any) -> Any:
     """Gather what training needs to be told."""
-    from payrec import pipeline
-    from payrec.model import recipes
+    from payrec import commands
+    from payrec.model.recipes import training
 
-    if recipe not in recipes.RECIPES:
-        msg = f"found the recipe {recipe!r}, expected one of {', '.join(recipes.RECIPES)}"
+    if recipe not in training.RECIPES:
+        msg = f"found the recipe {recipe!r}, expected one of {', '.join(training.RECIPES)}"
         raise UsageError(msg)
-    asked = pipeline.parameters(settings, None, horizon, until)
-    spec = recipes.TrainSpec(recipe, asked.horizon_days, settings.seed, settings.train_max_rows)
-    return pipeline.Learning(asked, spec, settings.models_dir, now())
+    asked = commands.parameters(settings, None, horizon, until)
+    spec = training.TrainSpec(recipe, asked.horizon_days, settings.seed, settings.train_max_rows)
+    return commands.Learning(asked, spec, settings.models_dir, now())
 
 
 def backtest(
@@ -90,9 +90,9 @@ def backtest(
     """Test a recipe on the past: trained as it would have been then, judged on what came after."""
     from pyarrow import parquet
 
-    from payrec import pipeline
-    from payrec.action.files import replacing
-    from payrec.model.backtest import BacktestSpec
+    from payrec import commands
+    from payrec.common.files import replacing
+    from payrec.model.evaluate.backtest import BacktestSpec
 
     settings = configured()
     how = learning(settings, recipe, horizon, moment(until, "--observed-until"))
@@ -104,7 +104,7 @@ def backtest(
         until=day(end, "--until"), ages=ages(age_list), seed=settings.seed, max_rows=settings.train_max_rows,
     )  # fmt: skip
     with database(url, settings) as engine, output.steps(as_json) as step:
-        tested = pipeline.backtest(engine, how.asked, spec, how.now, step)
+        tested = commands.backtest(engine, how.asked, spec, how.now, step)
     if predictions is not None:
         with replacing(predictions) as sink:
             parquet.write_table(tested.predictions, sink)
@@ -134,18 +134,18 @@ def explain(
     as_of: AsOf = None, url: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Explain one open order's probability: what raised and what lowered it; the steps add up."""
-    from payrec import pipeline
-    from payrec.data import warehouse
-    from payrec.model import store
+    from payrec import commands
+    from payrec.data import layers
+    from payrec.model.store import versions
 
     settings = configured()
-    champion = store.champion(settings.models_dir)
+    champion = versions.champion(settings.models_dir)
     with database(url, settings) as engine, output.steps(as_json) as step:
         at = moment(as_of, "--as-of")
-        asked = warehouse.Parameters((at,) if at else None, (), champion.model.horizon_days)
-        pipeline.ensure_built(engine, asked, step)
-        at = at or warehouse.scoring_times(engine)[-1]
-        row, steps = pipeline.explain(engine, champion.model, order_id, at)
+        asked = layers.Parameters((at,) if at else None, (), champion.model.horizon_days)
+        commands.ensure_built(engine, asked, step)
+        at = at or layers.scoring_times(engine)[-1]
+        row, steps = commands.explain(engine, champion.model, order_id, at)
     told = [{"group": s.group, "fact": s.fact, "points": s.points, "after": s.after} for s in steps.steps]
     document = {
         "order_id": order_id, "as_of": at, "model_id": champion.model_id, "base": steps.base,
@@ -182,20 +182,20 @@ def report(
 
 def store_id(reference: str) -> str:
     """Return the id of the model that ``reference`` names."""
-    from payrec.model import store
+    from payrec.model.store import versions
 
-    return store.resolve(configured().models_dir, reference)
+    return versions.resolve(configured().models_dir, reference)
 
 
 def report_files(settings: Settings, reference: str, out: Path) -> tuple[Path, Path]:
     """Write the report of a model and its card beside it; return both paths."""
     import json
 
-    from payrec.action.files import replacing
-    from payrec.model import report as reporting
-    from payrec.model import store
+    from payrec.common.files import replacing
+    from payrec.model.evaluate import model_report as reporting
+    from payrec.model.store import versions
 
-    found = store.show(settings.models_dir, reference)
+    found = versions.show(settings.models_dir, reference)
     if not found.card:
         msg = f"found no card with the model {found.model_id}, expected one\ntrain it again: payrec train"
         raise UsageError(msg)
@@ -214,15 +214,15 @@ def train_from_scratch() -> None:
     """Train on the configured database, and write the scikit-learn object for notebooks beside the versions."""
     from payrec.cli import main
     from payrec.data import snapshots
-    from payrec.model import notebook, recipes
+    from payrec.model.recipes import notebook, training
 
     settings = configured()
     joblib = settings.models_dir / "model_calibrated.joblib"
     with database(None, settings) as engine:
-        from payrec import pipeline
+        from payrec import commands
 
-        pipeline.ensure_built(engine, pipeline.parameters(settings), output.note)
+        commands.ensure_built(engine, commands.parameters(settings), output.note)
         rows = snapshots.training_rows(engine, settings.train_max_rows, settings.seed)
-    notebook.export_joblib(rows, recipes.TrainSpec("original", settings.horizon_days, settings.seed), joblib)
+    notebook.export_joblib(rows, training.TrainSpec("original", settings.horizon_days, settings.seed), joblib)
     output.note(f"the original's recipe, for notebooks: {joblib}")
     main(["train"])

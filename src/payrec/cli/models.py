@@ -16,10 +16,10 @@ Reference = Annotated[str, typer.Argument(metavar="ID", help="A model's id, the 
 @models_app.command("list")
 def models_list(as_json: Json = False) -> None:
     """List all versions, newest data first, each verified."""
-    from payrec.model import store
+    from payrec.model.store import versions
 
     folder = configured().models_dir
-    found = [_summary(v) for v in store.versions(folder)]
+    found = [_summary(v) for v in versions.versions(folder)]
 
     def render() -> None:
         if not found:
@@ -49,9 +49,9 @@ def _summary(version: Any) -> dict[str, Any]:
 @models_app.command("show")
 def models_show(reference: Reference = "champion", as_json: Json = False) -> None:
     """Show one version: what it learnt from and how it did."""
-    from payrec.model import store
+    from payrec.model.store import versions
 
-    found = store.show(configured().models_dir, reference)
+    found = versions.show(configured().models_dir, reference)
     card = found.card or {}
 
     def render() -> None:
@@ -68,16 +68,16 @@ def models_show(reference: Reference = "champion", as_json: Json = False) -> Non
 @models_app.command("promote")
 def models_promote(reference: Reference, as_json: Json = False) -> None:
     """Let a version serve from now on, whatever the gate said of it."""
-    from payrec.model import store
+    from payrec.model.store import versions
 
-    model_id = store.promote(configured().models_dir, reference)
+    model_id = versions.promote(configured().models_dir, reference)
     output.emit({"champion": model_id}, as_json, lambda: output.say(f"model {model_id} serves from now on"))
 
 
 @models_app.command("rollback")
 def models_rollback(as_json: Json = False) -> None:
     """Go back to the model that served before."""
-    from payrec.model import store
+    from payrec.model.store import versions
 
-    model_id = store.rollback(configured().models_dir)
+    model_id = versions.rollback(configured().models_dir)
     output.emit({"champion": model_id}, as_json, lambda: output.say(f"model {model_id} serves again"))

@@ -11,10 +11,10 @@ import typer
 from payrec.cli import output
 from payrec.cli.action import Capacity, PolicyFile, chosen_policy, show_summary, summary
 from payrec.cli.options import AsOf, Database, Json, configured, moment, now, published_place
-from payrec.errors import CheckFailed, UsageError
+from payrec.common.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
-    from payrec.settings import Settings
+    from payrec.common.settings import Settings
 
 UNMAPPED_SHOWN = 10
 
@@ -28,7 +28,7 @@ def run(
     url: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Build, check, score, decide, publish and monitor: once; the same run again changes nothing."""
-    from payrec import pipeline
+    from payrec import commands
 
     settings = configured()
     if replay is not None:
@@ -39,7 +39,7 @@ def run(
         return
     how = night_of(settings, url, chosen_policy(settings, policy_file, capacity), moment(as_of, "--as-of"), wait)
     with output.steps(as_json) as step:
-        report = pipeline.night(how, step)
+        report = commands.night(how, step)
     document = summary(report.ranked, report.published.run) | {
         "already_done": report.already_done,
         "level": report.level,
@@ -68,7 +68,7 @@ PER_FEATURE = ("psi", "new_", "vanished")  # shown only where they are worth a l
 
 def unmapped(ranked: Any, rules: Any) -> list[dict[str, Any]]:
     """List the reason codes of a list that have no meaning yet, with the orders that have them."""
-    from payrec.action import reason_codes
+    from payrec.worklist import reason_codes
 
     codes = reason_codes.read(rules.reason_codes.file, rules.reason_codes.scheme_of)
     found: list[dict[str, Any]] = reason_codes.unmapped(ranked, codes).to_pylist()
@@ -86,10 +86,10 @@ def _show_unmapped(found: list[dict[str, Any]]) -> None:
 
 
 def _replay(settings: Settings, url: str | None, run_id: str, as_json: bool) -> None:
-    from payrec import pipeline
+    from payrec import commands
 
     with published_place(settings, url) as place, output.steps(as_json) as step:
-        found = pipeline.replayed(place, settings.models_dir, run_id, step)
+        found = commands.replayed(place, settings.models_dir, run_id, step)
     document = {"run_id": run_id, "equal": found.equal, "rows": found.rows, "published": found.published}
     document["differs"] = found.differs
 
@@ -111,13 +111,14 @@ def _replay(settings: Settings, url: str | None, run_id: str, as_json: bool) -> 
 
 def night_of(settings: Settings, url: str | None, rules: Any, as_of: Any, wait: float) -> Any:
     """Gather what a run needs to be told."""
-    from payrec import pipeline
-    from payrec.action import alerts, lock
+    from payrec import commands
     from payrec.data.engines import keeps_lists
+    from payrec.monitor import alerts
+    from payrec.publish import lock
 
     address = url or settings.database_url()
     hidden = [s.get_secret_value() for s in (settings.db_pass, settings.alerts, settings.privacy_key) if s is not None]
-    return pipeline.Night(
+    return commands.Night(
         as_of=as_of,
         models=settings.models_dir,
         policy=rules,
@@ -147,15 +148,15 @@ def _plain_verdict(one: Any) -> dict[str, Any]:
 
 def monitor(policy_file: PolicyFile = None, url: Database = None, as_json: Json = False) -> None:
     """Show what monitoring found in the published runs; exit 1 if the newest raises an alarm."""
-    from payrec.action import publish
+    from payrec.publish import lists
 
     settings = configured()
     with published_place(settings, url) as place:
-        found, history = publish.current(place), publish.monitor_history(place)
+        found, history = lists.current(place), lists.monitor_history(place)
         if found is None:
             msg = "found no published run, expected one\nmake it: payrec run"
             raise UsageError(msg)
-        ranked = publish.scores(place, found.run.run_id)
+        ranked = lists.scores(place, found.run.run_id)
     meaningless = unmapped(ranked, chosen_policy(settings, policy_file))
     rows = [r for r in history.to_pylist() if r["run_id"] == found.run.run_id]
     order = {"alarm": 0, "watch": 1, "ok": 2}

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from payrec.errors import UsageError
+from payrec.common.errors import UsageError
 
 if TYPE_CHECKING:
+    from payrec.common.settings import Settings
     from payrec.data.engines import Engine
-    from payrec.settings import Settings
 
 Database = Annotated[
     str | None,
@@ -48,7 +48,7 @@ def now() -> datetime:
 
 def configured() -> Settings:
     """Read the settings from the environment; what reads them takes long to import, and ``--help`` needs none."""
-    from payrec.settings import Settings
+    from payrec.common.settings import Settings
 
     return Settings()
 

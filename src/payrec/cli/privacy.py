@@ -14,8 +14,8 @@ from payrec.cli import output
 from payrec.cli.options import Database, Json, configured, now
 
 if TYPE_CHECKING:
-    from payrec.pipeline.privacy import Request
-    from payrec.settings import Settings
+    from payrec.commands.privacy import Request
+    from payrec.common.settings import Settings
 
 privacy_app = typer.Typer(help="What is held of one customer: hand it over, or take it out.", no_args_is_help=True)
 Customer = Annotated[str, typer.Argument(metavar="CUSTOMER_ID", help="The customer's id, as in the data.")]
@@ -31,9 +31,9 @@ def privacy_export(
     as_json: Json = False,
 ) -> None:
     """Show all that is held of a customer: raw rows, features, lists, and which downloads were made of those lists."""
-    from payrec.action import files
+    from payrec.commands import privacy
+    from payrec.common import files
     from payrec.data.engines import connect
-    from payrec.pipeline import privacy
 
     settings = configured()
     address = url or settings.database_url()
@@ -55,9 +55,9 @@ def privacy_export(
 @privacy_app.command("erase")
 def privacy_erase(customer_id: Customer, url: Database = None, as_json: Json = False) -> None:
     """Take a customer out of raw tables, layers and published lists; the audit row stays, without their id."""
-    from payrec.action import lock
+    from payrec.commands import privacy
     from payrec.data.engines import connect
-    from payrec.pipeline import privacy
+    from payrec.publish import lock
 
     settings = configured()
     address = url or settings.database_url()
@@ -88,8 +88,8 @@ def _place(settings: Settings, engine: Any) -> Any:
 
 
 def _request(settings: Settings, customer_id: str) -> Request:
-    from payrec.action import personal
-    from payrec.pipeline.privacy import Request
+    from payrec.commands.privacy import Request
+    from payrec.publish import personal
 
     key = settings.privacy_key.get_secret_value() if settings.privacy_key else None
     who = f"{socket.gethostname()} pid {os.getpid()}"

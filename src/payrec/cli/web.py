@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from payrec.cli import output
-from payrec.errors import MissingExtra
+from payrec.common.errors import MissingExtra
 
 SAFE = {
     "server.headless": "true",

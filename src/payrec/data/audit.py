@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from math import sqrt
 from typing import Any, Literal
 
-from payrec.data import warehouse
+from payrec.data import layers
 from payrec.data.engines import Engine
 
 Level = Literal["refuse", "warn", "note"]
@@ -59,8 +59,8 @@ def run(engine: Engine, now: datetime, limits: Limits = Limits()) -> Audit:
     found = [f for part in _PARTS for f in part(engine, now, limits)]
     order = {"refuse": 0, "warn": 1, "note": 2}
     rows = {"orders": "raw_transactions", "events": "raw_events", "snapshots": "snapshots"}
-    counts = {name: warehouse.count(engine, table) for name, table in rows.items()}
-    counts["matured"] = warehouse.count(engine, "labels", "label_recovered_30d IS NOT NULL")
+    counts = {name: layers.count(engine, table) for name, table in rows.items()}
+    counts["matured"] = layers.count(engine, "labels", "label_recovered_30d IS NOT NULL")
     return Audit(tuple(sorted(found, key=lambda f: order[f.level])), counts)
 
 
@@ -70,7 +70,7 @@ def _one(engine: Engine, select: str) -> dict[str, Any]:
 
 
 def _promises(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
-    for check in warehouse.check(engine):
+    for check in layers.check(engine):
         if check.offending_rows:
             text = f"{check.offending_rows:,} rows break a promise of the SQL layers, for example {check.example}"
             text += f"\nexpected: {check.promise}"
@@ -110,7 +110,7 @@ def _future(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
         yield Finding("future_facts", "refuse", after, text)
         return
     bulk = _bulk_ends(days)
-    until = warehouse.observed_until(engine)
+    until = layers.observed_until(engine)
     if bulk and until and until - bulk > timedelta(days=limits.stray_fact_days):
         stray = sum(d["n"] for d in days if d["day"] > bulk)
         text = (
@@ -237,7 +237,7 @@ def _jump(rates: list[float], sizes: list[int], newest: int) -> float | None:
 
 
 def _strays(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
-    homeless = warehouse.count(
+    homeless = layers.count(
         engine, "stg_events AS e LEFT JOIN stg_orders AS o ON o.order_id = e.order_id", "o.order_id IS NULL"
     )
     if homeless:
@@ -245,8 +245,8 @@ def _strays(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
             f"{homeless:,} events belong to orders that were not loaded; they are not used\nload the transactions too"
         )
         yield Finding("events_without_order", "warn", homeless, text)
-    if warehouse.count(engine, "payment_source", "source = 'events'"):
-        unseen = warehouse.count(
+    if layers.count(engine, "payment_source", "source = 'events'"):
+        unseen = layers.count(
             engine,
             "raw_transactions",
             "payment_date IS NOT NULL AND order_id NOT IN "
@@ -258,7 +258,7 @@ def _strays(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
                 "expected: each payment as an event, since the log says when payments were known"
             )
             yield Finding("payments_not_in_log", "warn", unseen, text)
-    credit_notes = warehouse.count(engine, "stg_orders", "amount_minor <= 0")
+    credit_notes = layers.count(engine, "stg_orders", "amount_minor <= 0")
     if credit_notes:
         text = f"{credit_notes:,} orders have no positive amount (credit notes); they are never at risk nor ranked"
         yield Finding("no_positive_amount", "note", credit_notes, text)
@@ -268,7 +268,7 @@ def _too_old(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]
     longest = _one(engine, "SELECT MAX(age_days) AS age FROM landmarks")["age"]
     if longest is None:
         return
-    old = warehouse.count(
+    old = layers.count(
         engine,
         "stg_orders AS o JOIN stg_balances AS b ON b.order_id = o.order_id AND b.until_at IS NULL AND b.is_open = 1 "
         "CROSS JOIN stg_observed AS u",

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
-from payrec.data.load.shown import first_line, shown
-from payrec.data.load.source import Limits, opened
-from payrec.errors import DataRefused, UsageError
+from payrec.common.errors import DataRefused, UsageError
+from payrec.common.visible import first_line, shown
+from payrec.data.load.file_bytes import Limits, opened
 
 _TEXT = (
     "order_id", "customer_id", "currency", "amount_bucket", "provider", "payment_method", "country", "device",

@@ -16,8 +16,8 @@ from itertools import pairwise
 
 import pyarrow as pa
 
+from payrec.common.errors import UsageError
 from payrec.data.engines import Engine
-from payrec.errors import UsageError
 
 RAW_LEDGER = "payrec_raw_migrations"
 _FILE = re.compile(r"^(\d+)_\w+(?:\.(\w+))?\.sql$")

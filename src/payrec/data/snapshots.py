@@ -7,9 +7,9 @@ from functools import partial
 
 import pyarrow as pa
 
-from payrec.data import lots
+from payrec.data import sampling
 from payrec.data.engines import Engine
-from payrec.data.warehouse import VIEW, count
+from payrec.data.layers import VIEW, count
 
 Progress = Callable[[str], None]
 
@@ -33,5 +33,5 @@ def _sample(engine: Engine, where: str, max_rows: int, seed: int, progress: Prog
     else:
         told = f"reading a sample of about {max_rows:,} of {found:,} snapshots"
         progress(f"{told}, whole orders drawn by seed {seed}")
-        batches = list(engine.read_batches(select, partial(lots.kept, share=max_rows / found, seed=seed)))
+        batches = list(engine.read_batches(select, partial(sampling.kept, share=max_rows / found, seed=seed)))
     return pa.Table.from_batches(batches) if batches else pa.table({})

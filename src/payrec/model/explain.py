@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from payrec.model import boosting, facts, matrix, tables
-from payrec.model.boosting import Trees
-from payrec.model.columns import Rows
-from payrec.model.features import BY_NAME, GROUPS
-from payrec.model.recipes import Model
-from payrec.model.tables import Tables
+from payrec.model import sentences
+from payrec.model.features import matrix
+from payrec.model.features.declarations import BY_NAME, GROUPS
+from payrec.model.features.view_columns import Rows
+from payrec.model.recipes import additive, boosting
+from payrec.model.recipes.additive import Tables
+from payrec.model.recipes.boosting import Trees
+from payrec.model.recipes.training import Model
 
 Array = npt.NDArray[np.float64]
 
@@ -93,7 +95,7 @@ def contributions(model: Model, rows: Rows) -> Contributions:
 def reasons(model: Model, rows: Rows, top: int = 3) -> list[tuple[Reason, ...]]:
     """Return up to ``top`` reasons of each row, the strongest first, as sentences with their direction."""
     found = contributions(model, rows)
-    told = facts.sentences(rows)
+    told = sentences.sentences(rows)
     order = np.argsort(-np.abs(found.values), axis=1, kind="stable")[:, :top]
     return [
         tuple(
@@ -108,7 +110,7 @@ def reasons(model: Model, rows: Rows, top: int = 3) -> list[tuple[Reason, ...]]:
 def waterfall(model: Model, row: Rows) -> Waterfall:
     """Return the steps from the base to the probability of the first of ``row``; what adds nothing is left out."""
     found = contributions(model, row.slice(0, 1))
-    told = facts.sentences(row.slice(0, 1))[0]
+    told = sentences.sentences(row.slice(0, 1))[0]
     after, steps = found.base, []
     for at in np.argsort(-np.abs(found.values[0]), kind="stable"):
         points, group = float(found.values[0, at]), found.groups[at]
@@ -124,12 +126,12 @@ def _reason(group: str, points: float, fact: str) -> Reason:
 
 
 def _of_tables(scorer: Tables, inputs: matrix.Matrix, groups: tuple[str, ...]) -> tuple[Array, Array]:
-    terms, values = tables.contributions(scorer, inputs)
+    terms, values = additive.contributions(scorer, inputs)
     parts = np.zeros((len(inputs), len(groups)))
     for term, names in enumerate(terms):
         for name in names:  # what two features do together is shared out to both
             parts[:, groups.index(BY_NAME[name].group)] += values[:, term] / len(names)
-    return parts, tables.log_odds(scorer, inputs)
+    return parts, additive.log_odds(scorer, inputs)
 
 
 def _of_trees(scorer: Trees, inputs: matrix.Matrix, groups: tuple[str, ...]) -> tuple[Array, Array]:

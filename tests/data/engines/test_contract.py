@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from payrec.common.errors import DataRefused, PayrecError, UsageError
 from payrec.data.engines import Engine
 from payrec.data.engines.rows import BATCH_ROWS
-from payrec.errors import DataRefused, PayrecError, UsageError
 
 ALL_TYPES = """
 CREATE TABLE kinds (

@@ -10,9 +10,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from payrec.common.errors import DatabaseUnreachable, Locked, PayrecError, UsageError
 from payrec.data.engines import Engine, connect
 from payrec.data.engines.rows import BATCH_ROWS
-from payrec.errors import DatabaseUnreachable, Locked, PayrecError, UsageError
 
 
 def test_what_was_written_is_there_after_closing(tmp_path: Path) -> None:

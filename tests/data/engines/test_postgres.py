@@ -15,10 +15,10 @@ import pyarrow as pa
 import pytest
 
 import postgres_server
+from payrec.common.errors import DatabaseUnreachable, DataRefused, PayrecError, UsageError
 from payrec.data.engines import connect, retry
 from payrec.data.engines.postgres import Postgres
 from payrec.data.engines.postgres_session import Session, address
-from payrec.errors import DatabaseUnreachable, DataRefused, PayrecError, UsageError
 
 SECRET = "sEcr3t'x\\&=?"
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from payrec.common.errors import DatabaseUnreachable, DataRefused
 from payrec.data.engines.retry import PAUSES_S, Interrupted, retrying
-from payrec.errors import DatabaseUnreachable, DataRefused
 
 
 def failing(*errors: Exception) -> Callable[[], str]:

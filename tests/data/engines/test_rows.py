@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from payrec.common.errors import DataRefused, UsageError
 from payrec.data.engines import rows
-from payrec.errors import DataRefused, UsageError
 
 
 @given(st.lists(st.integers(0, 40), max_size=8), st.integers(1, 15))

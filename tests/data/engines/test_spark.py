@@ -11,11 +11,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, MissingExtra, PayrecError, UsageError
 from payrec.data.engines import Engine, connect, spark, spark_rows, spark_session, spark_sql
 from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.spark_catalog import LOCK_WAIT_S, NAME, PARTS
 from payrec.data.engines.spark_session import Cluster, said
-from payrec.errors import DatabaseUnreachable, DataRefused, Locked, MissingExtra, PayrecError, UsageError
 
 
 def rows(n: int, start: int = 0, day: int = 1) -> pa.Table:

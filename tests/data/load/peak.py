@@ -10,8 +10,8 @@ import resource
 import sys
 from pathlib import Path
 
+from payrec.common.errors import DataRefused
 from payrec.data import load
-from payrec.errors import DataRefused
 from tests.data.load.files import NOW
 
 

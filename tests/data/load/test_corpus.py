@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from payrec.data import load, warehouse
+from payrec.common.errors import DataRefused, UsageError
+from payrec.data import layers, load
 from payrec.data.engines import Engine, connect
-from payrec.errors import DataRefused, UsageError
 from tests.data.load import hostile
 from tests.data.load.files import NOW, lines, order, written
 from tests.data.load.hostile import Hostile
@@ -27,7 +27,7 @@ FILES = list(hostile.corpus())
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """One database that all files are loaded into, with an order in it."""
     with connect("duckdb://") as engine:
-        warehouse.prepare(engine)
+        layers.prepare(engine)
         load.transactions(engine, written(tmp_path_factory.mktemp("first"), lines(order(0, order_id="first"))), now=NOW)
         yield engine
 

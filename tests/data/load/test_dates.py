@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from payrec.common.errors import DataRefused
 from payrec.data.load import dates
-from payrec.errors import DataRefused
 from tests.data.load.files import EVENTS_HEADER, HEADER, lines, order, read, written
 
 DAY = date(2025, 1, 31)

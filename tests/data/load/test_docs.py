@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from payrec.common.errors import DataRefused
 from payrec.data import load
 from payrec.data.load import rejects
 from payrec.data.load.mapping import KEYS, from_document
 from payrec.data.load.targets import EVENT_TYPES, TARGETS
-from payrec.errors import DataRefused
 from tests.data.load.files import LOOSE, NOW, read, written
 
 DOCS = (Path(__file__).parents[3] / "docs" / "loading.md").read_text(encoding="utf-8")

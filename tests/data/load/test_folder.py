@@ -9,9 +9,9 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
-from payrec.data import load, warehouse
+from payrec.common.errors import DataRefused, PayrecError, UsageError
+from payrec.data import layers, load
 from payrec.data.engines import Engine
-from payrec.errors import DataRefused, PayrecError, UsageError
 
 HEADER = "order_id,customer_id,amount,currency,invoice_date,payment_date"
 
@@ -30,7 +30,7 @@ def loaded(engine: Engine, folder: Path) -> load.LoadReport:
     def one(part: Path) -> load.LoadReport:
         return load.transactions(engine, part, rejects=folder.parent / "bad" / part.name, options=ANY)
 
-    return warehouse.change(engine, lambda: load.in_parts(folder, one))
+    return layers.change(engine, lambda: load.in_parts(folder, one))
 
 
 ANY = load.Options(max_rejected_share=0.5)

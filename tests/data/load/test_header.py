@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from payrec.common.errors import DataRefused, UsageError
 from payrec.data import load
 from payrec.data.load import rejects
 from payrec.data.load.mapping import from_document
-from payrec.errors import DataRefused, UsageError
 from tests.data.load.files import EVENTS_HEADER, HEADER, LOOSE, NOW, lines, order, read, written
 
 
@@ -230,7 +230,7 @@ def test_a_rejects_file_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_the_account_must_add_up() -> None:
-    from payrec.errors import PayrecError
+    from payrec.common.errors import PayrecError
 
     with pytest.raises(PayrecError, match="5 rows in, but 4 accounted for"):
         load.LoadReport("f", "fx", 5, 1, 1, 1, 1, "CSV", (), (), (), ())

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from payrec.common.errors import DataRefused, UsageError
 from payrec.data import load
 from payrec.data.load.mapping import KEYS, from_document
-from payrec.errors import DataRefused, UsageError
 from tests.data.load.files import HEADER, Read, lines, order, read, written
 
 CELLS = st.one_of(

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from payrec.common.errors import DataRefused
 from payrec.data import load
 from payrec.data.engines import Engine
 from payrec.data.load.mapping import from_document
-from payrec.errors import DataRefused
 from tests.data.load.files import EVENTS_HEADER, HEADER, LOOSE, NOW, lines, order, read, written
 
 

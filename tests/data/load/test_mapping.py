@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from payrec.common.errors import DataRefused, UsageError
 from payrec.data import load
 from payrec.data.load import mapping as maps
 from payrec.data.load.mapping import Mapping, from_document, read_mapping
 from payrec.data.load.targets import TARGETS
-from payrec.errors import DataRefused, UsageError
 from tests.data.load.files import EVENTS_HEADER, HEADER, lines, order, read, written
 
 

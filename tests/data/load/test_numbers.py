@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from payrec.data import load, warehouse
+from payrec.common.errors import DataRefused
+from payrec.data import layers, load
 from payrec.data.engines import connect
-from payrec.errors import DataRefused
 from tests.data.load.files import HEADER, lines, order, read, written
 
 
@@ -164,7 +164,7 @@ def test_an_amount_that_loads_does_not_stop_a_build(tmp_path: Path) -> None:
     largest = "9999999999999.99"
     path = written(tmp_path, lines(*(order(n, amount=largest, payment_date="") for n in range(20))))
     with connect("duckdb://") as engine:
-        warehouse.prepare(engine)
+        layers.prepare(engine)
         assert load.transactions(engine, path).loaded == 20
-        warehouse.build(engine, warehouse.Parameters((datetime(2025, 3, 1),), (0,), 30))
+        layers.build(engine, layers.Parameters((datetime(2025, 3, 1),), (0,), 30))
         assert engine.read("SELECT MAX(cust_open_minor) AS most FROM v_feature_view")["most"][0].as_py() > 10**15

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from payrec.common.errors import DataRefused
 from payrec.data import load
 from payrec.data.load.parquet import text
-from payrec.errors import DataRefused
 from tests.data.load import hostile
 from tests.data.load.files import lines, order, read, written
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payrec.data.load import damaged, records
-from payrec.data.load.source import Limits
+from payrec.data.load.file_bytes import Limits
 from tests.data.load.files import LOOSE, lines, order, read, written
 
 Row = tuple[int, tuple[str | None, ...]]

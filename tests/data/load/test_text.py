@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from payrec.common.errors import DataRefused, UsageError
 from payrec.data import load
-from payrec.data.load import staging, text
+from payrec.data.load import encoding as text
+from payrec.data.load import staging
 from payrec.data.load.dialect import DELIMITERS
-from payrec.errors import DataRefused, UsageError
 from tests.data.load.files import HEADER, lines, order, read, written
 
 GOOD = lines(order(1), order(2))

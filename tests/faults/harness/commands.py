@@ -19,11 +19,11 @@ from typing import Any
 import pyarrow as pa
 
 from payrec import cli
-from payrec.action import publish
+from payrec.commands import learning
 from payrec.data.engines import connect, keeps_lists
 from payrec.data.engines import retry as retrying
-from payrec.model import gate
-from payrec.pipeline import learning
+from payrec.model.evaluate import gate
+from payrec.publish import lists
 from tests.faults.harness.places import Place, details_kept
 from tests.faults.harness.steps import Watch
 
@@ -47,7 +47,7 @@ def warm() -> None:
     for name in (
         "payrec.data.engines.duckdb",
         "payrec.data.engines.postgres",
-        "payrec.model.recipes",
+        "payrec.model.recipes.training",
         "scipy.optimize",
     ):
         importlib.import_module(name)
@@ -80,14 +80,14 @@ def run(command: list[str], place: Place, now: datetime, watch: Watch) -> Ended:
 def _publish_again(place: Place) -> None:
     with connect(place.url) as engine:
         at = engine if keeps_lists(place.url) else place.published
-        first = publish.runs(at)[-1].run
-        kept = {name: publish.detail(at, first.run_id, name) for name in details_kept()}
+        first = lists.runs(at)[-1].run
+        kept = {name: lists.detail(at, first.run_id, name) for name in details_kept()}
         beside = {name: partial(_batches, rows) for name, rows in kept.items() if rows is not None}
         again = replace(first, run_id="20260520T000000-again")
-        publish.commit(at, again, publish.scores(at, first.run_id), details=beside)
-        of_first = publish.monitor_history(at).filter(pa.compute.field("run_id") == first.run_id)
+        lists.commit(at, again, lists.scores(at, first.run_id), details=beside)
+        of_first = lists.monitor_history(at).filter(pa.compute.field("run_id") == first.run_id)
         ids = pa.array([again.run_id] * of_first.num_rows, of_first.schema.field("run_id").type)
-        publish.add_monitor(
+        lists.add_monitor(
             at, again.run_id, of_first.set_column(of_first.schema.get_field_index("run_id"), "run_id", ids)
         )
 
@@ -98,11 +98,12 @@ def _batches(rows: pa.Table) -> Iterator[pa.RecordBatch]:
 
 def _learn_once(scratch: Path) -> None:
     """Let trainings reckon once for all trials: it takes seconds, the same numbers come out, and it has no steps."""
-    from payrec.model import backtest, recipes
+    from payrec.model.evaluate import backtest
+    from payrec.model.recipes import training
 
     learning.testing = SimpleNamespace(run=_kept(backtest.run, scratch / "tested"))  # type: ignore[assignment]
-    trained = _kept(recipes.train, scratch / "trained")
-    learning.recipes = SimpleNamespace(train=trained, predict=recipes.predict)  # type: ignore[assignment]
+    trained = _kept(training.train, scratch / "trained")
+    learning.recipes = SimpleNamespace(train=trained, predict=training.predict)  # type: ignore[assignment]
 
 
 def _kept(real: Callable[..., Any], path: Path) -> Callable[..., Any]:

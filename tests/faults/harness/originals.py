@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from payrec import pipeline
-from payrec.data import simulate
+from payrec import commands
+from payrec.common.settings import Settings
 from payrec.data.engines import connect
-from payrec.model import store
-from payrec.model.recipes import TrainSpec
-from payrec.settings import Settings
-from tests.pipeline.conftest import DAY, FIRST_NIGHT, Site, arrive, quiet
+from payrec.model.recipes.training import TrainSpec
+from payrec.model.store import versions
+from payrec.simulate import simulator
+from tests.commands.conftest import DAY, FIRST_NIGHT, Site, arrive, quiet
 
 ORDERS = 150
 LEARNT_FROM = 900
@@ -37,7 +37,7 @@ def installed(url: str, folder: Path, models: Path) -> Site:
     """
     if not (folder / "models").exists():
         shutil.copytree(models, folder / "models")
-    site = Site(url, folder, folder / "models", simulate.portfolio(ORDERS, 2))
+    site = Site(url, folder, folder / "models", simulator.portfolio(ORDERS, 2))
     if not url.startswith("spark"):
         site.arrive(FIRST_NIGHT)
         site.night()
@@ -50,10 +50,10 @@ def models(scratch: Path) -> Path:
     folder = scratch / "models"
     if not folder.exists():
         with connect("duckdb://") as engine:
-            arrive(engine, simulate.portfolio(3_000, 1), FIRST_NIGHT)
+            arrive(engine, simulator.portfolio(3_000, 1), FIRST_NIGHT)
             spec = TrainSpec(recipe="original", max_rows=100_000)
-            learning = pipeline.Learning(pipeline.parameters(Settings()), spec, folder, FIRST_NIGHT)
-            store.promote(folder, pipeline.train(engine, learning, quiet).model_id)
+            learning = commands.Learning(commands.parameters(Settings()), spec, folder, FIRST_NIGHT)
+            versions.promote(folder, commands.train(engine, learning, quiet).model_id)
     return folder
 
 
@@ -71,9 +71,9 @@ def command(name: str, site: Site) -> dict[str, Any]:
 
 def _new_file(path: Path) -> None:
     """Write orders of which some are there already, one twice, and one that is refused."""
-    rows = simulate.portfolio(ORDERS, 5).transactions
+    rows = simulator.portfolio(ORDERS, 5).transactions
     rows = rows.set_column(0, "order_id", pc.binary_join_element_wise("n", rows["order_id"], ""))
-    known = simulate.portfolio(ORDERS, 2).transactions.slice(0, 20)
+    known = simulator.portfolio(ORDERS, 2).transactions.slice(0, 20)
     csv.write_csv(pa.concat_tables([rows, rows.slice(0, 1), known]), path)
     first = path.read_text(encoding="utf-8").splitlines()[1]
     with path.open("a", encoding="utf-8") as file:
@@ -85,6 +85,6 @@ def _something_to_learn(site: Site) -> datetime:
     later = FIRST_NIGHT + 20 * DAY
     with connect(site.url) as engine:
         engine.run("DELETE FROM raw_transactions; DELETE FROM raw_events")
-        arrive(engine, simulate.portfolio(LEARNT_FROM, 1), later)
-        pipeline.check(engine, pipeline.parameters(Settings()), later, quiet)
+        arrive(engine, simulator.portfolio(LEARNT_FROM, 1), later)
+        commands.check(engine, commands.parameters(Settings()), later, quiet)
     return later

@@ -13,10 +13,11 @@ from urllib.parse import quote
 import psycopg
 
 import postgres_server
-from payrec.action import ledger, publish
-from payrec.data import warehouse
+from payrec.data import layers
 from payrec.data.engines import connect, keeps_lists
-from payrec.model import store
+from payrec.model.store import versions
+from payrec.publish import ledger
+from payrec.publish import lists as publish
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,9 @@ def found(place: Place) -> dict[str, Any]:
         lists = [_list(at, one) for one in runs]
         history = sorted(map(str, publish.monitor_history(at).to_pylist()))
         last = {entry.subject: entry.status for entry in ledger.entries(engine) if entry.what == "run"}
-        raw = warehouse.fingerprint(engine) if "fx_rates" in engine.tables() else ""
+        raw = layers.fingerprint(engine) if "fx_rates" in engine.tables() else ""
     models = place.folder / "models"
-    problems = [version.problem for version in store.versions(models) if version.problem]
+    problems = [version.problem for version in versions.versions(models) if version.problem]
     assert not problems, problems
     return {
         "served": [one.run.run_id for one in runs],
@@ -110,8 +111,8 @@ def found(place: Place) -> dict[str, Any]:
         "monitored": _hash(history),
         "ended": sorted(last.items()),
         "raw": raw,
-        "models": sorted(store.ids(models)),
-        "champion": store.champion_id(models),
+        "models": sorted(versions.ids(models)),
+        "champion": versions.champion_id(models),
         "aside": sorted(p.name for p in place.published.rglob("*") if p.name.startswith(".")),
     }
 
@@ -130,7 +131,7 @@ def _list(at: Any, one: Any) -> str:
 
 def details_kept() -> tuple[str, ...]:
     """Return the names of what is kept beside a list."""
-    from payrec.action import details
+    from payrec.publish import details
 
     return tuple(details.NAMES)
 

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 
 import pyarrow as pa
 
-from payrec.errors import UsageError
+from payrec.common.errors import UsageError
 
 Rows = pa.Table | Iterator[pa.RecordBatch]
 RowFunction = Callable[[pa.RecordBatch], pa.RecordBatch]
@@ -22,9 +22,9 @@ RowFunction = Callable[[pa.RecordBatch], pa.RecordBatch]
 class Engine(Protocol):
     """What payrec asks of a database. All text is UTF-8 and sorts by bytes; all times are UTC without zone.
 
-    What fails is said by payrec's own errors, the same on every engine: :class:`~payrec.errors.UsageError` for SQL that
-    is wrong or not allowed, :class:`~payrec.errors.DataRefused` for rows that break a rule of their table,
-    :class:`~payrec.errors.DatabaseUnreachable` for a database that does not answer. A whole transaction that was
+    Errors are payrec's own, the same on every engine: :class:`~payrec.common.errors.UsageError` for SQL that is wrong
+    or not allowed, :class:`~payrec.common.errors.DataRefused` for rows that break a rule of their table,
+    :class:`~payrec.common.errors.DatabaseUnreachable` for a database that does not answer. A whole transaction that was
     interrupted may be done again by :func:`payrec.data.engines.retry.retrying`; single calls do so themselves.
     One thread at a time.
     """

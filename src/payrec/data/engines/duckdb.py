@@ -16,10 +16,10 @@ from urllib.parse import parse_qsl
 import duckdb
 import pyarrow as pa
 
+from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, PayrecError, UsageError
 from payrec.data.engines import RowFunction, Rows
 from payrec.data.engines.rows import BATCH_ROWS, definition, normalised, quoted, read_schema
 from payrec.data.engines.writing import write, write_mapped
-from payrec.errors import DatabaseUnreachable, DataRefused, Locked, PayrecError, UsageError
 
 OPTIONS = ("memory_limit", "threads", "temp_directory", "access_mode")
 _CLOSED = {

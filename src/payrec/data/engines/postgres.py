@@ -13,13 +13,13 @@ from typing import Self
 
 import pyarrow as pa
 
+from payrec.common.errors import DatabaseUnreachable, PayrecError, UsageError
 from payrec.data.engines import RowFunction, Rows
 from payrec.data.engines.postgres_rows import handed_out
 from payrec.data.engines.postgres_session import Session, address
 from payrec.data.engines.retry import Interrupted, retrying
 from payrec.data.engines.rows import BATCH_ROWS, literal, query, quoted
 from payrec.data.engines.writing import write, write_mapped
-from payrec.errors import DatabaseUnreachable, PayrecError, UsageError
 
 SETTLE_ROWS = 10_000  # from here on the planner is told about new rows at once; autovacuum would take a minute
 MADE_BY = "made by payrec"  # the comment on our views: only these may be dropped to make room for a new one

@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl, unquote
 
 import pyarrow as pa
 
+from payrec.common.errors import DatabaseUnreachable, DataRefused, MissingExtra, PayrecError, UsageError
 from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.rows import listed, literal, quoted
-from payrec.errors import DatabaseUnreachable, DataRefused, MissingExtra, PayrecError, UsageError
 
 try:
     import adbc_driver_manager

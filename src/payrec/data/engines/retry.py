@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from payrec.errors import DatabaseUnreachable
+from payrec.common.errors import DatabaseUnreachable
 
 Result = TypeVar("Result")
 PAUSES_S = (0.2, 1.0, 4.0)  # before the second, third and last try

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from payrec.errors import DataRefused, UsageError
+from payrec.common.errors import DataRefused, UsageError
 
 BATCH_ROWS = 122_880  # largest batch read or written at once; DuckDB's own row group
 

@@ -16,6 +16,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from payrec.common.errors import MissingExtra, PayrecError, UsageError
 from payrec.data.engines import RowFunction, Rows, spark_frames, spark_rows, spark_session
 from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.rows import BATCH_ROWS, normalised, query, read_schema
@@ -24,7 +25,6 @@ from payrec.data.engines.spark_session import address, translated
 from payrec.data.engines.spark_sql import spelled, statements, words
 from payrec.data.engines.spark_statements import do
 from payrec.data.engines.writing import expect_key
-from payrec.errors import MissingExtra, PayrecError, UsageError
 
 
 class Spark:

@@ -20,9 +20,9 @@ from pathlib import Path
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
+from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked
 from payrec.data.engines.rows import sql_type
 from payrec.data.engines.spark_sql import Shape, shape
-from payrec.errors import DatabaseUnreachable, DataRefused, Locked
 
 FORMAT = 1
 NAME = "payrec_catalog.json"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from payrec.common.errors import UsageError
 from payrec.data.engines import RowFunction, rows
 from payrec.data.engines.rows import normalised, read_schema
 from payrec.data.engines.spark_session import whatever_pandas
 from payrec.data.engines.spark_sql import Column, Shape
-from payrec.errors import UsageError
 
 
 def struct(schema: pa.Schema) -> Any:

@@ -15,12 +15,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from payrec.common.errors import DatabaseUnreachable, DataRefused
 from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.rows import fitted, listed, literal, quoted, rebatched
 from payrec.data.engines.spark_catalog import Part, Table, Warehouse
 from payrec.data.engines.spark_sql import plain
 from payrec.data.engines.writing import expect_one_row_per_key
-from payrec.errors import DatabaseUnreachable, DataRefused
 
 SMALL_ROWS = 20_000  # up to here rows are handed to Spark from memory: reading files would cost more than the query
 _NEW, _OLD = "new_rows", "old_rows"

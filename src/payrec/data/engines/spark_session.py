@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from payrec import errors
+from payrec.common import errors
+from payrec.common.errors import DatabaseUnreachable, DataRefused, MissingExtra, PayrecError, UsageError
 from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.rows import BATCH_ROWS
-from payrec.errors import DatabaseUnreachable, DataRefused, MissingExtra, PayrecError, UsageError
 
 # each with its reason; an address may add to them, or set another value: spark-local://2?warehouse=DIR&spark.…=…
 SETTINGS: tuple[tuple[str, str, str], ...] = (

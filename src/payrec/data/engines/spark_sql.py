@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from payrec.errors import UsageError
+from payrec.common.errors import UsageError
 
 _TOKEN = re.compile(
     r"""(?P<text>'(?:[^']|'')*')|(?P<name>"(?:[^"]|"")*")|(?P<remark>--[^\n]*|/\*.*?\*/)|(?P<word>\w+)|(?P<blank>\s+)|.""",

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from payrec.common.errors import UsageError
 from payrec.data.engines import spark_frames
 from payrec.data.engines.rows import listed, quoted
 from payrec.data.engines.spark_catalog import Part, State, Table
 from payrec.data.engines.spark_sql import Statement, assignments, names, shape
-from payrec.errors import UsageError
 
 
 class Tables(Protocol):

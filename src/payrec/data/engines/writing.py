@@ -9,9 +9,9 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from payrec.common.errors import DataRefused, PayrecError
 from payrec.data.engines import RowFunction
 from payrec.data.engines.rows import definition, fitted, listed, query, quoted, rebatched
-from payrec.errors import DataRefused, PayrecError
 
 
 class Reader(Protocol):

@@ -18,13 +18,13 @@ from datetime import datetime
 from pathlib import Path
 
 from payrec.data.engines import Engine
+from payrec.data.load.file_bytes import Limits
 from payrec.data.load.folder import in_parts, parts
 from payrec.data.load.layout import LoadPlan
+from payrec.data.load.load_report import LoadReport
 from payrec.data.load.mapping import Mapping, read_mapping
 from payrec.data.load.parsing import Options, Parsed, parse, plan
-from payrec.data.load.report import LoadReport
-from payrec.data.load.source import Limits
-from payrec.data.load.sqltext import literal
+from payrec.data.load.sql_text import literal
 from payrec.data.load.targets import PAYMENT_TYPES, TARGETS, Kind
 
 __all__ = [

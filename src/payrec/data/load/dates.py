@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from payrec.data.load.sqltext import literal
-from payrec.errors import DataRefused
+from payrec.common.errors import DataRefused
+from payrec.data.load.sql_text import literal
 
 Order = Literal["day first", "month first", None]
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from payrec.data.load.source import Limits
-from payrec.errors import DataRefused
+from payrec.common.errors import DataRefused
+from payrec.data.load.file_bytes import Limits
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 SAMPLE_RECORDS = 100

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import duckdb
 
+from payrec.common.errors import DataRefused
+from payrec.common.visible import shown
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.origins import Absent
-from payrec.data.load.shown import shown
 from payrec.data.load.staging import number
 from payrec.data.load.targets import Target
-from payrec.errors import DataRefused
 
 _NOT_DROPPED = "ok AND line NOT IN (SELECT line FROM dropped)"
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from payrec.data.load.report import LoadReport
-from payrec.errors import DataRefused, UsageError
+from payrec.common.errors import DataRefused, UsageError
+from payrec.data.load.load_report import LoadReport
 
 
 def parts(path: Path) -> tuple[Path, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from payrec.common.errors import DataRefused
+from payrec.common.visible import shown
 from payrec.data.load import origins
 from payrec.data.load.dialect import Dialect
 from payrec.data.load.mapping import Mapping, Words
 from payrec.data.load.origins import Absent, Header, Made
-from payrec.data.load.shown import shown
 from payrec.data.load.targets import Kind, Target
-from payrec.errors import DataRefused
 
 Condition = tuple[int, tuple[str, ...]]  # the column at a place has one of these values
 

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 from zoneinfo import available_timezones
 
+from payrec.common.errors import UsageError
 from payrec.data.load.targets import TARGETS, Kind
-from payrec.errors import UsageError
 
 Texts = AbstractMapping[str, str]
 

@@ -7,14 +7,14 @@ from datetime import datetime
 
 import duckdb
 
+from payrec.common.visible import MOST
 from payrec.data.load import dates, numbers
+from payrec.data.load.encoding import Tally
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.origins import Absent, Origin, Scaled
 from payrec.data.load.readings import Form, exact, text_of
-from payrec.data.load.shown import MOST
-from payrec.data.load.sqltext import literal
+from payrec.data.load.sql_text import literal
 from payrec.data.load.staging import first_row, number
-from payrec.data.load.text import Tally
 
 # marks that nobody sees: soft hyphen, zero width, direction, byte order
 _UNSEEN = r"[\x{AD}\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from payrec.data.load.sqltext import literal
-from payrec.errors import DataRefused
+from payrec.common.errors import DataRefused
+from payrec.data.load.sql_text import literal
 
 _PLAIN = r"[+\-]?(\d+(\.\d+)?|\.\d+)"
 _POINT = r"[+\-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NoReturn
 
+from payrec.common.errors import DataRefused, UsageError
+from payrec.common.visible import shown
 from payrec.data.load.mapping import Mapping
-from payrec.data.load.shown import shown
 from payrec.data.load.targets import Column, Target
-from payrec.errors import DataRefused, UsageError
 
 LINE = "line"  # {line} in a template: the line of the file on which the row starts
 _PLACEHOLDER = re.compile(r"\{([^{}]+?)(?::(\d{1,3}))?\}")

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
+from payrec.common.errors import DataRefused
+from payrec.common.visible import first_line
+from payrec.data.load.encoding import Tally
+from payrec.data.load.file_bytes import Limits
 from payrec.data.load.records import Rows
-from payrec.data.load.shown import first_line
-from payrec.data.load.source import Limits
-from payrec.data.load.text import Tally
-from payrec.errors import DataRefused
 
 BATCH_ROWS = 65_536
 BATCH_BYTES = 64_000_000

@@ -12,17 +12,18 @@ from typing import BinaryIO
 import duckdb
 import pyarrow as pa
 
-from payrec.data.load import duplicates, notes, parquet, records, rejects, scratch, staging, text
+from payrec.common.errors import DataRefused, UsageError
+from payrec.data.load import duplicates, notes, parquet, records, rejects, scratch, staging
+from payrec.data.load import encoding as text
 from payrec.data.load.dialect import Dialect, check_names, line_ends, sniff
+from payrec.data.load.file_bytes import Found, Limits, opened
 from payrec.data.load.layout import LoadPlan, lay_out
+from payrec.data.load.load_report import LoadReport
 from payrec.data.load.mapping import Mapping, for_kind
 from payrec.data.load.origins import Absent, Constant, FromColumn
 from payrec.data.load.readings import readings
 from payrec.data.load.records import Rows
-from payrec.data.load.report import LoadReport
-from payrec.data.load.source import Found, Limits, opened
 from payrec.data.load.targets import TARGETS, Kind, Target
-from payrec.errors import DataRefused, UsageError
 
 BATCH_ROWS = 122_880
 

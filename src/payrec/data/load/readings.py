@@ -14,7 +14,7 @@ from payrec.data.load import dates, numbers
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.mapping import Texts
 from payrec.data.load.origins import Absent, Constant, FromColumn, Made, Origin, Part, Scaled, Shift, Template
-from payrec.data.load.sqltext import literal, literals
+from payrec.data.load.sql_text import literal, literals
 from payrec.data.load.targets import EVENT_TYPES, Column
 
 TYPES = {

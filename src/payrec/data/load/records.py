@@ -18,8 +18,8 @@ from pyarrow import csv as arrow_csv
 
 from payrec.data.load import damaged
 from payrec.data.load.damaged import BadLine
-from payrec.data.load.source import Limits
-from payrec.data.load.text import refuse_long_line
+from payrec.data.load.encoding import refuse_long_line
+from payrec.data.load.file_bytes import Limits
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]

@@ -11,10 +11,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from payrec.common.errors import UsageError
 from payrec.data.load.damaged import SHOWN
 from payrec.data.load.readings import Reading
 from payrec.data.load.staging import number
-from payrec.errors import UsageError
 
 HEADER = ("line", "column", "value", "reason")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import duckdb
 
-from payrec.data.load.sqltext import literal
-from payrec.errors import told
+from payrec.common.errors import told
+from payrec.data.load.sql_text import literal
 
 MEMORY = "1500MB"  # beyond it the tables go to the temporary folder
 PREFIX = "payrec-load-"  # of that folder

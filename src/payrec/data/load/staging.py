@@ -14,13 +14,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from payrec.common.errors import DataRefused
 from payrec.data.load import dates, numbers
 from payrec.data.load.layout import Carried, Condition, LoadPlan
 from payrec.data.load.origins import Absent, Shift
 from payrec.data.load.readings import TYPES, Form, Reading, text_of
 from payrec.data.load.records import Rows
-from payrec.data.load.sqltext import literal, literals
-from payrec.errors import DataRefused
+from payrec.data.load.sql_text import literal, literals
 
 GROUP_ROWS = 122_880  # a row group of DuckDB
 WAITING_BYTES = 256_000_000

@@ -1,0 +1,169 @@
+"""Where the published lists are: a folder, or a database whose newest list is copied into a folder of the same layout.
+
+Everything else of the app reads the folder, through DuckDB, so that all sessions share the same files and none holds
+a list in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import pyarrow as pa
+
+from payrec.common.errors import DatabaseUnreachable, PayrecError, UsageError
+from payrec.common.settings import Settings
+from payrec.data.engines import Engine, connect, keeps_lists
+from payrec.data.engines.rows import literal
+from payrec.publish import details, folder_store, lists
+from payrec.publish.run_info import Published
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder of published lists and, if they come from a database, its address (it may hold a password)."""
+
+    folder: Path
+    told: str
+    url: str | None = field(default=None, repr=False)
+
+    @property
+    def key(self) -> str:
+        """Name of the source that tells nothing of its address."""
+        return hashlib.sha256(f"{self.folder}\0{self.url}".encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Served:
+    """What is there now: all kept runs, the served one first, and the verdicts of monitoring."""
+
+    runs: tuple[Published, ...]
+    history: pa.Table
+
+    @property
+    def current(self) -> Published | None:
+        """The run that is served, None before the first."""
+        return self.runs[0] if self.runs else None
+
+
+def configured(settings: Settings) -> Source:
+    """Return the source that the settings name: the folder beside an embedded database, else the database."""
+    address = settings.database_url()
+    if not keeps_lists(address):
+        return Source(settings.published_dir, f"published folder {settings.published_dir}")
+    return of_database(settings, address)
+
+
+def of_database(settings: Settings, url: str) -> Source:
+    """Return the source that reads a PostgreSQL database through a folder of its own."""
+    parts = urlsplit(url)
+    name = hashlib.sha256(f"{parts.hostname}\0{parts.port}\0{parts.path}\0{parts.username}".encode()).hexdigest()[:16]
+    return Source(settings.out_dir / "app" / name, f"PostgreSQL {parts.hostname}{parts.path}", url)
+
+
+def address(host: str, port: int, database: str, user: str, password: str) -> str:
+    """Return the address of a PostgreSQL database; every part is quoted.
+
+    >>> address("db.example", 5432, "payrec", "app", "p@ss/word")
+    'postgresql://app:p%40ss%2Fword@db.example:5432/payrec'
+    """
+    if not host or not database or any(sign in host for sign in "/@?#\\ "):
+        raise UsageError(f"found the host {host!r} and the database {database!r}, expected a name of each")
+    who = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
+    return f"postgresql://{who + '@' if who else ''}{host}:{port}/{quote(database, safe='')}"
+
+
+def changed_ns(source: Source) -> tuple[int, ...]:
+    """Return when a folder last changed: its pointer and its verdicts; the same as long as it serves the same."""
+    places = (source.folder / folder_store.POINTER, source.folder / "monitor")
+    return tuple(place.stat().st_mtime_ns for place in places if place.exists())
+
+
+def look(source: Source) -> Served:
+    """Return what is served now; of a database, its newest list is copied first, unless it is there already.
+
+    Raises
+    ------
+    DatabaseUnreachable
+        The database does not answer.
+    DataRefused
+        What is published is damaged.
+    """
+    if source.url is None:
+        return Served(tuple(lists.runs(source.folder)), lists.monitor_history(source.folder))
+    with connect(source.url) as engine:
+        runs = lists.runs(engine)
+        served = Served(tuple(runs), lists.monitor_history(engine))
+        if runs and not folder_store.scores_file(source.folder, runs[0].run.run_id).is_file():
+            _copy(engine, runs[0], source.folder)
+    return served
+
+
+def _copy(engine: Engine, newest: Published, folder: Path) -> None:
+    """Copy a published list with all that is kept beside it into a folder that only this user can read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    run_id = newest.run.run_id
+    kept = {name: partial(_batches, engine, run_id, name) for name in details.NAMES}
+    lists.commit(folder, newest.run, lists.scores(engine, run_id), keep=2, details=kept)
+
+
+def _batches(engine: Engine, run_id: str, name: str) -> Iterator[pa.RecordBatch]:
+    try:
+        found = lists.detail(engine, run_id, name)
+    except PayrecError:  # the role may read the lists, but not what is kept beside them: the pages then show less
+        found = None
+    return iter(() if found is None else found.to_batches())
+
+
+def past(source: Source, served: Served, order_id: str, most: int) -> list[tuple[str, float | None, str | None]]:
+    """Return (run id, probability, suppressed reason) of an order in the newest ``most`` runs that have it."""
+    names = [one.run.run_id for one in sorted(served.runs, key=lambda one: one.run.as_of, reverse=True)[:most]]
+    if source.url is None:
+        files = [folder_store.scores_file(source.folder, name) for name in names]
+        return _past_in_files([file for file in files if file.is_file()], order_id)
+    inside = ", ".join(map(literal, names))
+    with connect(source.url) as engine:
+        rows = engine.read(
+            "SELECT run_id, p_recover_30d, suppressed_reason FROM payrec_scores "
+            f"WHERE order_id = {literal(order_id)} AND run_id IN ({inside})"
+        )
+    return [(row["run_id"], row["p_recover_30d"], row["suppressed_reason"]) for row in rows.to_pylist()]
+
+
+def _past_in_files(files: list[Path], order_id: str) -> list[tuple[str, float | None, str | None]]:
+    from payrec.app import list_query
+
+    if not files:
+        return []
+    sql = (
+        "SELECT run_id, p_recover_30d, suppressed_reason FROM read_parquet($files, union_by_name = true) "
+        "WHERE order_id = $order_id"
+    )
+    found = list_query.query(sql, {"files": [str(file) for file in files], "order_id": order_id}).to_pylist()
+    return [(row["run_id"], row["p_recover_30d"], row["suppressed_reason"]) for row in found]
+
+
+def test(url: str, settings: Settings) -> Source:
+    """Return the source of ``url`` once it has answered; the message of a failure never holds the address.
+
+    Raises
+    ------
+    DatabaseUnreachable
+        It does not answer, or has no published list that this role may read.
+    """
+    source = of_database(settings, url)
+    try:
+        served = look(source)
+    except DatabaseUnreachable as error:
+        raise DatabaseUnreachable(str(error).replace(url, "the address given")) from None
+    if served.current is None:
+        raise DatabaseUnreachable(
+            f"{source.told} answers, but holds no published list that this role may read\n"
+            "make one: payrec run, or give the role the right to read payrec_runs and payrec_scores"
+        )
+    return source

@@ -1,0 +1,107 @@
+"""One order: its row, its events, its features, and what became of past orders like it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from payrec.app import list_query
+from payrec.model import explain
+from payrec.model.recipes.training import Model
+
+ENOUGH = 30
+"""Past orders that are enough to tell a share; until then the likeness is loosened step by step."""
+LIKENESS = (
+    (("currency", "provider", "reason_code"), "the same currency, provider and reason"),
+    (("currency", "reason_code"), "the same currency and reason"),
+    (("currency",), "the same currency"),
+    ((), "any kind"),
+)
+
+
+@dataclass(frozen=True)
+class Likes:
+    """Past orders that were still open at the same age: how they were chosen, how many, and how they ended."""
+
+    words: str
+    orders: int
+    recovered: int
+    rows: pa.Table
+
+
+def row(file: Path, order_id: str) -> dict[str, Any] | None:
+    """Return an order's row of the list, None if it is not on it."""
+    sql = "SELECT * FROM read_parquet($file) WHERE order_id = $order_id"
+    found = list_query.query(sql, {"file": str(file), "order_id": order_id}).to_pylist()
+    return found[0] if found else None
+
+
+def suggestions(file: Path, most: int = 5) -> list[str]:
+    """Return the first orders of a list, to begin with."""
+    sql = f"SELECT order_id FROM read_parquet($file) WHERE rank <= {int(most)} ORDER BY rank"
+    found: list[Any] = list_query.query(sql, {"file": str(file)})["order_id"].to_pylist()
+    return found
+
+
+def events(file: Path, order_id: str) -> pa.Table | None:
+    """Return what happened to an order so far, in order; None where no events are published."""
+    if not file.is_file():
+        return None
+    sql = (
+        "SELECT known_at, event_type, amount::DOUBLE AS amount, channel, last_reason_code, promised_until "
+        "FROM read_parquet($file) WHERE order_id = $order_id ORDER BY known_at"
+    )
+    return list_query.query(sql, {"file": str(file), "order_id": order_id})
+
+
+def waterfall(file: Path, order_id: str, model: Model) -> explain.Waterfall | None:
+    """Return why the model says what it says; None where the features are not published or the order is too old."""
+    if not file.is_file():
+        return None
+    found = list_query.query(
+        "SELECT * FROM read_parquet($file) WHERE order_id = $order_id", {"file": str(file), "order_id": order_id}
+    )
+    if found.num_rows == 0 or found["age_days"][0].as_py() > model.max_age_days:
+        return None
+    return explain.waterfall(model, found)
+
+
+def likes(file: Path, of: dict[str, Any]) -> Likes | None:
+    """Find past orders like this one that were still open at its age and whose horizon after that age is over.
+
+    The strictest likeness with at least 30 orders is taken. Within it, those nearest in amount are shown first.
+    """
+    if not file.is_file():
+        return None
+    for names, words in LIKENESS:
+        found = _alike(file, of, names)
+        if found.orders >= ENOUGH or not names:
+            return Likes(words, found.orders, found.recovered, found.rows)
+    return None
+
+
+def _alike(file: Path, of: dict[str, Any], names: tuple[str, ...]) -> Likes:
+    same = "".join(f" AND {name} IS NOT DISTINCT FROM ${name}" for name in names)
+    age, horizon = int(of["age_days"]), int(of["horizon_days"])
+    inside = f"""
+        FROM (
+            SELECT *, known_at + {age} * INTERVAL '1' DAY AS asked_at,
+                known_at + {age + horizon} * INTERVAL '1' DAY AS decided_at
+            FROM read_parquet($file)
+        )
+        WHERE (recovered_at IS NULL OR recovered_at > asked_at) AND decided_at <= $as_of
+            AND order_id <> $order_id{same}"""
+    values = {name: of[name] for name in names}
+    values |= {"file": str(file), "as_of": of["as_of"], "order_id": of["order_id"]}
+    ended = "recovered_at IS NOT NULL AND recovered_at <= decided_at"
+    count = list_query.query(f"SELECT COUNT(*) AS n, COUNT(*) FILTER (WHERE {ended}) AS paid {inside}", values)
+    rows = f"""
+        SELECT order_id, currency, amount_minor / 100.0 AS amount, country, provider, reason_code, known_at,
+            CASE WHEN {ended} THEN 'recovered after ' || date_diff('day', known_at, recovered_at) || ' days'
+                ELSE 'not recovered in time' END AS ending {inside}
+        ORDER BY ABS(amount_minor / 100.0 - $amount), known_at DESC LIMIT 20"""
+    told = count.to_pylist()[0]
+    return Likes("", told["n"], told["paid"], list_query.query(rows, values | {"amount": float(of["amount"])}))

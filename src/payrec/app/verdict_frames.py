@@ -1,0 +1,57 @@
+"""The verdicts of monitoring, put into the frames that the page draws."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pyarrow as pa
+
+from payrec.model.features.declarations import BY_NAME
+from payrec.monitor.drift import SCORE
+
+ORDER = {"alarm": 0, "watch": 1, "ok": 2}
+
+
+def of_run(history: pa.Table, run_id: str) -> pd.DataFrame:
+    """Return the verdicts of one run, the gravest first."""
+    frame = history.to_pandas()
+    frame = frame[frame["run_id"] == run_id]
+    return frame.sort_values("level", key=lambda level: level.map(ORDER), kind="stable").reset_index(drop=True)
+
+
+def levels(history: pa.Table) -> dict[str, str]:
+    """Return the gravest level of each run."""
+    frame = history.select(["run_id", "level"]).to_pandas()
+    frame["order"] = frame["level"].map(ORDER)
+    worst = frame.sort_values("order", kind="stable").drop_duplicates("run_id")
+    return dict(zip(worst["run_id"].astype(str), worst["level"].astype(str), strict=True))
+
+
+def cohorts(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return ``day, promised, recovered`` of each matured list, in order of time."""
+    found = verdicts[verdicts["metric"] == "recovered_share"]
+    named = found.rename(columns={"subject": "day", "value": "recovered", "beside": "promised"})
+    return named[["day", "promised", "recovered"]].sort_values("day", ignore_index=True)
+
+
+def money(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return ``week, unit, expected, low, high, recovered`` of each week and currency whose outcome is known."""
+    kinds = {f"money_{name}": name for name in ("expected", "low", "high", "recovered")}
+    found = verdicts[verdicts["metric"].isin(list(kinds))]
+    if found.empty:
+        return pd.DataFrame(columns=["week", "unit", *kinds.values()])
+    wide = found.assign(kind=found["metric"].map(kinds)).pivot_table("value", "subject", "kind").reset_index()
+    wide[["week", "unit"]] = wide["subject"].str.split(" ", n=1, expand=True)
+    return wide.reindex(columns=["week", "unit", *kinds.values()]).sort_values(["unit", "week"], ignore_index=True)
+
+
+def drift(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return ``feature, psi, level`` against the earlier run, the largest first; what follows the clock is left out."""
+    found = verdicts[verdicts["metric"] == "psi"].rename(columns={"subject": "feature", "value": "psi"})
+    named = found.assign(feature=[_meaning(str(name)) for name in found["feature"]])
+    return named[["feature", "psi", "level"]].sort_values("psi", ascending=False, ignore_index=True)
+
+
+def _meaning(feature: str) -> str:
+    if feature == SCORE:
+        return "the chances given"
+    return BY_NAME[feature].meaning if feature in BY_NAME else feature

@@ -1,0 +1,132 @@
+"""Health: is the service well? Runs, freshness, drift, what became of past lists, exports."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pandas as pd
+import streamlit as st
+
+from payrec.app import export_log, formatting, parts, state, verdict_frames
+from payrec.app.list_source import Served
+from payrec.charts import service as charts
+
+
+def show() -> None:
+    """Draw the page."""
+    served = state.served()
+    current = served.current
+    parts.heading("Health", current.run.stamp if current else None)
+    if current is None:
+        st.info("No run has been published yet, so there is nothing to watch. Make one with `payrec run`.")
+        return
+    verdicts = verdict_frames.of_run(served.history, current.run.run_id)
+    _now(served, verdicts, state.now())
+    _said(verdicts)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _cohorts(verdicts)
+    with right:
+        _money(verdicts)
+    _drift(verdicts)
+    _runs(served)
+    _exports()
+
+
+def _now(served: Served, verdicts: pd.DataFrame, now: datetime) -> None:
+    current = served.runs[0]
+    until = current.run.facts.data_until
+    alarms, watches = (int((verdicts["level"] == level).sum()) for level in ("alarm", "watch"))
+    word = "Alarm" if alarms else "Worth a look" if watches else "All well"
+    parts.figures(
+        [
+            ("State", word, f"{alarms} alarms, {watches} to watch", "The gravest verdict of the newest run."),
+            ("Scored", formatting.ago(current.run.scored_at, now), formatting.moment(current.run.scored_at), ""),
+            ("Data ends", formatting.moment(until).split(",")[0], formatting.ago(until, now) if until else "", ""),
+            (
+                "Left alone",
+                formatting.share(current.run.facts.suppressed_share),
+                f"of {current.orders:,} open orders",
+                "Orders that a rule takes out before ranking.",
+            ),
+        ]
+    )
+
+
+def _said(verdicts: pd.DataFrame) -> None:
+    serious = verdicts[verdicts["level"] != "ok"]
+    if serious.empty:
+        st.success("No number of the newest run is out of bounds.", icon=":material/task_alt:")
+        return
+    for level, draw, icon in (("alarm", st.error, ":material/error:"), ("watch", st.warning, ":material/visibility:")):
+        lines = serious[serious["level"] == level]["sentence"].tolist()
+        if lines:
+            title = "Alarm" if level == "alarm" else "Worth a look"
+            draw(f"**{title}**\n" + "\n".join(f"- {formatting.literal(line)}" for line in lines[:12]), icon=icon)
+            if len(lines) > 12:
+                st.caption(f"and {len(lines) - 12} more of this kind: `payrec monitor` lists all")
+
+
+def _cohorts(verdicts: pd.DataFrame) -> None:
+    st.subheader("Promised and recovered, list by list", anchor=False)
+    frame = verdict_frames.cohorts(verdicts)
+    if frame.empty:
+        st.info("No past list has matured yet: its horizon must be over before its outcome is known.")
+        return
+    parts.chart(charts.cohorts(frame), charts.cohorts_text(frame), "cohorts")
+
+
+def _money(verdicts: pd.DataFrame) -> None:
+    st.subheader("Expected and recovered money, week by week", anchor=False)
+    frame = verdict_frames.money(verdicts)
+    if frame.empty:
+        st.info("No week's outcome is known yet. It will stand here once a list has matured.")
+        return
+    units = sorted(frame["unit"].unique(), key=lambda unit: (unit != "EUR", unit))
+    unit = st.selectbox("Currency", units, key="money_unit", width=160)
+    part = frame[frame["unit"] == unit]
+    parts.chart(charts.money(part, unit), charts.money_text(part, unit), "money")
+
+
+def _drift(verdicts: pd.DataFrame) -> None:
+    st.subheader("Drift", anchor=False)
+    frame = verdict_frames.drift(verdicts)
+    if frame.empty:
+        st.info("Drift is measured against an earlier run of the same model; this is the first.")
+        return
+    limits = state.rules().monitor
+    sentence = charts.drift_text(frame, limits.psi_watch, limits.psi_alarm)
+    parts.chart(charts.drift(frame.head(15), limits.psi_watch, limits.psi_alarm), sentence, "drift")
+
+
+def _runs(served: Served) -> None:
+    st.subheader("Runs", anchor=False)
+    levels = verdict_frames.levels(served.history)
+    rows = [
+        {
+            "As of": one.run.as_of,
+            "Scored": one.run.scored_at,
+            "Run": one.run.run_id,
+            "Model": one.run.model_id,
+            "Open orders": one.orders,
+            "Ranked": one.ranked,
+            "To work": one.prioritised,
+            "Monitoring": levels.get(one.run.run_id, "not watched"),
+        }
+        for one in sorted(served.runs, key=lambda one: one.run.as_of, reverse=True)
+    ]
+    at = st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")
+    count = st.column_config.NumberColumn(format="localized")
+    columns = {"As of": at, "Scored": at, "Open orders": count, "Ranked": count, "To work": count}
+    st.dataframe(rows, hide_index=True, column_config=columns, key="runs", alt="Published runs, newest first")
+
+
+def _exports() -> None:
+    with st.expander("Downloads from this app"):
+        rows = export_log.read(state.chosen_source().folder)
+        if not rows:
+            st.caption(
+                "Nothing was downloaded yet. Each download is written down here: who, when, which rows, its hash."
+            )
+            return
+        st.dataframe(rows, hide_index=True, key="exports", alt="Downloads, newest first")

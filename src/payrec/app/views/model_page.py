@@ -1,0 +1,98 @@
+"""Model: what the probabilities come from, how they were tested, what they may get wrong, and which version serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from payrec.app import formatting, parts, state
+from payrec.charts.ranking import SERIES
+from payrec.model.evaluate import model_report, pictures
+from payrec.model.store import versions
+from payrec.model.store.versions import Version
+
+
+def show() -> None:
+    """Draw the page."""
+    parts.heading("Model", None)
+    found = versions.versions(state.settings().models_dir)
+    if not found:
+        st.info("There is no model yet. Train one with `payrec train`, or try it on made data with `payrec demo`.")
+        return
+    version = _pick(found)
+    if version.bundle is None:
+        st.error(f"**Version {version.model_id} cannot serve.** {formatting.literal(version.problem)}")
+        return
+    card = version.bundle.card
+    if card is None:
+        st.info("This version was stored without a card. Train again to get one: `payrec train`.")
+        return
+    _card(card)
+
+
+def _pick(found: tuple[Version, ...]) -> Version:
+    by_id = {version.model_id: version for version in found}
+    serving = next((version.model_id for version in found if version.is_champion), found[0].model_id)
+    words = {
+        name: f"{name}{' · champion' if one.is_champion else ''}{' · refused' if one.problem else ''}"
+        for name, one in by_id.items()
+    }
+    chosen = st.selectbox(
+        "Version", list(by_id), index=list(by_id).index(serving), format_func=lambda name: words[name],
+        key="version", bind="query-params",
+        help="Promote another with `payrec models promote ID`, go back with `payrec models rollback`.",
+    )  # fmt: skip
+    return by_id[chosen]
+
+
+def _card(card: dict[str, Any]) -> None:
+    tested, learnt = card["backtest"], card["training"]
+    st.markdown(f"#### {formatting.literal(model_report.verdict(tested))}")
+    st.caption(
+        f"Recipe {card['recipe']}, calibration {card['calibration']}, horizon {card['horizon_days']} days, orders "
+        f"up to {card['max_age_days']} days old. Learnt from {learnt['rows']:,} snapshots of "
+        f"{learnt['orders']:,} orders, {learnt['first_as_of'][:10]} to {learnt['last_as_of'][:10]}."
+    )
+    _metrics(tested)
+    money = [picture for picture in (pictures.value_at_k(tested), pictures.capture(tested, "value")) if picture]
+    _grid([*money, *filter(None, [pictures.capture(tested, "gains"), pictures.reliability(tested)])])
+    st.subheader("Do the probabilities hold everywhere?", anchor=False)
+    _grid(pictures.segments(tested))
+    st.subheader("What it leans on", anchor=False)
+    _grid([picture for picture in (pictures.importance(tested), pictures.over_time(tested)) if picture])
+    st.subheader("Limits", anchor=False)
+    for limit in card["limits"]:
+        st.markdown(f"- {formatting.literal(limit)}")
+    with st.expander("How to make it again"):
+        st.code("\n".join(card["reproduce"]), language="sh")
+
+
+def _metrics(tested: dict[str, Any]) -> None:
+    parts.figures([_figure(tested, name) for name in ("pr_auc", "value_at_k", "ece", "brier_skill")])
+    names = ["pr_auc", "roc_auc", "lift_at_k", "value_at_k"]
+    rows = [{"order of the list": "this model", **{name: tested[name] for name in names}}]
+    rows += [
+        {"order of the list": SERIES[name][0], **{k: of[k] for k in names}} for name, of in tested["baselines"].items()
+    ]
+    columns = {name: st.column_config.NumberColumn(model_report.FIGURES[name][0], format="%.3f") for name in names}
+    with st.expander("Beside the simple orders, in numbers"):
+        st.dataframe(rows, hide_index=True, column_config=columns, alt="The model beside simple orders of the list")
+
+
+def _figure(tested: dict[str, Any], key: str) -> tuple[str, str, str, str]:
+    title, meaning = model_report.FIGURES[key]
+    low, high = tested["ci95"].get(key) or (None, None)
+    below = "" if low is None else f"95%: {_said(key, low)} to {_said(key, high)}"
+    return title, _said(key, tested[key]), below, meaning
+
+
+def _said(key: str, value: float | None) -> str:
+    return f"{value:.3f}" if key == "pr_auc" and value is not None else formatting.share(value, 1)
+
+
+def _grid(found: list[pictures.Picture]) -> None:
+    for at in range(0, len(found), 2):
+        for column, one in zip(st.columns(2, gap="large"), found[at : at + 2], strict=False):
+            with column.container(border=True, height="stretch"):
+                parts.picture(one.svg, one.title, one.sentence)

@@ -1,0 +1,197 @@
+"""Order: one order's story, from its first failure to what the model says of it now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from payrec.app import formatting, list_source, order_story, parts, state
+from payrec.charts import order_story as charts
+from payrec.common.errors import PayrecError
+from payrec.publish.run_info import Published
+
+PAST_RUNS = 12
+
+
+def show() -> None:
+    """Draw the page."""
+    current, file = state.served().current, state.list_file()
+    parts.heading("Order", current.run.stamp if current else None)
+    if current is None or file is None:
+        st.info("There is no published list yet, so there are no orders to look at. Make one with `payrec run`.")
+        return
+    name = st.text_input("Order", key="id", bind="query-params", placeholder="Exact order id", max_chars=200)
+    if not name:
+        _begin(order_story.suggestions(file))
+        return
+    row = order_story.row(file, name.strip())
+    if row is None:
+        st.warning(
+            f"Order {formatting.literal(name)} is not on the list as of "
+            f"{formatting.moment(current.run.as_of)}: it was paid by "
+            "then, never failed, or is not there. Check the id, or open an order from the worklist."
+        )
+        return
+    _facts(row)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _why(row, current)
+    with right:
+        _past(row)
+        _events(row)
+    _likes(row)
+
+
+def _begin(first: list[str]) -> None:
+    st.info("Enter an order's id, or pick an order in the worklist. These stand first today:")
+    with st.container(horizontal=True):
+        for name in first:
+            st.button(formatting.literal(name), key=f"begin_{name}", on_click=_take, args=(name,))
+
+
+def _take(name: str) -> None:
+    st.session_state["id"] = name
+
+
+def _facts(row: dict[str, Any]) -> None:
+    alone = row["suppressed_reason"]
+    place = f"rank {row['rank']:,}" if row["rank"] else "not ranked"
+    parts.figures(
+        [
+            ("Outstanding", formatting.money(float(row["outstanding"]), row["currency"]), _of_amount(row), ""),
+            ("Chance", formatting.share(row["p_recover_30d"], 1), f"to recover within {row['horizon_days']} days", ""),
+            (
+                "Expected back",
+                "–"
+                if row["ev_recovered"] is None
+                else formatting.money(float(row["ev_recovered"]), row["ev_currency"]),
+                place,
+                "Outstanding balance times chance.",
+            ),
+            ("Age", f"{row['age_days']:,} days", f"customer {formatting.literal(row['customer_id'])}", ""),
+        ]
+    )
+    if alone:
+        st.warning(
+            f"Left alone: {formatting.words(alone)}. "
+            f"What would lift it: {formatting.literal(row['lifted_by'] or 'nothing')}.",
+            icon=":material/block:",
+        )
+    else:
+        reason = (
+            f" · reason of failure: {formatting.literal(formatting.words(row['reason_code']))}"
+            if row["reason_code"]
+            else ""
+        )
+        st.success(
+            f"Suggested action: **{formatting.words(row['suggested_action'])}**{reason}", icon=":material/task_alt:"
+        )
+
+
+def _of_amount(row: dict[str, Any]) -> str:
+    amount = formatting.money(float(row["amount"]), row["currency"])
+    return "the whole amount" if row["outstanding"] == row["amount"] else f"of {amount}"
+
+
+def _why(row: dict[str, Any], current: Published) -> None:
+    st.subheader("Why this chance", anchor=False)
+    path = state.detail_file("features")
+    try:
+        found = path and order_story.waterfall(path, row["order_id"], state.bundle(current.run.model_id).model)
+    except PayrecError as error:
+        parts.refusal(error)
+        return
+    if not found:
+        _reasons(row)
+        return
+    steps = pd.DataFrame(
+        [(step.title, step.points, step.fact) for step in found.steps], columns=["title", "points", "fact"]
+    )
+    large = steps[steps["points"].abs() >= 0.0005]
+    sentence = charts.waterfall_text(found.base, large, found.probability)
+    rest = float(steps["points"].sum() - large["points"].sum())
+    drawn = (
+        large
+        if abs(rest) < 0.0005
+        else pd.concat([large, pd.DataFrame([("all else", rest, "")], columns=steps.columns)])
+    )
+    parts.chart(charts.waterfall(found.base, drawn, found.probability), sentence, "waterfall")
+    with st.expander("The facts behind it"):
+        for title, fact in zip(large["title"], large["fact"], strict=True):
+            st.markdown(f"- **{formatting.literal(title)}**: {formatting.literal(fact)}")
+
+
+def _reasons(row: dict[str, Any]) -> None:
+    told = [row[f"reason_{at}"] for at in (1, 2, 3) if row[f"reason_{at}"]]
+    if row["p_recover_30d"] is None:
+        st.info("The order is older than the model has seen, so it is given no chance rather than a made-up one.")
+    elif told:
+        for reason in told:
+            st.markdown(f"- {formatting.literal(reason)}")
+    else:
+        st.info("Reasons are kept for the first 2,000 of a list; `payrec explain ORDER_ID` gives those of any order.")
+
+
+def _past(row: dict[str, Any]) -> None:
+    st.subheader("Chance at each run", anchor=False)
+    served = state.served()
+    times = {one.run.run_id: one.run.as_of for one in served.runs}
+    found = list_source.past(state.chosen_source(), served, row["order_id"], PAST_RUNS)
+    points = sorted((times[run_id], p) for run_id, p, _ in found if p is not None)
+    if not points:
+        st.info("No run has given this order a chance so far.")
+        return
+    frame = pd.DataFrame(points, columns=["as_of", "p"])
+    parts.chart(charts.history(frame), charts.history_text(frame), "history")
+
+
+def _events(row: dict[str, Any]) -> None:
+    st.subheader("What happened", anchor=False)
+    path = state.detail_file("events")
+    rows = order_story.events(path, row["order_id"]) if path else None
+    if rows is None:
+        st.info("No event log is published with this list. Load events (`payrec load events FILE`) and run again.")
+        return
+    if rows.num_rows == 0:
+        st.info("Nothing is recorded of this order since it was made.")
+        return
+    frame = rows.to_pandas().assign(kind=[formatting.words(kind) for kind in rows["event_type"].to_pylist()])
+    parts.chart(charts.timeline(frame), charts.timeline_text(frame), "timeline")
+    config = st.column_config
+    columns = {
+        "known_at": config.DatetimeColumn("Known at (UTC)", format="D MMM YYYY, HH:mm"),
+        "event_type": config.TextColumn("Event"),
+        "amount": config.NumberColumn("Amount", format="accounting"),
+        "channel": config.TextColumn("Channel"),
+        "last_reason_code": config.TextColumn("Reason so far"),
+    }
+    with st.expander("As a table"):
+        parts.table(rows, columns, "events", "Events of the order, in order of time")
+
+
+def _likes(row: dict[str, Any]) -> None:
+    st.subheader("Past orders like this one", anchor=False)
+    path = state.detail_file("examples")
+    found = path and order_story.likes(path, row)
+    if not found or found.orders == 0:
+        st.info("No past orders with a known outcome are published with this list.")
+        return
+    st.markdown(
+        f"Of **{found.orders:,}** past orders of {found.words} that were still open at {row['age_days']} days, "
+        f"**{found.recovered:,}** ({formatting.share(found.recovered / found.orders)}) were recovered within the next "
+        f"{row['horizon_days']} days. The nearest in amount:"
+    )
+    config = st.column_config
+    columns = {
+        "order_id": config.TextColumn("Order"),
+        "amount": config.NumberColumn("Amount", format="accounting"),
+        "currency": config.TextColumn("Currency", width=75),
+        "ending": config.TextColumn("How it ended"),
+        "provider": config.TextColumn("Provider"),
+        "reason_code": config.TextColumn("Reason of failure"),
+        "country": config.TextColumn("Country", width=75),
+        "known_at": config.DateColumn("Known since", format="D MMM YYYY"),
+    }
+    parts.table(found.rows, columns, "likes", "Past orders like this one and how they ended")

@@ -1,0 +1,39 @@
+"""Worklist: whom to contact first, from the list that is published now."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from payrec.app import formatting, lists, parts, state
+
+
+def show() -> None:
+    """Draw the page."""
+    current, file = state.served().current, state.list_file()
+    if current is None or file is None:
+        _nothing_yet()
+        return
+    told = state.chosen_source().told
+    parts.heading("Worklist", current.run.stamp, told)
+    shown_list = lists.Shown(file, current.run, months=state.detail_file("months"))
+    lists.show(shown_list, *lists.ask(shown_list))
+
+
+def _nothing_yet() -> None:
+    parts.heading("Worklist", None)
+    st.info(
+        f"There is no published list in the {formatting.literal(state.chosen_source().told)} yet. "
+        "Make one with `payrec run`, try it on made data with `payrec demo`, or score a file of your own here."
+    )
+    from payrec.app.views import connect_page, score_file_page
+
+    st.page_link(
+        st.Page(score_file_page.show, title="Score a file", url_path="score"),
+        label="Score a file",
+        icon=":material/upload_file:",
+    )
+    st.page_link(
+        st.Page(connect_page.show, title="Connect", url_path="connect"),
+        label="Connect to a database",
+        icon=":material/database:",
+    )

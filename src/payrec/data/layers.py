@@ -1,0 +1,288 @@
+"""Raw tables → staging → snapshots → features and labels: run the SQL files in order, check them, read the result."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from payrec.common.errors import UsageError
+from payrec.data import incremental, migrations
+from payrec.data.engines import Engine
+from payrec.data.engines.retry import retrying
+
+Loaded = TypeVar("Loaded")
+
+VIEW = "v_feature_view"
+INPUTS = ("fx_rates", "payment_source", "known_at_creation", "reporting_currency")  # beside the raw rows of orders
+ASKED = ("as_of_dates", "landmarks", "horizon", "built_from")  # tables that a build fills, not a load
+DECLARED = ("horizon", "payment_source", "known_at_creation")  # what the layers of single orders depend on
+LANDMARK_AGES = (0, 3, 7, 14, 21, 30, 45, 60)
+_LAYER = re.compile(r"^(\d\d)_\w+\.sql$")
+_SCHEMA_TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The rows of the policy tables: what a build is asked for.
+
+    ``as_of``: times (UTC, naive) at which open orders are scored; None: the end of the observed data.
+    ``landmark_ages``: ages in days at which every order is observed for training; empty for a scoring-only build.
+    ``horizon_days``: days within which a payment counts.
+    ``observed_until``: declared end of the data (UTC, naive); None: what a map declared, else the latest known fact.
+    """
+
+    as_of: tuple[datetime, ...] | None = ()
+    landmark_ages: tuple[int, ...] = LANDMARK_AGES
+    horizon_days: int = 30
+    observed_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a build made: rows by table, the end of the observed data, and the times to score at (UTC, naive).
+
+    ``orders_remade``: for how many orders the layers of single orders were made anew, because their raw rows had
+    changed since the last build; None: for all.
+    """
+
+    rows: dict[str, int]
+    observed_until: datetime | None
+    as_of: tuple[datetime, ...]
+    orders_remade: int | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """One file of ``sql/checks``: its promise, and how many rows break it."""
+
+    name: str
+    promise: str
+    offending_rows: int
+    example: str
+
+
+def _folder(*parts: str) -> resources.abc.Traversable:
+    return resources.files("payrec.data").joinpath("sql", *parts)
+
+
+def layers() -> tuple[tuple[str, str], ...]:
+    """Return (file name, SQL) of every layer, in the order of running, which is the number in the name."""
+    files = [f for f in _folder().iterdir() if _LAYER.match(f.name)]
+    return tuple((f.name, f.read_text(encoding="utf-8")) for f in sorted(files, key=lambda f: f.name))
+
+
+def prepare(engine: Engine) -> None:
+    """Make the raw and policy tables that are missing, and bring the others up to date.
+
+    A table that is found in another schema of the search path (PostgreSQL) is there, and not made again; but what a
+    build asks for is always the builder's own.
+    """
+    retrying(lambda: _prepare(engine))
+
+
+def _prepare(engine: Engine) -> None:
+    with engine.transaction():
+        there = engine.tables()
+        for statement in re.split(r"(?<=;)\n", layers()[0][1]):
+            made = _SCHEMA_TABLE.search(statement)
+            if made and (made[1] in ASKED or made[1] not in there):
+                engine.run(statement)
+        migrations.apply(engine, migrations.found(_folder("migrations"), engine.name))
+
+
+def declare(engine: Engine, parameters: Parameters) -> None:
+    """Write the parameters as rows of the policy tables; what is not given here stays as a map declared it."""
+    engine.run("DELETE FROM as_of_dates; DELETE FROM landmarks; DELETE FROM horizon")
+    stamps = pa.array(sorted(set(parameters.as_of or ())), pa.timestamp("us"))
+    engine.write("as_of_dates", pa.table({"as_of": stamps}), key=())
+    ages = pa.array(sorted(set(parameters.landmark_ages)), pa.int32())
+    engine.write("landmarks", pa.table({"age_days": ages}), key=())
+    engine.write("horizon", pa.table({"days": pa.array([parameters.horizon_days], pa.int32())}), key=())
+    if parameters.observed_until is not None:
+        engine.run("DELETE FROM observed_until")
+        until = pa.array([parameters.observed_until], pa.timestamp("us"))
+        engine.write("observed_until", pa.table({"until": until}), key=())
+
+
+def build(
+    engine: Engine, parameters: Parameters, progress: Callable[[str], None] = lambda _: None, *, full: bool = False
+) -> Build:
+    """Run every layer, all or nothing; ``progress`` is told each file's name before it runs.
+
+    The layers of single orders are made anew only for orders whose raw rows changed since the last build, unless most
+    did, or ``full``. A build that the server interrupts is done again from the start.
+    """
+    if parameters.as_of == () and not parameters.landmark_ages:
+        msg = "found neither a time to score at nor a landmark age, expected at least one"
+        raise UsageError(msg)
+    return retrying(lambda: _build(engine, parameters, progress, full=full))
+
+
+def _build(engine: Engine, parameters: Parameters, progress: Callable[[str], None], *, full: bool) -> Build:
+    with engine.transaction():
+        _prepare(engine)
+        declare(engine, parameters)
+        remade = _orders_layers(engine, progress, full=full)
+        for name, sql in _files(of_one_order=False):
+            progress(name)
+            tables = _run_layer(engine, sql)
+            if "stg_observed" in tables and parameters.as_of is None:
+                engine.run("INSERT INTO as_of_dates SELECT until FROM stg_observed WHERE until IS NOT NULL")
+        rows = {table: count(engine, table) for _, sql in layers() for table in incremental.MAKES_TABLE.findall(sql)}
+        inputs = _inputs_hash(engine, incremental.built_rows(engine))
+        engine.run("DELETE FROM built_from")
+        engine.write("built_from", pa.table({"inputs_sha256": [inputs]}), key=())
+        return Build(rows, observed_until(engine), scoring_times(engine), remade)
+
+
+def _orders_layers(engine: Engine, progress: Callable[[str], None], *, full: bool) -> int | None:
+    """Make the layers of single orders, for the changed orders alone where that is enough; return how many, or None."""
+    files = _files(of_one_order=True)
+    basis = _basis(engine)
+    progress("what has changed")
+    changed = incremental.found(engine, basis)
+    if changed is None or full:
+        clear(engine)
+        for name, sql in files:
+            progress(name)
+            _run_layer(engine, sql)
+    else:
+        outdate(engine)
+        if changed:
+            progress(f"{files[0][0]} to {files[-1][0]} for {changed:,} orders")
+            incremental.remake(engine, tuple(sql for _, sql in files))
+    incremental.remember(engine, basis)
+    return None if full else changed
+
+
+def _basis(engine: Engine) -> str:
+    """Return a hash of what the layers depend on beside the raw rows: their SQL, and what was declared."""
+    declared = {table: sorted(engine.read(f"SELECT * FROM {table}").to_pylist(), key=str) for table in DECLARED}
+    return incremental.basis(tuple(sql for _, sql in layers()[2:]), declared)
+
+
+def _files(*, of_one_order: bool) -> list[tuple[str, str]]:
+    """Return the layers that are, or are not, made of the raw rows of one order alone, in the order of running."""
+    return [(name, sql) for name, sql in layers()[2:] if incremental.of_one_order(sql) == of_one_order]
+
+
+def _run_layer(engine: Engine, sql: str) -> list[str]:
+    engine.run(sql)
+    made = incremental.MAKES_TABLE.findall(sql)
+    for table in made:
+        engine.run(f"ANALYZE {table}")  # the next layer's plan depends on it
+    return made
+
+
+def outcomes(engine: Engine, as_of: datetime, horizon_days: int) -> pa.Table:
+    """Return ``order_id, as_of, label_recovered_30d`` of every order at ``as_of``, which must have matured."""
+    at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
+    deadline = f"{at} + {int(horizon_days)} * INTERVAL '1' DAY"
+    return engine.read(
+        f"SELECT order_id, {at} AS as_of, CAST(1 - is_open AS SMALLINT) AS label_recovered_30d FROM stg_balances "
+        f"WHERE from_at <= {deadline} AND (until_at IS NULL OR until_at > {deadline})"
+    )
+
+
+def count(engine: Engine, table: str, where: str = "1 = 1") -> int:
+    """Return the number of rows of ``table``."""
+    return int(engine.read(f"SELECT COUNT(*) AS n FROM {table} WHERE {where}")["n"][0].as_py())
+
+
+def check(engine: Engine) -> tuple[Check, ...]:
+    """Run every file of ``sql/checks``; each selects the rows that break its promise, which is its first line."""
+    return tuple(_run_check(engine, name, sql) for name, sql in check_files())
+
+
+def check_files() -> tuple[tuple[str, str], ...]:
+    """Return (name, SQL) of every check, by name."""
+    files = sorted((f for f in _folder("checks").iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return tuple((f.name.removesuffix(".sql"), f.read_text(encoding="utf-8")) for f in files)
+
+
+def _run_check(engine: Engine, name: str, sql: str) -> Check:
+    rows = engine.read(sql.rstrip().rstrip(";"))
+    example = ", ".join(f"{k}={v}" for k, v in rows.slice(0, 1).to_pylist()[0].items()) if rows.num_rows else ""
+    promise = sql.splitlines()[0].removeprefix("--").strip()
+    return Check(name, promise, rows.num_rows, example)
+
+
+def observed_until(engine: Engine) -> datetime | None:
+    """Return the end of the observed data as the last build saw it (UTC, naive); None without data."""
+    until: datetime | None = engine.read("SELECT until FROM stg_observed")["until"][0].as_py()
+    return until
+
+
+def scoring_times(engine: Engine) -> tuple[datetime, ...]:
+    """Return the times at which the last build lists open orders (UTC, naive), oldest first."""
+    found: list[Any] = engine.read("SELECT as_of FROM as_of_dates ORDER BY as_of")["as_of"].to_pylist()
+    return tuple(found)
+
+
+def fingerprint(engine: Engine) -> str:
+    """Return a hash of everything that was handed in: the same inputs on the same engine give the same hash."""
+    return _inputs_hash(engine, incremental.raw_rows(engine))
+
+
+def _inputs_hash(engine: Engine, raw_rows: str) -> str:
+    parts = [f"{table}={engine.fingerprint(table)}" for table in INPUTS]
+    until = engine.read("SELECT until FROM observed_until")["until"].to_pylist()
+    return hashlib.sha256(f"{raw_rows}{parts}{until}".encode()).hexdigest()
+
+
+def built_from(engine: Engine) -> str:
+    """Return the :func:`fingerprint` of what the layers that stand were made of, empty before the first build."""
+    return "".join(map(str, engine.read("SELECT inputs_sha256 FROM built_from")["inputs_sha256"].to_pylist()))
+
+
+def clear(engine: Engine) -> None:
+    """Take all derived layers away, and with them all that was made of the raw rows."""
+    engine.run(layers()[1][1])
+
+
+def outdate(engine: Engine) -> None:
+    """Take away what the raw tables, which have changed, no longer answer for; what a build can go on from stays."""
+    gone = [table for _, sql in _files(of_one_order=False) for table in incremental.MAKES_TABLE.findall(sql)]
+    engine.run("; ".join([f"DROP VIEW IF EXISTS {VIEW}", *(f"DROP TABLE IF EXISTS {table}" for table in gone)]))
+
+
+def change(engine: Engine, loading: Callable[[], Loaded]) -> Loaded:
+    """Change the raw tables and take away what was made of them, as a whole; done again if it is interrupted."""
+
+    def whole() -> Loaded:
+        with engine.transaction():
+            loaded = loading()
+            outdate(engine)
+        return loaded
+
+    return retrying(whole)
+
+
+def answers(engine: Engine, asked: Parameters) -> bool:
+    """Whether the last build, of the raw tables as they are and by the SQL of this payrec, answers for ``asked``."""
+    if VIEW not in engine.tables():
+        return False
+    if not incremental.stands(engine, _basis(engine)) or built_from(engine) != fingerprint(engine):
+        return False
+    ages = set(engine.read("SELECT age_days FROM landmarks")["age_days"].to_pylist())
+    horizons = engine.read("SELECT days FROM horizon")["days"].to_pylist()
+    until = observed_until(engine)
+    times = {until} if asked.as_of is None else set(asked.as_of)
+    return (
+        ages >= set(asked.landmark_ages)
+        and horizons == [asked.horizon_days]
+        and times <= set(scoring_times(engine))
+        and asked.observed_until in (None, until)
+    )
+
+
+def scoring_select(as_of: datetime) -> str:
+    """Return the query of the open orders at ``as_of``; the label, which nobody knows yet, is left in as NULL."""
+    return f"SELECT * FROM {VIEW} WHERE as_of = TIMESTAMP '{as_of.isoformat(sep=' ')}' ORDER BY order_id"

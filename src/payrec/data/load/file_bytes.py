@@ -1,0 +1,177 @@
+"""The bytes of a file: unpacked, bounded, and of a kind that can be read; all else is refused with a guess."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from payrec.common.errors import DataRefused, UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+HEAD_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may hold at most; over it, the file is refused early."""
+
+    line_bytes: int = 1_000_000
+    columns: int = 2_000
+    plain_bytes: int = 50_000_000_000  # after unpacking
+    gzip_ratio: int = 200  # unpacked bytes for each packed byte; money and dates pack 5 to 30 times
+    gzip_free_bytes: int = 64_000_000  # below this much unpacked the ratio is not looked at
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the first bytes of a file say it is."""
+
+    form: Literal["text", "parquet"]
+    is_gzip: bool
+    head: bytes  # the first bytes, unpacked
+
+
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
+    (b"%PDF", "a PDF"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"\x1f\x8b", "a gzip archive inside a gzip archive"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"ARROW1", "an Arrow file"),
+    (b"ORC", "an ORC file"),
+    (b"Obj\x01", "an Avro file"),
+    (b"\x89PNG", "a picture (PNG)"),
+    (b"\xff\xd8\xff", "a picture (JPEG)"),
+    (b"{\\rtf", "a rich text document"),
+)
+_MARKUP = (
+    (b"<!doctype html", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"<table", "an HTML page"),
+    (b"<?xml", "XML"),
+)
+_JSON = (b'{"', b"[{", b"{\n", b"{\r", b"[\n")
+
+
+class _Guard(io.RawIOBase):
+    """Unpacked bytes, counted while they are read, so that a bomb is refused before it has gone off."""
+
+    def __init__(self, stream: BinaryIO, packed: BinaryIO | None, name: str, limits: Limits) -> None:
+        self._stream, self._packed, self._name, self._limits = stream, packed, name, limits
+        self._plain = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        try:
+            chunk = self._stream.read(len(view))
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            msg = f"{self._name} is a damaged gzip file ({error})\nnothing was loaded; fetch the file again"
+            raise DataRefused(msg) from error
+        self._plain += len(chunk)
+        self._check()
+        view[: len(chunk)] = chunk
+        return len(chunk)
+
+    def _check(self) -> None:
+        if self._plain > self._limits.plain_bytes:
+            msg = f"{self._name} holds more than {self._limits.plain_bytes:,} bytes unpacked\nsplit the file"
+            raise DataRefused(msg)
+        if self._packed is None or self._plain <= self._limits.gzip_free_bytes:
+            return
+        if self._plain > self._limits.gzip_ratio * max(self._packed.tell(), 1):
+            msg = (
+                f"{self._name} unpacks to more than {self._limits.gzip_ratio} times its size: a gzip bomb?\n"
+                "nothing was loaded; if the file is meant, unpack it first"
+            )
+            raise DataRefused(msg)
+
+
+@contextmanager
+def opened(path: Path, limits: Limits) -> Iterator[tuple[Found, BinaryIO]]:
+    """Open a file for reading, unpacked if it is gzip, and say what it is.
+
+    Raises
+    ------
+    UsageError
+        There is no such file, or it may not be read.
+    DataRefused
+        The file is empty, or neither text nor Parquet, or too large, or damaged.
+    """
+    try:
+        raw = path.open("rb")
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror or error}"
+        raise UsageError(msg) from error
+    with raw:
+        is_gzip = raw.peek(2)[:2] == b"\x1f\x8b"
+        plain: BinaryIO = gzip.GzipFile(fileobj=raw) if is_gzip else raw  # type: ignore[assignment]
+        guard = io.BufferedReader(_Guard(plain, raw if is_gzip else None, path.name, limits), HEAD_BYTES)
+        head = guard.peek(HEAD_BYTES)[:HEAD_BYTES]
+        form = _form(head, path.name)
+        if form == "parquet" and is_gzip:
+            msg = f"{path.name} is a Parquet file inside gzip\nunpack it first: gunzip {path.name}"
+            raise DataRefused(msg)
+        if form == "parquet":  # read from its end: it needs the file itself, and its reader bounds what it unpacks
+            raw.seek(0)
+        yield Found(form, is_gzip, head), raw if form == "parquet" else guard
+
+
+def _form(head: bytes, name: str) -> Literal["text", "parquet"]:
+    """Say whether the file is text or Parquet, or refuse it with a guess."""
+    if not head.strip(b"\xef\xbb\xbf \t\r\n\0"):
+        msg = f"{name} is empty\nexpected CSV text with a header line, or Parquet"
+        raise DataRefused(msg)
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    guess = _guess(head)
+    if guess is not None:
+        msg = f"{name} is {guess}, not CSV or Parquet\nsave it as CSV (UTF-8) and load that"
+        raise DataRefused(msg)
+    return "text"
+
+
+def _guess(head: bytes) -> str | None:
+    """Return what a file is that is neither CSV nor Parquet; None if it may be CSV."""
+    if head.startswith(b"PK\x03\x04"):
+        return _archive(head)
+    for magic, what in _MAGIC:
+        if head.startswith(magic):
+            return what
+    if head[8:12] == b"DUCK":
+        return "a DuckDB database"
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:64].lower()
+    for mark, what in _MARKUP:
+        if start.startswith(mark):
+            return what
+    if start.startswith(_JSON):
+        return "JSON"
+    return "a binary file" if _looks_binary(head) else None
+
+
+def _archive(head: bytes) -> str:
+    if b"[Content_Types].xml" in head or b"xl/" in head:
+        return "an XLSX workbook"
+    if b"opendocument.spreadsheet" in head:
+        return "an ODS workbook"
+    return "a ZIP archive"
+
+
+def _looks_binary(head: bytes) -> bool:
+    """Return True if over a twentieth of the bytes are control characters; NUL is left to ``text``."""
+    odd = bytes(c for c in range(1, 32) if c not in b"\t\n\r\f\x1b")
+    return len(head) - len(head.translate(None, odd)) > len(head) / 20

@@ -1,0 +1,1 @@
+"""Evaluation: backtest, figures with intervals, quality gate, model card."""

@@ -1,0 +1,85 @@
+"""The quality gate: whether a model may become the champion, from numbers that were measured elsewhere."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from payrec.common.errors import QualityGate
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a model must keep.
+
+    Attributes
+    ----------
+    max_log_loss_increase
+        Log loss over the champion's, on the same newly matured rows, as a share of the champion's.
+    min_pr_auc_gain
+        PR AUC over that of ranking by the customer's history rate.
+    max_ece
+        Expected calibration error.
+    min_rows
+        Rows the numbers must rest on.
+    """
+
+    max_log_loss_increase: float = 0.01
+    min_pr_auc_gain: float = 0.0
+    max_ece: float = 0.05
+    min_rows: int = 200
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What was measured on newly matured rows; ``champion_log_loss`` is None before the first champion."""
+
+    rows: int
+    log_loss: float
+    pr_auc: float
+    ece: float
+    history_rate_pr_auc: float
+    champion_log_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The findings that forbid promotion; none = passed."""
+
+    failures: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing forbids promotion."""
+        return not self.failures
+
+
+def judge(numbers: Numbers, limits: Limits = Limits()) -> Verdict:
+    """Compare ``numbers`` with ``limits``; a number that is not finite fails its limit."""
+    failures = []
+    if numbers.rows < limits.min_rows:
+        failures.append(f"only {numbers.rows} matured rows to judge by, expected at least {limits.min_rows}")
+    if numbers.champion_log_loss is not None:
+        most = numbers.champion_log_loss * (1 + limits.max_log_loss_increase)
+        if not numbers.log_loss <= most:
+            failures.append(
+                f"log loss {numbers.log_loss:.4f} is worse than the champion's {numbers.champion_log_loss:.4f}, "
+                f"expected at most {most:.4f}"
+            )
+    elif not math.isfinite(numbers.log_loss):
+        failures.append(f"log loss {numbers.log_loss} is no number")
+    least = numbers.history_rate_pr_auc + limits.min_pr_auc_gain
+    if not numbers.pr_auc > least:
+        failures.append(
+            f"PR AUC {numbers.pr_auc:.4f} is not better than the history rate's, expected more than {least:.4f}"
+        )
+    if not numbers.ece <= limits.max_ece:
+        failures.append(f"calibration error {numbers.ece:.4f}, expected at most {limits.max_ece:.4f}")
+    return Verdict(tuple(failures))
+
+
+def require(verdict: Verdict) -> None:
+    """Raise QualityGate with all failures in one line, unless there are none."""
+    if verdict.failures:
+        msg = f"found {'; '.join(verdict.failures)}\nthe champion stays; payrec models promote ID overrules"
+        raise QualityGate(msg)

@@ -1,0 +1,148 @@
+"""The snapshots a backtest may use, why the others are left out, and a refusal where that cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from payrec.common.errors import DataRefused, UsageError
+from payrec.model.evaluate.folds import Fold, Mask, Times
+from payrec.model.evaluate.metrics import Codes, Floats
+from payrec.model.features.declarations import LABEL
+
+DAY = np.timedelta64(1, "D")
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Landmark snapshots of the chosen ages.
+
+    Attributes
+    ----------
+    rows, as_of, known
+        Rows of the feature view, n of them; their times, (n,); whether they have a label, (n,).
+    every
+        Landmark snapshots of all ages.
+    scoring_rows
+        Count of snapshots that were made for scoring only.
+    """
+
+    rows: pa.Table
+    as_of: Times
+    known: Mask
+    every: pa.Table
+    scoring_rows: int
+
+
+def select(rows: pa.Table, ages: Sequence[int] | None, horizon_days: int) -> Landmarks:
+    """Select the landmark snapshots of ``ages`` (None: all).
+
+    Raises
+    ------
+    UsageError
+        If no snapshot has one of the ages.
+    DataRefused
+        If there is no landmark snapshot, the labels are over another horizon, or one is missing although a later
+        snapshot has its own: leaving such rows out would favour those whose outcome is known.
+    """
+    every = rows.filter(pa.array(integers(rows, "is_landmark") == 1))
+    if every.num_rows == 0:
+        raise DataRefused(
+            f"None of {rows.num_rows} snapshots is a landmark (is_landmark = 1).\n"
+            "A backtest needs orders observed at ages fixed beforehand: build the feature view with landmarks."
+        )
+    chosen = every
+    if ages is not None:
+        there = integers(every, "age_days")
+        chosen = every.filter(pa.array(np.isin(there, ages)))
+        if chosen.num_rows == 0:
+            raise UsageError(
+                f"No snapshot has an age of {', '.join(map(str, ages))} days.\n"
+                f"Expected one of the ages built: {', '.join(map(str, np.unique(there)))}."
+            )
+    known = ~np.asarray(chosen[LABEL].is_null())
+    found = Landmarks(chosen, times(chosen), known, every, rows.num_rows - every.num_rows)
+    _refuse_other_horizon(chosen, horizon_days)
+    _refuse_missing_for_other_reasons(found)
+    return found
+
+
+def _refuse_other_horizon(rows: pa.Table, horizon_days: int) -> None:
+    there = np.unique(integers(rows, "horizon_days"))
+    if there.tolist() != [horizon_days]:
+        raise DataRefused(
+            f"The labels are over {', '.join(map(str, there))} days, {horizon_days} were asked for.\n"
+            f"Build the feature view with a horizon of {horizon_days} days."
+        )
+
+
+def _refuse_missing_for_other_reasons(found: Landmarks) -> None:
+    if found.known.all() or not found.known.any():
+        return
+    newest = found.as_of[found.known].max()
+    odd = int((~found.known & (found.as_of <= newest)).sum())
+    if odd:
+        raise DataRefused(
+            f"{odd} snapshots have no label although others as late as {newest} have one.\n"
+            "A label may be missing only because its time has not come; other gaps favour payers.\n"
+            "Build the feature view anew, or export it whole."
+        )
+
+
+def excluded(found: Landmarks, folds: Sequence[Fold], horizon_days: int, until: date | None) -> dict[str, int]:
+    """Count what was not tested, by reason.
+
+    ``immature``: no label yet. ``embargo``: matured too late to learn from, too early to test on. ``train_only``:
+    learnt from, never tested. ``after_until``, ``other_ages``, ``not_landmark``: as they say. These and the tested
+    rows are all rows there were. ``already_recovered`` are no rows at all: snapshots that an order seen at another
+    age would have had in a test window, had it still been open.
+    """
+    known = found.known
+    learnt, tested = np.zeros(known.size, dtype=bool), np.zeros(known.size, dtype=bool)
+    for fold in folds:
+        learnt |= fold.train(found.as_of, horizon_days) & known
+        tested |= fold.test(found.as_of) & known
+    late = np.zeros(known.size, dtype=bool) if until is None else found.as_of >= np.datetime64(until)
+    return {
+        "immature": int((~known & ~late).sum()),
+        "already_recovered": _closed_by_then(found, folds),
+        "embargo": int((known & ~learnt & ~tested & ~late).sum()),
+        "train_only": int((learnt & ~tested).sum()),
+        "after_until": int((late & ~learnt).sum()),
+        "other_ages": found.every.num_rows - found.rows.num_rows,
+        "not_landmark": found.scoring_rows,
+    }
+
+
+def _closed_by_then(found: Landmarks, folds: Sequence[Fold]) -> int:
+    orders: Any = found.every["order_id"].combine_chunks()
+    first = np.unique(np.asarray(orders.dictionary_encode().indices), return_index=True)[1]
+    seen = times(found.every)
+    born, newest = (seen - integers(found.every, "age_days") * DAY)[first], seen.max()
+    asked, there = 0, 0
+    for fold in folds:
+        there += int(fold.test(found.as_of).sum())
+        for age in np.unique(integers(found.rows, "age_days")):
+            would_be = born + age * DAY
+            asked += int((fold.test(would_be) & (would_be <= newest)).sum())
+    return asked - there
+
+
+def times(rows: pa.Table) -> Times:
+    """``as_of`` of the rows, UTC without zone, (n,)."""
+    return rows["as_of"].to_numpy().astype("datetime64[us]")
+
+
+def integers(rows: pa.Table, column: str) -> Codes:
+    """Whole numbers of a column without NULL, (n,)."""
+    return rows[column].to_numpy().astype(np.int64)
+
+
+def labels(rows: pa.Table) -> Floats:
+    """Labels of rows that have one, 0 or 1, (n,)."""
+    return rows[LABEL].to_numpy().astype(np.float64)

@@ -1,0 +1,1 @@
+"""The features: declarations, and rows of the feature view as numbers."""

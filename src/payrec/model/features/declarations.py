@@ -1,0 +1,284 @@
+"""The features: one table of declarations that drives matrix, docs, drift check, reasons and upload check.
+
+A feature is made from the columns of ``v_feature_view`` it ``needs``; where one is NULL or missing it is unknown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from payrec.model.features import derive
+from payrec.model.features.derive import CodeMaker, NumberMaker
+
+AGE_BANDS = ("0", "1-2", "3-6", "7-13", "14-20", "21-29", "30-44", "45-59", "60+")
+DEPTH_BANDS = ("none", "1", "2-3", "4-9", "10+")
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input of the models.
+
+    Attributes
+    ----------
+    name, kind, unit, meaning
+        For people and files; the order of ``FEATURES`` is the order of the matrix's columns.
+    needs
+        Columns of the feature view it is made from.
+    group
+        Under which heading its influence is explained.
+    number, code
+        How it is made; one of the two, or neither for a text column with its own vocabulary.
+    levels
+        The fixed levels of a made category; empty for text, whose levels come from training.
+    scale
+        ``log``: a count or amount that models see as ln(1 + x).
+    trend
+        +1: more can only raise the chance (a constraint on the trees); 0: nothing is sure.
+    trees
+        ``code``: a number for the trees, in the order of its levels; ``no``: the trees have what it is made of.
+    """
+
+    name: str
+    kind: Literal["number", "category"]
+    unit: str
+    meaning: str
+    needs: tuple[str, ...]
+    group: str
+    number: NumberMaker | None = None
+    code: CodeMaker | None = None
+    levels: tuple[str, ...] = ()
+    scale: Literal["linear", "log"] = "linear"
+    trend: Literal[-1, 0, 1] = 0
+    trees: Literal["yes", "code", "no"] = "yes"
+
+
+def _number(name: str, group: str, unit: str, meaning: str, make: NumberMaker, **more: object) -> Feature:
+    needs = more.pop("needs", (name,))
+    return Feature(name, "number", unit, meaning, needs, group, number=make, **more)  # type: ignore[arg-type]
+
+
+def _count(name: str, group: str, meaning: str, make: NumberMaker | None = None, **more: object) -> Feature:
+    return _number(name, group, "count", meaning, make or derive.plain(name), **{"scale": "log", **more})
+
+
+def _days(name: str, group: str, meaning: str, make: NumberMaker | None = None, **more: object) -> Feature:
+    return _number(name, group, "days", meaning, make or derive.plain(name), **{"scale": "log", **more})
+
+
+def _text(name: str, group: str, meaning: str) -> Feature:
+    return Feature(name, "category", "text", meaning, (name,), group)
+
+
+def _made(name: str, group: str, meaning: str, code: CodeMaker, levels: tuple[str, ...], **more: object) -> Feature:
+    needs = more.pop("needs", (name,))
+    return Feature(name, "category", "level", meaning, needs, group, code=code, levels=levels, **more)  # type: ignore[arg-type]
+
+
+def _flag(name: str, meaning: str) -> Feature:
+    return _made(name, "status", meaning, derive.flag(name), ("no", "yes"), trees="code")
+
+
+def _context(of: str, group: str) -> Feature:
+    name, decided, recovered = f"{of}_rate_90d", f"{of}_decided_90d", f"{of}_recovered_90d"
+    meaning = f"share recovered in time of this {of}'s failed payments decided in the last 90 days, drawn to the mean"
+    return _number(name, group, "share", meaning, derive.shrunk(name, recovered, decided), needs=(recovered, decided))
+
+
+IN_TIME = ("cust_recovered_in_time", "cust_decided")
+
+FEATURES: tuple[Feature, ...] = (
+    _days("age_days", "age", "days since the payment failed or the invoice was made"),
+    _days("days_since_last_event", "activity", "days since anything was heard of the order"),
+    _count("attempts", "activity", "tries to collect so far"),
+    _count("contacts", "activity", "contacts with the customer about it so far"),
+    _days("days_to_due", "due", "days until it is due; negative when past due", scale="linear"),
+    _number(
+        "outstanding_relative",
+        "amount",
+        "%",
+        "what is still owed, as a percentage of the median of its currency",
+        derive.percent_of_typical("outstanding_minor"),
+        needs=("outstanding_minor", "currency"),
+        scale="log",
+    ),
+    _number(
+        "outstanding_reporting",
+        "amount",
+        "reporting currency",
+        "what is still owed, in the reporting currency",
+        derive.hundredths("outstanding_reporting_minor"),
+        needs=("outstanding_reporting_minor",),
+        scale="log",
+    ),
+    _number(
+        "paid_share",
+        "amount",
+        "share",
+        "share of the amount that is paid already",
+        derive.share("paid_minor", "amount_minor"),
+        needs=("paid_minor", "amount_minor"),
+    ),
+    _number(
+        "cust_in_time_rate",
+        "history",
+        "share",
+        "share of the customer's decided failed payments recovered in time, drawn to that of the provider and reason",
+        derive.shrunk_to_segment("cust_in_time_rate", *IN_TIME),
+        needs=(*IN_TIME, "provider", "reason_code"),
+        trend=1,
+    ),
+    _number(
+        "cust_recovered_rate",
+        "history",
+        "share",
+        "share of the customer's failed payments recovered by now, drawn to the mean",
+        derive.shrunk("cust_recovered_rate", "cust_recovered", "cust_failures"),
+        needs=("cust_recovered", "cust_failures"),
+    ),
+    _count("cust_decided", "history", "the customer's failed payments whose time has passed"),
+    _count(
+        "cust_missed",
+        "history",
+        "the customer's decided failed payments that were not recovered in time",
+        derive.difference("cust_decided", "cust_recovered_in_time"),
+        needs=IN_TIME,
+        trees="no",
+    ),
+    _days(
+        "cust_days_to_pay",
+        "history",
+        "mean days in which the customer's recovered payments were paid",
+        derive.share("cust_days_to_pay_sum", "cust_recovered"),
+        needs=("cust_days_to_pay_sum", "cust_recovered"),
+    ),
+    _days("cust_days_to_pay_last", "history", "days in which the customer's most recently recovered payment was paid"),
+    _days(
+        "cust_days_to_pay_last3",
+        "history",
+        "mean days in which the customer's last three recovered payments were paid",
+        derive.share_of_few("cust_days_to_pay_last3_sum", "cust_recovered", 3),
+        needs=("cust_days_to_pay_last3_sum", "cust_recovered"),
+    ),
+    _days("cust_days_to_pay_min", "history", "fewest days in which the customer ever paid a recovered payment"),
+    _days("cust_days_to_pay_max", "history", "most days in which the customer ever paid a recovered payment"),
+    _days("cust_days_since_payment", "history", "days since the customer's last payment"),
+    _count("cust_orders", "history", "the customer's orders so far"),
+    _number(
+        "cust_failure_rate",
+        "history",
+        "share",
+        "share of the customer's orders that failed at first, drawn to the mean",
+        derive.shrunk("cust_failure_rate", "cust_failures", "cust_orders"),
+        needs=("cust_failures", "cust_orders"),
+    ),
+    _count("cust_open", "open", "the customer's other open orders"),
+    _number(
+        "cust_open_relative",
+        "open",
+        "%",
+        "what the customer owes on other orders in this currency, as a percentage of the currency's median order",
+        derive.percent_of_typical("cust_open_minor"),
+        needs=("cust_open_minor", "currency"),
+        scale="log",
+    ),
+    _count("cust_orders_90d", "recent", "the customer's orders of the last 90 days"),
+    _count("cust_failures_90d", "recent", "the customer's failed payments of the last 90 days"),
+    _context("provider", "provider"),
+    _context("reason", "reason"),
+    _context("country", "country"),
+    _text("currency", "amount", "currency of the order"),
+    _text("amount_bucket", "amount", "band of the amount in its currency, or in the reporting currency"),
+    _text("provider", "provider", "payment provider"),
+    _text("payment_method", "method", "payment method"),
+    _text("country", "country", "country of the customer"),
+    _text("device", "method", "device the order was made on"),
+    _text("transaction_type", "method", "type of the transaction"),
+    _text("reason_code", "reason", "last known reason of failure"),
+    _text("last_event_type", "activity", "kind of the last known event"),
+    _made("weekday", "calendar", "day of the week of as_of", derive.weekday, WEEKDAYS, needs=("as_of",), trees="code"),
+    _made(
+        "day_of_month",
+        "calendar",
+        "day of the month of as_of",
+        derive.day_of_month,
+        tuple(str(day) for day in range(1, 32)),
+        needs=("as_of",),
+        trees="code",
+    ),
+    _made(
+        "age_band",
+        "age",
+        "band of the age in days",
+        derive.bands("age_days", (1, 3, 7, 14, 21, 30, 45, 60)),
+        AGE_BANDS,
+        needs=("age_days",),
+        trees="no",
+    ),
+    _made(
+        "history_depth",
+        "history",
+        "band of the customer's decided failed payments",
+        derive.bands("cust_decided", (1, 2, 4, 10)),
+        DEPTH_BANDS,
+        needs=("cust_decided",),
+        trees="no",
+    ),
+    _flag("is_disputed", "whether a dispute is open"),
+    _flag("has_chargeback", "whether there was a chargeback"),
+    _flag("is_written_off", "whether it is written off"),
+    _flag("is_opted_out", "whether the customer opted out of contacts"),
+    _made(
+        "promise",
+        "status",
+        "whether a promise to pay is live, and how soon it falls due",
+        derive.promise,
+        ("none", "within a week", "later"),
+        needs=("promised_until", "as_of"),
+        trees="code",
+    ),
+)
+
+NUMBERS = tuple(feature for feature in FEATURES if feature.kind == "number")
+CATEGORIES = tuple(feature for feature in FEATURES if feature.kind == "category")
+TEXTS = tuple(feature for feature in CATEGORIES if feature.code is None)
+BY_NAME = {feature.name: feature for feature in FEATURES}
+
+LABEL = "label_recovered_30d"
+NEEDED = tuple(sorted({column for feature in FEATURES for column in feature.needs}))
+
+# What each group is called when its influence is explained.
+GROUPS: dict[str, str] = {
+    "age": "age of the order",
+    "activity": "attempts and contacts so far",
+    "due": "due date",
+    "amount": "amount",
+    "history": "the customer's history",
+    "open": "the customer's other open orders",
+    "recent": "the customer's last 90 days",
+    "provider": "provider",
+    "reason": "reason of failure",
+    "country": "country",
+    "method": "payment method, device and type",
+    "calendar": "day of the week and of the month",
+    "status": "disputes, promises and other flags",
+}
+
+
+def schema_hash() -> str:
+    """Hash of what the features are and what they are made from; a model serves only the features it was made for."""
+    rows = [[f.name, f.kind, f.unit, f.scale, f.trend, f.trees, list(f.needs), list(f.levels)] for f in FEATURES]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+
+
+def as_markdown() -> str:
+    """Return the features as a table for ``docs/features.md``."""
+    head = ["| feature | kind | unit | meaning | made from | explained under |", "|---|---|---|---|---|---|"]
+    rows = [
+        f"| `{f.name}` | {f.kind} | {f.unit} | {f.meaning} | {', '.join(f'`{need}`' for need in f.needs)} | {f.group} |"
+        for f in FEATURES
+    ]
+    return "\n".join(head + rows)

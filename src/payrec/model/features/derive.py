@@ -1,0 +1,178 @@
+"""How each feature is made from the columns of the feature view: small functions for the table in :mod:`features`.
+
+A maker takes the columns and the vocabulary and returns float32 numbers (NaN = unknown) or int16 codes, shape (n,).
+Everything is element-wise: a row's features depend on that row alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from payrec.model.features.view_columns import NO_DAY, Codes, Columns, Floats, day_numbers
+from payrec.model.features.vocabulary import FIRST_LEVEL, OTHER, UNKNOWN, Shrinkage, Vocabulary
+
+NumberMaker = Callable[[Columns, Vocabulary], Floats]
+CodeMaker = Callable[[Columns, Vocabulary], Codes]
+
+NO_SHRINKAGE = Shrinkage(0.5, 1.0)
+
+
+def plain(name: str) -> NumberMaker:
+    """Take the column as it is."""
+    return lambda columns, _: columns.number(name)
+
+
+def hundredths(name: str) -> NumberMaker:
+    """Turn hundredths into whole units."""
+    return lambda columns, _: columns.number(name) / np.float32(100)
+
+
+def difference(name: str, less: str) -> NumberMaker:
+    """``name - less``, at least 0."""
+    return lambda columns, _: np.maximum(columns.number(name) - columns.number(less), np.float32(0))
+
+
+def days_until(name: str, start: str) -> NumberMaker:
+    """Days from the time ``start`` to the time ``name``."""
+    return lambda columns, _: columns.days_until(name, start)
+
+
+def share(part: str, whole: str) -> NumberMaker:
+    """``part / whole``, unknown where ``whole`` is not positive."""
+
+    def make(columns: Columns, _: Vocabulary) -> Floats:
+        return _ratio(columns.number(part), columns.number(whole))
+
+    return make
+
+
+def share_of_few(part: str, whole: str, most: int) -> NumberMaker:
+    """``part / min(whole, most)``: the mean of a sum over at most the last ``most``."""
+
+    def make(columns: Columns, _: Vocabulary) -> Floats:
+        return _ratio(columns.number(part), np.minimum(columns.number(whole), np.float32(most)))
+
+    return make
+
+
+def percent_of_typical(name: str) -> NumberMaker:
+    """Divide an amount in hundredths by the typical amount of its currency, in percent."""
+
+    def make(columns: Columns, vocabulary: Vocabulary) -> Floats:
+        typical = np.full(vocabulary.size("currency"), vocabulary.typical_minor_overall, np.float32)
+        for position, level in enumerate(vocabulary.levels.get("currency", ())):
+            typical[FIRST_LEVEL + position] = vocabulary.typical_minor.get(level, vocabulary.typical_minor_overall)
+        factor = np.float32(100) / typical
+        percent: Floats = columns.number(name) * factor[text_codes(columns, vocabulary, "currency")]
+        return percent
+
+    return make
+
+
+def shrunk(feature: str, part: str, whole: str) -> NumberMaker:
+    """(part + weight · mean) / (whole + weight): a rate drawn to the fitted mean, the more the fewer its cases."""
+
+    def make(columns: Columns, vocabulary: Vocabulary) -> Floats:
+        prior = vocabulary.shrinkage.get(feature, NO_SHRINKAGE)
+        pull, weight = np.float32(prior.mean * prior.weight), np.float32(prior.weight)
+        return (columns.number(part) + pull) / (columns.number(whole) + weight)
+
+    return make
+
+
+def shrunk_to_segment(feature: str, part: str, whole: str) -> NumberMaker:
+    """Like :func:`shrunk`, drawn to the mean of the row's provider and reason instead of to the mean of all."""
+
+    def make(columns: Columns, vocabulary: Vocabulary) -> Floats:
+        prior = vocabulary.shrinkage.get(feature, NO_SHRINKAGE)
+        weight = np.float32(prior.weight)
+        pull = np.asarray(vocabulary.segment_means or (prior.mean,), np.float32) * weight
+        at = segments(columns, vocabulary) if vocabulary.segment_means else np.zeros(columns.n, np.int32)
+        rate: Floats = (columns.number(part) + pull[at]) / (columns.number(whole) + weight)
+        return rate
+
+    return make
+
+
+def segments(columns: Columns, vocabulary: Vocabulary) -> npt.NDArray[np.int32]:
+    """Return the position of each row's (provider, reason) in ``segment_means``, shape (n,)."""
+    provider = text_codes(columns, vocabulary, "provider").astype(np.int32)
+    return provider * vocabulary.size("reason_code") + text_codes(columns, vocabulary, "reason_code")
+
+
+def text_codes(columns: Columns, vocabulary: Vocabulary, name: str) -> Codes:
+    """Return the code of each row's text in column ``name``, shape (n,)."""
+    if name not in columns.codes:
+        columns.codes[name] = _text_codes(columns.array(name), vocabulary.levels.get(name, ()), columns.n)
+    return columns.codes[name]
+
+
+def _text_codes(array: pa.Array[Any] | None, levels: tuple[str, ...], n: int) -> Codes:
+    if array is None or array.null_count == len(array):
+        return np.full(n, UNKNOWN, np.int16)
+    encoded: Any = array if pa.types.is_dictionary(array.type) else array.cast(pa.string()).dictionary_encode()
+    known = {level: FIRST_LEVEL + position for position, level in enumerate(levels)}
+    words = encoded.dictionary.cast(pa.string()).to_pylist()
+    # the last entry serves the NULLs, whose index is made -1
+    table = np.array([UNKNOWN if word is None else known.get(word, OTHER) for word in words] + [UNKNOWN], np.int16)
+    codes: Codes = table[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    return codes
+
+
+def flag(name: str) -> CodeMaker:
+    """0 = no, anything else = yes."""
+
+    def make(columns: Columns, _: Vocabulary) -> Codes:
+        return _by_table(columns.number(name), np.array([0, 1], np.int16))
+
+    return make
+
+
+def bands(name: str, starts: tuple[int, ...]) -> CodeMaker:
+    """Band of a whole number: the first is below ``starts[0]``, the last from ``starts[-1]`` on."""
+    table = np.searchsorted(np.array(starts), np.arange(starts[-1] + 1), side="right").astype(np.int16)
+    return lambda columns, _: _by_table(columns.number(name), table)
+
+
+def weekday(columns: Columns, _: Vocabulary) -> Codes:
+    """Return the day of the week of as_of, Monday first."""
+    days = day_numbers(columns, "as_of")
+    code = ((days + 3) % 7 + FIRST_LEVEL).astype(np.int16)  # 1970-01-01 was a Thursday
+    return np.where(days == NO_DAY, np.int16(UNKNOWN), code)
+
+
+def day_of_month(columns: Columns, _: Vocabulary) -> Codes:
+    """Return the day of the month of as_of, 1 to 31."""
+    days = day_numbers(columns, "as_of")
+    known = days != NO_DAY
+    if not known.any():
+        return np.full(columns.n, UNKNOWN, np.int16)
+    first = int(days[known].min())
+    dates = np.arange(first, int(days.max()) + 1).astype("datetime64[D]")
+    table = (dates - dates.astype("datetime64[M]")).astype(np.int16) + np.int16(FIRST_LEVEL)
+    return np.where(known, table[np.where(known, days - first, 0)], np.int16(UNKNOWN))
+
+
+def promise(columns: Columns, _: Vocabulary) -> Codes:
+    """Return whether a promise to pay is live at as_of, and whether it falls due within a week; NULL is none."""
+    days = columns.days_until("promised_until", "as_of")
+    kind = np.where(days <= 7, np.int16(1), np.int16(2))
+    return np.where(np.isnan(days) | (days < 0), np.int16(0), kind) + np.int16(FIRST_LEVEL)
+
+
+def _by_table(numbers: Floats, table: Codes) -> Codes:
+    """Look up whole numbers in ``table`` (cut to its ends); NaN and negative numbers are unknown."""
+    top = np.float32(len(table) - 1)
+    at = (np.fmin(np.fmax(numbers, np.float32(-1)), top) + np.float32(1)).astype(np.int16)
+    return np.concatenate(([np.int16(UNKNOWN)], table + np.int16(FIRST_LEVEL)))[at]
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = part / whole
+    return np.where(whole > 0, ratio, np.float32(np.nan))

@@ -1,0 +1,92 @@
+"""Reading the columns of the feature view out of Arrow: a column that is not there is unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from payrec.common.errors import DataRefused
+
+Floats = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.int16]
+Days = npt.NDArray[np.int32]
+Rows = pa.Table | pa.RecordBatch
+
+MICROSECONDS_A_DAY = 86_400_000_000
+NO_DAY = np.int32(-(2**31))
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The rows of one matrix; each column is converted once."""
+
+    rows: Rows
+    made: dict[str, Floats] = field(default_factory=dict)
+    codes: dict[str, Codes] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int:
+        """Count of rows."""
+        return int(self.rows.num_rows)
+
+    def array(self, name: str) -> pa.Array[Any] | None:
+        """Return the column as one Arrow array, or None where it is missing."""
+        if name not in self.rows.schema.names:
+            return None
+        column = self.rows.column(name)
+        return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+    def number(self, name: str) -> Floats:
+        """Return the column as float32, shape (n,); NaN where it is NULL. Do not write into it."""
+        if name not in self.made:
+            array = self.array(name)
+            if array is None or pa.types.is_null(array.type):
+                self.made[name] = np.full(self.n, np.nan, np.float32)
+            else:
+                self.made[name] = _floats(name, array)
+        return self.made[name]
+
+    def days_until(self, name: str, start: str) -> Floats:
+        """Return days from time ``start`` to time ``name``, shape (n,), NaN where either is NULL."""
+        end, begin = self.array(name), self.array(start)
+        if end is None or begin is None or end.null_count == len(end):
+            return np.full(self.n, np.nan, np.float32)
+        micros = pc.subtract(_timestamps(name, end).cast(pa.int64()), _timestamps(start, begin).cast(pa.int64()))
+        days = pc.divide(micros.cast(pa.float64(), safe=False), float(MICROSECONDS_A_DAY))
+        return days.cast(pa.float32()).to_numpy(zero_copy_only=False)
+
+
+def day_numbers(columns: Columns, name: str) -> Days:
+    """Return days since 1970-01-01 of a timestamp column, shape (n,); ``NO_DAY`` where it is NULL or missing."""
+    array = columns.array(name)
+    if array is None or array.null_count == len(array):
+        return np.full(columns.n, NO_DAY, np.int32)
+    whole: Any = _timestamps(name, array).cast(pa.int64())
+    days = (whole.fill_null(0).to_numpy(zero_copy_only=False) // MICROSECONDS_A_DAY).astype(np.int32)
+    return np.where(array.is_valid().to_numpy(zero_copy_only=False), days, NO_DAY) if array.null_count else days
+
+
+def _floats(name: str, array: pa.Array[Any]) -> Floats:
+    try:
+        if pa.types.is_string(array.type) or pa.types.is_decimal(array.type):
+            array = array.cast(pa.float64())
+        return array.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid as error:
+        msg = f"found text in the column {name} of the feature view, expected numbers: {error}"
+        raise DataRefused(msg) from error
+    except pa.ArrowNotImplementedError as error:
+        msg = f"found {array.type} in the column {name} of the feature view, expected numbers"
+        raise DataRefused(msg) from error
+
+
+def _timestamps(name: str, array: pa.Array[Any]) -> pa.Array[Any]:
+    try:
+        return array.cast(pa.timestamp("us"), safe=False)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        msg = f"found {array.type} in the column {name} of the feature view, expected times such as 2026-01-31 00:00:00"
+        raise DataRefused(msg) from error

@@ -1,0 +1,1 @@
+"""The recipes: how a model is trained and what it predicts."""

@@ -1,0 +1,163 @@
+"""What a booster must look like before XGBoost may read it: whole, and every index within its bounds.
+
+A file can be changed on purpose and sealed again; an index out of bounds would then read foreign memory, and a circle
+in a tree would never end.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from payrec.model.recipes import ubj
+
+KEYS = {
+    "": {"learner", "version"},
+    "learner": {
+        "attributes",
+        "feature_names",
+        "feature_types",
+        "gradient_booster",
+        "learner_model_param",
+        "objective",
+    },
+    "gradient_booster": {"model", "name"},
+    "model": {"cats", "gbtree_model_param", "iteration_indptr", "tree_info", "trees"},
+    "gbtree_model_param": {"num_parallel_tree", "num_trees"},
+    "learner_model_param": {"base_score", "boost_from_average", "num_class", "num_feature", "num_target"},
+    "objective": {"name", "reg_loss_param"},
+    "tree_param": {"num_deleted", "num_feature", "num_nodes", "size_leaf_vector"},
+}
+PER_NODE = {
+    "base_weights": "f4",
+    "default_left": "u1",
+    "left_children": "i4",
+    "loss_changes": "f4",
+    "parents": "i4",
+    "right_children": "i4",
+    "split_conditions": "f4",
+    "split_indices": "i4",
+    "split_type": "u1",
+    "sum_hessian": "f4",
+}
+PER_SET = {"categories_nodes": "i4", "categories_segments": "i8", "categories_sizes": "i8"}
+TREE_KEYS = {*PER_NODE, *PER_SET, "categories", "id", "tree_param"}
+BASE_SCORE = re.compile(r"\[?([0-9]+(?:\.[0-9]+)?(?:E-?[0-9]{1,3})?)\]?")
+ROOT_PARENT = 2**31 - 1
+MOST_CODES = 2**15
+LARGEST_LEAF = 100.0
+
+
+def problem(content: bytes, feature_types: list[str]) -> str:
+    """Say what is wrong with the booster in ``content`` for inputs of ``feature_types``; nothing if it may be read."""
+    try:
+        return _problem(ubj.parse(content), feature_types)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        return str(error) or type(error).__name__
+
+
+def _problem(document: Any, feature_types: list[str]) -> str:
+    learner = _keys(document, "")["learner"]
+    booster = _keys(learner, "learner")["gradient_booster"]
+    model = _keys(booster, "gradient_booster")["model"]
+    count = str(len(feature_types))
+    sizes = _keys(_keys(model, "model")["gbtree_model_param"], "gbtree_model_param")
+    about = _keys(learner["learner_model_param"], "learner_model_param")
+    objective = _keys(learner["objective"], "objective")
+    trees = model["trees"]
+    base_score = BASE_SCORE.fullmatch(about["base_score"])
+    fits = (
+        learner["attributes"] == {},
+        learner["feature_names"] == [],
+        learner["feature_types"] == feature_types,
+        booster["name"] == "gbtree",
+        objective == {"name": "binary:logistic", "reg_loss_param": {"scale_pos_weight": "1"}},
+        sizes == {"num_parallel_tree": "1", "num_trees": str(len(trees))},
+        (about["num_class"], about["num_feature"], about["num_target"]) == ("0", count, "1"),
+        about["boost_from_average"] in ("0", "1"),
+        base_score is not None and 0 < float(base_score[1]) < 1,
+        set(model["cats"]) == {"enc", "feature_segments", "sorted_idx"},
+        all(len(part) == 0 for part in model["cats"].values()),
+        list(model["iteration_indptr"]) == list(range(len(trees) + 1)),
+        list(model["tree_info"]) == [0] * len(trees),
+        len(document["version"]) == 3,
+        all(isinstance(part, int) and 0 <= part < 1000 for part in document["version"]),
+    )
+    if not all(fits):
+        return f"part {fits.index(False)} of its frame"
+    wrong = [number for number, tree in enumerate(trees) if not _is_tree(tree, number, feature_types)]
+    return f"tree {wrong[0]}" if wrong else ""
+
+
+def _keys(part: Any, name: str) -> Any:
+    if set(part) != KEYS[name]:
+        msg = f"the keys of {name or 'the file'}"
+        raise ValueError(msg)
+    return part
+
+
+def _is_tree(tree: Any, number: int, feature_types: list[str]) -> bool:
+    if set(tree) != TREE_KEYS or tree["id"] != number:
+        return False
+    nodes = len(tree["left_children"])
+    expected = {
+        "num_deleted": "0",
+        "num_feature": str(len(feature_types)),
+        "num_nodes": str(nodes),
+        "size_leaf_vector": "1",
+    }
+    arrays = [(name, kind, nodes) for name, kind in PER_NODE.items()]
+    arrays += [(name, kind, len(tree["categories_nodes"])) for name, kind in PER_SET.items()]
+    arrays.append(("categories", "i4", len(tree["categories"])))
+    whole = all(_is_array(tree[name], kind, length) for name, kind, length in arrays)
+    if not whole or tree["tree_param"] != expected or not nodes:
+        return False
+    return _is_grown(tree, nodes) and _has_sets(tree, feature_types) and _is_moderate(tree)
+
+
+def _is_array(part: Any, kind: str, length: int) -> bool:
+    """Whether it is an array of that type and length; XGBoost leaves the type out of an empty one."""
+    if isinstance(part, list):
+        return not part and not length
+    same = part.dtype.newbyteorder("=") == np.dtype(kind)
+    finite = part.dtype.kind != "f" or bool(np.isfinite(part).all())
+    return same and finite and len(part) == length
+
+
+def _is_grown(tree: Any, nodes: int) -> bool:
+    """Whether every node but the root hangs on an earlier one, exactly once: no circle, nothing out of bounds."""
+    left, right = (np.asarray(tree[name], np.int64) for name in ("left_children", "right_children"))
+    parents = np.asarray(tree["parents"], np.int64)
+    inner = np.flatnonzero(left != -1)
+    children = np.concatenate([left[inner], right[inner]])
+    hangs = np.concatenate([inner, inner])
+    if not np.array_equal(left == -1, right == -1) or parents[0] != ROOT_PARENT:
+        return False
+    if not np.array_equal(np.sort(children), np.arange(1, nodes)) or not (children > hangs).all():
+        return False
+    return bool((parents[children] == hangs).all())
+
+
+def _is_moderate(tree: Any) -> bool:
+    """Whether no leaf alone decides, and every node has seen rows: SHAP values divide by that."""
+    leaves = np.asarray(tree["split_conditions"])[np.asarray(tree["left_children"]) == -1]
+    return bool((np.abs(leaves) < LARGEST_LEAF).all() and (np.asarray(tree["sum_hessian"]) > 0).all())
+
+
+def _has_sets(tree: Any, feature_types: list[str]) -> bool:
+    """Whether each split names a feature of its type, and each split on a category has its set."""
+    inner = np.asarray(tree["left_children"]) != -1
+    feature, kind = np.asarray(tree["split_indices"], np.int64), np.asarray(tree["split_type"])
+    if ((feature < 0) | (feature >= len(feature_types))).any() or (kind > 1).any():
+        return False
+    is_category = np.array([name == "c" for name in feature_types])
+    if (is_category[feature] != (kind == 1))[inner].any():
+        return False
+    nodes, start, size = (np.asarray(tree[name], np.int64) for name in PER_SET)
+    codes = np.asarray(tree["categories"], np.int64)
+    packed = np.array_equal(start, np.cumsum(size) - size) and size.sum() == len(codes)
+    within = not len(codes) or (codes.min() >= 0 and codes.max() < MOST_CODES)
+    same = np.array_equal(nodes, np.flatnonzero(kind == 1)) and bool(inner[nodes].all())
+    return bool(packed and within and same and (size > 0).all())

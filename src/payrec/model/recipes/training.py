@@ -1,0 +1,275 @@
+"""Training and predicting: from rows of the feature view to a calibrated :class:`Model` and its probabilities.
+
+1. The newest 15 % of the rows are set aside. What is older, less one horizon, is cut once more: its newest fifth tunes
+   the recipes that are fitted on the rest.
+2. On the rows set aside, which no recipe has seen, the one with the lowest log loss is chosen. Fitted on all older
+   rows, it is held against them once more: what it gets wrong there, if it surely does, is its calibration.
+3. At last it is fitted on all rows. The calibration stays: it corrects what the recipe gets wrong on newer rows.
+   (The original's recipe ends with its calibration, as it did.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from payrec.common.errors import UsageError
+from payrec.model.features import matrix
+from payrec.model.features import spreads as profile
+from payrec.model.features.declarations import schema_hash
+from payrec.model.features.matrix import Matrix
+from payrec.model.features.view_columns import Rows
+from payrec.model.features.vocabulary import Vocabulary
+from payrec.model.recipes import additive, boosting, calibrate, sample
+from payrec.model.recipes.additive import Tables
+from payrec.model.recipes.boosting import Trees
+from payrec.model.recipes.calibrate import Calibration
+from payrec.model.recipes.sample import Sample, Slices
+from payrec.model.recipes.training_summary import Training, describe
+
+if TYPE_CHECKING:
+    from payrec.model.recipes.logistic import Regression
+
+Array = npt.NDArray[np.float64]
+Positions = npt.NDArray[np.intp]
+Recipe = Literal["logistic", "xgboost", "original"]
+
+RECIPES = ("logistic", "xgboost", "auto", "original")
+LOGISTIC_ROWS = 300_000  # a few hundred coefficients gain nothing from more
+TUNING_ROWS = 300_000
+PENALTIES = (10.0, 30.0, 100.0)
+DEFAULTS: dict[Recipe, float] = {"logistic": 30.0, "xgboost": 150.0, "original": 1.0}
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """What to train: the recipe, the days in which a payment counts, the seed, the largest number of rows."""
+
+    recipe: str = "auto"
+    horizon_days: int = 30
+    seed: int = 20_260_101
+    max_rows: int = 2_000_000
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model: everything that scoring needs, and what it was made from.
+
+    Attributes
+    ----------
+    recipe, horizon_days, max_age_days
+        Which; over how many days; the oldest age it has seen.
+    vocabulary, scorer, calibration
+        rows → features → log-odds → probability.
+    base_log_odds
+        Mean log-odds of the training rows before calibration: where explanations start.
+    training
+        Window, rows, base rate, seed, what was left out, how recipes compared.
+    schema
+        Hash of the features it was made for.
+    spreads
+        How each feature was spread at training.
+    """
+
+    recipe: Recipe
+    horizon_days: int
+    max_age_days: int
+    vocabulary: Vocabulary
+    scorer: Tables | Trees
+    calibration: Calibration
+    base_log_odds: float
+    training: Training
+    schema: str
+    spreads: tuple[profile.Spread, ...]
+
+    @property
+    def base_rate(self) -> float:
+        """Share of the training rows that were recovered."""
+        return self.training.base_rate
+
+
+@dataclass(frozen=True)
+class _Data:
+    """A sample with its features."""
+
+    sample: Sample
+    inputs: Matrix
+    vocabulary: Vocabulary
+    spec: TrainSpec
+
+    def part(self, at: Positions) -> tuple[Matrix, Array]:
+        return self.inputs.take(at), self.sample.label[at]
+
+    @cached_property
+    def kept(self) -> Positions:
+        """Rows that a regression may be fitted to: all, or so many evenly spaced ones."""
+        return _thinned(np.arange(len(self.inputs)), LOGISTIC_ROWS)
+
+    @cached_property
+    def regression(self) -> Regression:
+        """The columns of the regression, made once for all its fits."""
+        from payrec.model.recipes import logistic  # on use: SciPy takes long to import, and only fitting needs it
+
+        options = logistic.ORIGINAL if self.spec.recipe == "original" else logistic.Options()
+        return logistic.prepare(*self.part(self.kept), self.vocabulary, options)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A recipe with what was tuned, and a scorer fitted with it."""
+
+    recipe: Recipe
+    tuned: float
+    scorer: Tables | Trees
+
+
+def train(rows: Rows, spec: TrainSpec) -> Model:
+    """Train a model on rows of the feature view; rows without a label are left out and counted.
+
+    The same rows in any order, with the same spec, give the same model.
+
+    Raises
+    ------
+    UsageError
+        An unknown recipe.
+    DataRefused
+        Too few rows of either class, or rows labelled over another horizon.
+    """
+    if spec.recipe not in RECIPES:
+        msg = f"found the recipe {spec.recipe!r}, expected one of {', '.join(RECIPES)}"
+        raise UsageError(msg)
+    drawn = sample.draw(rows, spec.horizon_days, spec.max_rows, spec.seed)
+    vocabulary = matrix.learn(drawn.rows)
+    data = _Data(drawn, matrix.matrix(drawn.rows, vocabulary), vocabulary, spec)
+    slices = sample.cut(drawn, spec.horizon_days)
+    if slices is None:
+        return _model(data, None, *_untuned(data), {})
+    best, losses = _best(data, slices)
+    older = replace(best, scorer=_fit(best.recipe, data, slices.older, best.tuned))
+    calibration = _calibration(older, data, slices)
+    if best.recipe == "original":
+        return _model(data, slices, older, calibration, losses)
+    everything = replace(best, scorer=_fit(best.recipe, data, np.arange(len(drawn.label)), best.tuned))
+    return _model(data, slices, everything, calibration, losses)
+
+
+def predict(model: Model, rows: Rows) -> Array:
+    """Return the probability of each row to be recovered within the horizon, shape (n,), in the order of ``rows``.
+
+    Independent of how rows are cut into batches, to the last bit.
+    """
+    return model.calibration.probability(log_odds(model, matrix.matrix(rows, model.vocabulary)))
+
+
+def log_odds(model: Model, inputs: Matrix) -> Array:
+    """Return the log-odds before calibration, shape (n,)."""
+    return _score(model.scorer, inputs)
+
+
+def _score(scorer: Tables | Trees, inputs: Matrix) -> Array:
+    return additive.log_odds(scorer, inputs) if isinstance(scorer, Tables) else boosting.log_odds(scorer, inputs)
+
+
+def _best(data: _Data, slices: Slices) -> tuple[_Candidate, dict[str, float]]:
+    """Tune the recipes on older rows, and take the one with the lowest log loss on the newest, which none has seen."""
+    names: tuple[Recipe, ...] = ("logistic", "xgboost") if data.spec.recipe == "auto" else (_single(data.spec.recipe),)
+    candidates = [_tuned(name, data, slices) for name in names]
+    if len(candidates) == 1:
+        return candidates[0], {}
+    losses: dict[str, float] = {candidate.recipe: _loss(candidate, data, slices) for candidate in candidates}
+    return min(candidates, key=lambda candidate: losses[candidate.recipe]), losses
+
+
+def _loss(candidate: _Candidate, data: _Data, slices: Slices) -> float:
+    """Log loss on the newest rows, each calibrated by other customers' rows."""
+    newest, label = data.part(slices.calibrate)
+    z, customer = _score(candidate.scorer, newest), _customers(data, slices)
+    kind = calibrate.choose(z, label, customer).kind
+    unseen = z if kind == "none" else calibrate.crossfit(kind, z, label, customer % calibrate.FOLDS)
+    return float(calibrate.log_losses(unseen, label).mean())
+
+
+def _calibration(older: _Candidate, data: _Data, slices: Slices) -> Calibration:
+    """Hold a recipe, fitted on all older rows, against the newest: what it gets wrong there."""
+    newest, label = data.part(slices.calibrate)
+    z = _score(older.scorer, newest)
+    calibration = calibrate.choose(z, label, _customers(data, slices))
+    if older.recipe == "original" and calibration.kind == "none":
+        return calibrate.fit("sigmoid", z, label)  # balanced weights move the level: it has to be put back
+    return calibration
+
+
+def _customers(data: _Data, slices: Slices) -> Positions:
+    """Code of the customer of each of the newest rows."""
+    return np.unique(data.sample.customer[slices.calibrate], return_inverse=True)[1]
+
+
+def _untuned(data: _Data) -> tuple[_Candidate, Calibration]:
+    """Too short a window to hold anything back: defaults, on all rows, uncalibrated but for the original's level."""
+    recipe = "logistic" if data.spec.recipe == "auto" else _single(data.spec.recipe)
+    tuned = DEFAULTS[recipe]
+    scorer = _fit(recipe, data, np.arange(len(data.sample.label)), tuned)
+    share = float(data.sample.label.mean())
+    shift = float(np.log(share / (1 - share)))
+    calibration = Calibration("level", shift=shift) if recipe == "original" else Calibration()
+    return _Candidate(recipe, tuned, scorer), calibration
+
+
+def _single(recipe: str) -> Recipe:
+    return "original" if recipe == "original" else "xgboost" if recipe == "xgboost" else "logistic"
+
+
+def _tuned(recipe: Recipe, data: _Data, slices: Slices) -> _Candidate:
+    """Find the count of trees, or the penalty, with the lowest log loss on the selection slice."""
+    if recipe == "original" or not len(slices.fit):
+        return _Candidate(recipe, DEFAULTS[recipe], _fit(recipe, data, slices.older, DEFAULTS[recipe]))
+    later, later_label = data.part(_thinned(slices.select, TUNING_ROWS))
+    if recipe == "xgboost":
+        older = data.part(_thinned(slices.fit, TUNING_ROWS))
+        trees, rounds = boosting.fit_stopping(*older, later, later_label, data.spec.seed)
+        return _Candidate(recipe, float(rounds), trees)
+    fitted = {penalty: _fit(recipe, data, slices.fit, penalty) for penalty in PENALTIES}
+    losses = {
+        penalty: calibrate.log_losses(_score(scorer, later), later_label).mean() for penalty, scorer in fitted.items()
+    }
+    best = min(losses, key=lambda penalty: losses[penalty])
+    return _Candidate(recipe, best, fitted[best])
+
+
+def _fit(recipe: Recipe, data: _Data, at: Positions, tuned: float) -> Tables | Trees:
+    """Fit on the rows ``at``, which are the oldest ones in every slice but the newest."""
+    if recipe == "xgboost":
+        inputs, label = data.part(at)
+        return boosting.fit(inputs, label, int(tuned), data.spec.seed)
+    from payrec.model.recipes import logistic
+
+    return logistic.fit(data.regression, int(np.searchsorted(data.kept, at[-1], side="right")), tuned)
+
+
+def _thinned(at: Positions, most: int) -> Positions:
+    """At most ``most`` positions, evenly spaced, so that every time and age keeps its share."""
+    return at if len(at) <= most else at[np.linspace(0, len(at) - 1, most).astype(np.intp)]
+
+
+def _model(
+    data: _Data, slices: Slices | None, chosen: _Candidate, calibration: Calibration, losses: dict[str, float]
+) -> Model:
+    seen = data.inputs.take(data.kept)
+    base = boosting.base(chosen.scorer) if isinstance(chosen.scorer, Trees) else chosen.scorer.intercept
+    ages = data.inputs.numbers[:, additive.NUMBER_AT["age_days"]]
+    return Model(
+        recipe=chosen.recipe,
+        horizon_days=data.spec.horizon_days,
+        max_age_days=int(np.nanmax(ages)) if not np.isnan(ages).all() else 0,
+        vocabulary=data.vocabulary,
+        scorer=chosen.scorer,
+        calibration=calibration,
+        base_log_odds=base,
+        training=describe(data.sample, data.inputs, data.spec.seed, slices, losses),
+        schema=schema_hash(),
+        spreads=profile.spreads(seen, data.vocabulary),
+    )

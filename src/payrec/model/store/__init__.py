@@ -1,0 +1,1 @@
+"""Model versions on disk: plain data, verified when loaded."""

@@ -1,0 +1,154 @@
+"""A model as a folder of plain data: saved, verified and loaded without a pickle.
+
+    model.json     everything but the trees: vocabulary, tables, calibration, window, card
+    model.ubj      the trees of XGBoost, in its own form (only for that recipe)
+    golden.json    made rows and their probabilities
+    manifest.json  sha256 of each of these
+
+Loading verifies the hashes, then parses strictly, then scores the golden rows again. Whatever does not fit is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from payrec.common.errors import ModelRefused
+from payrec.model.recipes import training
+from payrec.model.recipes.training import Model
+from payrec.model.store import model_json, reference_rows
+
+MANIFEST = "manifest.json"
+LARGEST = {"model.json": 64_000_000, "model.ubj": 512_000_000, "golden.json": 4_000_000, MANIFEST: 10_000}
+DIGEST = re.compile(r"[0-9a-f]{64}")
+TOLERANCE = 1e-6
+AGAIN = "train again, or use another version: payrec models list"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified model with its card and its id: the first 12 hex digits of the manifest's sha256."""
+
+    model: Model
+    card: dict[str, Any] | None
+    model_id: str
+
+
+@dataclass(frozen=True)
+class Portable:
+    """A model that travels to another process as the files of its bundle, and is opened there once, as they are."""
+
+    model: Model
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened, (model_json.dump(self.model, None), model_json.trees(self.model))
+
+
+@lru_cache(maxsize=2)
+def _opened(content: bytes, trees: bytes | None) -> Portable:
+    return Portable(model_json.parse(content, trees, "the model that was sent")[0])
+
+
+def save(model: Model, folder: Path, card: dict[str, Any] | None = None) -> Path:
+    """Write ``model`` into ``folder`` (made if absent), each file synced to the disk; the manifest comes last.
+
+    The same model and card give the same bytes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {
+        "model.json": model_json.dump(model, card),
+        "golden.json": reference_rows.dump(reference_rows.record(model)),
+    }
+    trees = model_json.trees(model)
+    if trees is not None:
+        files["model.ubj"] = trees
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+    for name, content in [*files.items(), (MANIFEST, model_json.plain_json({"files": hashes}))]:
+        with (folder / name).open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    return folder
+
+
+def load(folder: Path) -> Model:
+    """Return the model in ``folder``. Nothing in it is executed.
+
+    Raises
+    ------
+    ModelRefused
+        A file is missing, changed, malformed or foreign; the model was made for other features; or the golden rows
+        come out differently here.
+    """
+    return read(folder).model
+
+
+def read(folder: Path) -> Bundle:
+    """Return the model in ``folder`` with its card and id; raises as :func:`load`."""
+    manifest = _manifest(folder)
+    files = {name: _verified(folder, name, digest) for name, digest in manifest.items()}
+    model, card = model_json.parse(files["model.json"], files.get("model.ubj"), folder.name)
+    expected = reference_rows.parse(files["golden.json"], folder.name)
+    found = training.predict(model, expected.rows)
+    worst = float(np.abs(found - expected.probability).max())
+    if not worst <= TOLERANCE:
+        versions = model_json.versions_line(files["model.json"])
+        msg = f"found golden rows of {folder.name} that differ by {worst:.2g}, expected at most {TOLERANCE:g}"
+        raise ModelRefused(f"{msg}\n{versions}\n{AGAIN}")
+    return Bundle(model, card, model_id(folder))
+
+
+def model_id(folder: Path) -> str:
+    """Return the id of the bundle in ``folder``, which follows from its content alone."""
+    return hashlib.sha256(_bounded(folder, MANIFEST)).hexdigest()[:12]
+
+
+def _manifest(folder: Path) -> dict[str, str]:
+    if not folder.is_dir():
+        found = _kind_of_file(folder) if folder.is_file() else "nothing"
+        msg = f"found {found} at {folder}, expected a model's folder with {MANIFEST}; nothing of it was run"
+        raise ModelRefused(f"{msg}\n{AGAIN}")
+    try:
+        files = json.loads(_bounded(folder, MANIFEST))["files"]
+        names = set(files)
+        fits = {"model.json", "golden.json"} <= names <= set(LARGEST) - {MANIFEST}
+        if not fits or not all(DIGEST.fullmatch(digest) for digest in files.values()):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        msg = f"found a damaged {MANIFEST} in {folder}, expected the hashes of the model's files\n{AGAIN}"
+        raise ModelRefused(msg) from error
+    return dict(files)
+
+
+def _kind_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(2)
+    pickled = start[:1] == b"\x80" or path.suffix in (".pkl", ".pickle", ".joblib")
+    return "a pickle or joblib file" if pickled else "a file"
+
+
+def _verified(folder: Path, name: str, digest: str) -> bytes:
+    content = _bounded(folder, name)
+    if hashlib.sha256(content).hexdigest() != digest:
+        msg = f"found {name} of {folder.name} changed since it was saved, expected sha256 {digest[:12]}…\n{AGAIN}"
+        raise ModelRefused(msg)
+    return content
+
+
+def _bounded(folder: Path, name: str) -> bytes:
+    path = folder / name
+    if not path.is_file():
+        msg = f"found no {name} in {folder}, expected every file of a model\n{AGAIN}"
+        raise ModelRefused(msg)
+    if path.stat().st_size > LARGEST[name]:
+        msg = f"found {name} of {path.stat().st_size:,} bytes, expected at most {LARGEST[name]:,}\n{AGAIN}"
+        raise ModelRefused(msg)
+    return path.read_bytes()

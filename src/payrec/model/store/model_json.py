@@ -1,0 +1,220 @@
+"""``model.json``: a model as one JSON document, written in one way only and parsed strictly."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version
+from itertools import pairwise
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from payrec.common.errors import ModelRefused
+from payrec.common.visible import shown
+from payrec.model.features.declarations import CATEGORIES, NUMBERS, TEXTS, schema_hash
+from payrec.model.features.spreads import Spread
+from payrec.model.features.vocabulary import FIRST_LEVEL, Vocabulary
+from payrec.model.recipes import boosting
+from payrec.model.recipes.additive import CELLS, Curve, Pair, Slope, Tables
+from payrec.model.recipes.boosting import Trees
+from payrec.model.recipes.calibrate import Calibration
+from payrec.model.recipes.training import Model
+from payrec.model.recipes.training_summary import Training
+
+FORMAT = 1
+AGAIN = "train again, or use another version: payrec models list"
+
+
+@dataclass(frozen=True)
+class Document:
+    """The content of ``model.json``; ``tables`` is null where the trees stand in ``model.ubj``."""
+
+    format: Literal[1]
+    schema: str
+    libraries: dict[str, str]
+    recipe: Literal["logistic", "xgboost", "original"]
+    horizon_days: int
+    max_age_days: int
+    base_log_odds: float
+    calibration: Calibration
+    vocabulary: Vocabulary
+    tables: Tables | None
+    training: Training
+    spreads: tuple[Spread, ...]
+    card: dict[str, Any] | None
+
+
+def dump(model: Model, card: dict[str, Any] | None) -> bytes:
+    """Return the bytes of ``model.json``: keys sorted, numbers in their shortest exact form."""
+    document = Document(
+        format=1,
+        schema=model.schema,
+        libraries=libraries(),
+        recipe=model.recipe,
+        horizon_days=model.horizon_days,
+        max_age_days=model.max_age_days,
+        base_log_odds=model.base_log_odds,
+        calibration=model.calibration,
+        vocabulary=model.vocabulary,
+        tables=model.scorer if isinstance(model.scorer, Tables) else None,
+        training=model.training,
+        spreads=model.spreads,
+        card=card,
+    )
+    return plain_json(asdict(document))
+
+
+def trees(model: Model) -> bytes | None:
+    """Return the bytes of ``model.ubj``, or None for a model of tables."""
+    return model.scorer.ubj if isinstance(model.scorer, Trees) else None
+
+
+def parse(content: bytes, ubj: bytes | None, name: str) -> tuple[Model, dict[str, Any] | None]:
+    """Return the model and the card of ``model.json`` and ``model.ubj``.
+
+    Raises
+    ------
+    ModelRefused
+        Made for other features or another format; a key, type or shape that does not belong; trees XGBoost refuses.
+    """
+    _refuse_foreign(content, name)
+    try:
+        document = _adapter().validate_json(content, strict=True)
+        again = plain_json(asdict(document))
+    except (ValidationError, ValueError) as error:
+        where = (
+            "/".join(shown(str(part)) for part in error.errors()[0]["loc"])
+            if isinstance(error, ValidationError)
+            else "it"
+        )
+        msg = f"found a malformed model.json in {name} (at {where}), expected one that payrec wrote\n{AGAIN}"
+        raise ModelRefused(msg) from error
+    _refuse_misshapen(document, again == content, name)
+    return _model(document, _scorer(document, ubj, name)), document.card
+
+
+def libraries() -> dict[str, str]:
+    """Versions of what the golden rows depend on."""
+    return {name: version(name) for name in ("numpy", "payrec", "pyarrow", "xgboost-cpu")}
+
+
+def versions_line(content: bytes) -> str:
+    """Name the versions a model was made with and those here."""
+    made = json.loads(content)["libraries"]
+    return "made with " + _named(made) + "; here " + _named(libraries())
+
+
+def plain_json(value: object) -> bytes:
+    """Return JSON with sorted keys and no spaces, ASCII only. Raises ValueError for a number that is not finite."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_text)
+    return text.encode("ascii") + b"\n"
+
+
+def _named(versions: object) -> str:
+    """Say the versions, which may come from a file that is not ours."""
+    known = sorted(versions.items()) if isinstance(versions, dict) else []
+    return ", ".join(f"{shown(str(name))} {shown(str(version))}" for name, version in known[:10])
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    msg = f"found {type(value).__name__} in a model's card, expected plain JSON values"
+    raise TypeError(msg)
+
+
+@cache
+def _adapter() -> TypeAdapter[Document]:
+    return TypeAdapter(Document)
+
+
+def _refuse_foreign(content: bytes, name: str) -> None:
+    try:
+        head = json.loads(content)
+        found = (head["format"], head["schema"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        msg = f"found a model.json in {name} that is no model's, expected one that payrec wrote\n{AGAIN}"
+        raise ModelRefused(msg) from error
+    if found != (FORMAT, schema_hash()):
+        msg = (
+            f"found a model for format {shown(str(found[0]))} and features {shown(str(found[1]))}, "
+            f"expected {FORMAT} and {schema_hash()}\n"
+            f"made with {_named(head.get('libraries'))}; here {_named(libraries())}\n{AGAIN}"
+        )
+        raise ModelRefused(msg)
+
+
+def _refuse_misshapen(document: Document, canonical: bool, name: str) -> None:
+    wrong = "its bytes" if not canonical else _misshapen(document)
+    if wrong:
+        msg = f"found a malformed model.json in {name} ({wrong}), expected one that payrec wrote\n{AGAIN}"
+        raise ModelRefused(msg)
+
+
+def _misshapen(document: Document) -> str:
+    """Name the first part whose shape does not fit the features, or nothing."""
+    vocabulary, tables = document.vocabulary, document.tables
+    if set(vocabulary.levels) != {feature.name for feature in TEXTS}:
+        return "vocabulary"
+    if len(vocabulary.segment_means) not in (0, vocabulary.size("provider") * vocabulary.size("reason_code")):
+        return "segment_means"
+    if (document.recipe == "xgboost") != (tables is None):
+        return "tables"
+    return "" if tables is None else _misshapen_tables(tables, vocabulary)
+
+
+def _misshapen_tables(tables: Tables, vocabulary: Vocabulary) -> str:
+    sizes = {f.name: FIRST_LEVEL + len(f.levels or vocabulary.levels.get(f.name, ())) for f in CATEGORIES}
+    moving = {curve.feature for curve in tables.curves}
+    checks = (
+        *((f"curve of {curve.feature}", _is_curve(curve)) for curve in tables.curves),
+        *((f"levels of {level.feature}", len(level.values) == sizes.get(level.feature)) for level in tables.levels),
+        *((f"pair {pair.features}", _is_pair(pair, sizes)) for pair in tables.pairs),
+        *((f"slope {slope.features}", _is_slope(slope, sizes, moving)) for slope in tables.slopes),
+    )
+    return next((name for name, fits in checks if not fits), "")
+
+
+def _is_curve(curve: Curve) -> bool:
+    rising = all(left < right for left, right in pairwise(curve.cells))
+    ends = curve.cells[:1] + curve.cells[-1:] == (0, CELLS)
+    known = any(curve.feature == feature.name for feature in NUMBERS)
+    return known and rising and ends and len(curve.cells) == len(curve.values) and curve.low < curve.high
+
+
+def _is_pair(pair: Pair, sizes: dict[str, int]) -> bool:
+    within = all(0 <= cell < pair.shape[0] * pair.shape[1] for cell in pair.cells)
+    shape = tuple(sizes.get(name) for name in pair.features)
+    return within and pair.shape == shape and len(pair.cells) == len(pair.values)
+
+
+def _is_slope(slope: Slope, sizes: dict[str, int], moving: set[str]) -> bool:
+    return len(slope.slopes) == sizes.get(slope.features[0]) and slope.features[1] in moving
+
+
+def _scorer(document: Document, ubj: bytes | None, name: str) -> Tables | Trees:
+    if document.tables is not None and ubj is None:
+        return document.tables
+    wrong = boosting.problem(ubj or b"")
+    if wrong or document.tables is not None:
+        msg = f"found a model.ubj in {name} that does not belong ({wrong or 'a model of tables'})\n{AGAIN}"
+        raise ModelRefused(msg)
+    return Trees(ubj or b"")
+
+
+def _model(document: Document, scorer: Tables | Trees) -> Model:
+    return Model(
+        recipe=document.recipe,
+        horizon_days=document.horizon_days,
+        max_age_days=document.max_age_days,
+        vocabulary=document.vocabulary,
+        scorer=scorer,
+        calibration=document.calibration,
+        base_log_odds=document.base_log_odds,
+        training=document.training,
+        schema=document.schema,
+        spreads=document.spreads,
+    )

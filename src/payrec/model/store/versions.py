@@ -1,0 +1,234 @@
+"""Versions of the model in one folder, and which of them serves: ``champion`` is a pointer file replaced in one step.
+
+models/3f2a9c…/   a bundle, named by its content
+models/champion   {"champion": id, "before": [ids, the last served first]}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from payrec.common.errors import ModelRefused, UsageError, told
+from payrec.model.recipes.training import Model
+from payrec.model.store import bundle
+from payrec.model.store.bundle import Bundle
+from payrec.model.store.model_json import plain_json
+
+POINTER = "champion"
+KEPT = 50  # pointers remembered for rollback
+ASIDE = ".new-"
+ABANDONED_S = 86_400  # what was written aside longer ago than this belongs to a training that was killed
+MODEL_ID = re.compile(r"[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One model in the store; ``problem`` says why it cannot serve, and then ``bundle`` is None."""
+
+    model_id: str
+    is_champion: bool
+    bundle: Bundle | None
+    problem: str
+
+
+def add(folder: Path, model: Model, card: dict[str, Any] | None = None) -> str:
+    """Save ``model`` as a version and return its id; it is there as a whole or not at all.
+
+    A model that is there already is left as it is.
+
+    Raises
+    ------
+    UsageError
+        The folder cannot be written, or the disk is full.
+    """
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        return _add(folder, model, card)
+
+
+def _add(folder: Path, model: Model, card: dict[str, Any] | None) -> str:
+    aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=folder))
+    try:
+        bundle.save(model, aside, card)
+        model_id = bundle.model_id(aside)
+        if (folder / model_id).exists():
+            bundle.read(folder / model_id)
+        else:
+            _sync(aside)
+            aside.chmod(0o755)
+            aside.rename(folder / model_id)
+            _sync(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return model_id
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what killed trainings left aside; age is told by the disk alone, so that no clock is read."""
+    left = [path for path in folder.iterdir() if path.name.startswith(ASIDE)]
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        newest = os.fstat(probe.fileno()).st_mtime
+    for path in left:
+        if newest - path.stat().st_mtime > ABANDONED_S:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def ids(folder: Path) -> tuple[str, ...]:
+    """Return the ids of all versions, sorted; they are not verified."""
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(path.name for path in folder.iterdir() if MODEL_ID.fullmatch(path.name) and path.is_dir()))
+
+
+def versions(folder: Path) -> tuple[Version, ...]:
+    """Return all versions, each verified, the newest training window first."""
+    serving = champion_id(folder)
+    found = [_version(folder, model_id, serving) for model_id in ids(folder)]
+    return tuple(sorted(found, key=_newest_first, reverse=True))
+
+
+def champion_id(folder: Path) -> str | None:
+    """Return the id of the model that serves, or None before the first was promoted."""
+    return _pointer(folder)[0]
+
+
+def champion(folder: Path) -> Bundle:
+    """Return the model that serves.
+
+    Raises
+    ------
+    ModelRefused
+        None was promoted yet, the pointer is damaged, or its model is missing or refused.
+    """
+    serving = champion_id(folder)
+    if serving is None:
+        msg = f"found no champion in {folder}, expected a promoted model ({_known(folder)})\ntrain one: payrec train"
+        raise ModelRefused(msg)
+    return show(folder, serving)
+
+
+def show(folder: Path, reference: str) -> Bundle:
+    """Return the version that ``reference`` names: ``champion``, an id, or the unique start of one.
+
+    Raises
+    ------
+    UsageError
+        No such version, or several.
+    ModelRefused
+        The version is damaged, or the champion's folder is gone.
+    """
+    return bundle.read(folder / resolve(folder, reference))
+
+
+def resolve(folder: Path, reference: str) -> str:
+    """Return the id that ``reference`` names; raises as :func:`show`."""
+    known = ids(folder)
+    serving = champion_id(folder)
+    if reference in (POINTER, serving) and serving is not None:
+        if serving not in known:
+            msg = f"found the champion {serving} missing from {folder}, expected its folder ({_known(folder)})\n"
+            raise ModelRefused(msg + "promote another: payrec models promote ID")
+        return serving
+    matches = [model_id for model_id in known if reference and model_id.startswith(reference)]
+    if len(matches) != 1:
+        found = "several versions" if matches else "no version"
+        msg = f"found {found} of the model named {reference!r} in {folder}, expected one ({_known(folder)})"
+        raise UsageError(msg)
+    return matches[0]
+
+
+def promote(folder: Path, reference: str) -> str:
+    """Make a version the champion, once it has been verified, and return its id."""
+    model_id = resolve(folder, reference)
+    bundle.read(folder / model_id)
+    serving, before = _pointer(folder)
+    if serving != model_id:
+        with told(folder / POINTER):
+            _point(folder, model_id, ((serving,) if serving else ()) + before)
+    return model_id
+
+
+def rollback(folder: Path) -> str:
+    """Make the model that served before the champion again, once it has been verified, and return its id."""
+    before = _pointer(folder)[1]
+    if not before:
+        msg = f"found no earlier champion in {folder}, expected one to go back to ({_known(folder)})"
+        raise UsageError(msg)
+    if before[0] not in ids(folder):
+        msg = f"found the earlier champion {before[0]} missing from {folder}, expected its folder ({_known(folder)})"
+        raise ModelRefused(msg)
+    bundle.read(folder / before[0])
+    with told(folder / POINTER):
+        _point(folder, before[0], before[1:])
+    return before[0]
+
+
+def _version(folder: Path, model_id: str, serving: str | None) -> Version:
+    try:
+        found = bundle.read(folder / model_id)
+    except ModelRefused as error:
+        return Version(model_id, model_id == serving, None, str(error).splitlines()[0])
+    if found.model_id != model_id:
+        return Version(model_id, model_id == serving, None, f"its content is that of {found.model_id}")
+    return Version(model_id, model_id == serving, found, "")
+
+
+def _newest_first(version: Version) -> tuple[str, str]:
+    until = version.bundle.model.training.last_as_of.isoformat() if version.bundle else ""
+    return until, version.model_id
+
+
+def _pointer(folder: Path) -> tuple[str | None, tuple[str, ...]]:
+    path = folder / POINTER
+    if not path.exists():
+        return None, ()
+    try:
+        content = json.loads(path.read_bytes()[:10_000])
+        serving, before = content["champion"], tuple(content["before"])
+        if not all(MODEL_ID.fullmatch(model_id) for model_id in (serving, *before)):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
+        msg = f"found a damaged pointer {path}, expected the id of a model ({_known(folder)})\n"
+        raise ModelRefused(msg + "remove it and promote one: payrec models promote ID") from error
+    return serving, before
+
+
+def _point(folder: Path, model_id: str, before: tuple[str, ...]) -> None:
+    handle, aside = tempfile.mkstemp(prefix=".champion-", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(plain_json({"champion": model_id, "before": before[:KEPT]}))
+            file.flush()
+            os.fsync(file.fileno())
+        Path(aside).chmod(0o644)
+        Path(aside).replace(folder / POINTER)
+        _sync(folder)
+    finally:
+        Path(aside).unlink(missing_ok=True)
+
+
+def _known(folder: Path) -> str:
+    known = ids(folder)
+    return (
+        f"versions there: {', '.join(known[:10])}{' …' if len(known) > 10 else ''}" if known else "no version is there"
+    )
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in ``folder`` durable, where the system lets a folder be opened."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

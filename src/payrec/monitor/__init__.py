@@ -1,0 +1,1 @@
+"""Monitoring: drift, outcomes of past lists, verdicts, alerts."""

@@ -1,0 +1,161 @@
+"""What became of past lists: calibration of matured cohorts, and expected against recovered money.
+
+A cohort is one run. It is matured when ``as_of + horizon`` lies inside the observed data; until then there are only
+expectations, which hold if the probabilities do, and are named so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from payrec.common.arrow import TIME, Floats, Whole, constant, floats, minor, pc, text, times
+from payrec.common.errors import DataRefused
+from payrec.model.evaluate import metrics
+from payrec.monitor.drift import Number
+
+LARGEST_SIMULATED = 200
+DRAWS = 4_000
+SEED = 20_260_101
+
+
+def matured(as_of: datetime, horizon_days: int, observed_until: datetime) -> bool:
+    """Say whether the outcome of a list made at ``as_of`` is known in full."""
+    return as_of + timedelta(days=horizon_days) <= observed_until
+
+
+def joined(scores: pa.Table, outcomes: pa.Table) -> pa.Table:
+    """Return the scored rows of one run with ``label`` (1 recovered, 0 not, NULL: the order is not there any more).
+
+    ``outcomes`` has ``order_id, as_of, label_recovered_30d`` (of one or many times); the rows keep their order.
+    """
+    as_of = _one_as_of(scores)
+    found = outcomes.filter(pc.equal(outcomes["as_of"].cast(TIME), as_of))
+    place = pc.index_in(text(scores, "order_id"), value_set=text(found, "order_id"))
+    return scores.append_column("label", found["label_recovered_30d"].cast(pa.float64()).combine_chunks().take(place))
+
+
+def cohort(scores: pa.Table, outcomes: pa.Table | None) -> list[Number]:
+    """Measure one run: with ``outcomes`` what came true, without what is to be expected; subject = day of the run.
+
+    Rows without a probability are left out. Figures of contacted orders are in it: that is what happened, not what
+    would have happened without the list.
+    """
+    rows = scores.filter(pc.is_valid(scores["p_recover_30d"]))
+    if rows.num_rows == 0:
+        return []
+    subject = _one_as_of(rows).date().isoformat()
+    p = floats(rows, "p_recover_30d")
+    expected = {
+        "expected_share": p.mean(),
+        "expected_pr_auc": expected_pr_auc(p),
+        "expected_brier": (p * (1 - p)).mean(),
+    }
+    out = [Number(name, subject, float(value)) for name, value in expected.items()]
+    if outcomes is None:
+        return out
+    label = floats(joined(rows, outcomes), "label")
+    there = ~np.isnan(label)
+    y, p = label[there], p[there]
+    out.append(Number("matured_rows", subject, float(there.sum()), float(rows.num_rows)))
+    if there.any():
+        out += [
+            Number("recovered_share", subject, float(y.mean()), float(p.mean())),
+            Number("ece", subject, metrics.ece(y, p), metrics.ece_by_chance(p)),
+            Number("brier", subject, metrics.brier(y, p), float((p * (1 - p)).mean())),
+            Number("pr_auc", subject, metrics.pr_auc(y, p), expected_pr_auc(p)),
+        ]
+    return out
+
+
+def expected_pr_auc(p: Floats) -> float:
+    """Average precision to expect if every probability is exactly true, (n,) -> float; NaN if all are 0.
+
+    By rank k of falling p: ``Σ p_k · (1 + Σ_{j<k} p_j) / k / Σ p``, the precision at k given that row k recovers.
+    A ratio of expectations, close to the expected ratio for more than a few dozen recoveries.
+    """
+    if p.sum() <= 0:
+        return math.nan
+    ranked = np.sort(p)[::-1]
+    precision = (1 + np.cumsum(ranked) - ranked) / np.arange(1, ranked.size + 1)
+    return float((ranked * precision).sum() / ranked.sum())
+
+
+def money(scores: pa.Table, outcomes: pa.Table | None) -> Iterator[Number]:
+    """Yield expected money of one run with its interval, and what came back, per currency; subject = ``week currency``.
+
+    Only runs a week apart may be added up: an order that is open for a month is on every list of that month, so a
+    week is told by its first run (see :func:`first_of_each_week`). ``money_recovered`` counts an order in full when
+    its outstanding balance fell to at most 5 %, and not at all before: what the probability is about.
+    """
+    rows = scores.filter(pc.and_(pc.is_valid(scores["p_recover_30d"]), pc.is_valid(scores["outstanding_value"])))
+    if rows.num_rows == 0:
+        return
+    rows = (
+        rows.append_column("label", constant(None, pa.float64(), rows.num_rows))
+        if outcomes is None
+        else joined(rows, outcomes)
+    )
+    week = week_of(_one_as_of(rows)).isoformat()
+    for unit in sorted(pc.unique(rows["ev_currency"]).to_pylist()):
+        part = rows.filter(pc.equal(rows["ev_currency"], unit))
+        value, p, label = minor(part, "outstanding_value"), floats(part, "p_recover_30d"), floats(part, "label")
+        if outcomes is not None:
+            there = ~np.isnan(label)
+            value, p, label = value[there], p[there], label[there]
+        low, high = interval(value, p)
+        subject = f"{week} {unit}"
+        yield Number("money_expected", subject, float(value @ p) / 100)
+        yield Number("money_low", subject, low / 100)
+        yield Number("money_high", subject, high / 100)
+        if outcomes is not None:
+            recovered = float(value @ label)
+            yield Number("money_recovered", subject, recovered / 100, float(value @ p) / 100)
+            yield Number("money_outside", subject, (max(recovered - high, 0) + min(recovered - low, 0)) / 100)
+
+
+def interval(value: Whole, p: Floats, level: float = 0.95) -> tuple[float, float]:
+    """Interval of ``Σ value · X`` with ``X`` independent and 1 with probability p, (n,), (n,) -> (low, high).
+
+    The 200 rows that add most to the variance are drawn one by one (4,000 times, with a fixed seed), because a few
+    large amounts make the sum uneven; the rest is taken as normal with ``Σ value² p (1 − p)``. Orders of one
+    customer rise and fall together, and so does a bad month: the true interval is wider.
+    """
+    spread = value.astype(np.float64) ** 2 * p * (1 - p)
+    if spread.sum() <= 0:
+        total = float(value @ p)
+        return total, total
+    large = np.argsort(-spread, kind="stable")[:LARGEST_SIMULATED]
+    rest = np.ones(value.size, dtype=np.bool_)
+    rest[large] = False
+    rng = np.random.default_rng(SEED)
+    paid: Floats = (rng.random((DRAWS, large.size)) < p[large]).astype(np.float64)
+    around = float(value[rest] @ p[rest]) + math.sqrt(float(spread[rest].sum())) * rng.standard_normal(DRAWS)
+    drawn = paid @ value[large].astype(np.float64) + around
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return max(float(low), 0.0), min(float(high), float(value.sum()))
+
+
+def week_of(moment: datetime) -> date:
+    """Monday of the week."""
+    return moment.date() - timedelta(days=moment.weekday())
+
+
+def first_of_each_week(as_of: list[datetime]) -> list[datetime]:
+    """Return the earliest time of each week, in order."""
+    first: dict[date, datetime] = {}
+    for moment in sorted(as_of):
+        first.setdefault(week_of(moment), moment)
+    return list(first.values())
+
+
+def _one_as_of(scores: pa.Table) -> datetime:
+    moments = np.unique(times(scores, "as_of"))
+    if moments.size != 1:
+        raise DataRefused(f"found {moments.size} different as_of times, expected the scores of one run")
+    moment: datetime = moments[0].astype(datetime)
+    return moment

@@ -1,0 +1,1 @@
+"""Published lists: stored whole or not at all, exported, replayed, erased."""

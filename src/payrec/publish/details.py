@@ -1,0 +1,87 @@
+"""What a run publishes beside its list, so that a reader never needs the pipeline's own tables: one Parquet file each.
+
+features   the rows that were scored, as the model saw them
+events     what happened so far to the orders of the list
+months     by billing month and currency: orders, failed, decided, recovered
+examples   past orders whose outcome is known, at most 200 of each day: what became of orders like this one
+recent, asked   with ``features`` all that the list was made of (see :mod:`payrec.publish.replay`)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+
+import pyarrow as pa
+
+from payrec.data import layers
+from payrec.data.engines import Engine
+
+NAMES = ("features", "events", "months", "examples", "recent", "asked")
+KEPT_RUNS = 7
+"""Of how many runs the details are kept; the lists themselves stay longer."""
+
+Details = Mapping[str, Callable[[], Iterator[pa.RecordBatch]]]
+"""Name -> a function that reads the rows, so that no two queries are under way at once."""
+
+EXAMPLES_A_DAY = 200
+
+
+def of(engine: Engine, as_of: datetime) -> Details:
+    """Return the details of the list at ``as_of``; the layers must have been built for it. No fact is later than it."""
+    return {name: _reader(engine, sql) for name, sql in queries(as_of).items()}
+
+
+def _reader(engine: Engine, sql: str) -> Callable[[], Iterator[pa.RecordBatch]]:
+    return lambda: engine.read_batches(sql)
+
+
+def queries(as_of: datetime) -> dict[str, str]:
+    """Return the query of each detail."""
+    at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
+    return {
+        "features": layers.scoring_select(as_of),
+        "events": f"""
+            SELECT e.order_id, e.event_type, e.known_at, e.amount, e.channel, e.last_reason_code, e.promised_until
+            FROM stg_events AS e
+            JOIN {layers.VIEW} AS v ON v.order_id = e.order_id AND v.as_of = {at}
+            WHERE e.known_at <= {at}
+            ORDER BY e.order_id, e.known_at, e.event_id""",
+        "months": f"""
+            SELECT
+                DATE_TRUNC('month', o.known_at - INTERVAL '1' DAY) AS billing_month, o.currency,
+                COUNT(*) AS orders,
+                COUNT(b.order_id) AS failed_orders,
+                CAST(COALESCE(SUM(b.outstanding_minor), 0) AS BIGINT) AS failed_minor,
+                COUNT(*) FILTER (WHERE u.decided_at <= {at}) AS decided_orders,
+                COUNT(*) FILTER (WHERE u.decided_at <= {at} AND u.recovered_in_time = 1) AS recovered_orders,
+                CAST(COALESCE(SUM(b.outstanding_minor) FILTER (WHERE u.decided_at <= {at}), 0) AS BIGINT)
+                    AS decided_minor,
+                CAST(COALESCE(SUM(b.outstanding_minor)
+                    FILTER (WHERE u.decided_at <= {at} AND u.recovered_in_time = 1), 0) AS BIGINT) AS recovered_minor
+            FROM stg_orders AS o
+            LEFT JOIN stg_balances AS b ON b.order_id = o.order_id AND b.is_opening = 1
+            LEFT JOIN stg_outcomes AS u ON u.order_id = o.order_id
+            WHERE o.known_at <= {at} AND o.amount_minor > 0
+            GROUP BY DATE_TRUNC('month', o.known_at - INTERVAL '1' DAY), o.currency
+            ORDER BY billing_month, o.currency""",
+        "examples": _examples(at),
+    }
+
+
+def _examples(at: str) -> str:
+    return f"""
+        WITH numbered AS (
+            SELECT
+                u.order_id, u.customer_id, o.currency, o.amount_minor, u.provider, o.payment_method, u.country,
+                u.reason_at_opening AS reason_code, u.known_at,
+                CASE WHEN u.recovered_at <= {at} THEN u.recovered_at END AS recovered_at,
+                ROW_NUMBER() OVER (PARTITION BY DATE_TRUNC('day', u.known_at) ORDER BY u.order_id) AS of_day
+            FROM stg_outcomes AS u
+            JOIN stg_orders AS o ON o.order_id = u.order_id
+            WHERE u.decided_at <= {at} AND u.known_at > {at} - INTERVAL '365' DAY
+        )
+        SELECT order_id, customer_id, currency, amount_minor, provider, payment_method, country, reason_code,
+            known_at, recovered_at
+        FROM numbered WHERE of_day <= {EXAMPLES_A_DAY}
+        ORDER BY known_at, order_id"""

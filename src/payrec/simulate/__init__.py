@@ -1,0 +1,1 @@
+"""The simulator: a portfolio of orders and events whose truth is known."""

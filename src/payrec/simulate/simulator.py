@@ -1,0 +1,160 @@
+"""A made portfolio with known truth: customers, orders, charges, contacts and payments, with the real probabilities.
+
+``portfolio(orders, seed)`` draws it, ``write(portfolio, out)`` puts it into files. The maths stands in
+:mod:`payrec.simulate.hazard`, the fixed facts of the made world in :mod:`payrec.simulate.world`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv, parquet
+
+from payrec.common.errors import UsageError
+from payrec.simulate import course as courses
+from payrec.simulate import customers, incidents, payments, raw_tables, truth
+from payrec.simulate import events as logs
+from payrec.simulate import orders as books
+from payrec.simulate.world import RATES_TO_REPORTING, REPORTING_CURRENCY
+
+__all__ = [
+    "DEFAULT_DAYS",
+    "DEFAULT_END",
+    "FAILED_SHARE",
+    "FILES",
+    "REPORTING_CURRENCY",
+    "Portfolio",
+    "portfolio",
+    "write",
+]
+
+DEFAULT_END = date(2026, 6, 30)
+DEFAULT_DAYS = 730
+FAILED_SHARE = 0.45
+RATE_SD = 0.004  # of the daily step of the log rate
+FILES = ("transactions.csv", "events.csv", "fx.csv", "truth.parquet")
+MOST_ORDERS = 99_999_999  # the digits of an order_id
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """The raw tables as they would be exported at the end, and the truth that no export has.
+
+    Attributes
+    ----------
+    transactions, events, fx
+        Columns and types of raw_transactions, raw_events and fx_rates.
+    truth
+        One row for each failed order and time at which it is open: :func:`payrec.simulate.truth.table`.
+    """
+
+    transactions: pa.Table
+    events: pa.Table
+    fx: pa.Table
+    truth: pa.Table
+
+
+def portfolio(
+    orders: int,
+    seed: int,
+    *,
+    end: date = DEFAULT_END,
+    days: int = DEFAULT_DAYS,
+    failed_share: float = FAILED_SHARE,
+) -> Portfolio:
+    """Draw a portfolio; the same arguments give the same bytes.
+
+    Parameters
+    ----------
+    orders
+        Number of orders, first-charge successes included.
+    seed
+        Seed of every draw, at least 0.
+    end
+        What is known at 00:00 UTC of this day is in the tables; the last orders are of the day before.
+    days
+        Days of orders before ``end``.
+    failed_share
+        Share of the orders whose first charge fails, about; 40 % of those are recovered within 30 days.
+
+    Raises
+    ------
+    UsageError
+        A number out of range.
+    """
+    _refuse(orders, seed, days, failed_share)
+    world, people, book, fate, log_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5))
+    span = _span(world, end, days)
+    merchants = customers.draw_merchants(world)
+    owing = customers.draw(people, orders, days, int(span.month[-1]) + 1)
+    rows = books.draw(book, owing, merchants, span, orders, failed_share)
+    course = courses.draw(fate, rows, owing, span)
+    how = payments.settle(log_rng, course)
+    parts = [
+        *logs.first_charges(rows),
+        *logs.retries(log_rng, course),
+        *payments.recoveries(course, how),
+        *payments.taken_back(log_rng, rows, course, how),
+        *incidents.contacts(log_rng, course),
+        *incidents.disputes(log_rng, course),
+        *incidents.write_offs(log_rng, course),
+    ]
+    log = logs.assemble(log_rng, parts, days * books.DAY_SECONDS)
+    return Portfolio(
+        transactions=raw_tables.transactions(log_rng, rows, raw_tables.final(rows, course, log, span), span),
+        events=raw_tables.events(log, span),
+        fx=raw_tables.rates(span),
+        truth=truth.table(course, span),
+    )
+
+
+def _refuse(orders: int, seed: int, days: int, failed_share: float) -> None:
+    limits = (
+        ("orders", orders, 1, MOST_ORDERS),
+        ("seed", seed, 0, 2**63),
+        ("days", days, 1, 36_500),
+        ("failed_share", failed_share, 0, 1),
+    )
+    for name, value, least, most in limits:
+        if not least <= value <= most:
+            msg = f"{name} is {value}: expected {least} to {most}"
+            raise UsageError(msg)
+
+
+def _span(rng: np.random.Generator, end: date, days: int) -> books.Span:
+    """Return the observed days with their months and a drifting rate for each currency."""
+    first = np.datetime64(end, "D") - days
+    month = (first + np.arange(days)).astype("datetime64[M]").astype(np.int64)
+    steps = rng.normal(0.0, RATE_SD, (len(RATES_TO_REPORTING), days))
+    steps[:, 0] = 0.0
+    steps[0] = 0.0  # the reporting currency is worth itself
+    rates = np.array(RATES_TO_REPORTING)[:, None] * np.exp(np.cumsum(steps, axis=1))
+    return books.Span(first, days, month - month[0], np.round(rates, 8))
+
+
+def write(made: Portfolio, out: Path) -> None:
+    """Write FILES into the folder ``out``, each aside first and then renamed, so that no half file is ever seen."""
+    out.mkdir(parents=True, exist_ok=True)
+    _csv(made.transactions, out / FILES[0])
+    _csv(made.events, out / FILES[1])
+    _csv(made.fx, out / FILES[2])
+    aside = out / f".{FILES[3]}.part"
+    parquet.write_table(made.truth, aside, compression="zstd")
+    aside.replace(out / FILES[3])
+
+
+def _csv(rows: pa.Table, path: Path) -> None:
+    """Write times to the second; no word of the made world needs quotes."""
+    for number, column in enumerate(rows.schema):
+        if pa.types.is_timestamp(column.type):
+            rows = rows.set_column(number, column.name, pc.cast(rows.column(number), pa.timestamp("s")))
+    aside = path.with_name(f".{path.name}.part")
+    with aside.open("wb") as sink:
+        sink.write((",".join(rows.schema.names) + "\n").encode())
+        csv.write_csv(rows, sink, csv.WriteOptions(include_header=False, quoting_style="none", batch_size=65_536))
+    aside.replace(path)

@@ -1,0 +1,74 @@
+"""The truth: for each failed order and each age at which it is open, what really was to be expected of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from payrec.simulate import hazard as hz
+from payrec.simulate.course import Course
+from payrec.simulate.orders import Span
+from payrec.simulate.raw_tables import identifiers, moments, numbers
+from payrec.simulate.world import Bools, Floats, Ints
+
+LANDMARK_DAYS = (0, 3, 7, 14, 21, 30, 45, 60)
+HORIZON_DAYS = (7, 14, 30, 60, 90)
+CONTACT_HORIZON_DAYS = 30
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Open orders at an age: number among the failed orders, age in days; sorted by order, then age."""
+
+    failed: Ints
+    age_days: Ints
+
+
+def _open_moments(course: Course, span: Span) -> _Moments:
+    """Return every landmark at which an order is open, up to the end, and the end itself for the younger orders."""
+    at_end = span.days - 1 - course.orders.day  # age counts from the midnight after the first charge
+    ages = np.stack([np.full_like(at_end, age) for age in LANDMARK_DAYS] + [at_end], axis=1)
+    is_open: Bools = (ages <= at_end[:, None]) & (course.paid_day[:, None] > ages)
+    is_open[:, -1] &= (at_end <= LANDMARK_DAYS[-1]) & ~np.isin(at_end, LANDMARK_DAYS)
+    failed, column = np.nonzero(is_open)
+    return _Moments(failed, ages[failed, column])
+
+
+def table(course: Course, span: Span) -> pa.Table:
+    """Return the truth, one row for each order and time at which it is open.
+
+    Returns
+    -------
+    pa.Table
+        Key (order_id, as_of). ``p_recover_<h>d`` = P(recovered within h days after as_of | open, everything hidden,
+        and the contact that is planned); ``contact_effect_30d`` = how much a first contact at as_of would raise the
+        30-day probability against no contact at all (null once contacted); ``eta_observed`` and ``eta_hidden``, the
+        two parts of the log hazard besides the base; ``recovered_after_days``, what then happened, also beyond the end
+        (null: never within 150 days of the failure); ``is_holdout``, never contacted by rule.
+    """
+    at = _open_moments(course, span)
+    hazard = course.hazard.take(at.failed)
+    columns: dict[str, pa.Array[Any]] = {
+        "order_id": identifiers("o", course.at[at.failed] + 1, 8),
+        "as_of": moments((course.orders.day[at.failed] + 1 + at.age_days) * 86_400, span.first),
+        "age_days": pa.array(at.age_days.astype(np.int32)),
+    }
+    for days in HORIZON_DAYS:
+        columns[f"p_recover_{days}d"] = _float(hz.probability(hazard, at.age_days, at.age_days + days))
+    effect = hz.contact_effect(hazard, course.tau[at.failed], at.age_days, at.age_days + CONTACT_HORIZON_DAYS)
+    is_contacted = course.contact_day[at.failed] <= at.age_days
+    columns[f"contact_effect_{CONTACT_HORIZON_DAYS}d"] = _float(effect, is_contacted)
+    columns["eta_observed"] = _float(course.eta_observed[at.failed])
+    columns["eta_hidden"] = _float(course.eta_hidden[at.failed])
+    paid_day = course.paid_day[at.failed]
+    columns["recovered_after_days"] = numbers(paid_day - at.age_days, paid_day > hz.LAST_DAY)
+    columns["is_holdout"] = pa.array(course.is_holdout[at.failed])
+    return pa.table(columns)
+
+
+def _float(values: Floats, missing: Bools | None = None) -> pa.Array[Any]:
+    """Return single precision: seven digits of a probability are enough, and the file is half as large."""
+    return pa.array(values.astype(np.float32), mask=missing)

@@ -1,0 +1,1 @@
+"""From probabilities to a ranked list: policy, suppression, value, capacity, rank."""

@@ -1,0 +1,112 @@
+"""Who gets a place on the list: ranks 1..n by value, then the first that fit into every capacity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from payrec.common.arrow import Flags, Whole, make, one_chunk, pc, text
+from payrec.worklist.policy import Policy
+from payrec.worklist.suppression import Circumstances, caps_now, used
+
+NO_GROUP = -1
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that share a limit: number of each row's group (n,), NO_GROUP for none, and the places left in each."""
+
+    of: Whole
+    places: list[int]
+
+
+def ranks(wanted: Flags, net: Whole, unit: Any, order_id: Any) -> tuple[Whole, Whole]:
+    """Rank the wanted rows, highest net value first, ties by order_id.
+
+    Returns the rows in the order of their ranks, and each row's rank (n,), 0 where it is not wanted.
+
+    Values in several currencies are not compared. Each currency is ranked by itself; then the order at, say, 10 % of
+    its currency's list stands at 10 % of the whole list, so that any number of places from the top is shared among
+    the currencies in proportion to their orders.
+    """
+    rows = np.flatnonzero(wanted)
+    table = pa.table(
+        {
+            "unit": unit.take(make.array(rows)),
+            "net": make.array(net[rows]),
+            "order_id": order_id.take(make.array(rows)),
+        }
+    )
+    best_first = [("net", "descending"), ("order_id", "ascending")]
+    if len(pc.unique(table["unit"])) <= 1:
+        order = rows[pc.sort_indices(table, sort_keys=best_first).to_numpy()]
+    else:
+        order = rows[_interleaved(table, [("unit", "ascending"), *best_first])]
+    rank = np.zeros(wanted.size, dtype=np.int64)
+    rank[order] = np.arange(1, order.size + 1)
+    return order, rank
+
+
+def _interleaved(table: pa.Table, within_unit: list[tuple[str, str]]) -> Whole:
+    inside = pc.sort_indices(table, sort_keys=within_unit).to_numpy()
+    units = one_chunk(table["unit"].combine_chunks().dictionary_encode()).indices.to_numpy()[inside]
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(units)) + 1))
+    sizes = np.diff(np.concatenate((starts, [units.size])))
+    place = np.arange(units.size) - np.repeat(starts, sizes) + 1
+    share = (2 * place - 1) / (2 * np.repeat(sizes, sizes))  # equal fractions give equal floats
+    keyed = pa.table({"share": share, "order_id": table["order_id"].combine_chunks().take(make.array(inside))})
+    last = pc.sort_indices(keyed, sort_keys=[("share", "ascending"), ("order_id", "ascending")]).to_numpy()
+    order: Whole = inside[last]
+    return order
+
+
+def limits(rows: pa.Table, told: Circumstances, channel: Any, owner: Any) -> list[Group]:
+    """Give the limits that hold beside the total: per channel, per owner, and what the caps leave for each customer."""
+    policy: Policy = told.policy
+    groups = [
+        _named(names, most)
+        for names, most in ((channel, policy.capacity.channel), (owner, policy.capacity.owner))
+        if most
+    ]
+    for cap in caps_now(told):
+        counts, _ = used(cap, rows, told)
+        who = one_chunk(text(rows, f"{cap.per}_id").dictionary_encode(null_encoding="encode"))
+        of = who.indices.to_numpy().astype(np.int64)
+        places = np.zeros(len(who.dictionary), dtype=np.int64)
+        places[of] = np.maximum(cap.count - counts, 0)
+        groups.append(Group(of, places.tolist()))
+    return groups
+
+
+def _named(names: Any, most: Any) -> Group:
+    limited = list(most)
+    of = pc.fill_null(pc.index_in(names, value_set=make.array(limited, pa.string())), NO_GROUP)
+    return Group(of.to_numpy(zero_copy_only=False).astype(np.int64), [most[name] for name in limited])
+
+
+def chosen(order: Whole, pays: Flags, groups: list[Group], total: int | None) -> Flags:
+    """Flag rows in ``order`` as long as acting pays and there is a place in the total and in each of their groups.
+
+    With the total alone, or with one kind of group, no other choice of as many rows has a larger sum of net value.
+    With several kinds at once the list is worked from the top, which a person can follow but may miss a better mix.
+    """
+    flags = np.zeros(pays.size, dtype=np.bool_)
+    candidates = order[pays[order]]
+    left = candidates.size if total is None else total
+    if not groups:
+        flags[candidates[:left]] = True
+        return flags
+    rooms = [[*group.places, 0] for group in groups]
+    columns = [group.of[candidates].tolist() for group in groups]
+    for row, places in zip(candidates.tolist(), zip(*columns, strict=True), strict=True):
+        if left <= 0:
+            break
+        if all(place == NO_GROUP or room[place] > 0 for place, room in zip(places, rooms, strict=True)):
+            left -= 1
+            flags[row] = True
+            for place, room in zip(places, rooms, strict=True):
+                room[place] -= 1
+    return flags

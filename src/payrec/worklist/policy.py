@@ -1,0 +1,280 @@
+"""What the team can and may do, as one frozen table: capacity, costs, minimum amounts, rules of suppression.
+
+Read from ``policy.toml``; without a file the defaults below hold. ``docs/policy.md`` explains each line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic.dataclasses import dataclass
+
+from payrec.common.errors import UsageError
+
+# the built-in rules that may be switched off; src/payrec/worklist/suppression.py says what each one does
+RULES = (
+    "opted_out",
+    "written_off",
+    "chargeback",
+    "disputed",
+    "stop_code",
+    "legal_window_closed",
+    "promised",
+    "contact_cap",
+    "contact_hours",
+    "hard_decline",
+    "below_minimum",
+)
+GROUP_COLUMNS = (
+    "customer_id",
+    "provider",
+    "payment_method",
+    "country",
+    "currency",
+    "transaction_type",
+    "amount_bucket",
+)
+
+_FROZEN = ConfigDict(extra="forbid")
+# money may be a whole number of any size but never more exact than hundredths
+Money = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=18)]
+Count = Annotated[int, Field(ge=0, strict=True)]
+Days = Annotated[int, Field(ge=1, le=3650, strict=True)]
+Column = Literal[
+    "customer_id", "provider", "payment_method", "country", "currency", "transaction_type", "amount_bucket"
+]
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Rule:
+    """Whether a rule is on, and its first and last day, both included; None: no end on that side."""
+
+    on: bool = True
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+    def holds(self, on: date) -> bool:
+        """Say whether the rule holds on day ``on``."""
+        begun = self.valid_from is None or self.valid_from <= on
+        return self.on and begun and (self.valid_until is None or on <= self.valid_until)
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Capacity:
+    """Most orders to act on in one run: in all (None: as many as pay), per channel, per owner."""
+
+    total: Count | None = 500
+    channel: Mapping[str, Count] = Field(default_factory=dict)
+    owner: Mapping[str, Count] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Channel:
+    """A way to reach the customer, what one contact costs, and from which outstanding amount on it is used."""
+
+    name: str
+    cost: Mapping[str, Money] = Field(default_factory=dict)
+    from_outstanding: Mapping[str, Money] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Owner:
+    """Who works an order: the owner ``of`` the value in ``column``."""
+
+    column: Column
+    of: Mapping[str, str]
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Cap(Rule):
+    """At most ``count`` contacts (or attempts) in ``window_days`` per customer (or order), in a period of validity."""
+
+    count: Count = Field(kw_only=True)
+    window_days: Days = Field(kw_only=True)
+    of: Literal["contact", "attempt"] = "contact"
+    per: Literal["customer", "order"] = "customer"
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Hold(Rule):
+    """No contact for a while with orders whose ``column`` has one of ``values``: a moratorium, a list of customers."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field(kw_only=True)
+    column: Column = Field(kw_only=True)
+    values: tuple[str, ...] = Field(kw_only=True)
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class ContactHours:
+    """When customers may be contacted, in their own time: hours of the day and days of the week (Monday is 1).
+
+    ``zones`` names the time zones of a country: where a country has several, the hours must be open in all of them.
+    ``list_hours``: how long after ``as_of`` the list is worked; an order without an open hour in that time waits.
+    """
+
+    opens: time = time(8)
+    closes: time = time(21)
+    weekdays: tuple[Annotated[int, Field(ge=1, le=7)], ...] = (1, 2, 3, 4, 5, 6, 7)
+    zone: str = "UTC"
+    zones: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    list_hours: Annotated[int, Field(ge=0, le=24 * 14)] = 24
+
+    @field_validator("zones", mode="before")
+    @classmethod
+    def _one_or_several(cls, zones: Any) -> Any:  # what stands in the file, before it is checked
+        if not isinstance(zones, dict):
+            return zones
+        return {country: (names,) if isinstance(names, str) else names for country, names in zones.items()}
+
+    @model_validator(mode="after")
+    def _meant(self) -> Self:
+        for name in (self.zone, *(name for names in self.zones.values() for name in names)):
+            ZoneInfo(name)  # raises ZoneInfoNotFoundError, which is a KeyError: see read
+        if self.opens >= self.closes or not self.weekdays:
+            raise ValueError("there must be a day of the week, and an hour between opens and closes")
+        return self
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class CodeFile:
+    """Own reason codes: a CSV file, and which scheme a provider speaks."""
+
+    file: Path | None = None
+    scheme_of: Mapping[str, str] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Limits:
+    """When a monitoring number is worth a look (watch) or an alarm; see ``docs/monitoring.md``."""
+
+    psi_watch: float = 0.10
+    psi_alarm: float = 0.25
+    stale_days: float = 2.0
+    rows_change: float = 0.5
+    suppressed_share: float = 0.95
+    suppressed_change: float = 0.2
+    recovery_change: float = 0.3
+    vanished_share: float = 0.01
+    new_share: float = 0.01
+    ece: float = 0.05
+    pr_auc_drop: float = 0.10
+    matured_rows: int = 200
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Policy:
+    """All of it; see the module."""
+
+    reporting_currency: Annotated[str, Field(min_length=1)] | None = None
+    horizon_days: Days | None = None
+    action: Literal["contact", "retry"] = "contact"
+    promise_grace_days: Count = 3
+    capacity: Capacity = Field(default_factory=Capacity)
+    minimum_outstanding: Mapping[str, Money] = Field(default_factory=dict)
+    contact_until_age_days: Mapping[str, Days] = Field(default_factory=dict)
+    rules: Mapping[str, Rule] = Field(default_factory=dict)
+    channel: tuple[Channel, ...] = ()
+    owner: Owner | None = None
+    cap: tuple[Cap, ...] = ()
+    hold: tuple[Hold, ...] = ()
+    contact_hours: ContactHours | None = None
+    reason_codes: CodeFile = Field(default_factory=CodeFile)
+    monitor: Limits = Field(default_factory=Limits)
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _on_or_off(cls, rules: Any) -> Any:  # what stands in the file, before it is checked
+        if not isinstance(rules, dict):
+            return rules
+        for name in rules:
+            if name not in RULES:
+                raise ValueError(f"there is no rule {name}; valid: {', '.join(RULES)}")
+        return {name: {"on": rule} if isinstance(rule, bool) else rule for name, rule in rules.items()}
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        for kind, limited, named in (
+            ("channel", self.capacity.channel, {channel.name for channel in self.channel}),
+            ("owner", self.capacity.owner, set(self.owner.of.values()) if self.owner else set()),
+        ):
+            if strange := sorted(set(limited) - named):
+                raise ValueError(f"capacity.{kind} limits {strange[0]}; the policy has: {', '.join(sorted(named))}")
+        return self
+
+    def applies(self, rule: str, as_of: datetime) -> bool:
+        """Say whether a built-in rule holds at ``as_of``: all do, unless switched off or out of their period."""
+        return self.rules.get(rule, Rule()).holds(as_of.date())
+
+
+def read(path: Path | None = None) -> Policy:
+    """Read a policy file; None gives the defaults.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, has an unknown key (the valid ones are listed) or a value that cannot be meant.
+    """
+    if path is None:
+        return Policy()
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        policy = TypeAdapter(Policy).validate_python(found)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the policy {path}: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise UsageError(f"{path}: {_said(error)}") from None
+    except KeyError as error:  # ZoneInfoNotFoundError
+        raise UsageError(f"{path}: {error.args[0]}; expected a name such as Europe/Berlin") from None
+    if policy.reason_codes.file is None:
+        return policy
+    codes = replace(policy.reason_codes, file=path.parent / policy.reason_codes.file)
+    return replace(policy, reason_codes=codes)
+
+
+def fingerprint(policy: Policy) -> str:
+    """Give the sha256 of all that decides the list: not the limits of monitoring, but the content of the code file."""
+    plain = TypeAdapter(Policy).dump_python(policy, mode="json", exclude={"monitor": True, "reason_codes": {"file"}})
+    content = policy.reason_codes.file.read_bytes() if policy.reason_codes.file else b""
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode() + b"\0" + content).hexdigest()
+
+
+def _said(error: ValidationError) -> str:
+    """Say the first complaint in one line: where, what was found, what is valid."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(step) for step in first["loc"])
+    if first["type"] == "unexpected_keyword_argument":
+        *above, key = first["loc"]
+        return f"unknown key {key!r}{' in ' + '.'.join(map(str, above)) if above else ''}; valid: {_valid_keys(above)}"
+    if first["type"] == "value_error":  # one of ours, which says what it found
+        return f"{place}: ".removeprefix(": ") + first["msg"].removeprefix("Value error, ")
+    return f"{place}: {first['msg']} (found {str(first['input'])[:80]!r})"
+
+
+def _valid_keys(place: list[int | str]) -> str:
+    schema = TypeAdapter(Policy).json_schema()
+    node: dict[str, Any] = schema
+    for step in place:
+        node = _inside(schema, node, step)
+    return ", ".join(node.get("properties", {}))
+
+
+def _inside(schema: dict[str, Any], node: dict[str, Any], step: int | str) -> dict[str, Any]:
+    found = node["items"] if isinstance(step, int) else node.get("properties", {}).get(step)
+    if found is None:  # a value of a table with free keys, or the name pydantic gives to one branch of a choice
+        found = node.get("additionalProperties") or node
+    for branch in (found, *found.get("anyOf", ())):
+        if "$ref" in branch:
+            return dict(schema["$defs"][branch["$ref"].rsplit("/", 1)[1]])
+    return dict(found)

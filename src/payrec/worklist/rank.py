@@ -1,0 +1,160 @@
+"""The ranked list: suppress first, then value, then capacity. One row per open order, in the contract's columns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from payrec.common.arrow import MONEY, TIME, column, make, minor, money, one_chunk, pc, text, times, whole
+from payrec.common.errors import DataRefused
+from payrec.worklist import capacity, reason_codes, suppression, value
+from payrec.worklist.policy import Policy
+
+_COLUMNS: list[tuple[str, pa.DataType]] = [
+    ("run_id", pa.string()),
+    ("as_of", TIME),
+    ("order_id", pa.string()),
+    ("customer_id", pa.string()),
+    ("amount", MONEY),
+    ("currency", pa.string()),
+    ("outstanding", MONEY),
+    ("p_recover_30d", pa.float64()),
+    ("ev_recovered", MONEY),
+    ("rank", pa.int64()),
+    ("priority_flag", pa.int16()),
+    ("suppressed_reason", pa.string()),
+    ("reason_1", pa.string()),
+    ("reason_2", pa.string()),
+    ("reason_3", pa.string()),
+    ("model_id", pa.string()),
+    ("scored_at", TIME),
+    # more than the contract asks for
+    ("horizon_days", pa.int64()),
+    ("ev_currency", pa.string()),
+    ("outstanding_value", MONEY),  # outstanding in ev_currency
+    ("net_value", MONEY),
+    ("age_days", pa.int64()),
+    ("reason_category", pa.string()),
+    ("suggested_action", pa.string()),
+    ("channel", pa.string()),
+    ("owner", pa.string()),
+    ("contact_from", TIME),
+    ("suppressed_also", pa.string()),
+    ("lifted_by", pa.string()),
+    # to filter by
+    ("provider", pa.string()),
+    ("payment_method", pa.string()),
+    ("country", pa.string()),
+    ("reason_code", pa.string()),
+]
+SCHEMA = pa.schema(_COLUMNS)
+
+# what rank looks at, of the columns of the feature view
+READ = (
+    "order_id", "as_of", "customer_id", "age_days", "horizon_days", "amount", "currency", "outstanding_minor",
+    "outstanding_reporting_minor", "amount_bucket", "provider", "payment_method", "country", "transaction_type",
+    "reason_code", "is_disputed", "has_chargeback", "is_written_off", "is_opted_out", "promised_until",
+)  # fmt: skip
+
+
+def rank(scored: pa.Table, policy: Policy, recent: pa.Table | None = None) -> pa.Table:
+    """Order the open orders of one ``as_of`` by expected net value, after suppression, and flag the first that fit.
+
+    Parameters
+    ----------
+    scored
+        Rows of the feature view with ``p_recover_30d`` (NULL: the order is older than the model has seen). Columns
+        that are missing count as unknown; ``run_id, model_id, scored_at, reason_1..3`` are passed on if there.
+    policy
+        Capacity, costs, rules.
+    recent
+        ``customer_id, order_id, event_type, known_at`` of contacts and attempts so far; needed if the policy has caps.
+
+    Returns
+    -------
+    pa.Table
+        In the columns of ``SCHEMA``: the ranked rows by rank, then the suppressed ones by reason and order. Orders
+        with an amount or an outstanding balance of 0 or less (credit notes) are left out. ``rank`` is 1..n over all
+        ranked rows; see :func:`payrec.worklist.capacity.ranks` for several currencies without rates. ``priority_flag``
+        is 1 for the rows to act on: by rank, within every capacity, as long as acting pays (net value at least 0).
+
+    Raises
+    ------
+    DataRefused
+        Two rows of one order, several ``as_of``, a currency or amount that is missing, a p that is no probability,
+        probabilities over another horizon than the policy asks for.
+    """
+    rows = collectable(scored)
+    if rows.num_rows == 0:
+        return SCHEMA.empty_table()
+    _same_horizon(rows, policy)
+    codes = reason_codes.read(policy.reason_codes.file, policy.reason_codes.scheme_of)
+    rows = reason_codes.annotate(rows, codes)
+    made = _decided(rows, policy, recent)
+    columns = [made[name] if name in made else column(rows, name, kind) for name, kind in _COLUMNS]
+    table = pa.Table.from_arrays(columns, schema=SCHEMA)
+    keys = [("rank", "ascending"), ("suppressed_reason", "ascending"), ("order_id", "ascending")]  # NULL comes last
+    return table.take(pc.sort_indices(table, sort_keys=keys))
+
+
+def collectable(scored: pa.Table) -> pa.Table:
+    """Return the rows with something to collect: amount and outstanding balance above 0 (no credit notes)."""
+    if scored.num_rows == 0:
+        return scored
+    keep = (minor(scored, "amount") > 0) & (whole(scored, "outstanding_minor") > 0)
+    return scored if keep.all() else scored.filter(make.array(keep))
+
+
+def _decided(rows: pa.Table, policy: Policy, recent: pa.Table | None) -> dict[str, Any]:
+    worth = value.of(rows, policy)
+    p_units, p_known = value.p_units(rows)
+    told = suppression.Circumstances(_as_of(rows), policy, worth, p_known, recent)
+    found = suppression.findings(rows, told)
+    left = ~np.logical_or.reduce([finding.hit for finding in found])
+    expected = worth.expected(p_units)
+    net = expected - worth.cost
+    order, ranks = capacity.ranks(left, net, worth.unit, text(rows, "order_id"))
+    owner = value.owner(rows, policy)
+    flags = capacity.chosen(order, net >= 0, capacity.limits(rows, told, worth.channel, owner), policy.capacity.total)
+    reason, also, lifted_by = suppression.combined(found, rows.num_rows)
+    valued = worth.rated & p_known
+    return {
+        "outstanding": money(whole(rows, "outstanding_minor")),
+        "p_recover_30d": make.array(p_units / value.P_UNITS, mask=~p_known),
+        "ev_recovered": money(expected, valued),
+        "rank": make.array(ranks, mask=ranks == 0),
+        "priority_flag": make.array(flags.astype(np.int16)),
+        "suppressed_reason": reason,
+        "ev_currency": worth.unit,
+        "outstanding_value": money(worth.outstanding, worth.rated),
+        "net_value": money(net, valued),
+        "channel": worth.channel,
+        "owner": owner,
+        "contact_from": make.array(suppression.contact_from(rows, told)),
+        "suppressed_also": also,
+        "lifted_by": lifted_by,
+    }
+
+
+def _same_horizon(rows: pa.Table, policy: Policy) -> None:
+    days = set(pc.unique(column(rows, "horizon_days", pa.int64())).to_pylist()) - {None}
+    if policy.horizon_days is not None and days - {policy.horizon_days}:
+        found = ", ".join(str(day) for day in sorted(days))
+        raise DataRefused(f"found probabilities over {found} days, but the policy asks for {policy.horizon_days} days")
+
+
+def _as_of(rows: pa.Table) -> datetime:
+    moments = np.unique(times(rows, "as_of"))
+    if moments.size != 1 or np.isnat(moments[0]):
+        raise DataRefused(f"found {moments.size} different as_of times, expected the open orders of one as_of")
+    orders = text(rows, "order_id")
+    if orders.null_count or pc.count_distinct(orders).as_py() != len(orders):
+        counts = pc.value_counts(one_chunk(orders))
+        twice = counts.filter(pc.greater(counts.field("counts"), 1))
+        named = twice[0]["values"].as_py() if len(twice) else None
+        raise DataRefused(f"found the order {named!r} more than once, expected one row per order")
+    moment: datetime = moments[0].astype(datetime)
+    return moment

@@ -1,0 +1,149 @@
+"""Probabilities of the open orders, batch by batch, and the reasons of those that are listed first."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from payrec.common.arrow import Floats, make, pc, whole
+from payrec.data.engines import Engine, RowFunction
+from payrec.model import explain
+from payrec.model.features import matrix
+from payrec.model.recipes import training
+from payrec.model.recipes.training import Model
+from payrec.model.store.bundle import Portable
+from payrec.monitor import drift
+from payrec.monitor.drift import Measured
+from payrec.worklist import rank as worklist
+from payrec.worklist.policy import Policy
+
+Through = Callable[[RowFunction], Iterable[pa.RecordBatch]]
+"""Rows of the feature view, wherever they are: yields what a function, sent there, makes of each batch."""
+
+EXPLAINED_FIRST = 2_000  # of the list, so that the capacity can be moved without losing the reasons
+EXPLAINED_MOST = 5_000
+REASONS = 3
+REASON_COLUMNS = tuple(f"reason_{at + 1}" for at in range(REASONS))
+P, MEASURED = "p_recover_30d", "measured"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Open orders with ``p_recover_30d`` in the columns that ranking reads, and how the features were spread.
+
+    ``p_recover_30d`` is NULL where the order is older than the model has seen: ``too_old`` of them.
+    """
+
+    rows: pa.Table
+    measured: Measured
+    too_old: int
+
+
+def score(rows: Through, model: Model) -> Scored:
+    """Give each row of the feature view its probability; only the columns that ranking reads are kept."""
+    return gathered(rows(partial(scored, Portable(model))))
+
+
+def scored(model: Portable, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return what ranking reads of a batch, with ``p_recover_30d``; the first row tells what was measured of them all.
+
+    Depends on nothing else, so that it can be sent to where the rows are.
+    """
+    rows = pa.Table.from_batches([batch])
+    young = whole(rows, "age_days") <= model.model.max_age_days
+    inputs = matrix.matrix(rows.filter(make.array(young)), model.model.vocabulary)
+    p: Floats = model.model.calibration.probability(training.log_odds(model.model, inputs))
+    everywhere = np.full(rows.num_rows, np.nan)
+    everywhere[young] = p
+    told = [p.size, drift.spread(model.model, inputs, p), _decided(rows)]
+    notes = [json.dumps(told), *[None] * (rows.num_rows - 1)][: rows.num_rows]
+    kept = batch.select([name for name in worklist.READ if name in batch.schema.names])
+    kept = kept.append_column(P, make.array(everywhere, mask=~young))
+    return kept.append_column(MEASURED, make.array(notes, pa.string()))
+
+
+def gathered(batches: Iterable[pa.RecordBatch]) -> Scored:
+    """Put together what :func:`scored` made of each batch."""
+    parts = list(batches)
+    if not parts:
+        none = pa.table({name: pa.nulls(0) for name in (*worklist.READ, P)})
+        return Scored(none, Measured(drift.pooled([])), 0)
+    rows = pa.Table.from_batches(parts)
+    told = [json.loads(str(note)) for note in rows[MEASURED].drop_null().to_pylist()]
+    decided: dict[str, tuple[int, int]] = {}  # by provider: the same in all its rows
+    for _, _, counts in told:
+        decided |= counts
+    total, recovered = (sum(counts[at] for counts in decided.values()) for at in (0, 1))
+    shares = drift.pooled((size, shares) for size, shares, _ in told)
+    measured = Measured(shares, recovered / total if total else math.nan)
+    return Scored(rows.drop([MEASURED]), measured, rows[P].null_count)
+
+
+def _decided(rows: pa.Table) -> dict[str, tuple[int, int]]:
+    if not {"provider", "provider_decided_90d", "provider_recovered_90d"} <= set(rows.column_names):
+        return {}
+    seen = rows.group_by("provider").aggregate([("provider_decided_90d", "max"), ("provider_recovered_90d", "max")])
+    return {
+        json.dumps(row["provider"]): (row["provider_decided_90d_max"] or 0, row["provider_recovered_90d_max"] or 0)
+        for row in seen.to_pylist()
+    }
+
+
+def explained(ranked: pa.Table, rows: Through, model: Model) -> pa.Table:
+    """Fill ``reason_1..3`` of the first of the list; ``rows`` are those that were scored, in any order.
+
+    Explained are the first 2,000 ranks and every flagged order, but no more than 5,000: trees take about a
+    millisecond each, and nobody reads further.
+    """
+    rank, flag = whole(ranked, "rank"), whole(ranked, "priority_flag")
+    wanted = (rank > 0) & ((rank <= EXPLAINED_FIRST) | (flag > 0)) & (rank <= EXPLAINED_MOST)
+    orders = ranked["order_id"].filter(make.array(wanted)).combine_chunks()
+    batches = list(rows(partial(reasons, Portable(model), orders))) if len(orders) else []
+    if not batches:
+        return ranked
+    told = pa.Table.from_batches(batches)
+    at = pc.index_in(ranked["order_id"], value_set=told["order_id"])
+    for name in REASON_COLUMNS:
+        ranked = ranked.set_column(ranked.column_names.index(name), name, told[name].take(at))
+    return ranked
+
+
+def reasons(model: Portable, orders: pa.Array[Any], batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return ``order_id, reason_1..3`` of those rows of a batch that are of ``orders``; it can be sent to the rows."""
+    rows = pa.Table.from_batches([batch]).filter(pc.is_in(batch.column("order_id"), value_set=orders))
+    found = explain.reasons(model.model, rows, REASONS) if rows.num_rows else []
+    lines = [[reason.text for reason in told] + [None] * (REASONS - len(told)) for told in found]
+    columns = {name: make.array([line[at] for line in lines], pa.string()) for at, name in enumerate(REASON_COLUMNS)}
+    return pa.record_batch({"order_id": rows["order_id"].combine_chunks(), **columns})
+
+
+def recent(engine: Engine, as_of: datetime, policy: Policy) -> pa.Table | None:
+    """Return contacts and attempts in the windows of the policy's caps, None if there is no event log.
+
+    Read from the staging layer, which knows when each event became known; later ones are left out.
+    """
+    days = max((cap.window_days for cap in policy.cap), default=0)
+    if not days or engine.read("SELECT COUNT(*) AS n FROM raw_events")["n"][0].as_py() == 0:
+        return None
+    return engine.read(
+        f"""
+        SELECT t.customer_id, e.order_id, e.event_type, e.known_at
+        FROM stg_events AS e
+        JOIN raw_transactions AS t ON t.order_id = e.order_id
+        WHERE e.event_type IN ('contact', 'attempt')
+          AND e.known_at > {_moment(as_of - timedelta(days=days))} AND e.known_at <= {_moment(as_of)}
+        ORDER BY e.known_at, e.order_id
+        """
+    )
+
+
+def _moment(value: datetime) -> str:
+    return f"TIMESTAMP '{value.isoformat(sep=' ')}'"

@@ -1,0 +1,183 @@
+"""One customer's data handed over or taken out, on each engine; lists that are older than they may be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+import pytest
+
+from payrec.commands import privacy
+from payrec.common.errors import Locked
+from payrec.data.engines import Engine
+from payrec.publish import details, ledger, lists, lock, personal
+from payrec.publish.personal import Person
+from tests.commands.conftest import DAY, FIRST_NIGHT, Site
+from tests.commands.test_night import place_of, served
+
+Payrec = Callable[..., int]
+
+
+def tables(site: Site) -> Iterator[tuple[str, pa.Table]]:
+    """Each table that names customers or orders: of the database, of the published folder, kept beside a list."""
+    with site.open() as engine, place_of(site) as place:
+        for name in sorted(engine.tables()):
+            yield name, engine.read(f"SELECT * FROM {name}")
+        for one in lists.runs(place):
+            for name in details.NAMES:
+                found = lists.detail(place, one.run.run_id, name)
+                if found is not None:
+                    yield f"{one.run.run_id}/{name}", found
+        for path in sorted(Path(site.folder).rglob("*.parquet")):
+            yield str(path), pyarrow.parquet.read_table(path, partitioning=None)
+
+
+def counts(site: Site, person: Person) -> dict[str, tuple[int, int]]:
+    """Rows of a person and of all others, by table."""
+    found = {}
+    for name, table in tables(site):
+        theirs = int(pc.sum(person.rows(table)).as_py() or 0)
+        found[name] = (theirs, table.num_rows - theirs)
+    return found
+
+
+@pytest.fixture
+def someone(site: Site) -> Person:
+    """A customer of the list of the first night, with all their orders."""
+    listed = site.night().ranked.sort_by("rank")
+    name = listed["customer_id"][0].as_py()
+    with site.open() as engine:
+        rows = engine.read(f"SELECT order_id FROM raw_transactions WHERE customer_id = '{name}'")
+    return Person(name, frozenset(rows["order_id"].to_pylist()))
+
+
+def test_fault_47_an_export_holds_every_row_of_one_customer(
+    site: Site, someone: Person, payrec: Payrec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = site.folder / "person.json"
+    assert payrec("privacy", "export", someone.customer_id, "--out", str(out), "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {row["order_id"] for row in told["raw_transactions"]} == someone.orders
+    assert {row["order_id"] for row in told["raw_events"]} <= someone.orders
+    before = counts(site, someone)
+    for name in ("raw_transactions", "raw_events"):
+        assert len(told[name]) == before[name][0]
+    assert len(told["feature_view"]) == before["v_feature_view"][0] > 0
+    assert {row["customer_id"] for row in told["lists"]} == {someone.customer_id}
+    (beside,) = told["beside_lists"].values()
+    assert {row["customer_id"] for row in beside["features"]} == {someone.customer_id}
+    assert json.loads(out.read_text())["lists"] == told["lists"]
+
+
+@pytest.mark.spark
+def test_fault_47_an_erasure_takes_out_one_customer_and_nobody_else(
+    site: Site, someone: Person, payrec: Payrec, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAYREC_PRIVACY_KEY", "a key of ours")
+    site.arrive(FIRST_NIGHT + DAY)
+    site.night(FIRST_NIGHT + DAY)
+    before = counts(site, someone)
+    assert payrec("privacy", "erase", someone.customer_id, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["found"]
+    assert told["raw"]["raw_transactions"] == before["raw_transactions"][0] > 0
+    after = counts(site, someone)
+    assert {name: theirs for name, (theirs, _) in after.items() if theirs} == {}
+    # Spark's parts are new ones with the rows that are left; their tables are compared
+    kept = {name for name in after if name not in ("payrec_ledger", "payrec_run_details") and "/parts/" not in name}
+    assert {name: after[name][1] for name in kept} == {name: before[name][1] for name in kept}
+    assert "v_feature_view" not in after, "it was made of the rows that are gone"
+    with site.open() as engine:
+        last = ledger.entries(engine)[-1]
+        everything = json.dumps([vars(entry) for entry in ledger.entries(engine)], default=str)
+    assert (last.what, last.subject) == ("privacy.erase", personal.tag(someone.customer_id, "a key of ours"))
+    assert someone.customer_id not in everything
+    assert payrec("privacy", "erase", someone.customer_id, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["found"] is False
+    again = site.night(FIRST_NIGHT + DAY)
+    assert not again.already_done
+    assert someone.customer_id not in again.ranked["customer_id"].to_pylist()
+
+
+def test_fault_47_without_a_key_the_audit_row_has_no_trace_of_the_id(
+    site: Site, someone: Person, payrec: Payrec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert payrec("privacy", "erase", someone.customer_id) == 0
+    assert "taken out of raw_transactions" in capsys.readouterr().out
+    with site.open() as engine:
+        assert ledger.entries(engine)[-1].subject == ""
+
+
+def test_fault_47_an_erasure_waits_for_no_run(site: Site, someone: Person, payrec: Payrec) -> None:
+    with lock.held(site.url, site.folder, lock.Holder(1, "here", FIRST_NIGHT), 0.0):
+        assert payrec("privacy", "erase", someone.customer_id) == Locked.exit_code
+
+
+def test_fault_47_an_erasure_that_was_broken_off_is_ended_by_the_next(
+    site: Site, someone: Person, payrec: Payrec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Engine) -> None:
+        raise OSError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(privacy.warehouse, "clear", fails)
+        assert payrec("privacy", "erase", someone.customer_id) != 0
+    assert counts(site, someone)["raw_transactions"][0] == len(someone.orders)
+    assert payrec("privacy", "erase", someone.customer_id) == 0
+    assert {name: theirs for name, (theirs, _) in counts(site, someone).items() if theirs} == {}
+
+
+@pytest.mark.parametrize("name", ["", "nobody", "x' OR '1'='1", '"; DROP TABLE raw_events; --', "a\0b"])
+def test_fault_38_a_customer_id_is_a_value(site: Site, payrec: Payrec, name: str) -> None:
+    with site.open() as engine:
+        before = engine.fingerprint("raw_transactions"), engine.fingerprint("raw_events")
+    assert payrec("privacy", "erase", name) == (0 if name and "\0" not in name else 2)
+    with site.open() as engine:
+        assert (engine.fingerprint("raw_transactions"), engine.fingerprint("raw_events")) == before
+
+
+def test_fault_47_what_payrec_cannot_reach_is_told(
+    site: Site, someone: Person, payrec: Payrec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site.folder / "old").mkdir()
+    (site.folder / "old" / "load.rejects.csv").write_text(f"7,no date,{someone.customer_id}\n")
+    with place_of(site) as place:
+        (run_id,) = [one.run.run_id for one in lists.runs(place)]
+    folder = site.folder / ("published" if site.published else "app/copy")
+    folder.mkdir(parents=True, exist_ok=True)
+    line = {
+        "at": "2026-05-20",
+        "who": "ana",
+        "file": "list.csv",
+        "sha256": "0",
+        "rows": 3,
+        "run_id": run_id,
+        "view": "",
+    }
+    (folder / "exports.jsonl").write_text(json.dumps(line) + "\n")
+    assert payrec("privacy", "erase", someone.customer_id, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [one["file"] for one in told["exports"]] == ["list.csv"]
+    assert told["mentioned_in"] == [str(site.folder / "old" / "load.rejects.csv")]
+
+
+def test_fault_47_lists_that_are_older_than_the_setting_go_and_the_served_one_stays(site: Site) -> None:
+    ids = []
+    for night in range(3):
+        site.arrive(FIRST_NIGHT + night * DAY)
+        ids.append(site.night(FIRST_NIGHT + night * DAY).published.run.run_id)
+    now = FIRST_NIGHT + 3 * DAY
+    site.night(FIRST_NIGHT + 2 * DAY, now=now, retention_days=2)
+    assert served(site) == [ids[2], ids[1]]
+    site.night(FIRST_NIGHT + 2 * DAY, now=now + timedelta(days=400), retention_days=30)
+    assert served(site) == [ids[2]]
+    with place_of(site) as place:
+        assert {row["run_id"] for row in lists.monitor_history(place).to_pylist()} == set(ids)
+        assert lists.detail(place, ids[0], "features") is None
+    if site.published:
+        assert [path.name for path in (site.published / "runs").iterdir()] == [ids[2]]
