@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from payrec.common import errors
     from payrec.data.engines import Engine, connect
     from payrec.worklist.policy import Policy
-    from payrec.worklist.policy import read as read_policy
 
 __all__ = [
     "Engine",
@@ -87,7 +86,7 @@ if not TYPE_CHECKING:
         if name in _MODULES:
             found = import_module(f"payrec.{_MODULES[name]}")
         elif name == "read_policy":
-            found = import_module("payrec.worklist.policy").read
+            found = import_module("payrec.commands.policies").read_policy
         else:
             home = next((home for home, names in _HOMES.items() if name in names), None)
             if home is None:

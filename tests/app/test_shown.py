@@ -45,10 +45,10 @@ def test_text_from_data_is_not_obeyed() -> None:
 
 
 def test_no_monitoring_makes_empty_frames() -> None:
-    from payrec.monitor.verdicts import HISTORY
+    from payrec.publish.run_info import VERDICTS
 
-    nothing = verdict_frames.of_run(HISTORY.empty_table(), "x")
+    nothing = verdict_frames.of_run(VERDICTS.empty_table(), "x")
     assert verdict_frames.cohorts(nothing).empty
     assert verdict_frames.money(nothing).empty
     assert verdict_frames.drift(nothing).empty
-    assert verdict_frames.levels(HISTORY.empty_table()) == {}
+    assert verdict_frames.levels(VERDICTS.empty_table()) == {}

@@ -21,7 +21,7 @@ from payrec import commands
 from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, ModelRefused, UsageError
 from payrec.data import audit, layers
 from payrec.data.engines import Engine
-from payrec.monitor import alerts
+from payrec.monitor import alerts, webhook
 from payrec.publish import ledger, lists
 from payrec.simulate import simulator
 from payrec.worklist.policy import Policy
@@ -84,16 +84,16 @@ def test_three_nights_and_the_first_list_against_what_came_true(site: Site) -> N
         assert report.published.prioritised == 50
         assert set(report.ranked["as_of"].to_pylist()) == {FIRST_NIGHT + at * DAY}
         assert how_it_ended(site, report.published.run.run_id) == ["started", "done"]
-        assert not any(v.number.metric == "ece" for v in report.verdicts), "no outcome is known yet"
+        assert not any(v.figure.metric == "ece" for v in report.verdicts), "no outcome is known yet"
 
     later = FIRST_NIGHT + 31 * DAY  # one horizon after the first night and the second
     site.arrive(later)
     verdicts = site.night(later).verdicts
-    matured = [v.number for v in verdicts if v.number.metric == "ece"]
+    matured = [v.figure for v in verdicts if v.figure.metric == "ece"]
     assert [n.subject for n in matured] == [FIRST_NIGHT.date().isoformat()], "one list a week is looked at again"
-    rows = next(v.number for v in verdicts if v.number.metric == "matured_rows")
-    assert rows.value == rows.beside == sum(p is not None for p in reports[0].ranked["p_recover_30d"].to_pylist())
-    assert any(v.number.metric == "money_outside" for v in verdicts)
+    rows = next(v.figure for v in verdicts if v.figure.metric == "matured_rows")
+    assert rows.value == rows.reference == sum(p is not None for p in reports[0].ranked["p_recover_30d"].to_pylist())
+    assert any(v.figure.metric == "money_outside" for v in verdicts)
     with place_of(site) as place:
         history = lists.monitor_history(place).to_pylist()
     assert {row["run_id"] for row in history} == {*ids, served(site)[0]}
@@ -107,7 +107,7 @@ def test_the_same_run_again_changes_nothing(site: Site) -> None:
     assert again.already_done
     assert again.published == first.published
     assert again.level == first.level
-    assert len(again.verdicts) == len({(v.number.metric, v.number.subject) for v in first.verdicts})
+    assert len(again.verdicts) == len({(v.figure.metric, v.figure.subject) for v in first.verdicts})
     assert again.ranked.select(first.ranked.column_names).drop(
         ["run_id", "model_id", "scored_at"]
     ) == first.ranked.drop(["run_id", "model_id", "scored_at"])
@@ -249,7 +249,7 @@ def test_an_alert_that_nobody_takes_does_not_fail_the_run(
     site: Site, payrec: Payrec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PAYREC_ALERTS", "http://127.0.0.1:1/t0ken")
-    monkeypatch.setattr("payrec.monitor.webhook.post", lambda *_: ("nobody answers", False))
+    monkeypatch.setattr(webhook, "post", lambda *_: ("nobody answers", False))
     (site.folder / "policy.toml").write_text("[monitor]\nstale_days = -1.0\n")
     assert payrec("run", "--policy", str(site.folder / "policy.toml")) == 1
     (run_id,) = served(site)

@@ -15,12 +15,12 @@ import streamlit as st
 
 from payrec.app import access, list_query, list_source, upload
 from payrec.app.list_source import Served, Source
+from payrec.commands import read_policy
 from payrec.common.errors import PayrecError
 from payrec.common.settings import Settings
 from payrec.model.store import versions
 from payrec.model.store.bundle import Bundle
 from payrec.publish import folder_store
-from payrec.worklist import policy
 from payrec.worklist.policy import Policy
 
 LOOK_AGAIN_S = 30
@@ -151,7 +151,7 @@ def card(model_id: str) -> dict[str, Any] | None:
 
 def rules() -> Policy:
     """Return the policy of this installation."""
-    return policy.read(settings().policy)
+    return read_policy(settings().policy)
 
 
 @dataclass(eq=False)

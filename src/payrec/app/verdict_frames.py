@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 
 from payrec.model.features.declarations import BY_NAME
-from payrec.monitor.drift import SCORE
+from payrec.worklist.score import SCORE
 
 ORDER = {"alarm": 0, "watch": 1, "ok": 2}
 

@@ -25,9 +25,9 @@ def chosen_policy(settings: Settings, file: Path | None, capacity: int | None = 
     """Read the policy named on the command line, else the configured one, else the defaults."""
     from dataclasses import replace
 
-    from payrec.worklist import policy
+    from payrec.commands import read_policy
 
-    found = policy.read(file or settings.policy)
+    found = read_policy(file or settings.policy)
     return found if capacity is None else replace(found, capacity=replace(found.capacity, total=capacity))
 
 

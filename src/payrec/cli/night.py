@@ -137,10 +137,10 @@ def night_of(settings: Settings, url: str | None, rules: Any, as_of: Any, wait: 
 def _plain_verdict(one: Any) -> dict[str, Any]:
     from math import isfinite
 
-    numbers = {k: v for k, v in (("value", one.number.value), ("beside", one.number.beside)) if isfinite(v)}
+    numbers = {k: v for k, v in (("value", one.figure.value), ("beside", one.figure.reference)) if isfinite(v)}
     return {
-        "metric": one.number.metric,
-        "subject": one.number.subject,
+        "metric": one.figure.metric,
+        "subject": one.figure.subject,
         "level": one.level,
         "sentence": one.sentence,
     } | numbers

@@ -5,6 +5,7 @@ learning  features → a tested, calibrated model → a version in the store, th
 deciding  features + champion → probabilities → the ranked list
 night     all of it, every night: build, check, score, decide, publish, monitor
 replaying a past list, made again and compared
+policies  the policy file, validated
 privacy   one customer's data, handed over or taken out
 """
 
@@ -12,6 +13,7 @@ from payrec.commands.deciding import Decided, Question, decide, explain, score, 
 from payrec.commands.layers import Progress, build, check, ensure_built, parameters, require_safe
 from payrec.commands.learning import Learning, Trained, backtest, train
 from payrec.commands.night import Night, Report, night, question
+from payrec.commands.policies import read_policy
 from payrec.commands.replaying import replayed
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "night",
     "parameters",
     "question",
+    "read_policy",
     "replayed",
     "require_safe",
     "score",

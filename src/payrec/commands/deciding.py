@@ -18,8 +18,7 @@ from payrec.data.engines.rows import literal
 from payrec.model import explain as explaining
 from payrec.model.recipes import training
 from payrec.model.store.bundle import Bundle
-from payrec.monitor import drift
-from payrec.publish import run_info as run
+from payrec.publish import run_info
 from payrec.publish.run_info import RunInfo
 from payrec.worklist import policy, rank
 from payrec.worklist import score as scores
@@ -93,7 +92,7 @@ def decide(
         inputs_sha256=asked.inputs_sha256,
         horizon_days=model.horizon_days,
         reporting_currency=asked.policy.reporting_currency,
-        facts=drift.facts(ranked, asked.as_of, until, scored.measured),
+        summary=run_info.summarised(ranked, asked.as_of, until, scored.measured),
     )
     return Decided(ranked, told, scored.too_old, recent)
 
@@ -134,6 +133,6 @@ def score_file(
     at = as_of or (rows["as_of"][0].as_py() if rows.num_rows else now)
     rules_sha256 = policy.fingerprint(rules)
     asked = Question(
-        at, bundle, rules, rules_sha256, run.identity(at, bundle.model_id, rules_sha256, digest), digest, now
+        at, bundle, rules, rules_sha256, run_info.identity(at, bundle.model_id, rules_sha256, digest), digest, now
     )
     return decide(lambda through: map(through, rows.to_batches()), asked, None, None, progress)

@@ -17,8 +17,9 @@ from payrec.data import audit, layers
 from payrec.data.engines import Engine, connect
 from payrec.model.store import versions
 from payrec.model.store.bundle import Bundle
-from payrec.monitor import alerts, drift, outcomes
-from payrec.monitor import verdicts as verdict
+from payrec.monitor import alerts, drift, outcomes, verdicts
+from payrec.monitor.limits import limits_of
+from payrec.monitor.verdicts import Level, Verdict
 from payrec.publish import details, ledger, lists, lock, replay, run_info
 from payrec.publish.run_info import Published
 from payrec.worklist import policy
@@ -56,14 +57,14 @@ class Report:
     published: Published
     ranked: pa.Table
     already_done: bool
-    verdicts: tuple[verdict.Verdict, ...]
+    verdicts: tuple[Verdict, ...]
     too_old: int
     deliveries: tuple[alerts.Delivery, ...] = ()
 
     @property
-    def level(self) -> verdict.Level:
-        """The gravest verdict."""
-        return verdict.worst(self.verdicts)
+    def level(self) -> Level:
+        """The most severe verdict."""
+        return verdicts.worst(self.verdicts)
 
 
 def night(how: Night, progress: Progress) -> Report:
@@ -104,17 +105,17 @@ def _held(engine: Engine, how: Night, progress: Progress) -> Report:
         lists.commit(place, decided.run, decided.ranked, details=_beside(engine, asked, decided))
         _step(engine, how, "publish", asked.run_id)
         progress("monitoring")
-        verdicts = watch(engine, how, decided, bundle)
-        lists.add_monitor(place, asked.run_id, verdict.history(verdicts, asked.run_id, asked.as_of))
+        judged = watch(engine, how, decided, bundle)
+        lists.add_monitor(place, asked.run_id, verdicts.to_table(judged, asked.run_id, asked.as_of))
         _step(engine, how, "monitor", asked.run_id)
         # told before it counts as done: a run that is killed in between tells it again, rather than never
-        alert = alerts.of_verdicts(verdicts, asked.run_id)
+        alert = alerts.of_verdicts(judged, asked.run_id)
         sent = tuple(alerts.send(alert, how.alert_to, how.secrets)) if alert and how.alert_to else ()
         ledger.add(engine, ledger.Entry(how.now, str(how.holder), "run", asked.run_id, "done", _undelivered(sent)))
         _retire(place, how)
     published = lists.current(place)
     assert published is not None  # noqa: S101 - it was just committed
-    return Report(published, decided.ranked, False, tuple(verdicts), decided.too_old, sent)
+    return Report(published, decided.ranked, False, tuple(judged), decided.too_old, sent)
 
 
 def _retire(place: Path | Engine, how: Night) -> None:
@@ -127,8 +128,8 @@ def _as_before(place: Path | Engine, former: Published) -> Report:
     """Report a run that is done already as it ended then; nothing is added, and nobody is told again."""
     run_id = former.run.run_id
     ranked = lists.scores(place, run_id)
-    verdicts = verdict.of_history(lists.monitor_history(place), run_id)
-    return Report(former, ranked, True, tuple(verdicts), ranked["p_recover_30d"].null_count)
+    stored = verdicts.from_table(lists.monitor_history(place), run_id)
+    return Report(former, ranked, True, tuple(stored), ranked["p_recover_30d"].null_count)
 
 
 def _beside(engine: Engine, asked: Question, decided: Decided) -> details.Details:
@@ -173,16 +174,16 @@ def _require_sound(found: audit.Audit) -> None:
     require_safe(replace(found, findings=tuple(grave)))
 
 
-def watch(engine: Engine, how: Night, decided: Decided, bundle: Bundle) -> list[verdict.Verdict]:
+def watch(engine: Engine, how: Night, decided: Decided, bundle: Bundle) -> list[Verdict]:
     """Judge a run by itself, against the one before, and the past lists whose outcome is known by now."""
     place = how.published or engine
     past = [p for p in lists.runs(place) if p.run.run_id != decided.run.run_id]
-    earlier = [p.run.facts for p in past if p.run.model_id == decided.run.model_id]
+    earlier = [p.run.summary for p in past if p.run.model_id == decided.run.model_id]
     before = drift.baseline(earlier, decided.run.as_of)
-    numbers = drift.numbers(decided.run.facts, before, bundle.model.spreads)
-    numbers += outcomes.cohort(decided.ranked, None)
-    numbers += [n for p in _matured(engine, past) for n in _came_true(engine, place, p)]
-    return verdict.judge(numbers, how.policy.monitor)
+    figures = drift.figures(decided.run.summary, before, bundle.model.spreads)
+    figures += outcomes.cohort(decided.ranked, None)
+    figures += [n for p in _matured(engine, past) for n in _came_true(engine, place, p)]
+    return verdicts.verdicts_of(figures, limits_of(how.policy))
 
 
 def _matured(engine: Engine, past: list[Published]) -> list[Published]:
@@ -194,7 +195,7 @@ def _matured(engine: Engine, past: list[Published]) -> list[Published]:
     return [known[at] for at in outcomes.first_of_each_week(sorted(known))[-MATURED_WEEKS:]]
 
 
-def _came_true(engine: Engine, place: Path | Engine, past: Published) -> Iterator[drift.Number]:
+def _came_true(engine: Engine, place: Path | Engine, past: Published) -> Iterator[drift.Figure]:
     listed = lists.scores(place, past.run.run_id)
     known = layers.outcomes(engine, past.run.as_of, past.run.horizon_days)
     yield from outcomes.cohort(listed, known)

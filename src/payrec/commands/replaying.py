@@ -37,6 +37,6 @@ def replayed(place: Path | Engine, models: Path, run_id: str, progress: Progress
         asked = Question(
             told.as_of, bundle, kept.policy, told.policy_sha256, run_id, told.inputs_sha256, told.scored_at
         )
-        until = told.facts.data_until
+        until = told.summary.data_until
         decided = decide(lambda through: map(through, kept.features.to_batches()), asked, until, kept.recent, progress)
         return replay.compare(stamped(decided.ranked, decided.run.stamp), lists.scores(place, run_id))

@@ -16,7 +16,7 @@ import pyarrow as pa
 from payrec.common.arrow import TIME, Floats, Whole, constant, floats, minor, pc, text, times
 from payrec.common.errors import DataRefused
 from payrec.model.evaluate import metrics
-from payrec.monitor.drift import Number
+from payrec.monitor.drift import Figure
 
 LARGEST_SIMULATED = 200
 DRAWS = 4_000
@@ -39,7 +39,7 @@ def joined(scores: pa.Table, outcomes: pa.Table) -> pa.Table:
     return scores.append_column("label", found["label_recovered_30d"].cast(pa.float64()).combine_chunks().take(place))
 
 
-def cohort(scores: pa.Table, outcomes: pa.Table | None) -> list[Number]:
+def cohort(scores: pa.Table, outcomes: pa.Table | None) -> list[Figure]:
     """Measure one run: with ``outcomes`` what came true, without what is to be expected; subject = day of the run.
 
     Rows without a probability are left out. Figures of contacted orders are in it: that is what happened, not what
@@ -55,19 +55,19 @@ def cohort(scores: pa.Table, outcomes: pa.Table | None) -> list[Number]:
         "expected_pr_auc": expected_pr_auc(p),
         "expected_brier": (p * (1 - p)).mean(),
     }
-    out = [Number(name, subject, float(value)) for name, value in expected.items()]
+    out = [Figure(name, subject, float(value)) for name, value in expected.items()]
     if outcomes is None:
         return out
     label = floats(joined(rows, outcomes), "label")
     there = ~np.isnan(label)
     y, p = label[there], p[there]
-    out.append(Number("matured_rows", subject, float(there.sum()), float(rows.num_rows)))
+    out.append(Figure("matured_rows", subject, float(there.sum()), float(rows.num_rows)))
     if there.any():
         out += [
-            Number("recovered_share", subject, float(y.mean()), float(p.mean())),
-            Number("ece", subject, metrics.ece(y, p), metrics.ece_by_chance(p)),
-            Number("brier", subject, metrics.brier(y, p), float((p * (1 - p)).mean())),
-            Number("pr_auc", subject, metrics.pr_auc(y, p), expected_pr_auc(p)),
+            Figure("recovered_share", subject, float(y.mean()), float(p.mean())),
+            Figure("ece", subject, metrics.ece(y, p), metrics.ece_by_chance(p)),
+            Figure("brier", subject, metrics.brier(y, p), float((p * (1 - p)).mean())),
+            Figure("pr_auc", subject, metrics.pr_auc(y, p), expected_pr_auc(p)),
         ]
     return out
 
@@ -85,7 +85,7 @@ def expected_pr_auc(p: Floats) -> float:
     return float((ranked * precision).sum() / ranked.sum())
 
 
-def money(scores: pa.Table, outcomes: pa.Table | None) -> Iterator[Number]:
+def money(scores: pa.Table, outcomes: pa.Table | None) -> Iterator[Figure]:
     """Yield expected money of one run with its interval, and what came back, per currency; subject = ``week currency``.
 
     Only runs a week apart may be added up: an order that is open for a month is on every list of that month, so a
@@ -109,13 +109,13 @@ def money(scores: pa.Table, outcomes: pa.Table | None) -> Iterator[Number]:
             value, p, label = value[there], p[there], label[there]
         low, high = interval(value, p)
         subject = f"{week} {unit}"
-        yield Number("money_expected", subject, float(value @ p) / 100)
-        yield Number("money_low", subject, low / 100)
-        yield Number("money_high", subject, high / 100)
+        yield Figure("money_expected", subject, float(value @ p) / 100)
+        yield Figure("money_low", subject, low / 100)
+        yield Figure("money_high", subject, high / 100)
         if outcomes is not None:
             recovered = float(value @ label)
-            yield Number("money_recovered", subject, recovered / 100, float(value @ p) / 100)
-            yield Number("money_outside", subject, (max(recovered - high, 0) + min(recovered - low, 0)) / 100)
+            yield Figure("money_recovered", subject, recovered / 100, float(value @ p) / 100)
+            yield Figure("money_outside", subject, (max(recovered - high, 0) + min(recovered - low, 0)) / 100)
 
 
 def interval(value: Whole, p: Floats, level: float = 0.95) -> tuple[float, float]:

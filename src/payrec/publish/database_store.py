@@ -16,11 +16,9 @@ from payrec.common.errors import UsageError
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
 from payrec.data.engines.rows import literal
-from payrec.monitor import drift
-from payrec.monitor.verdicts import HISTORY
 from payrec.publish import migrations, run_info
 from payrec.publish.details import KEPT_RUNS, Details
-from payrec.publish.run_info import Published, RunInfo
+from payrec.publish.run_info import VERDICTS, Published, RunInfo
 
 RUNS, SCORES, MONITOR, WORKLIST = "payrec_runs", "payrec_scores", "payrec_monitor", "payrec_worklist"
 DETAILS = "payrec_run_details"
@@ -125,19 +123,19 @@ def _replace_monitor(engine: Engine, run_id: str, history: pa.Table) -> None:
 def monitor_history(engine: Engine) -> pa.Table:
     """See :func:`payrec.publish.lists.monitor_history`."""
     if MONITOR not in engine.tables():
-        return HISTORY.empty_table()
-    return engine.read(f"SELECT {', '.join(HISTORY.names)} FROM {MONITOR}")
+        return VERDICTS.empty_table()
+    return engine.read(f"SELECT {', '.join(VERDICTS.names)} FROM {MONITOR}")
 
 
 def _row(told: Published) -> pa.Table:
     row = {
-        **{name: value for name, value in vars(told.run).items() if name != "facts"},
+        **{name: value for name, value in vars(told.run).items() if name != "summary"},
         "published_no": told.published_no,
         "orders": told.orders,
         "ranked": told.ranked,
         "prioritised": told.prioritised,
-        "data_until": told.run.facts.data_until,
-        "facts": json.dumps(drift.to_json(told.run.facts)),
+        "data_until": told.run.summary.data_until,
+        "facts": json.dumps(run_info.summary_to_json(told.run.summary)),
     }
     return pa.Table.from_pylist([row])
 

@@ -25,9 +25,8 @@ import pyarrow.parquet
 
 from payrec.common import files
 from payrec.common.errors import DataRefused, UsageError
-from payrec.monitor.verdicts import HISTORY
 from payrec.publish import details, run_info
-from payrec.publish.run_info import Published, RunInfo
+from payrec.publish.run_info import VERDICTS, Published, RunInfo
 
 POINTER = "current"
 ROW_GROUP = 65_536  # a page of the worklist reads one of them
@@ -109,14 +108,14 @@ def add_monitor(folder: Path, run_id: str, history: pa.Table) -> None:
         for left in path.parent.glob(".*.tmp"):  # of a run that was killed in the middle
             left.unlink(missing_ok=True)
     with files.replacing(path) as sink:
-        pyarrow.parquet.write_table(history.cast(HISTORY), sink)
+        pyarrow.parquet.write_table(history.cast(VERDICTS), sink)
 
 
 def monitor_history(folder: Path) -> pa.Table:
     """See :func:`payrec.publish.lists.monitor_history`."""
     found = sorted((folder / "monitor").glob("*.parquet"))
-    tables = [pyarrow.parquet.read_table(path, schema=HISTORY, partitioning=None) for path in found]
-    return pa.concat_tables(tables) if tables else HISTORY.empty_table()
+    tables = [pyarrow.parquet.read_table(path, schema=VERDICTS, partitioning=None) for path in found]
+    return pa.concat_tables(tables) if tables else VERDICTS.empty_table()
 
 
 def _write(folder: Path, told: Published, scores: pa.Table, beside: details.Details) -> None:

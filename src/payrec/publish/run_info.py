@@ -4,22 +4,64 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from payrec.common.arrow import pc
-from payrec.monitor import drift
-from payrec.monitor.drift import Facts
+from payrec.common.arrow import TIME, pc, text
 from payrec.publish.export import Stamp
+from payrec.worklist.score import Measured
+
+_VERDICT_COLUMNS: list[tuple[str, pa.DataType]] = [
+    ("run_id", pa.string()),
+    ("as_of", TIME),
+    ("metric", pa.string()),
+    ("subject", pa.string()),
+    ("value", pa.float64()),
+    ("beside", pa.float64()),  # the reference; the stored name stays, so that older runs can be read
+    ("level", pa.string()),
+    ("sentence", pa.string()),
+]
+VERDICTS = pa.schema(_VERDICT_COLUMNS)
+"""Stored verdicts of monitoring: one row per run, metric and subject."""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run stores about itself, to compare the next run with; plain values, fit for JSON.
+
+    Attributes
+    ----------
+    rows, suppressed
+        Orders in the list, and suppressed orders by reason.
+    data_until
+        End of the observed data.
+    shares
+        Shares of the rows by bin of the training, for each feature and for the score.
+    recovery_rate_90d
+        Share recovered in time among the failed payments decided in the last 90 days, NaN without any.
+    """
+
+    as_of: datetime
+    data_until: datetime | None
+    rows: int
+    suppressed: Mapping[str, int] = field(default_factory=dict)
+    shares: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    recovery_rate_90d: float = math.nan
+
+    @property
+    def suppressed_share(self) -> float:
+        """Suppressed orders as a share of all, NaN without orders."""
+        return sum(self.suppressed.values()) / self.rows if self.rows else math.nan
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """One run: its identity (all that decides the list), when it was scored, and its facts for the next run."""
+    """One run: its identity (all that decides the list), when it was scored, and its summary for the next run."""
 
     run_id: str
     as_of: datetime
@@ -29,7 +71,7 @@ class RunInfo:
     inputs_sha256: str
     horizon_days: int
     reporting_currency: str | None
-    facts: Facts
+    summary: RunSummary
 
     @property
     def stamp(self) -> Stamp:
@@ -81,7 +123,7 @@ def to_json(told: Published) -> dict[str, Any]:
         "orders": told.orders,
         "ranked": told.ranked,
         "prioritised": told.prioritised,
-        "facts": drift.to_json(run.facts),
+        "facts": summary_to_json(run.summary),
     }
 
 
@@ -96,8 +138,40 @@ def from_json(found: Mapping[str, Any]) -> Published:
         found["inputs_sha256"],
         int(found["horizon_days"]),
         found["reporting_currency"],
-        drift.from_json(found["facts"]),
+        summary_from_json(found["facts"]),
     )
     return Published(
         run, int(found["published_no"]), int(found["orders"]), int(found["ranked"]), int(found["prioritised"])
+    )
+
+
+def summarised(ranked: pa.Table, as_of: datetime, data_until: datetime | None, measured: Measured) -> RunSummary:
+    """Summarise a finished list."""
+    counts = pc.value_counts(text(ranked, "suppressed_reason").drop_null())
+    by_reason = {entry["values"]: entry["counts"] for entry in counts.to_pylist()}
+    reasons = dict(sorted(by_reason.items()))
+    return RunSummary(as_of, data_until, ranked.num_rows, reasons, dict(measured.shares), measured.recovery_rate_90d)
+
+
+def summary_to_json(summary: RunSummary) -> dict[str, Any]:
+    """Return the summary as plain JSON values."""
+    return {
+        "as_of": summary.as_of.isoformat(),
+        "data_until": summary.data_until and summary.data_until.isoformat(),
+        "rows": summary.rows,
+        "suppressed": dict(summary.suppressed),
+        "shares": {name: list(values) for name, values in summary.shares.items()},
+        "recovery_rate_90d": None if math.isnan(summary.recovery_rate_90d) else summary.recovery_rate_90d,
+    }
+
+
+def summary_from_json(stored: Mapping[str, Any]) -> RunSummary:
+    """Read a summary written by :func:`summary_to_json`."""
+    return RunSummary(
+        datetime.fromisoformat(stored["as_of"]),
+        datetime.fromisoformat(stored["data_until"]) if stored["data_until"] else None,
+        int(stored["rows"]),
+        dict(stored["suppressed"]),
+        {name: tuple(values) for name, values in stored["shares"].items()},
+        math.nan if stored["recovery_rate_90d"] is None else float(stored["recovery_rate_90d"]),
     )

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
@@ -45,6 +45,7 @@ GROUP_COLUMNS = (
     "amount_bucket",
 )
 
+T = TypeVar("T")
 _FROZEN = ConfigDict(extra="forbid")
 # money may be a whole number of any size but never more exact than hundredths
 Money = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=18)]
@@ -154,24 +155,6 @@ class CodeFile:
 
 
 @dataclass(frozen=True, config=_FROZEN)
-class Limits:
-    """When a monitoring number is worth a look (watch) or an alarm; see ``docs/monitoring.md``."""
-
-    psi_watch: float = 0.10
-    psi_alarm: float = 0.25
-    stale_days: float = 2.0
-    rows_change: float = 0.5
-    suppressed_share: float = 0.95
-    suppressed_change: float = 0.2
-    recovery_change: float = 0.3
-    vanished_share: float = 0.01
-    new_share: float = 0.01
-    ece: float = 0.05
-    pr_auc_drop: float = 0.10
-    matured_rows: int = 200
-
-
-@dataclass(frozen=True, config=_FROZEN)
 class Policy:
     """All of it; see the module."""
 
@@ -189,7 +172,7 @@ class Policy:
     hold: tuple[Hold, ...] = ()
     contact_hours: ContactHours | None = None
     reason_codes: CodeFile = Field(default_factory=CodeFile)
-    monitor: Limits = Field(default_factory=Limits)
+    monitor: Mapping[str, float] = Field(default_factory=dict)  # validated by payrec.monitor.limits
 
     @field_validator("rules", mode="before")
     @classmethod
@@ -222,21 +205,16 @@ def read(path: Path | None = None) -> Policy:
     Raises
     ------
     UsageError
-        The file cannot be read, has an unknown key (the valid ones are listed) or a value that cannot be meant.
+        The file cannot be read, has an unknown key (the valid ones are listed) or an invalid value.
     """
     if path is None:
         return Policy()
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-        policy = TypeAdapter(Policy).validate_python(found)
+        policy = validated(Policy, tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the policy {path}: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from error
-    except ValidationError as error:
-        raise UsageError(f"{path}: {_said(error)}") from None
-    except KeyError as error:  # ZoneInfoNotFoundError
-        raise UsageError(f"{path}: {error.args[0]}; expected a name such as Europe/Berlin") from None
     if policy.reason_codes.file is None:
         return policy
     codes = replace(policy.reason_codes, file=path.parent / policy.reason_codes.file)
@@ -244,37 +222,47 @@ def read(path: Path | None = None) -> Policy:
 
 
 def fingerprint(policy: Policy) -> str:
-    """Give the sha256 of all that decides the list: not the limits of monitoring, but the content of the code file."""
+    """Return the sha256 of all that decides the list: the policy without [monitor], and the reason code file."""
     plain = TypeAdapter(Policy).dump_python(policy, mode="json", exclude={"monitor": True, "reason_codes": {"file"}})
     content = policy.reason_codes.file.read_bytes() if policy.reason_codes.file else b""
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode() + b"\0" + content).hexdigest()
 
 
-def _said(error: ValidationError) -> str:
-    """Say the first complaint in one line: where, what was found, what is valid."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(str(step) for step in first["loc"])
+def validated(kind: type[T], table: Mapping[str, Any], source: str, section: tuple[str, ...] = ()) -> T:
+    """Return a table of a policy as ``kind``, a pydantic dataclass; ``source`` and ``section`` name it in messages.
+
+    Raises
+    ------
+    UsageError
+        The first problem in one line: where it is, the value, what is valid.
+    """
+    adapter = TypeAdapter(kind)
+    try:
+        return adapter.validate_python(table)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    except KeyError as error:  # ZoneInfoNotFoundError
+        raise UsageError(f"{source}: {error.args[0]}; expected a name such as Europe/Berlin") from None
+    path = [*section, *map(str, first["loc"])]
+    where = ".".join(path)
     if first["type"] == "unexpected_keyword_argument":
-        *above, key = first["loc"]
-        return f"unknown key {key!r}{' in ' + '.'.join(map(str, above)) if above else ''}; valid: {_valid_keys(above)}"
-    if first["type"] == "value_error":  # one of ours, which says what it found
-        return f"{place}: ".removeprefix(": ") + first["msg"].removeprefix("Value error, ")
-    return f"{place}: {first['msg']} (found {str(first['input'])[:80]!r})"
+        above = f" in {'.'.join(path[:-1])}" if path[:-1] else ""
+        valid = ", ".join(_valid_keys(adapter.json_schema(), first["loc"][:-1]))
+        raise UsageError(f"{source}: unknown key {path[-1]!r}{above}; valid: {valid}")
+    if first["type"] == "value_error":  # raised by a validator of this module
+        problem = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{source}: " + (f"{where}: {problem}" if where else problem))
+    raise UsageError(f"{source}: {where}: {first['msg']} (found {str(first['input'])[:80]!r})")
 
 
-def _valid_keys(place: list[int | str]) -> str:
-    schema = TypeAdapter(Policy).json_schema()
-    node: dict[str, Any] = schema
-    for step in place:
-        node = _inside(schema, node, step)
-    return ", ".join(node.get("properties", {}))
-
-
-def _inside(schema: dict[str, Any], node: dict[str, Any], step: int | str) -> dict[str, Any]:
-    found = node["items"] if isinstance(step, int) else node.get("properties", {}).get(step)
-    if found is None:  # a value of a table with free keys, or the name pydantic gives to one branch of a choice
-        found = node.get("additionalProperties") or node
-    for branch in (found, *found.get("anyOf", ())):
-        if "$ref" in branch:
-            return dict(schema["$defs"][branch["$ref"].rsplit("/", 1)[1]])
-    return dict(found)
+def _valid_keys(schema: dict[str, Any], path: tuple[int | str, ...]) -> dict[str, Any]:
+    """Return the properties of the table at ``path`` of a JSON schema."""
+    node = schema
+    for step in path:
+        inner = node["items"] if isinstance(step, int) else node.get("properties", {}).get(step)
+        if inner is None:  # a value of a table with free keys, or the name pydantic gives to one branch of a choice
+            inner = node.get("additionalProperties") or node
+        refs = [branch["$ref"] for branch in (inner, *inner.get("anyOf", ())) if "$ref" in branch]
+        node = schema["$defs"][refs[0].rsplit("/", 1)[1]] if refs else inner
+    properties: dict[str, Any] = node.get("properties", {})
+    return properties

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,13 +16,12 @@ import pyarrow as pa
 from payrec.common.arrow import Floats, make, pc, whole
 from payrec.data.engines import Engine, RowFunction
 from payrec.model import explain
-from payrec.model.features import matrix
+from payrec.model.features import matrix, spreads
+from payrec.model.features.matrix import Matrix
 from payrec.model.recipes import training
 from payrec.model.recipes.training import Model
 from payrec.model.store.bundle import Portable
-from payrec.monitor import drift
-from payrec.monitor.drift import Measured
-from payrec.worklist import rank as worklist
+from payrec.worklist import rank
 from payrec.worklist.policy import Policy
 
 Through = Callable[[RowFunction], Iterable[pa.RecordBatch]]
@@ -32,7 +31,16 @@ EXPLAINED_FIRST = 2_000  # of the list, so that the capacity can be moved withou
 EXPLAINED_MOST = 5_000
 REASONS = 3
 REASON_COLUMNS = tuple(f"reason_{at + 1}" for at in range(REASONS))
-P, MEASURED = "p_recover_30d", "measured"
+SCORE, MEASURED = "p_recover_30d", "measured"
+SCORE_BINS = 20
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Distribution of the scored rows: shares by feature and bin, and the share recovered of the payments decided."""
+
+    shares: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    recovery_rate_90d: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -63,10 +71,10 @@ def scored(model: Portable, batch: pa.RecordBatch) -> pa.RecordBatch:
     p: Floats = model.model.calibration.probability(training.log_odds(model.model, inputs))
     everywhere = np.full(rows.num_rows, np.nan)
     everywhere[young] = p
-    told = [p.size, drift.spread(model.model, inputs, p), _decided(rows)]
+    told = [p.size, spread(model.model, inputs, p), _decided(rows)]
     notes = [json.dumps(told), *[None] * (rows.num_rows - 1)][: rows.num_rows]
-    kept = batch.select([name for name in worklist.READ if name in batch.schema.names])
-    kept = kept.append_column(P, make.array(everywhere, mask=~young))
+    kept = batch.select([name for name in rank.READ if name in batch.schema.names])
+    kept = kept.append_column(SCORE, make.array(everywhere, mask=~young))
     return kept.append_column(MEASURED, make.array(notes, pa.string()))
 
 
@@ -74,17 +82,17 @@ def gathered(batches: Iterable[pa.RecordBatch]) -> Scored:
     """Put together what :func:`scored` made of each batch."""
     parts = list(batches)
     if not parts:
-        none = pa.table({name: pa.nulls(0) for name in (*worklist.READ, P)})
-        return Scored(none, Measured(drift.pooled([])), 0)
+        none = pa.table({name: pa.nulls(0) for name in (*rank.READ, SCORE)})
+        return Scored(none, Measured(pooled([])), 0)
     rows = pa.Table.from_batches(parts)
     told = [json.loads(str(note)) for note in rows[MEASURED].drop_null().to_pylist()]
     decided: dict[str, tuple[int, int]] = {}  # by provider: the same in all its rows
     for _, _, counts in told:
         decided |= counts
     total, recovered = (sum(counts[at] for counts in decided.values()) for at in (0, 1))
-    shares = drift.pooled((size, shares) for size, shares, _ in told)
+    shares = pooled((size, shares) for size, shares, _ in told)
     measured = Measured(shares, recovered / total if total else math.nan)
-    return Scored(rows.drop([MEASURED]), measured, rows[P].null_count)
+    return Scored(rows.drop([MEASURED]), measured, rows[SCORE].null_count)
 
 
 def _decided(rows: pa.Table) -> dict[str, tuple[int, int]]:
@@ -97,14 +105,36 @@ def _decided(rows: pa.Table) -> dict[str, tuple[int, int]]:
     }
 
 
+def spread(model: Model, inputs: Matrix, p: Floats) -> dict[str, tuple[float, ...]]:
+    """Return for each feature, and for the probabilities ``p`` (n,), the shares of the rows in the training's bins."""
+    return {bins.feature: spreads.like(bins, inputs) for bins in model.spreads} | {SCORE: score_shares(p)}
+
+
+def score_shares(p: Floats) -> tuple[float, ...]:
+    """Return the shares of probabilities in 20 equal steps of 0.05, (n,) -> (20,)."""
+    counts = np.bincount(np.minimum((p * SCORE_BINS).astype(np.int64), SCORE_BINS - 1), minlength=SCORE_BINS)
+    return tuple((counts / max(p.size, 1)).tolist())
+
+
+def pooled(parts: Iterable[tuple[int, Mapping[str, tuple[float, ...]]]]) -> dict[str, tuple[float, ...]]:
+    """Return the shares of several batches as one, from (rows, shares) of each."""
+    sums: dict[str, Floats] = {}
+    total = 0
+    for rows, shares in parts:
+        total += rows
+        for name, values in shares.items():
+            sums[name] = sums.get(name, np.zeros(len(values))) + rows * np.asarray(values)
+    return {name: tuple((values / max(total, 1)).tolist()) for name, values in sums.items()}
+
+
 def explained(ranked: pa.Table, rows: Through, model: Model) -> pa.Table:
     """Fill ``reason_1..3`` of the first of the list; ``rows`` are those that were scored, in any order.
 
     Explained are the first 2,000 ranks and every flagged order, but no more than 5,000: trees take about a
     millisecond each, and nobody reads further.
     """
-    rank, flag = whole(ranked, "rank"), whole(ranked, "priority_flag")
-    wanted = (rank > 0) & ((rank <= EXPLAINED_FIRST) | (flag > 0)) & (rank <= EXPLAINED_MOST)
+    ranks, flag = whole(ranked, "rank"), whole(ranked, "priority_flag")
+    wanted = (ranks > 0) & ((ranks <= EXPLAINED_FIRST) | (flag > 0)) & (ranks <= EXPLAINED_MOST)
     orders = ranked["order_id"].filter(make.array(wanted)).combine_chunks()
     batches = list(rows(partial(reasons, Portable(model), orders))) if len(orders) else []
     if not batches:

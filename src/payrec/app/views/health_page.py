@@ -10,6 +10,7 @@ import streamlit as st
 from payrec.app import export_log, formatting, parts, state, verdict_frames
 from payrec.app.list_source import Served
 from payrec.charts import service as charts
+from payrec.monitor.limits import limits_of
 
 
 def show() -> None:
@@ -35,7 +36,7 @@ def show() -> None:
 
 def _now(served: Served, verdicts: pd.DataFrame, now: datetime) -> None:
     current = served.runs[0]
-    until = current.run.facts.data_until
+    until = current.run.summary.data_until
     alarms, watches = (int((verdicts["level"] == level).sum()) for level in ("alarm", "watch"))
     word = "Alarm" if alarms else "Worth a look" if watches else "All well"
     parts.figures(
@@ -45,7 +46,7 @@ def _now(served: Served, verdicts: pd.DataFrame, now: datetime) -> None:
             ("Data ends", formatting.moment(until).split(",")[0], formatting.ago(until, now) if until else "", ""),
             (
                 "Left alone",
-                formatting.share(current.run.facts.suppressed_share),
+                formatting.share(current.run.summary.suppressed_share),
                 f"of {current.orders:,} open orders",
                 "Orders that a rule takes out before ranking.",
             ),
@@ -94,7 +95,7 @@ def _drift(verdicts: pd.DataFrame) -> None:
     if frame.empty:
         st.info("Drift is measured against an earlier run of the same model; this is the first.")
         return
-    limits = state.rules().monitor
+    limits = limits_of(state.rules())
     sentence = charts.drift_text(frame, limits.psi_watch, limits.psi_alarm)
     parts.chart(charts.drift(frame.head(15), limits.psi_watch, limits.psi_alarm), sentence, "drift")
 

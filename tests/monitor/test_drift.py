@@ -14,8 +14,12 @@ from hypothesis import strategies as st
 
 from payrec.model.features.spreads import Spread
 from payrec.monitor import drift, verdicts
-from payrec.monitor.drift import Facts, Number
-from payrec.worklist.policy import Limits
+from payrec.monitor.drift import Figure
+from payrec.monitor.limits import Limits
+from payrec.publish import run_info
+from payrec.publish.run_info import RunSummary
+from payrec.worklist import score
+from payrec.worklist.score import Measured
 
 AS_OF = datetime.fromisoformat("2026-01-31")
 COUNTRY = Spread("country", (), ("unknown", "other", "DE", "FR"), (0.0, 0.02, 0.5, 0.48))
@@ -26,17 +30,17 @@ SPREADS = (COUNTRY, AMOUNT, AGE)
 shares = st.lists(st.floats(0, 1), min_size=2, max_size=8).filter(sum).map(lambda s: [x / sum(s) for x in s])
 
 
-def a_run(**changes: Any) -> Facts:
+def a_run(**changes: Any) -> RunSummary:
     same = {bins.feature: bins.shares for bins in SPREADS}
-    made = Facts(
+    made = RunSummary(
         AS_OF, datetime.fromisoformat("2026-01-30"), 10_000, {"disputed": 100}, same | changes.pop("shares", {}), 0.4
     )
     return replace(made, **changes)
 
 
-def judged(now: Facts, before: Facts | None, **limits: float) -> dict[tuple[str, str], verdicts.Verdict]:
-    made = verdicts.judge(drift.numbers(now, before, SPREADS), Limits(**limits))  # type: ignore[arg-type]
-    return {(one.number.metric, one.number.subject): one for one in made}
+def judged(now: RunSummary, before: RunSummary | None, **limits: float) -> dict[tuple[str, str], verdicts.Verdict]:
+    made = verdicts.verdicts_of(drift.figures(now, before, SPREADS), Limits(**limits))  # type: ignore[arg-type]
+    return {(one.figure.metric, one.figure.subject): one for one in made}
 
 
 def test_psi_by_hand() -> None:
@@ -103,25 +107,25 @@ def test_few_rows_are_not_taken_for_drift() -> None:
 
 def test_limits_are_settings_and_the_worst_comes_first() -> None:
     now = a_run(shares={"outstanding_relative": (0.0, 0.33, 0.67)}, rows=1_000)
-    made = verdicts.judge(drift.numbers(now, a_run(), SPREADS), Limits(psi_alarm=0.11))
+    made = verdicts.verdicts_of(drift.figures(now, a_run(), SPREADS), Limits(psi_alarm=0.11))
     assert [one.level for one in made[:2]] == ["alarm", "alarm"]
     assert verdicts.worst(made) == "alarm"
     assert verdicts.worst([]) == "ok"
 
 
 def test_matured_numbers_need_rows_to_alarm() -> None:
-    found = [Number("ece", "2026-01-01", 0.2, 0.01), Number("pr_auc", "2026-01-01", 0.3, 0.6)]
-    many = verdicts.judge([*found, Number("matured_rows", "2026-01-01", 5_000)], Limits())
+    found = [Figure("ece", "2026-01-01", 0.2, 0.01), Figure("pr_auc", "2026-01-01", 0.3, 0.6)]
+    many = verdicts.verdicts_of([*found, Figure("matured_rows", "2026-01-01", 5_000)], Limits())
     assert [one.level for one in many] == ["alarm", "alarm", "ok"]
-    few = verdicts.judge([*found, Number("matured_rows", "2026-01-01", 50)], Limits())
+    few = verdicts.verdicts_of([*found, Figure("matured_rows", "2026-01-01", 50)], Limits())
     assert [one.level for one in few] == ["ok", "ok", "ok"]
     assert "too few" in few[0].sentence
 
 
 def test_history_is_a_table_by_run() -> None:
-    made = verdicts.judge([Number("rows", "", 0), Number("psi_training", "x", math.inf)], Limits())
-    table = verdicts.history(made, "r1", AS_OF)
-    assert table.schema == verdicts.HISTORY
+    made = verdicts.verdicts_of([Figure("rows", "", 0), Figure("psi_training", "x", math.inf)], Limits())
+    table = verdicts.to_table(made, "r1", AS_OF)
+    assert table.schema == run_info.VERDICTS
     assert table.to_pylist()[0] == {
         "run_id": "r1",
         "as_of": AS_OF,
@@ -136,14 +140,14 @@ def test_history_is_a_table_by_run() -> None:
 
 
 def test_history_has_one_row_for_a_key() -> None:
-    twice = verdicts.judge([Number("rows", "", 5), Number("rows", "", 0)], Limits())
-    assert verdicts.history(twice, "r1", AS_OF)["level"].to_pylist() == ["alarm"]
+    twice = verdicts.verdicts_of([Figure("rows", "", 5), Figure("rows", "", 0)], Limits())
+    assert verdicts.to_table(twice, "r1", AS_OF)["level"].to_pylist() == ["alarm"]
 
 
 def test_facts_survive_json() -> None:
     for told in (a_run(), a_run(data_until=None)):
-        assert drift.from_json(json.loads(json.dumps(drift.to_json(told)))) == told
-    unknown = drift.from_json(drift.to_json(a_run(recovery_rate_90d=math.nan)))
+        assert run_info.summary_from_json(json.loads(json.dumps(run_info.summary_to_json(told)))) == told
+    unknown = run_info.summary_from_json(run_info.summary_to_json(a_run(recovery_rate_90d=math.nan)))
     assert math.isnan(unknown.recovery_rate_90d)
 
 
@@ -167,13 +171,13 @@ def test_a_run_is_compared_with_the_same_day_of_the_month_before(earlier: list[s
 def test_batches_pool_to_the_whole() -> None:
     rng = np.random.default_rng(2)
     p = rng.random(1_000)
-    parts = [(len(part), {"p": drift.score_shares(part)}) for part in (p[:100], p[100:350], p[350:])]
-    assert drift.pooled(parts)["p"] == pytest.approx(drift.score_shares(p))
-    assert drift.pooled([]) == {}
-    assert sum(drift.score_shares(np.array([0.0, 1.0]))) == 1
+    parts = [(len(part), {"p": score.score_shares(part)}) for part in (p[:100], p[100:350], p[350:])]
+    assert score.pooled(parts)["p"] == pytest.approx(score.score_shares(p))
+    assert score.pooled([]) == {}
+    assert sum(score.score_shares(np.array([0.0, 1.0]))) == 1
 
 
 def test_facts_of_a_list() -> None:
     ranked = pa.table({"suppressed_reason": ["promised", None, "disputed", "promised"]})
-    told = drift.facts(ranked, AS_OF, None, drift.Measured())
+    told = run_info.summarised(ranked, AS_OF, None, Measured())
     assert (told.rows, told.suppressed, told.suppressed_share) == (4, {"disputed": 1, "promised": 2}, 0.75)

@@ -14,7 +14,8 @@ import pytest
 
 from payrec.common.errors import MissingExtra, UsageError
 from payrec.monitor import alerts, verdicts
-from payrec.monitor.drift import Number
+from payrec.monitor.drift import Figure
+from payrec.monitor.limits import Limits
 
 ALERT = alerts.Alert("payrec: it failed", ("line one",))
 
@@ -207,9 +208,9 @@ def test_texts_are_short_and_say_how_many_are_left_out() -> None:
 
 
 def test_alerts_of_a_run() -> None:
-    calm = verdicts.judge([Number("rows", "", 5)], verdicts.Limits())
+    calm = verdicts.verdicts_of([Figure("rows", "", 5)], Limits())
     assert alerts.of_verdicts(calm, "r1") is None
-    bad = verdicts.judge([Number("rows", "", 0), Number("stale_days", "", 9)], verdicts.Limits())
+    bad = verdicts.verdicts_of([Figure("rows", "", 0), Figure("stale_days", "", 9)], Limits())
     said = alerts.of_verdicts(bad, "r1")
     assert said is not None
     assert said.title == "payrec: 2 alarms in run r1"

@@ -15,6 +15,8 @@ from payrec.model import explain
 from payrec.model.recipes import training
 from payrec.model.recipes.training import Model, TrainSpec
 from payrec.monitor import drift
+from payrec.publish import run_info
+from payrec.publish.run_info import RunSummary
 from payrec.worklist import rank, score
 from payrec.worklist.policy import Cap, Policy
 
@@ -63,14 +65,14 @@ def test_batches_do_not_matter_and_old_orders_are_not_scored(model: Model, open_
 def test_drift_of_rows_against_the_training_is_small_and_of_other_units_large(
     model: Model, open_rows: pa.Table
 ) -> None:
-    def run(rows: pa.Table) -> drift.Facts:
+    def run(rows: pa.Table) -> RunSummary:
         made = score.score(held(rows.to_batches()), model)
-        return drift.facts(rank.rank(made.rows, Policy()), AS_OF, AS_OF, made.measured)
+        return run_info.summarised(rank.rank(made.rows, Policy()), AS_OF, AS_OF, made.measured)
 
     at = open_rows.column_names.index("outstanding_minor")
     times_100 = pc.multiply(open_rows["outstanding_minor"], 100)
     now = run(open_rows.set_column(at, "outstanding_minor", times_100))
-    numbers = {(one.metric, one.subject): one.value for one in drift.numbers(now, run(open_rows), model.spreads)}
+    numbers = {(one.metric, one.subject): one.value for one in drift.figures(now, run(open_rows), model.spreads)}
     assert numbers["psi", "outstanding_relative"] > 1
     assert numbers["psi", "country"] == 0
     assert ("psi", "weekday") not in numbers

@@ -89,7 +89,7 @@ def test_every_line_is_read(tmp_path: Path) -> None:
         "US": ("America/New_York", "America/Los_Angeles"),
     }
     assert policy.reason_codes.file == tmp_path / "codes.csv"
-    assert policy.monitor.psi_alarm == 0.3
+    assert policy.monitor == {"psi_alarm": 0.3}
     assert policy.hold[0].holds(date(2027, 1, 3))
     assert not policy.hold[0].holds(date(2027, 1, 4))
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payrec.monitor import outcomes as outcome
-from payrec.monitor.drift import Number
+from payrec.monitor.drift import Figure
 from payrec.worklist import rank
 from payrec.worklist.policy import Policy
 
@@ -19,7 +19,7 @@ Make = Callable[..., pa.Table]
 AS_OF = datetime.fromisoformat("2026-01-31")
 
 
-def by_name(numbers: list[Number]) -> dict[str, Number]:
+def by_name(numbers: list[Figure]) -> dict[str, Figure]:
     return {number.metric: number for number in numbers}
 
 
@@ -45,7 +45,7 @@ def test_maturity() -> None:
 def test_a_matured_cohort_by_hand(open_orders: Make) -> None:
     found = by_name(outcome.cohort(scores(open_orders, [0.9, 0.6, 0.2, None]), outcomes([1, 0, 0, 1])))
     assert found["matured_rows"].value == 3
-    assert found["recovered_share"] == Number(
+    assert found["recovered_share"] == Figure(
         "recovered_share", "2026-01-31", pytest.approx(1 / 3), pytest.approx(1.7 / 3)
     )
     assert found["brier"].value == pytest.approx((0.01 + 0.36 + 0.04) / 3)
@@ -78,9 +78,9 @@ def test_expected_pr_auc_is_what_true_probabilities_give() -> None:
 
 def test_money_by_hand(open_orders: Make) -> None:
     found = by_name(list(outcome.money(scores(open_orders, [1.0, 1.0, 0.0]), outcomes([1, 0, 0]))))
-    assert found["money_expected"] == Number("money_expected", "2026-01-26 EUR", 200.0)
+    assert found["money_expected"] == Figure("money_expected", "2026-01-26 EUR", 200.0)
     assert (found["money_low"].value, found["money_high"].value) == (200.0, 200.0)
-    assert (found["money_recovered"].value, found["money_recovered"].beside) == (100.0, 200.0)
+    assert (found["money_recovered"].value, found["money_recovered"].reference) == (100.0, 200.0)
     assert found["money_outside"].value == -100.0
     assert "money_recovered" not in by_name(list(outcome.money(scores(open_orders, [0.5]), None)))
     assert list(outcome.money(scores(open_orders, [None]), None)) == []
@@ -89,7 +89,7 @@ def test_money_by_hand(open_orders: Make) -> None:
 def test_money_is_never_added_across_currencies(open_orders: Make) -> None:
     made = rank.rank(open_orders({}, {"currency": "USD"}), Policy())
     told = [number for number in outcome.money(made, None) if number.metric == "money_expected"]
-    assert told == [Number("money_expected", "2026-01-26 EUR", 50.0), Number("money_expected", "2026-01-26 USD", 50.0)]
+    assert told == [Figure("money_expected", "2026-01-26 EUR", 50.0), Figure("money_expected", "2026-01-26 USD", 50.0)]
 
 
 @pytest.mark.parametrize("rows", [30, 2_000])

@@ -1,4 +1,4 @@
-"""Hand-made open orders, for the tests of this room."""
+"""Open orders made by hand, for the tests of the list, of publishing and of monitoring."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ HEADER = "scheme,code,category,decline,action,meaning\n"
 
 
 def shipped() -> Iterator[dict[str, str]]:
-    text = (files("payrec.action") / "reason_codes.csv").read_text(encoding="utf-8")
+    text = (files("payrec.worklist") / "reason_codes.csv").read_text(encoding="utf-8")
     yield from csv.DictReader(text.splitlines())
 
 

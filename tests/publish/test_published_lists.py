@@ -19,10 +19,12 @@ from payrec.common import files
 from payrec.common.errors import DataRefused, UsageError
 from payrec.data.engines import Engine
 from payrec.monitor import verdicts
-from payrec.monitor.drift import Facts, Number
+from payrec.monitor.drift import Figure
+from payrec.monitor.limits import Limits
 from payrec.publish import database_store, folder_store, lists, migrations, run_info
+from payrec.publish.run_info import RunSummary
 from payrec.worklist import rank
-from payrec.worklist.policy import Limits, Policy
+from payrec.worklist.policy import Policy
 
 Make = Callable[..., pa.Table]
 AS_OF = datetime.fromisoformat("2026-01-31")
@@ -35,7 +37,7 @@ INFO = run_info.RunInfo(
     "i",
     30,
     "EUR",
-    Facts(AS_OF, AS_OF, 3, recovery_rate_90d=0.4),
+    RunSummary(AS_OF, AS_OF, 3, recovery_rate_90d=0.4),
 )
 
 
@@ -100,11 +102,11 @@ def test_another_list_than_the_contract_is_refused(place: Path | Engine, ranked:
 
 
 def test_verdicts_are_kept_by_run(place: Path | Engine) -> None:
-    assert lists.monitor_history(place) == verdicts.HISTORY.empty_table()
+    assert lists.monitor_history(place) == run_info.VERDICTS.empty_table()
     for value in (0, 5):
         for name in ("r1", "r2"):
-            told = verdicts.judge([Number("rows", "", value), Number("psi", "x", 0.3)], Limits())
-            lists.add_monitor(place, name, verdicts.history(told, name, AS_OF))
+            told = verdicts.verdicts_of([Figure("rows", "", value), Figure("psi", "x", 0.3)], Limits())
+            lists.add_monitor(place, name, verdicts.to_table(told, name, AS_OF))
     rows = lists.monitor_history(place).to_pylist()
     assert sorted((row["run_id"], row["metric"], row["value"]) for row in rows) == [
         ("r1", "psi", 0.3), ("r1", "rows", 5.0), ("r2", "psi", 0.3), ("r2", "rows", 5.0),
@@ -263,7 +265,7 @@ def test_a_migration_that_fails_leaves_nothing(engine: Engine) -> None:
 def test_the_tables_have_the_columns_of_the_contract(engine: Engine) -> None:
     migrations.apply(engine)
     assert set(engine.read("SELECT * FROM payrec_scores").column_names) == set(rank.SCHEMA.names)
-    assert set(engine.read("SELECT * FROM payrec_monitor").column_names) == set(verdicts.HISTORY.names)
+    assert set(engine.read("SELECT * FROM payrec_monitor").column_names) == set(run_info.VERDICTS.names)
 
 
 KILLED_AT_EVERY_STEP = """
@@ -272,13 +274,13 @@ from datetime import datetime
 from pathlib import Path
 import pyarrow.parquet as pq
 from payrec.publish import lists as publish, run_info as run
-from payrec.monitor.drift import Facts
+from payrec.publish.run_info import RunSummary
 
 folder, ranked = Path(sys.argv[1]), pq.read_table(sys.argv[2])
 as_of = datetime(2026, 1, 31)
 
 def commit(at, name):
-    told = run.RunInfo(name, as_of, as_of, "m", "p", "i", 30, None, Facts(as_of, None, 4))
+    told = run.RunInfo(name, as_of, as_of, "m", "p", "i", 30, None, RunSummary(as_of, None, 4))
     return publish.commit(folder / str(at), told, ranked, keep=2)
 
 def dying(real, at, steps):
