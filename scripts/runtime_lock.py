@@ -1,8 +1,8 @@
-"""Print the part of requirements.lock that the installed program needs: the dependencies, and theirs, with all hashes.
+"""Print the entries of locks/requirements.lock that the program needs at run time, with all hashes.
 
     .venv/bin/python scripts/runtime_lock.py [EXTRA …]
 
-Walks from pyproject.toml over what is installed in .venv, so nothing is resolved anew and nobody is asked.
+Follows the dependencies in pyproject.toml through the packages installed in .venv; resolves and downloads nothing.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ ROOT = Path(__file__).parent.parent
 
 
 def needed(extras: tuple[str, ...]) -> set[str]:
-    """Names of all packages that running needs, with those of ``extras``."""
+    """Return the names of all packages needed at run time, with those of ``extras``."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    asked = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
-    found: dict[str, set[str]] = {}
-    waiting = [Requirement(line) for line in asked]
+    declared = project["dependencies"] + [line for extra in extras for line in project["optional-dependencies"][extra]]
+    extras_of: dict[str, set[str]] = {}
+    waiting = [Requirement(line) for line in declared]
     while waiting:
         one = waiting.pop()
         if one.marker is not None and not one.marker.evaluate({"extra": ""}):
             continue
         name = canonicalize_name(one.name)
-        if name in found and one.extras <= found[name]:
+        if name in extras_of and one.extras <= extras_of[name]:
             continue
-        found.setdefault(name, set()).update(one.extras)
+        extras_of.setdefault(name, set()).update(one.extras)
         waiting += _inside(name, one.extras)
-    return set(found)
+    return set(extras_of)
 
 
 def _inside(name: str, extras: set[str]) -> list[Requirement]:
@@ -52,8 +52,8 @@ def _inside(name: str, extras: set[str]) -> list[Requirement]:
 
 
 def locked(names: set[str]) -> str:
-    """Return the entries of the lock for ``names``; an entry starts at the left edge and goes on indented."""
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    """Return the entries of the lock for ``names``; the lines of an entry after its first are indented."""
+    text = (ROOT / "locks" / "requirements.lock").read_text(encoding="utf-8")
     entries = re.split(r"^(?=\S)", text, flags=re.MULTILINE)
     return "".join(e for e in entries if (m := re.match(r"[\w.-]+", e)) and canonicalize_name(m[0]) in names)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Build the wheel, install it with its locked runtime packages into an empty environment, and do the whole job with it
-# in an empty folder: what the program needs (SQL, templates, tables of codes) must be inside. Asks nothing.
+# Build the wheel, install it with its locked runtime packages into an empty environment, and run the demo in an empty
+# folder: SQL, templates and tables of codes must be inside the wheel. Never prompts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -13,10 +13,10 @@ echo "wheel-smoke: building"
 wheel=$(echo "$work"/dist/payrec-*.whl)
 
 echo "wheel-smoke: installing $(basename "$wheel") into an empty environment"
-# of the locked packages only those that running needs, at their locked versions and with their hashes
+# only the locked packages that the program needs at run time, with their hashes
 .venv/bin/python scripts/runtime_lock.py > "$work/runtime.lock"
-uv=.tools/bin/uv
-if [ -x "$uv" ]; then
+. scripts/installer.sh
+if [ -n "$uv" ]; then
   "$uv" venv --quiet --python .venv/bin/python "$work/venv"
   "$uv" pip sync --quiet --python "$work/venv/bin/python" --require-hashes "$work/runtime.lock"
   "$uv" pip install --quiet --offline --no-deps --no-index --python "$work/venv/bin/python" "$wheel"

@@ -60,8 +60,7 @@ def database(request: pytest.FixtureRequest) -> str:
 def left(version: str, database: str, tmp_path: Path, request: pytest.FixtureRequest,
          monkeypatch: pytest.MonkeyPatch) -> Left:  # fmt: skip
     """Unpack what a version left behind."""
-    with tarfile.open(HERE / f"{version}.tar.xz") as pack:
-        pack.extractall(tmp_path, filter="data")
+    unpack(HERE / f"{version}.tar.xz", tmp_path)
     folder = tmp_path / ("embedded" if database == "duckdb" else "served")
     url = f"duckdb:///{folder / 'payrec.duckdb'}"
     if database == "postgres":
@@ -83,6 +82,21 @@ def left(version: str, database: str, tmp_path: Path, request: pytest.FixtureReq
         return int(ended.value.code or 0)
 
     return Left(url, folder, payrec)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Write the regular files of an archive below ``folder``; Python before 3.11.4 has no ``extractall(filter=…)``."""
+    with tarfile.open(archive) as pack:
+        for member in pack:
+            target = (folder / member.name).resolve()
+            assert target.is_relative_to(folder.resolve()), f"{member.name} leads out of the folder"
+            content = pack.extractfile(member) if member.isreg() else None
+            assert content is not None or member.isdir(), f"{member.name} is neither a file nor a folder"
+            if content is None:
+                target.mkdir(parents=True, exist_ok=True)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content.read())
 
 
 def restored(request: pytest.FixtureRequest, version: str) -> str:
