@@ -22,39 +22,39 @@ DAYS = 400  # of orders, so that 200 nights double them
 
 def main() -> int:
     """Run the nights on each engine, print what they used, and judge it."""
-    asked = _asked()
+    options = _options()
     failed = 0
     with tempfile.TemporaryDirectory(prefix="payrec-soak-") as scratch:
-        made = arrivals.simulated(asked.orders, DAYS, END, Path(scratch) / "files")
-        first = datetime(END.year, END.month, END.day) - asked.nights * arrivals.DAY
-        nights.train(made, first, Path(scratch) / "models")
-        soak = nights.Soak(made, Path(scratch) / "models", first, asked.nights, RETENTION_DAYS)
-        for name in asked.engines:
+        simulated = arrivals.simulated(options.orders, DAYS, END, Path(scratch) / "files")
+        first = datetime(END.year, END.month, END.day) - options.nights * arrivals.DAY
+        nights.train(simulated, first, Path(scratch) / "models")
+        soak = nights.Soak(simulated, Path(scratch) / "models", first, options.nights, RETENTION_DAYS)
+        for name in options.engines:
             folder = Path(scratch) / name
             folder.mkdir()
             used = []
-            with _place(name, folder) as place:
-                for one in nights.run(place, soak):
+            with _database(name, folder) as database:
+                for one in nights.run(database, soak):
                     used.append(one)
-                    print(f"\r{name}: night {one.night} of {asked.nights}", end="", file=sys.stderr, flush=True)
+                    print(f"\r{name}: night {one.night} of {options.nights}", end="", file=sys.stderr, flush=True)
             print(file=sys.stderr)
-            found = judged.problems(used, RETENTION_DAYS, with_time=True)
-            print(f"{name}: {asked.nights} nights\n\n{judged.table(used)}\n")
-            print("\n".join(f"{name}: {problem}" for problem in found) or f"{name}: nothing grows that should not")
-            failed += len(found)
+            problems = judged.problems(used, RETENTION_DAYS, with_time=True)
+            print(f"{name}: {options.nights} nights\n\n{judged.table(used)}\n")
+            print("\n".join(f"{name}: {problem}" for problem in problems) or f"{name}: nothing grows that should not")
+            failed += len(problems)
     return 1 if failed else 0
 
 
 @contextmanager
-def _place(name: str, folder: Path) -> Iterator[nights.Place]:
+def _database(name: str, folder: Path) -> Iterator[nights.Place]:
     if name == "duckdb":
         yield nights.Place(f"duckdb:///{folder / 'payrec.duckdb'}", folder)
         return
-    with nights.on_postgres(folder) as place:
-        yield place
+    with nights.on_postgres(folder) as database:
+        yield database
 
 
-def _asked() -> argparse.Namespace:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=str(__doc__).splitlines()[0])
     parser.add_argument("--nights", type=int, default=200)
     parser.add_argument("--orders", type=int, default=12_000)

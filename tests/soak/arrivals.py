@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 class Arrivals:
     """What becomes known when: the orders, the events, and a folder for the files of the day."""
 
-    made: simulator.Portfolio
+    portfolio: simulator.Portfolio
     folder: Path
 
     def hand_over(self, engine: Engine, since: datetime | None, until: datetime) -> None:
@@ -33,17 +33,17 @@ class Arrivals:
         load.transactions(engine, orders, now=until)
         load.events(engine, events, now=until)
         if since is None:
-            csv.write_csv(self.made.fx, self.folder / "fx.csv")
+            csv.write_csv(self.portfolio.fx, self.folder / "fx.csv")
             reporting = load.Mapping(reporting_currency=simulator.REPORTING_CURRENCY)
             load.fx(engine, self.folder / "fx.csv", reporting, now=None)
 
     def _orders(self, since: datetime | None, until: datetime) -> pa.Table:
-        rows = self.made.transactions
+        rows = self.portfolio.transactions
         last = pa.scalar(until.date())
         for name in ("payment_date", "capture_ts"):
             limit = last if name == "payment_date" else pa.scalar(until, pa.timestamp("us"))
-            told = pc.if_else(pc.less(rows[name], limit), rows[name], None)
-            rows = rows.set_column(rows.schema.get_field_index(name), name, told)
+            known = pc.if_else(pc.less(rows[name], limit), rows[name], None)
+            rows = rows.set_column(rows.schema.get_field_index(name), name, known)
         rows = rows.filter(pc.less(rows["invoice_date"], last))
         if since is None:
             return rows
@@ -53,7 +53,7 @@ class Arrivals:
         return rows.filter(pc.or_(new, paid))
 
     def _events(self, since: datetime | None, until: datetime) -> pa.Table:
-        rows = self.made.events
+        rows = self.portfolio.events
         known_at = pc.max_element_wise(rows["event_ts"], rows["recorded_ts"])
         chosen = pc.less_equal(known_at, pa.scalar(until, pa.timestamp("us")))
         if since is not None:

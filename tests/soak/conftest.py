@@ -1,4 +1,4 @@
-"""The made portfolio and the model of the pipeline's tests."""
+"""The simulated portfolio and the model of the pipeline's tests."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def problems(nights: Sequence[Used], retention_days: int, *, with_time: bool) ->
     if with_time:
         bounds["CPU seconds a night"] = (_middle(late, "cpu_s"), 1.1 * grown * _middle(early, "cpu_s"))
     return [
-        f"{name}: {found:.1f}, expected at most {most:.1f}" for name, (found, most) in bounds.items() if found > most
+        f"{name}: {value:.1f}, expected at most {most:.1f}" for name, (value, most) in bounds.items() if value > most
     ]
 
 

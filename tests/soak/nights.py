@@ -92,54 +92,54 @@ class Soak:
     retention_days: int
 
 
-def run(place: Place, asked: Soak) -> Iterator[Used]:
+def run(database: Place, soak: Soak) -> Iterator[Used]:
     """Load each day's files, run the night, and measure it."""
-    arrivals, first = asked.arrivals, asked.first
-    with connect(place.url) as engine:
+    arrivals, first = soak.arrivals, soak.first
+    with connect(database.url) as engine:
         layers.prepare(engine)
         arrivals.hand_over(engine, None, first)
-    for number in range(1, asked.nights + 1):
+    for number in range(1, soak.nights + 1):
         at = first + number * DAY
-        before = _cpu() + place.server_cpu()
-        with connect(place.url) as engine:
+        before = _cpu() + database.server_cpu()
+        with connect(database.url) as engine:
             arrivals.hand_over(engine, at - DAY, at)
-        report = commands.night(_night(place, asked, at), lambda _: None)
-        open_connections = place.connections()
-        spent = _cpu() + place.server_cpu() - before
-        place.overnight()
-        yield _measured(place, number, report.ranked.num_rows, spent, open_connections)
+        report = commands.night(_night(database, soak, at), lambda _: None)
+        open_connections = database.connections()
+        spent = _cpu() + database.server_cpu() - before
+        database.overnight()
+        yield _measured(database, number, report.ranked.num_rows, spent, open_connections)
         del report
 
 
-def _night(place: Place, asked: Soak, at: datetime) -> commands.Night:
+def _night(database: Place, soak: Soak, at: datetime) -> commands.Night:
     now = at + timedelta(hours=3)
     return commands.Night(
         as_of=at,
-        models=asked.models,
+        models=soak.models,
         policy=Policy(capacity={"total": 50}),
-        published=place.published,
+        published=database.published,
         holder=lock.Holder(os.getpid(), "here", now),
-        database_url=place.url,
-        lock_folder=place.folder,
+        database_url=database.url,
+        lock_folder=database.folder,
         now=now,
-        retention_days=asked.retention_days,
+        retention_days=soak.retention_days,
     )
 
 
-def _measured(place: Place, number: int, listed: int, spent: float, connections: int) -> Used:
+def _measured(database: Place, number: int, listed: int, spent: float, connections: int) -> Used:
     gc.collect()
-    with connect(place.url) as engine:
+    with connect(database.url) as engine:
         orders = layers.count(engine, "raw_transactions")
-        kept = len(lists.runs(place.published or engine))
+        kept = len(lists.runs(database.published or engine))
     return Used(
         night=number,
         orders=orders,
         listed=listed,
         cpu_s=spent,
         rss_mb=int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / MB,
-        database_mb=place.stored() / MB,
-        lists_mb=size(place.folder / "published" / "runs") / MB,
-        history_mb=size(place.folder / "published" / "monitor") / MB,
+        database_mb=database.stored() / MB,
+        lists_mb=size(database.folder / "published" / "runs") / MB,
+        history_mb=size(database.folder / "published" / "monitor") / MB,
         kept=kept,
         files=len(os.listdir("/proc/self/fd")),
         threads=len(os.listdir("/proc/self/task")),
@@ -181,18 +181,18 @@ def _connections(admin: psycopg.Connection) -> int:
 
     Their processes too: the server counts what they used when they are gone.
     """
-    asked = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = 'soak'"
+    query = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = 'soak'"
     for _ in range(20):
         admin.execute("SELECT pg_sleep(0.05)")
-        if not (found := _number(admin, asked)):
+        if not (count := _number(admin, query)):
             break
-    return found
+    return count
 
 
 def _number(admin: psycopg.Connection, select: str) -> int:
-    found = admin.execute(select).fetchone()
-    assert found is not None
-    return int(found[0])
+    row = admin.execute(select).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _vacuum(url: str) -> None:

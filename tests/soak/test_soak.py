@@ -27,8 +27,8 @@ def test_nights_on_duckdb_leave_nothing_open_and_old_lists_go(soak: nights.Soak,
 
 
 def test_nights_on_postgres_leave_nothing_open_and_old_lists_go(soak: nights.Soak, tmp_path: Path) -> None:
-    with nights.on_postgres(tmp_path) as place:
-        expect_steady(list(nights.run(place, soak)))
+    with nights.on_postgres(tmp_path) as database:
+        expect_steady(list(nights.run(database, soak)))
 
 
 def expect_steady(used: list[nights.Used]) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of a failed order: its level, whether and when it is contacted, and when it is paid."""
+"""The course of a failed order: its level, its contact, and the time of its recovery."""
 
 from __future__ import annotations
 

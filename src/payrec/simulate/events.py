@@ -1,4 +1,4 @@
-"""The event log as columns: first charges, retries, and how all parts become one log that ends at the last day."""
+"""The event log as columns: first charges, retries, and the merge of all parts into one log."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def probability(hazard: Hazard, open_at: Ints | int, by: Ints | int) -> Floats:
 
 
 def contact_effect(hazard: Hazard, tau: Floats, open_at: Ints | int, by: Ints | int) -> Floats:
-    """Return how much a contact at the end of day ``open_at`` raises P(recovered by ``by``), against none at all."""
+    """Return P(recovered by ``by``) with a contact at the end of day ``open_at``, minus the same without a contact."""
     until = np.minimum(by, LAST_DAY)
     exposure = hazard.scale * (hazard.table[hazard.row, until] - hazard.table[hazard.row, open_at])
     effect: Floats = np.exp(-exposure) - np.exp(-exposure * np.exp(tau))

@@ -1,7 +1,7 @@
 """What happens around an open order: contacts and answers to them, disputes, write-offs.
 
-None of it moves the hazard but the first contact: each is drawn from what the order is like, at a planned time, and
-takes place if the order is still open then. What it says about the order is what the hidden traits say.
+Only the first contact moves the hazard. Each incident is drawn from the traits of the order, at a planned time, and
+happens if the order is still open then.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ def contacts(rng: np.random.Generator, course: Course) -> Iterator[Part]:
     n, paid_at = len(course.at), course.paid_at()
     second, channel = local_second(rng, course.orders.country, 8, 20), choose(rng, CHANNEL_SHARES, n)
     at = course.second(course.contact_day, second)
-    made = (course.contact_day < hz.LAST_DAY) & (at < paid_at)
-    yield Part("contact", course.at[made], at[made], channel=channel[made])
+    contacted = (course.contact_day < hz.LAST_DAY) & (at < paid_at)
+    yield Part("contact", course.at[contacted], at[contacted], channel=channel[contacted])
 
     again_at = at + FOLLOW_UP_DAYS * DAY_SECONDS + rng.integers(-3600, 3600, n)
-    again = made & ~course.opts_out & (rng.random(n) < FOLLOW_UP_SHARE) & (again_at < paid_at)
+    again = contacted & ~course.opts_out & (rng.random(n) < FOLLOW_UP_SHARE) & (again_at < paid_at)
     yield Part("contact", course.at[again], again_at[again], channel=choose(rng, CHANNEL_SHARES, int(again.sum())))
 
     promise_at = at + rng.integers(600, 2 * DAY_SECONDS, n)
     inclined = rng.random(n) < 1 / (1 + np.exp(1.5 - 0.6 * course.eta_hidden))
-    promised = made & inclined & (promise_at < paid_at)
+    promised = contacted & inclined & (promise_at < paid_at)
     until = promise_at // DAY_SECONDS + rng.integers(3, 15, n)
     yield Part("promise", course.at[promised], promise_at[promised], promised_day=until[promised])
 
-    left = made & course.opts_out
+    left = contacted & course.opts_out
     yield Part("opt_out", course.at[left], at[left] + rng.integers(300, 18_000, int(left.sum())))
 
 

@@ -89,8 +89,8 @@ def events_before(key_of_event: Ints, customer: Ints, day: Ints, days: int) -> I
     ``key_of_event`` is customer * CUSTOMER_STEP + day, sorted.
     """
     at = customer * CUSTOMER_STEP + day
-    found: Ints = np.searchsorted(key_of_event, at) - np.searchsorted(key_of_event, at - days)
-    return found.astype(np.int64)
+    count: Ints = np.searchsorted(key_of_event, at) - np.searchsorted(key_of_event, at - days)
+    return count.astype(np.int64)
 
 
 def _who_and_when(rng: np.random.Generator, people: Customers, span: Span, n: int) -> tuple[Ints, Ints, Ints]:
@@ -132,7 +132,7 @@ def outages(rng: np.random.Generator, days: int) -> Bools:
 
 
 def _failed(rng: np.random.Generator, log_odds: Floats, share: float) -> Bools:
-    """Draw failures whose mean probability is ``share``, the level found by bisection."""
+    """Draw failures whose mean probability is ``share``, with the level set by bisection."""
     low, high = -30.0, 30.0
     for _ in range(50):
         middle = (low + high) / 2
@@ -162,7 +162,7 @@ def _methods(rng: np.random.Generator, kind: Ints, merchant_policy: Ints) -> tup
 
 
 def _charged(rng: np.random.Generator, people: Customers, merchants: Merchants, span: Span, n: int) -> Orders:
-    """Draw the orders as they are when the first charge is made; its outcome is not known yet."""
+    """Draw the orders at the time of the first charge, before its outcome."""
     customer, day, kind = _who_and_when(rng, people, span, n)
     merchant, country, currency = people.merchant[customer], people.country[customer], people.currency[customer]
     method, policy = _methods(rng, kind, merchants.policy[merchant])

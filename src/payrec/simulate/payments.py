@@ -29,7 +29,7 @@ def portion(amount_minor: Ints, share: Floats, currency: Ints) -> Ints:
 
 @dataclass(frozen=True)
 class Settlement:
-    """How each failed order is paid, if it is: an early part, a credit, what stays unpaid, and the rest."""
+    """Payments of each failed order that recovers: an early part, a credit, a short payment, and the rest."""
 
     part_at: Ints
     part_minor: Ints
@@ -51,17 +51,17 @@ def settle(rng: np.random.Generator, course: Course) -> Settlement:
     return Settlement(part_at, part, credit * (course.is_disputing & (rng.random(n) < CREDIT_SHARE)), short)
 
 
-def recoveries(course: Course, how: Settlement) -> Iterator[Part]:
+def recoveries(course: Course, settlement: Settlement) -> Iterator[Part]:
     """Yield part payments, credits, and the payment that recovers the order."""
     paid_at, paid = course.paid_at(), course.paid_day <= hz.LAST_DAY
-    parts, granted = how.part_minor > 0, paid & (how.credit_minor > 0)
-    rest = course.orders.amount_minor - how.part_minor - how.credit_minor - how.short_minor
-    yield Part("payment", course.at[parts], how.part_at[parts], amount_minor=how.part_minor[parts])
-    yield Part("credit", course.at[granted], paid_at[granted] - 60, amount_minor=how.credit_minor[granted])
+    parts, granted = settlement.part_minor > 0, paid & (settlement.credit_minor > 0)
+    rest = course.orders.amount_minor - settlement.part_minor - settlement.credit_minor - settlement.short_minor
+    yield Part("payment", course.at[parts], settlement.part_at[parts], amount_minor=settlement.part_minor[parts])
+    yield Part("credit", course.at[granted], paid_at[granted] - 60, amount_minor=settlement.credit_minor[granted])
     yield Part("payment", course.at[paid], paid_at[paid], amount_minor=rest[paid])
 
 
-def taken_back(rng: np.random.Generator, rows: Orders, course: Course, how: Settlement) -> Iterator[Part]:
+def taken_back(rng: np.random.Generator, rows: Orders, course: Course, settlement: Settlement) -> Iterator[Part]:
     """Yield refunds and chargebacks, each chargeback after its dispute: of first charges soon, of recoveries late."""
     worked = np.flatnonzero(rows.reason < 0)
     soon = 2 + np.minimum(rng.exponential(20.0, len(worked)), 120.0).astype(np.int64)
@@ -69,7 +69,7 @@ def taken_back(rng: np.random.Generator, rows: Orders, course: Course, how: Sett
     paid = course.paid_day <= hz.LAST_DAY
     recovered = course.at[paid]
     late = course.paid_day[paid] + TAKEN_BACK_AFTER_DAYS + rng.integers(0, 90, len(recovered))
-    paid_minor = (course.orders.amount_minor - how.credit_minor - how.short_minor)[paid]
+    paid_minor = (course.orders.amount_minor - settlement.credit_minor - settlement.short_minor)[paid]
     yield from _taken_back(rng, rows, recovered, rows.day[recovered] + late, paid_minor)
 
 

@@ -1,4 +1,4 @@
-"""Arrow columns from numbers, and the tables of the raw contract made of them."""
+"""Arrow columns from numbers, and the raw tables built from them."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ MISSING = {
 
 
 def identifiers(prefix: str, number: Ints, digits: int) -> pa.StringArray:
-    """Return ``prefix`` and the number with leading zeros, made digit by digit for all rows at once."""
+    """Return ``prefix`` and the number with leading zeros, built digit by digit for all rows at once."""
     n, width = len(number), len(prefix) + digits
     text = np.empty((n, width), dtype=np.uint8)
     text[:, : len(prefix)] = np.frombuffer(prefix.encode(), dtype=np.uint8)
     left = number.astype(np.int64)
-    for place in range(width - 1, len(prefix) - 1, -1):
+    for position in range(width - 1, len(prefix) - 1, -1):
         left, digit = np.divmod(left, 10)
-        text[:, place] = digit + ord("0")
+        text[:, position] = digit + ord("0")
     offsets = np.arange(n + 1, dtype=np.int32) * np.int32(width)
     return pa.StringArray.from_buffers(n, pa.py_buffer(offsets.tobytes()), pa.py_buffer(text.tobytes()))
 
@@ -109,8 +109,8 @@ def final(rows: Orders, course: Course, log: Log, span: Span) -> Final:
     paid = np.bincount(log.order, weights=signed, minlength=n).astype(np.int64)
     outstanding = rows.amount_minor - paid
     reason = np.full(n, NONE)
-    told = log.reason != NONE
-    reason[log.order[told]] = log.reason[told]  # the log is in order of time: the last one stays
+    has_reason = log.reason != NONE
+    reason[log.order[has_reason]] = log.reason[has_reason]  # the log is in order of time: the last one stays
     attempts = np.bincount(log.order[log.of("attempt")], minlength=n)
     back = {kind: np.isin(np.arange(n), log.order[log.of(kind)]) for kind in ("refund", "chargeback", "write_off")}
     is_open = outstanding * 20 > rows.amount_minor

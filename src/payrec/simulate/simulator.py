@@ -1,7 +1,7 @@
-"""A made portfolio with known truth: customers, orders, charges, contacts and payments, with the real probabilities.
+"""A simulated portfolio with known truth: customers, orders, charges, contacts, payments and true probabilities.
 
 ``portfolio(orders, seed)`` draws it, ``write(portfolio, out)`` puts it into files. The maths stands in
-:mod:`payrec.simulate.hazard`, the fixed facts of the made world in :mod:`payrec.simulate.world`.
+:mod:`payrec.simulate.hazard`, the fixed parameters in :mod:`payrec.simulate.world`.
 """
 
 from __future__ import annotations
@@ -94,12 +94,12 @@ def portfolio(
     owing = customers.draw(people, orders, days, int(span.month[-1]) + 1)
     rows = books.draw(book, owing, merchants, span, orders, failed_share)
     course = courses.draw(fate, rows, owing, span)
-    how = payments.settle(log_rng, course)
+    settlement = payments.settle(log_rng, course)
     parts = [
         *logs.first_charges(rows),
         *logs.retries(log_rng, course),
-        *payments.recoveries(course, how),
-        *payments.taken_back(log_rng, rows, course, how),
+        *payments.recoveries(course, settlement),
+        *payments.taken_back(log_rng, rows, course, settlement),
         *incidents.contacts(log_rng, course),
         *incidents.disputes(log_rng, course),
         *incidents.write_offs(log_rng, course),
@@ -137,19 +137,19 @@ def _span(rng: np.random.Generator, end: date, days: int) -> books.Span:
     return books.Span(first, days, month - month[0], np.round(rates, 8))
 
 
-def write(made: Portfolio, out: Path) -> None:
-    """Write FILES into the folder ``out``, each aside first and then renamed, so that no half file is ever seen."""
+def write(simulated: Portfolio, out: Path) -> None:
+    """Write FILES into the folder ``out``, each under a temporary name first, so that no reader sees half a file."""
     out.mkdir(parents=True, exist_ok=True)
-    _csv(made.transactions, out / FILES[0])
-    _csv(made.events, out / FILES[1])
-    _csv(made.fx, out / FILES[2])
+    _csv(simulated.transactions, out / FILES[0])
+    _csv(simulated.events, out / FILES[1])
+    _csv(simulated.fx, out / FILES[2])
     aside = out / f".{FILES[3]}.part"
-    parquet.write_table(made.truth, aside, compression="zstd")
+    parquet.write_table(simulated.truth, aside, compression="zstd")
     aside.replace(out / FILES[3])
 
 
 def _csv(rows: pa.Table, path: Path) -> None:
-    """Write times to the second; no word of the made world needs quotes."""
+    """Write times to the second; no simulated text needs quotes."""
     for number, column in enumerate(rows.schema):
         if pa.types.is_timestamp(column.type):
             rows = rows.set_column(number, column.name, pc.cast(rows.column(number), pa.timestamp("s")))

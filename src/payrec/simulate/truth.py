@@ -1,4 +1,4 @@
-"""The truth: for each failed order and each age at which it is open, what really was to be expected of it."""
+"""The truth: for each failed order and each age at which it is open, its true probabilities."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def table(course: Course, span: Span) -> pa.Table:
     -------
     pa.Table
         Key (order_id, as_of). ``p_recover_<h>d`` = P(recovered within h days after as_of | open, everything hidden,
-        and the contact that is planned); ``contact_effect_30d`` = how much a first contact at as_of would raise the
-        30-day probability against no contact at all (null once contacted); ``eta_observed`` and ``eta_hidden``, the
+        and the planned contact); ``contact_effect_30d`` = the 30-day probability with a first contact at
+        as_of, minus the same without a contact (null once contacted); ``eta_observed`` and ``eta_hidden``, the
         two parts of the log hazard besides the base; ``recovered_after_days``, what then happened, also beyond the end
         (null: never within 150 days of the failure); ``is_holdout``, never contacted by rule.
     """

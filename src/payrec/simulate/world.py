@@ -1,4 +1,4 @@
-"""The fixed facts of the made world: countries, providers, reasons, policies, and how each moves the log hazard.
+"""Fixed parameters of the simulation: countries, providers, reasons and policies, with their effects on the log hazard.
 
 An ``effect`` is added to the log of the daily hazard of recovery; a ``share`` is a part of one, drawn by weight.
 All names are invented.

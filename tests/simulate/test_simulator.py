@@ -1,4 +1,4 @@
-"""The made portfolio: the same seed gives the same bytes, and the truth is true."""
+"""The simulated portfolio: the same seed gives the same bytes, and the truth is true."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ MONEY_IN, MONEY_BACK = ("payment", "credit"), ("refund", "chargeback")
 
 
 @pytest.fixture(scope="module")
-def made() -> simulator.Portfolio:
+def portfolio() -> simulator.Portfolio:
     return simulator.portfolio(30_000, seed=5)
 
 
 @pytest.fixture(scope="module")
-def transactions(made: simulator.Portfolio) -> pd.DataFrame:
-    return made.transactions.to_pandas().set_index("order_id", drop=False)
+def transactions(portfolio: simulator.Portfolio) -> pd.DataFrame:
+    return portfolio.transactions.to_pandas().set_index("order_id", drop=False)
 
 
 @pytest.fixture(scope="module")
-def events(made: simulator.Portfolio) -> pd.DataFrame:
-    rows = made.events.to_pandas()
+def events(portfolio: simulator.Portfolio) -> pd.DataFrame:
+    rows = portfolio.events.to_pandas()
     rows["minor"] = rows["amount"].map(lambda amount: 0 if amount is None else int(amount * 100))
     return rows
 
 
 @pytest.fixture(scope="module")
-def truth(made: simulator.Portfolio) -> pd.DataFrame:
-    return made.truth.to_pandas()
+def truth(portfolio: simulator.Portfolio) -> pd.DataFrame:
+    return portfolio.truth.to_pandas()
 
 
 def failed_orders(truth: pd.DataFrame) -> pd.Index:
@@ -105,10 +105,10 @@ def test_contact_effect_equals_the_difference_of_two_walks() -> None:
 def test_sampling_finds_the_first_day_that_reaches_the_threshold(seed: int) -> None:
     hazard = hazards(seed, n=12)[2]
     threshold = np.random.default_rng(seed).exponential(size=12)
-    found = hz.sample(hazard, threshold)
+    message = hz.sample(hazard, threshold)
     paths = np.stack([hz.cumulative(hazard, day) for day in range(hz.LAST_DAY + 1)])
     assert (np.diff(paths, axis=0) >= 0).all()
-    for i, day in enumerate(found):
+    for i, day in enumerate(message):
         reached = np.flatnonzero(paths[:, i] >= threshold[i])
         assert day == (reached[0] if len(reached) else hz.NEVER_DAY)
 
@@ -187,9 +187,9 @@ def test_truth_and_the_feature_view_speak_of_the_same(engine: Engine) -> None:
         assert (known["label"] == (known["recovered_after_days"] <= days)).all()
 
 
-def test_no_sql_reads_the_truth(made: simulator.Portfolio) -> None:
-    hidden = set(made.truth.schema.names) - {"order_id", "as_of", "age_days"}
-    raw = {*made.transactions.schema.names, *made.events.schema.names, *made.fx.schema.names}
+def test_no_sql_reads_the_truth(portfolio: simulator.Portfolio) -> None:
+    hidden = set(portfolio.truth.schema.names) - {"order_id", "as_of", "age_days"}
+    raw = {*portfolio.transactions.schema.names, *portfolio.events.schema.names, *portfolio.fx.schema.names}
     assert not hidden & raw
     for name, sql in layers.layers():
         assert not [word for word in hidden if re.search(rf"\b{word}\b", sql)], name
@@ -361,7 +361,7 @@ def test_any_size_span_and_share(orders: int, seed: int, days: int, failed_share
 
 
 @pytest.mark.parametrize(
-    ("arguments", "found"),
+    ("arguments", "message"),
     [
         ({"orders": 0}, "orders is 0"),
         ({"orders": 10**9}, "orders is"),
@@ -371,8 +371,8 @@ def test_any_size_span_and_share(orders: int, seed: int, days: int, failed_share
         ({"failed_share": float("nan")}, "failed_share is nan"),
     ],
 )
-def test_numbers_out_of_range_are_refused(arguments: dict[str, float], found: str) -> None:
-    with pytest.raises(UsageError, match=found):
+def test_numbers_out_of_range_are_refused(arguments: dict[str, float], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         simulator.portfolio(**{"orders": 10, "seed": 1, **arguments})  # type: ignore[arg-type]
 
 
