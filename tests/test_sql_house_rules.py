@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from payrec.data.engines.rows import quoted
+from payrec.common.text import sql_identifier
 
 SQL = Path(str(files("payrec.data"))) / "sql"
 OF_ONE_ENGINE = {"postgres", "duckdb", "spark"}
@@ -227,4 +227,4 @@ def test_stated_columns_are_never_null() -> None:
 
 
 def test_quoting_in_a_literal_is_left_alone() -> None:
-    assert quoted("a") in without_comments('SELECT "a" AS b')
+    assert sql_identifier("a") in without_comments('SELECT "a" AS b')

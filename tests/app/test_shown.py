@@ -10,6 +10,7 @@ import pytest
 
 from payrec.app import access, formatting, list_source, verdict_frames
 from payrec.cli import web
+from payrec.common.text import markdown_text
 
 
 @pytest.mark.parametrize("module", [access, formatting, list_source])
@@ -40,8 +41,8 @@ def test_the_command_listens_on_this_machine_only() -> None:
 
 def test_text_from_data_is_not_obeyed() -> None:
     for text in ("<b>x</b>", ":red[x]", "$x$", "[a](http://b)", "`x`", "# x", "![x](y)"):
-        assert not set("<>") & set(formatting.literal(text))
-        assert all(f"\\{sign}" in formatting.literal(text) for sign in text if sign in "[]`#$:")
+        assert not set("<>") & set(markdown_text(text))
+        assert all(f"\\{sign}" in markdown_text(text) for sign in text if sign in "[]`#$:")
 
 
 def test_no_monitoring_makes_empty_frames() -> None:

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payrec.common import files
-from payrec.common.errors import UsageError
-from payrec.common.text import cell_column, plain
+from payrec.common.errors import UsageError, file_errors
+from payrec.common.text import plain_text, spreadsheet_column
 from payrec.publish import export
 from payrec.worklist import rank
 from payrec.worklist.policy import Policy
@@ -69,12 +69,12 @@ def test_any_text_is_harmless_in_csv_and_keeps_its_rows(values: list[str]) -> No
     assert len(found) == len(values)
     for row in found:
         assert not row["order_id"].lstrip().startswith(("=", "+", "-", "@", "\t", "\r", "\x00"))
-        assert plain(row["order_id"]) == row["order_id"]
+        assert plain_text(row["order_id"]) == row["order_id"]
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", categories=["L", "N", "Zs"]))))
 def test_ordinary_text_is_not_touched(values: list[str]) -> None:
-    assert cell_column(pa.array(values, pa.string())).to_pylist() == values
+    assert spreadsheet_column(pa.array(values, pa.string())).to_pylist() == values
 
 
 def test_text_stays_text_in_xlsx(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
         pytest.skip("this machine has no /dev/full")
 
     def fill() -> None:
-        with files.told(tmp_path / "list.csv"), full.open("wb") as sink:
+        with file_errors(tmp_path / "list.csv"), full.open("wb") as sink:
             sink.write(b"x")
             sink.flush()
             os.fsync(sink.fileno())

@@ -14,7 +14,7 @@ import pyarrow.parquet
 from payrec.commands import layers
 from payrec.common.errors import UsageError
 from payrec.common.files import replacing
-from payrec.common.text import cell_column
+from payrec.common.text import spreadsheet_column
 from payrec.data import audit
 from payrec.data import layers as warehouse
 from payrec.data.engines import Engine
@@ -151,7 +151,7 @@ def _safe(rows: pa.Table) -> pa.Table:
         if pa.types.is_timestamp(column.type):
             seconds = column.cast(pa.timestamp("s"), safe=False)
             column = seconds if seconds.cast(column.type).equals(column) else column
-        columns[name] = cell_column(column) if pa.types.is_string(column.type) else column
+        columns[name] = spreadsheet_column(column) if pa.types.is_string(column.type) else column
     return pa.table(columns)
 
 

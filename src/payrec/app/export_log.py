@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from payrec.common import files
-from payrec.common.errors import PayrecError
+from payrec.common.errors import PayrecError, file_errors
 from payrec.data.engines import connect
 from payrec.publish import ledger
 
@@ -39,7 +38,7 @@ def add(folder: Path, what: Export, url: str | None = None) -> None:
     """
     path = folder / FILE
     line = json.dumps({**vars(what), "at": what.at.isoformat()}, ensure_ascii=False) + "\n"
-    with files.told(path):
+    with file_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
         number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:

@@ -115,13 +115,3 @@ def ago(at: datetime, now: datetime) -> str:
         return "just now" if hours >= 0 else "ahead of the clock"
     count, unit = (hours, "hour") if hours < 48 else (hours // 24, "day")
     return f"{count:,} {unit}{'' if count == 1 else 's'} ago"
-
-
-def literal(text: object) -> str:
-    r"""Return text from data so that Markdown shows it as it is.
-
-    >>> literal("<b>*x*</b> $1$ :red[y]")
-    '&lt;b&gt;\\*x\\*&lt;/b&gt; \\$1\\$ \\:red\\[y\\]'
-    """
-    safe = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+!|$:~" else sign for sign in safe)

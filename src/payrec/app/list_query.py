@@ -15,6 +15,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from payrec.common import duck
+
 TABLE_ROWS = 500  # of a page: 2,000 rows with their reasons are 700 kB, sent again with every move of the slider
 CURVE_POINTS = 60
 AGES = {"0-7": (0, 7), "8-14": (8, 14), "15-30": (15, 30), "31-60": (31, 60), "61-90": (61, 90), "over 90": (91, 10**6)}
@@ -66,9 +68,7 @@ def query(sql: str, values: dict[str, Any]) -> pa.Table:
     """Run a query of ours with bound values; one process-wide DuckDB in memory, a cursor for each query."""
     with _lock:
         if not _connections:
-            made = duckdb.connect(":memory:")
-            made.execute("SET memory_limit = '1GB'; SET autoinstall_known_extensions = false; SET TimeZone = 'UTC'")
-            _connections.append(made)
+            _connections.append(duck.connect(options={"memory_limit": "1GB"}, reads_files=True))
         cursor = _connections[0].cursor()
     try:
         table: pa.Table = cursor.sql(sql, params=values).to_arrow_table()

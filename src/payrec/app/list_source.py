@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from payrec.common.errors import DatabaseUnreachable, PayrecError, UsageError
 from payrec.common.settings import Settings
+from payrec.common.text import sql_literal
 from payrec.data.engines import Engine, connect, keeps_lists
-from payrec.data.engines.rows import literal
 from payrec.publish import details, folder_store, lists
 from payrec.publish.run_info import Published
 
@@ -126,11 +126,11 @@ def past(source: Source, served: Served, order_id: str, most: int) -> list[tuple
     if source.url is None:
         files = [folder_store.scores_file(source.folder, name) for name in names]
         return _past_in_files([file for file in files if file.is_file()], order_id)
-    inside = ", ".join(map(literal, names))
+    inside = ", ".join(map(sql_literal, names))
     with connect(source.url) as engine:
         rows = engine.read(
             "SELECT run_id, p_recover_30d, suppressed_reason FROM payrec_scores "
-            f"WHERE order_id = {literal(order_id)} AND run_id IN ({inside})"
+            f"WHERE order_id = {sql_literal(order_id)} AND run_id IN ({inside})"
         )
     return [(row["run_id"], row["p_recover_30d"], row["suppressed_reason"]) for row in rows.to_pylist()]
 

@@ -13,6 +13,7 @@ import streamlit as st
 from payrec.app import formatting, list_query, months, parts, state
 from payrec.app.list_query import Choices, View
 from payrec.charts import portfolio
+from payrec.common.text import markdown_text
 from payrec.publish.run_info import RunInfo
 
 LABELS = {
@@ -214,7 +215,7 @@ def _open(rows: Any, picked: dict[str, Any]) -> None:
 
     name = rows["order_id"][at[0]].as_py()
     page = st.Page(order_page.show, title="Order", url_path="order")
-    if st.button(f"Open the story of order {formatting.literal(name)}", type="primary", icon=":material/receipt_long:"):
+    if st.button(f"Open the story of order {markdown_text(name)}", type="primary", icon=":material/receipt_long:"):
         st.switch_page(page, query_params={"id": name})
 
 

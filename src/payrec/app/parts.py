@@ -19,6 +19,7 @@ from payrec.app import export_log, formatting, state
 from payrec.app.access import LOCAL, Visitor
 from payrec.charts.theme import COLORS, Chart
 from payrec.common.errors import PayrecError
+from payrec.common.text import markdown_text
 from payrec.model.evaluate.model_report import DARK
 from payrec.publish import export
 from payrec.publish.export import Stamp
@@ -37,7 +38,7 @@ def entered(who: Visitor) -> bool:
     """Say whether the visitor may see a page; if not, tell why and offer the way in."""
     if who.may_enter:
         if who.name != LOCAL:
-            st.sidebar.caption(f"Signed in as {formatting.literal(who.name)}")
+            st.sidebar.caption(f"Signed in as {markdown_text(who.name)}")
             st.sidebar.button("Sign out", on_click=st.logout)
         return True
     st.title("payrec")
@@ -64,7 +65,7 @@ def errors() -> Iterator[None]:
 def refusal(error: PayrecError) -> None:
     """Show an error: its first line, and below it the way out."""
     first, *rest = str(error).splitlines() or [type(error).__name__]
-    st.error("  \n".join([f"**{formatting.literal(first)}**", *(formatting.literal(line) for line in rest)]))
+    st.error("  \n".join([f"**{markdown_text(first)}**", *(markdown_text(line) for line in rest)]))
 
 
 def heading(title: str, stamp: Stamp | None, told: str = "") -> None:
@@ -75,8 +76,8 @@ def heading(title: str, stamp: Stamp | None, told: str = "") -> None:
     parts = [
         f"Data as of **{formatting.moment(stamp.as_of)}**",
         f"scored {formatting.moment(stamp.scored_at)}",
-        f"model {formatting.literal(stamp.model_id)}",
-        formatting.literal(told) if told else "",
+        f"model {markdown_text(stamp.model_id)}",
+        markdown_text(told) if told else "",
     ]
     st.caption(" · ".join(part for part in parts if part))
 
@@ -98,7 +99,7 @@ def chart(made: Chart, sentence: str, key: str) -> None:
     spec = json.loads(text)
     spec["config"]["font"] = FONT
     st.vega_lite_chart(spec=spec, theme=None, width="stretch", key=key, alt=sentence)
-    st.caption(formatting.literal(sentence))
+    st.caption(markdown_text(sentence))
 
 
 def picture(svg: str, title: str, sentence: str) -> None:
@@ -106,7 +107,7 @@ def picture(svg: str, title: str, sentence: str) -> None:
     roles = DARK if state.is_dark() else COLORS
     for role, color in COLORS.items():
         svg = svg.replace(f"var(--chart-{role}, {color})", roles[role])
-    st.markdown(f"**{formatting.literal(title)}**")
+    st.markdown(f"**{markdown_text(title)}**")
     st.image(_of_one_size(svg), caption=sentence, width="stretch")
 
 

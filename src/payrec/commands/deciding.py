@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from payrec.commands.layers import Progress
 from payrec.common.errors import DataRefused, ModelRefused, UsageError
+from payrec.common.text import sql_literal
 from payrec.data import feature_file, layers
 from payrec.data.engines import Engine
-from payrec.data.engines.rows import literal
 from payrec.model import explain as explaining
 from payrec.model.recipes import training
 from payrec.model.store.bundle import Bundle
@@ -109,7 +109,7 @@ def explain(
     DataRefused
         It is older than the model has seen.
     """
-    name = literal(order_id)
+    name = sql_literal(order_id)
     at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
     found = engine.read(f"SELECT * FROM {layers.VIEW} WHERE order_id = {name} AND as_of = {at}")
     if found.num_rows == 0:

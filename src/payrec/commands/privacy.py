@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from payrec.common.errors import UsageError
+from payrec.common.text import sql_literal
 from payrec.data import layers
 from payrec.data.engines import Engine
-from payrec.data.engines.rows import literal
 from payrec.publish import ledger, personal
 from payrec.publish.personal import Person
 
@@ -53,7 +53,7 @@ def export(engine: Engine, place: Path | Engine, asked: Request) -> dict[str, An
     """Return all that is held of a customer, as plain values; the request itself is written down."""
     person, listed = _person(engine, place, asked.customer_id)
     raw = {table: _read(engine, table, _of_person(table, asked.customer_id)) for table in RAW}
-    view = _read(engine, layers.VIEW, f"customer_id = {literal(asked.customer_id)}")
+    view = _read(engine, layers.VIEW, f"customer_id = {sql_literal(asked.customer_id)}")
     told = {
         "customer_id": asked.customer_id,
         "made_at": asked.now,
@@ -108,13 +108,13 @@ def _person(engine: Engine, place: Path | Engine, customer_id: str) -> tuple[Per
         raise UsageError(f"found the customer id {customer_id!r}, expected one as it stands in the data")
     layers.prepare(engine)
     listed = personal.scores(place, customer_id)
-    rows = engine.read(f"SELECT order_id FROM raw_transactions WHERE customer_id = {literal(customer_id)}")
+    rows = engine.read(f"SELECT order_id FROM raw_transactions WHERE customer_id = {sql_literal(customer_id)}")
     names: list[Any] = [*listed["order_id"].to_pylist(), *rows["order_id"].to_pylist()]
     return Person(customer_id, frozenset(names)), listed
 
 
 def _of_person(table: str, customer_id: str) -> str:
-    name = f"customer_id = {literal(customer_id)}"
+    name = f"customer_id = {sql_literal(customer_id)}"
     of_orders = f"order_id IN (SELECT order_id FROM raw_transactions WHERE {name})"
     return name if table == "raw_transactions" else of_orders
 

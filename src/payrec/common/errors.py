@@ -1,4 +1,4 @@
-"""Every way payrec says no, with the exit code that goes with it.
+"""The errors of payrec and their exit codes.
 
     PayrecError
     ├── CheckFailed          1  a check or a drift alarm
@@ -33,7 +33,7 @@ class CheckFailed(PayrecError):
 
 
 class UsageError(PayrecError):
-    """A command, option or setting that cannot be meant."""
+    """A command, option or setting that is wrong."""
 
     exit_code = 2
 
@@ -76,8 +76,8 @@ class ModelRefused(PayrecError):
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turn an error of the operating system into a sentence that names ``path`` and what to do."""
+def file_errors(path: Path) -> Iterator[None]:
+    """Turn an error of the operating system into a UsageError that names ``path`` and what to do."""
     try:
         yield
     except OSError as error:
@@ -86,12 +86,12 @@ def told(path: Path) -> Iterator[None]:
 
 def _reason(error: OSError, path: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        room = f"the disk is full ({_free(path)})"
-        return f"{room}\nmake room, or name a place on another disk; what was there before is unharmed"
+        problem = f"the disk is full ({_free(path)})"
+        return f"{problem}\nfree some space, or name a path on another disk; existing files are intact"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "it may not be written\ngive this user the right to write there, or name another place"
+        return "permission denied\ngive this user the right to write there, or name another path"
     if error.errno == errno.ENOENT:
-        return f"the folder {path.parent} does not exist\nmake it, or name another place"
+        return f"the folder {path.parent} does not exist\ncreate it, or name another path"
     return (error.strerror or type(error).__name__).lower()
 
 

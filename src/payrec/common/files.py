@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: written aside, forced to disk, then renamed."""
+"""Files that appear whole or not at all: written under a temporary name, synced to disk, then renamed."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from payrec.common.errors import UsageError, told
-
-__all__ = ["replacing", "settle", "told"]
+from payrec.common.errors import UsageError, file_errors
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a new file beside ``path`` for writing; it takes the place of ``path`` if all goes well, else it is gone.
+    """Open a new file for writing that replaces ``path`` if the block succeeds, and is removed if it fails.
 
-    A crash leaves the former file as it was (and at worst a hidden ``.….tmp`` beside it).
+    A crash leaves the former file as it was, and at worst a hidden ``.….tmp`` in its folder.
 
     Raises
     ------
     UsageError
         The folder is missing or may not be written, or the disk is full; the path is named.
     """
-    with told(path):
+    with file_errors(path):
         if path.is_dir():
             raise UsageError(f"{path} is a folder, expected the name of a file")
         aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -39,11 +37,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
-        settle(path.parent)
+        sync_folder(path.parent)
 
 
-def settle(folder: Path) -> None:
-    """Force the names in a folder to disk, so that a rename survives a loss of power."""
+def sync_folder(folder: Path) -> None:
+    """Sync the names in a folder to disk, so that a rename survives a loss of power."""
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)

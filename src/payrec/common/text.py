@@ -1,35 +1,103 @@
-"""Text of strangers made harmless: no formula for a spreadsheet, no terminal command, no hidden direction marks."""
+"""Text that comes from data, made safe for where it goes: SQL, a terminal, Markdown, a spreadsheet."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
 
 from payrec.common.arrow import make, one_chunk, pc
+from payrec.common.errors import UsageError
+
+MESSAGE_CHARACTERS = 40  # longest text of a file that a message cites
 
 # control characters (with escape, the start of terminal commands), and the marks that turn the direction of writing
 _SPACES = "[\t\n\x0b\x0c\r\x85\u2028\u2029]"
 _CONTROLS = "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-# what a spreadsheet takes for a formula, also behind spaces, in wide letters, or behind a border of another locale
-_FORMULA = "^[\\s\x00]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n\x00]"
-_INNER_FORMULA = ";([ ]*[=+\\-@])"
-_ANYTHING = f"{_FORMULA}|{_INNER_FORMULA}|{_SPACES}|{_CONTROLS}"
-_MARK = "\ufffd"  # shows that something was there
+# what a spreadsheet takes for a formula: its sign, also full-width, behind blanks, or behind a delimiter of any locale
+_SIGNS = "[=+\\-@\uff1d\uff0b\uff0d\uff20]"
+_FORMULA = f"^[\\s\x00]*{_SIGNS}|^[\t\r\n\x00]"
+_INNER_FORMULA = f'([;|])([ "]*{_SIGNS})'
+_RISKY = f"{_FORMULA}|{_INNER_FORMULA}|{_SPACES}|{_CONTROLS}"
+_MARK = "\ufffd"  # stands for a character that was taken out
 
 
-def plain(text: str) -> str:
-    r"""Return the text without control and direction characters: breaks become spaces, the others a visible mark.
+def sql_identifier(name: str) -> str:
+    """Return ``name`` as an SQL identifier.
 
-    >>> ascii(plain("red\x1b[31m\nsecond line"))
+    Raises
+    ------
+    UsageError
+        It is empty, or holds a NUL character.
+    """
+    if "\0" in name or not name:
+        msg = "found an empty table or column name, or one with a NUL in it"
+        raise UsageError(msg)
+    return '"' + name.replace('"', '""') + '"'
+
+
+def sql_identifiers(names: Iterable[str], prefix: str = "") -> str:
+    """Return names as a list of SQL identifiers, each with ``prefix`` before it."""
+    return ", ".join(prefix + sql_identifier(name) for name in names)
+
+
+def sql_literal(text: str) -> str:
+    """Return ``text`` as an SQL literal (standard quoting: only the quote itself is special).
+
+    >>> sql_literal("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def sql_literals(texts: Iterable[str]) -> str:
+    """Return texts as a comma-separated list of SQL literals."""
+    return ", ".join(map(sql_literal, texts))
+
+
+def terminal_text(text: str) -> str:
+    r"""Return text for a message: as it is if it can be printed, else with its marks spelt out; cut at 40 characters.
+
+    >>> terminal_text("amount"), terminal_text("red \x1b[31m")
+    ('amount', "'red \\x1b[31m'")
+    """
+    text = text[:MESSAGE_CHARACTERS]
+    return text if text.isprintable() else repr(text)
+
+
+def error_text(error: Exception) -> str:
+    r"""Return the first line of a library's error, which may cite a file: marks spelt out, cut at 200 characters.
+
+    >>> error_text(ValueError("bad cell \x1b[31m"))
+    'bad cell \\x1b[31m'
+    """
+    line = next(iter(str(error).splitlines()), type(error).__name__)[:200]
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
+
+
+def markdown_text(text: object) -> str:
+    r"""Return text so that Markdown shows it as it is.
+
+    >>> markdown_text("<b>*x*</b> $1$ :red[y]")
+    '&lt;b&gt;\\*x\\*&lt;/b&gt; \\$1\\$ \\:red\\[y\\]'
+    """
+    safe = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+!|$:~" else sign for sign in safe)
+
+
+def plain_text(text: str) -> str:
+    r"""Return text without control and direction characters: breaks become spaces, the others a visible mark.
+
+    >>> ascii(plain_text("red\x1b[31m\nsecond line"))
     "'red\\ufffd[31m second line'"
     """
     return re.sub(_CONTROLS, _MARK, re.sub(_SPACES, " ", text))
 
 
 def plain_column(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> Any:
-    """Return a text column with :func:`plain` applied to every value; most columns need nothing and come back as is."""
+    """Return a text column with :func:`plain_text` applied to every value; a column that needs nothing stays as is."""
     values = one_chunk(column)
     if not pc.any(pc.match_substring_regex(values, f"{_SPACES}|{_CONTROLS}")).as_py():
         return values
@@ -37,11 +105,14 @@ def plain_column(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> Any:
     return pc.replace_substring_regex(spaced, _CONTROLS, _MARK)
 
 
-def cell_column(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> Any:
-    """Return a text column for CSV: plain, and with ``'`` before whatever a spreadsheet would take for a formula."""
+def spreadsheet_column(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> Any:
+    """Return a text column for CSV: plain, and with ``'`` before what a spreadsheet takes for a formula.
+
+    A spreadsheet of another locale splits a line at its own delimiter, so the text behind one is guarded, too.
+    """
     values = one_chunk(column)
-    if not pc.any(pc.match_substring_regex(values, _ANYTHING)).as_py():
+    if not pc.any(pc.match_substring_regex(values, _RISKY)).as_py():
         return values
     risky = pc.match_substring_regex(values, _FORMULA)
-    clean = pc.replace_substring_regex(plain_column(values), _INNER_FORMULA, ";'\\1")
+    clean = pc.replace_substring_regex(plain_column(values), _INNER_FORMULA, "\\1'\\2")
     return pc.if_else(risky, pc.binary_join_element_wise(make.scalar("'"), clean, ""), clean)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from payrec.common.errors import DataRefused, UsageError
-from payrec.common.visible import first_line, shown
+from payrec.common.text import error_text, terminal_text
 from payrec.data.load.file_bytes import Limits, opened
 
 _TEXT = (
@@ -96,7 +96,7 @@ def _raw(path: Path) -> pa.Table:
         with opened(path, Limits()) as (_, stream):
             return csv.read_csv(stream, convert_options=options)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        msg = f"{path.name} is not a CSV or Parquet file of a feature view: {first_line(error)}"
+        msg = f"{path.name} is not a CSV or Parquet file of a feature view: {error_text(error)}"
         raise DataRefused(msg) from error
 
 
@@ -105,7 +105,11 @@ def _named(rows: pa.Table, path: Path) -> pa.Table:
     twice = sorted({name for name in names if names.count(name) > 1})
     missing = [name for name in REQUIRED if name not in names]
     if twice or missing:
-        what = f"has {', '.join(map(shown, twice[:10]))} more than once" if twice else f"lacks {', '.join(missing)}"
+        what = (
+            f"has {', '.join(map(terminal_text, twice[:10]))} more than once"
+            if twice
+            else f"lacks {', '.join(missing)}"
+        )
         msg = f"{path.name} {what}, expected the columns of the feature view, each once: {', '.join(REQUIRED)}, …"
         raise DataRefused(msg)
     return rows.rename_columns(names)
@@ -122,7 +126,7 @@ def _typed(cells: pa.ChunkedArray[Any], field: pa.Field[Any], path: Path) -> Any
                 return column.cast(pa.decimal128(38, 10)).cast(field.type)
         return column.cast(field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        msg = f"{path.name}: column {field.name} has a value that is no {field.type}: {first_line(error)}"
+        msg = f"{path.name}: column {field.name} has a value that is no {field.type}: {error_text(error)}"
         raise DataRefused(msg) from error
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from payrec.common.text import sql_identifier
 from payrec.data.engines import Engine
-from payrec.data.engines.rows import quoted
 
 RAW = ("raw_transactions", "raw_events")
 HASHES, BASIS = "built_orders", "built_basis"  # the raw rows of each order, and all else, that the last build rests on
@@ -75,7 +75,7 @@ def remake(engine: Engine, layers: tuple[str, ...]) -> None:
     for sql in layers:
         engine.run(names.sub(rf"{_DELTA}\1", sql))
         for table in MAKES_TABLE.findall(sql):
-            columns = ", ".join(map(quoted, engine.read(f"SELECT * FROM {table} LIMIT 0").schema.names))
+            columns = ", ".join(map(sql_identifier, engine.read(f"SELECT * FROM {table} LIMIT 0").schema.names))
             engine.run(
                 f"ANALYZE {_DELTA}{table}; DELETE FROM {table} WHERE order_id IN (SELECT order_id FROM {_CHANGED})"
             )

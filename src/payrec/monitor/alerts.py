@@ -17,7 +17,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from payrec.common.errors import MissingExtra, UsageError
-from payrec.common.text import plain
+from payrec.common.text import plain_text
 from payrec.monitor import webhook
 from payrec.monitor.verdicts import Level, Verdict
 
@@ -113,7 +113,7 @@ def written(alert: Alert, secrets: Iterable[str] = ()) -> str:
     lines = [alert.title, *alert.lines[:MOST_LINES]]
     if len(alert.lines) > MOST_LINES:
         lines.append(f"… and {len(alert.lines) - MOST_LINES} more")
-    return "\n".join(plain(redacted(line, secrets)) for line in lines)[:LONGEST_TEXT]
+    return "\n".join(plain_text(redacted(line, secrets)) for line in lines)[:LONGEST_TEXT]
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
@@ -152,7 +152,7 @@ def _told(
         if failure is None:
             return Delivery(place.label, True, attempt)
         if not again or attempt == ATTEMPTS:
-            return Delivery(place.label, False, attempt, plain(redacted(failure, secrets)))
+            return Delivery(place.label, False, attempt, plain_text(redacted(failure, secrets)))
         wait(2.0 ** (attempt - 1))
 
 

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from payrec.common.errors import UsageError
+from payrec.common.text import sql_literal
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
-from payrec.data.engines.rows import literal
 from payrec.publish import migrations, run_info
 from payrec.publish.details import KEPT_RUNS, Details
 from payrec.publish.run_info import VERDICTS, Published, RunInfo
@@ -39,7 +39,7 @@ def _commit(engine: Engine, told: RunInfo, scores: pa.Table, keep: int, beside: 
         number = 1 + max((one.published_no for one in known), default=0)
         if any(one.run.run_id == told.run_id for one in known):
             # published before, and another since: the same rows are served again
-            engine.run(f"UPDATE {RUNS} SET published_no = {number} WHERE run_id = {literal(told.run_id)}")
+            engine.run(f"UPDATE {RUNS} SET published_no = {number} WHERE run_id = {sql_literal(told.run_id)}")
         else:
             engine.write(RUNS, _row(run_info.counted(told, number, scores)), key=())
             engine.write(SCORES, scores.sort_by("order_id"), key=())  # in the order of the key: half the time
@@ -47,10 +47,10 @@ def _commit(engine: Engine, told: RunInfo, scores: pa.Table, keep: int, beside: 
                 _write_detail(engine, told.run_id, name, read())
         others = [one for one in known if one.run.run_id != told.run_id]
         newest = [told.run_id, *(one.run.run_id for one in others[: min(keep, KEPT_RUNS) - 1])]
-        engine.run(f"DELETE FROM {DETAILS} WHERE run_id NOT IN ({', '.join(map(literal, newest))})")
+        engine.run(f"DELETE FROM {DETAILS} WHERE run_id NOT IN ({', '.join(map(sql_literal, newest))})")
         for old in others[keep - 1 :]:
-            engine.run(f"DELETE FROM {SCORES} WHERE run_id = {literal(old.run.run_id)}")
-            engine.run(f"DELETE FROM {RUNS} WHERE run_id = {literal(old.run.run_id)}")
+            engine.run(f"DELETE FROM {SCORES} WHERE run_id = {sql_literal(old.run.run_id)}")
+            engine.run(f"DELETE FROM {RUNS} WHERE run_id = {sql_literal(old.run.run_id)}")
     return True
 
 
@@ -65,13 +65,13 @@ def scores(engine: Engine, run_id: str) -> pa.Table:
     """See :func:`payrec.publish.lists.scores`."""
     if run_id not in {one.run.run_id for one in runs(engine)}:
         raise UsageError(f"there is no published run {run_id} in the database")
-    select = f"SELECT * FROM {SCORES} WHERE run_id = {literal(run_id)}"
+    select = f"SELECT * FROM {SCORES} WHERE run_id = {sql_literal(run_id)}"
     return engine.read(f"{select} ORDER BY rank NULLS LAST, suppressed_reason NULLS LAST, order_id")
 
 
 def detail(engine: Engine, run_id: str, name: str) -> pa.Table | None:
     """See :func:`payrec.publish.lists.detail`."""
-    where = f"run_id = {literal(run_id)} AND name = {literal(name)}"
+    where = f"run_id = {sql_literal(run_id)} AND name = {sql_literal(name)}"
     if DETAILS not in engine.tables():
         return None
     parts: list[Any] = engine.read(f"SELECT content FROM {DETAILS} WHERE {where} ORDER BY part")["content"].to_pylist()
@@ -94,7 +94,7 @@ def _write_detail(engine: Engine, run_id: str, name: str, batches: Iterator[pa.R
 
 def replace_detail(engine: Engine, run_id: str, name: str, rows: pa.Table) -> None:
     """Put other rows in the place of a detail; within a transaction of the caller."""
-    engine.run(f"DELETE FROM {DETAILS} WHERE run_id = {literal(run_id)} AND name = {literal(name)}")
+    engine.run(f"DELETE FROM {DETAILS} WHERE run_id = {sql_literal(run_id)} AND name = {sql_literal(name)}")
     _write_detail(engine, run_id, name, iter(rows.combine_chunks().to_batches()))
 
 
@@ -104,7 +104,7 @@ def retire(engine: Engine, before: datetime) -> list[str]:
     with engine.transaction():
         for run_id in old:
             for table in (DETAILS, SCORES, RUNS):
-                engine.run(f"DELETE FROM {table} WHERE run_id = {literal(run_id)}")
+                engine.run(f"DELETE FROM {table} WHERE run_id = {sql_literal(run_id)}")
     return old
 
 
@@ -116,7 +116,7 @@ def add_monitor(engine: Engine, run_id: str, history: pa.Table) -> None:
 
 def _replace_monitor(engine: Engine, run_id: str, history: pa.Table) -> None:
     with engine.transaction():
-        engine.run(f"DELETE FROM {MONITOR} WHERE run_id = {literal(run_id)}")
+        engine.run(f"DELETE FROM {MONITOR} WHERE run_id = {sql_literal(run_id)}")
         engine.write(MONITOR, history, key=())
 
 

@@ -20,7 +20,7 @@ import pyarrow.parquet
 from payrec.common import files
 from payrec.common.arrow import TIME, constant, one_chunk, pc
 from payrec.common.errors import UsageError
-from payrec.common.text import cell_column, plain, plain_column
+from payrec.common.text import plain_column, plain_text, spreadsheet_column
 
 XLSX_MAX_ROWS = 100_000
 XLSX_MAX_TEXT = 32_767  # what a cell can hold
@@ -85,7 +85,7 @@ def _writer(suffix: str, what: str) -> Callable[[pa.Table, BinaryIO, Stamp], int
 def _csv(table: pa.Table, sink: BinaryIO, stamp: Stamp) -> int:
     del stamp  # it is in the columns
     columns = [_csv_column(table[name]) for name in table.column_names]
-    names = cell_column(pa.array(table.column_names, pa.string())).to_pylist()
+    names = spreadsheet_column(pa.array(table.column_names, pa.string())).to_pylist()
     options = pyarrow.csv.WriteOptions(quoting_style="needed")
     pyarrow.csv.write_csv(pa.Table.from_arrays(columns, names=names), sink, options)
     return table.num_rows
@@ -97,7 +97,7 @@ def _csv_column(column: Any) -> Any:  # a column of any type
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return cell_column(column)
+        return spreadsheet_column(column)
     return one_chunk(column)
 
 
@@ -130,7 +130,7 @@ def _xlsx(table: pa.Table, sink: BinaryIO, stamp: Stamp) -> int:
         lines = {"data as of (UTC)": stamp.as_of, "scored at (UTC)": stamp.scored_at, "model": stamp.model_id}
         for row, (name, value) in enumerate([*lines.items(), ("run", stamp.run_id), ("rows", table.num_rows)]):
             about.write_string(row, 0, name)
-            about.write_string(row, 1, plain(str(value)))
+            about.write_string(row, 1, plain_text(str(value)))
     return table.num_rows
 
 
@@ -148,7 +148,7 @@ def _fill_sheet(book: Any, table: pa.Table) -> None:  # an xlsxwriter.Workbook, 
         )
         column = table[name]
         columns.append((plain_column(column) if pa.types.is_string(column.type) else column).to_pylist())
-        sheet.write_string(0, at, plain(name), head)
+        sheet.write_string(0, at, plain_text(name), head)
     for number, row in enumerate(zip(*columns, strict=True), start=1):
         for at, value in enumerate(row):
             if value is not None:

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from payrec.common import files
-from payrec.common.errors import DataRefused, UsageError
+from payrec.common.errors import DataRefused, UsageError, file_errors
 from payrec.publish import details, run_info
 from payrec.publish.run_info import VERDICTS, Published, RunInfo
 
@@ -39,10 +39,10 @@ def commit(folder: Path, told: RunInfo, scores: pa.Table, keep: int, beside: det
     _checked(told.run_id)
     order = _order(folder)
     if order[:1] == [told.run_id]:
-        with files.told(folder):
+        with file_errors(folder):
             _clear(folder, order)  # it may have been killed before it came to that
         return False
-    with files.told(folder):
+    with file_errors(folder):
         (folder / "runs").mkdir(parents=True, exist_ok=True)
         if not run_folder(folder, told.run_id).is_dir():
             number = 1 + max((one.published_no for one in runs(folder)), default=0)
@@ -94,7 +94,7 @@ def retire(folder: Path, before: datetime) -> list[str]:
     old = [one.run.run_id for one in runs(folder)[1:] if one.run.as_of < before]
     if old:
         order = [name for name in _order(folder) if name not in old]
-        with files.told(folder):
+        with file_errors(folder):
             _point(folder, order)
             _clear(folder, order)
     return old
@@ -103,7 +103,7 @@ def retire(folder: Path, before: datetime) -> list[str]:
 def add_monitor(folder: Path, run_id: str, history: pa.Table) -> None:
     """See :func:`payrec.publish.lists.add_monitor`."""
     path = folder / "monitor" / f"{_checked(run_id)}.parquet"
-    with files.told(path):
+    with file_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         for left in path.parent.glob(".*.tmp"):  # of a run that was killed in the middle
             left.unlink(missing_ok=True)
@@ -131,7 +131,7 @@ def _write(folder: Path, told: Published, scores: pa.Table, beside: details.Deta
         os.rename(aside, run_folder(folder, told.run.run_id))
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    files.settle(folder / "runs")
+    files.sync_folder(folder / "runs")
 
 
 def _stream(path: Path, batches: Iterator[pa.RecordBatch]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from payrec.common import files
-from payrec.common.errors import Locked
+from payrec.common.errors import Locked, file_errors
 from payrec.data.engines import keeps_lists, spark_session
 
 NAME = "payrec.lock"
@@ -61,7 +61,7 @@ def file_lock(folder: Path, holder: Holder, wait_s: float = 0.0) -> Iterator[Non
         The folder cannot be written.
     """
     path = folder / NAME
-    with files.told(path):
+    with file_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, timeout=wait_s, poll_interval=POLL_S)
         try:

@@ -18,8 +18,8 @@ import pyarrow.parquet
 
 from payrec.common import files
 from payrec.common.arrow import pc
+from payrec.common.text import sql_literal
 from payrec.data.engines import Engine
-from payrec.data.engines.rows import literal
 from payrec.publish import database_store, details, folder_store, lists
 from payrec.worklist.rank import SCHEMA
 
@@ -64,7 +64,7 @@ def scores(place: Path | Engine, customer_id: str) -> pa.Table:
     if database_store.SCORES not in place.tables():
         return SCHEMA.empty_table()
     columns = ", ".join(SCHEMA.names)
-    return place.read(f"SELECT {columns} FROM {database_store.SCORES} WHERE {PERSON} = {literal(customer_id)}")
+    return place.read(f"SELECT {columns} FROM {database_store.SCORES} WHERE {PERSON} = {sql_literal(customer_id)}")
 
 
 def kept_beside(place: Path | Engine, person: Person) -> dict[str, dict[str, list[dict[str, Any]]]]:
@@ -104,7 +104,7 @@ def _from_tables(engine: Engine, person: Person) -> int:
     for one in lists.runs(engine):
         count += sum(_from_detail(engine, one.run.run_id, name, person) for name in details.NAMES)
     if database_store.SCORES in engine.tables():
-        engine.run(f"DELETE FROM {database_store.SCORES} WHERE {PERSON} = {literal(person.customer_id)}")
+        engine.run(f"DELETE FROM {database_store.SCORES} WHERE {PERSON} = {sql_literal(person.customer_id)}")
     return count
 
 

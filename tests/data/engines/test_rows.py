@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payrec.common.errors import DataRefused, UsageError
+from payrec.common.text import sql_identifier
 from payrec.data.engines import rows
 
 
@@ -128,11 +129,11 @@ def test_unknown_and_repeated_columns_are_refused() -> None:
 
 
 def test_names_are_quoted_whole() -> None:
-    assert rows.quoted('a"; DROP TABLE x; --') == '"a""; DROP TABLE x; --"'
+    assert sql_identifier('a"; DROP TABLE x; --') == '"a""; DROP TABLE x; --"'
     with pytest.raises(UsageError, match="NUL"):
-        rows.quoted("a\0b")
+        sql_identifier("a\0b")
     with pytest.raises(UsageError, match="empty"):
-        rows.quoted("")
+        sql_identifier("")
 
 
 def test_definition_covers_every_type() -> None:

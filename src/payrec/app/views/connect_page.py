@@ -6,6 +6,7 @@ import streamlit as st
 
 from payrec.app import formatting, list_source, parts, state
 from payrec.common.errors import PayrecError
+from payrec.common.text import markdown_text
 
 
 def show() -> None:
@@ -29,12 +30,12 @@ def _what_is_there() -> None:
         parts.refusal(error)
         return
     if current is None:
-        st.info(f"The {formatting.literal(found.told)} holds no published list yet. Make one with `payrec run`.")
+        st.info(f"The {markdown_text(found.told)} holds no published list yet. Make one with `payrec run`.")
         return
     now = state.now()
     parts.figures(
         [
-            ("Source", "Database" if found.url else "Folder", formatting.literal(found.told), ""),
+            ("Source", "Database" if found.url else "Folder", markdown_text(found.told), ""),
             (
                 "Data as of",
                 formatting.moment(current.run.as_of).split(",")[0],

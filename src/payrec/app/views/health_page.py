@@ -10,6 +10,7 @@ import streamlit as st
 from payrec.app import export_log, formatting, parts, state, verdict_frames
 from payrec.app.list_source import Served
 from payrec.charts import service as charts
+from payrec.common.text import markdown_text
 from payrec.monitor.limits import limits_of
 
 
@@ -63,7 +64,7 @@ def _said(verdicts: pd.DataFrame) -> None:
         lines = serious[serious["level"] == level]["sentence"].tolist()
         if lines:
             title = "Alarm" if level == "alarm" else "Worth a look"
-            draw(f"**{title}**\n" + "\n".join(f"- {formatting.literal(line)}" for line in lines[:12]), icon=icon)
+            draw(f"**{title}**\n" + "\n".join(f"- {markdown_text(line)}" for line in lines[:12]), icon=icon)
             if len(lines) > 12:
                 st.caption(f"and {len(lines) - 12} more of this kind: `payrec monitor` lists all")
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from payrec.app import formatting, parts, state
 from payrec.charts.ranking import SERIES
+from payrec.common.text import markdown_text
 from payrec.model.evaluate import model_report, pictures
 from payrec.model.store import versions
 from payrec.model.store.versions import Version
@@ -22,7 +23,7 @@ def show() -> None:
         return
     version = _pick(found)
     if version.bundle is None:
-        st.error(f"**Version {version.model_id} cannot serve.** {formatting.literal(version.problem)}")
+        st.error(f"**Version {version.model_id} cannot serve.** {markdown_text(version.problem)}")
         return
     card = version.bundle.card
     if card is None:
@@ -48,7 +49,7 @@ def _pick(found: tuple[Version, ...]) -> Version:
 
 def _card(card: dict[str, Any]) -> None:
     tested, learnt = card["backtest"], card["training"]
-    st.markdown(f"#### {formatting.literal(model_report.verdict(tested))}")
+    st.markdown(f"#### {markdown_text(model_report.verdict(tested))}")
     st.caption(
         f"Recipe {card['recipe']}, calibration {card['calibration']}, horizon {card['horizon_days']} days, orders "
         f"up to {card['max_age_days']} days old. Learnt from {learnt['rows']:,} snapshots of "
@@ -63,7 +64,7 @@ def _card(card: dict[str, Any]) -> None:
     _grid([picture for picture in (pictures.importance(tested), pictures.over_time(tested)) if picture])
     st.subheader("Limits", anchor=False)
     for limit in card["limits"]:
-        st.markdown(f"- {formatting.literal(limit)}")
+        st.markdown(f"- {markdown_text(limit)}")
     with st.expander("How to make it again"):
         st.code("\n".join(card["reproduce"]), language="sh")
 

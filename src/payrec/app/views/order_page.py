@@ -10,6 +10,7 @@ import streamlit as st
 from payrec.app import formatting, list_source, order_story, parts, state
 from payrec.charts import order_story as charts
 from payrec.common.errors import PayrecError
+from payrec.common.text import markdown_text
 from payrec.publish.run_info import Published
 
 PAST_RUNS = 12
@@ -29,7 +30,7 @@ def show() -> None:
     row = order_story.row(file, name.strip())
     if row is None:
         st.warning(
-            f"Order {formatting.literal(name)} is not on the list as of "
+            f"Order {markdown_text(name)} is not on the list as of "
             f"{formatting.moment(current.run.as_of)}: it was paid by "
             "then, never failed, or is not there. Check the id, or open an order from the worklist."
         )
@@ -48,7 +49,7 @@ def _begin(first: list[str]) -> None:
     st.info("Enter an order's id, or pick an order in the worklist. These stand first today:")
     with st.container(horizontal=True):
         for name in first:
-            st.button(formatting.literal(name), key=f"begin_{name}", on_click=_take, args=(name,))
+            st.button(markdown_text(name), key=f"begin_{name}", on_click=_take, args=(name,))
 
 
 def _take(name: str) -> None:
@@ -70,20 +71,18 @@ def _facts(row: dict[str, Any]) -> None:
                 place,
                 "Outstanding balance times chance.",
             ),
-            ("Age", f"{row['age_days']:,} days", f"customer {formatting.literal(row['customer_id'])}", ""),
+            ("Age", f"{row['age_days']:,} days", f"customer {markdown_text(row['customer_id'])}", ""),
         ]
     )
     if alone:
         st.warning(
             f"Left alone: {formatting.words(alone)}. "
-            f"What would lift it: {formatting.literal(row['lifted_by'] or 'nothing')}.",
+            f"What would lift it: {markdown_text(row['lifted_by'] or 'nothing')}.",
             icon=":material/block:",
         )
     else:
         reason = (
-            f" · reason of failure: {formatting.literal(formatting.words(row['reason_code']))}"
-            if row["reason_code"]
-            else ""
+            f" · reason of failure: {markdown_text(formatting.words(row['reason_code']))}" if row["reason_code"] else ""
         )
         st.success(
             f"Suggested action: **{formatting.words(row['suggested_action'])}**{reason}", icon=":material/task_alt:"
@@ -120,7 +119,7 @@ def _why(row: dict[str, Any], current: Published) -> None:
     parts.chart(charts.waterfall(found.base, drawn, found.probability), sentence, "waterfall")
     with st.expander("The facts behind it"):
         for title, fact in zip(large["title"], large["fact"], strict=True):
-            st.markdown(f"- **{formatting.literal(title)}**: {formatting.literal(fact)}")
+            st.markdown(f"- **{markdown_text(title)}**: {markdown_text(fact)}")
 
 
 def _reasons(row: dict[str, Any]) -> None:
@@ -129,7 +128,7 @@ def _reasons(row: dict[str, Any]) -> None:
         st.info("The order is older than the model has seen, so it is given no chance rather than a made-up one.")
     elif told:
         for reason in told:
-            st.markdown(f"- {formatting.literal(reason)}")
+            st.markdown(f"- {markdown_text(reason)}")
     else:
         st.info("Reasons are kept for the first 2,000 of a list; `payrec explain ORDER_ID` gives those of any order.")
 

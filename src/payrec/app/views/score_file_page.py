@@ -8,9 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from payrec.app import formatting, lists, parts, state, upload
+from payrec.app import lists, parts, state, upload
 from payrec.app.upload import CONSTANT, EMPTY, Taken
 from payrec.common.errors import PayrecError
+from payrec.common.text import markdown_text
 from payrec.data.load.mapping import Mapping
 
 DATES = {"as they stand": None, "31/12/2026": "%d/%m/%Y", "12/31/2026": "%m/%d/%Y", "31.12.2026": "%d.%m.%Y"}
@@ -27,7 +28,7 @@ def show() -> None:
         return
     taken, result = kept
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{formatting.literal(taken.name)}** · {_kind(taken)}")
+        st.markdown(f"**{markdown_text(taken.name)}** · {_kind(taken)}")
         st.button("Another file", on_click=state.keep_upload, args=(None,), icon=":material/close:")
     if result is None:
         _ask(taken)
@@ -172,9 +173,9 @@ def _account(result: upload.Result) -> None:
     with st.expander("What was read and found", expanded=bool(nothing) or bool(result.rejects)):
         for line in result.account:
             if not line.startswith("rejects are in"):
-                st.markdown(f"- {formatting.literal(line)}")
+                st.markdown(f"- {markdown_text(line)}")
         for finding in result.findings:
-            st.markdown(f"- {ICONS[finding.level]} {formatting.literal(finding.message)}")
+            st.markdown(f"- {ICONS[finding.level]} {markdown_text(finding.message)}")
         if result.rejects is not None:
             st.download_button(
                 "Download the rows that were not read",

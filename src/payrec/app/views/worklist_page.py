@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from payrec.app import formatting, lists, parts, state
+from payrec.app import lists, parts, state
+from payrec.common.text import markdown_text
 
 
 def show() -> None:
@@ -22,7 +23,7 @@ def show() -> None:
 def _nothing_yet() -> None:
     parts.heading("Worklist", None)
     st.info(
-        f"There is no published list in the {formatting.literal(state.chosen_source().told)} yet. "
+        f"There is no published list in the {markdown_text(state.chosen_source().told)} yet. "
         "Make one with `payrec run`, try it on made data with `payrec demo`, or score a file of your own here."
     )
     from payrec.app.views import connect_page, score_file_page

@@ -16,18 +16,14 @@ from urllib.parse import parse_qsl
 import duckdb
 import pyarrow as pa
 
+from payrec.common import duck
 from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, PayrecError, UsageError
+from payrec.common.text import sql_identifier
 from payrec.data.engines import RowFunction, Rows
-from payrec.data.engines.rows import BATCH_ROWS, definition, normalised, quoted, read_schema
+from payrec.data.engines.rows import BATCH_ROWS, definition, normalised, read_schema
 from payrec.data.engines.writing import write, write_mapped
 
 OPTIONS = ("memory_limit", "threads", "temp_directory", "access_mode")
-_CLOSED = {
-    "enable_external_access": "false",
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "python_enable_replacements": "false",  # a Python variable is not a table
-}
 _KINDS: tuple[tuple[type[duckdb.Error], type[PayrecError]], ...] = (
     (duckdb.ConstraintException, DataRefused),
     (duckdb.DataError, DataRefused),
@@ -65,18 +61,14 @@ def _place(url: str) -> tuple[str, dict[str, str]]:
     if unknown:
         msg = f"found {', '.join(unknown)} in the address of the DuckDB file, expected some of: {', '.join(OPTIONS)}"
         raise UsageError(msg)
-    return address.removeprefix("/") or ":memory:", options
+    return address.removeprefix("/") or duck.MEMORY, options
 
 
 def _opened(path: str, options: dict[str, str]) -> duckdb.DuckDBPyConnection:
     try:
-        if path != ":memory:":
+        if path != duck.MEMORY:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-        db = duckdb.connect(path, config={**_CLOSED, **options})
-        db.execute("SET GLOBAL TimeZone = 'UTC'")
-        if db.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
-            db.execute("SET enable_progress_bar = false")  # where it is off, a notebook may refuse to have it touched
-        db.execute("SET lock_configuration = true")
+        return duck.connect(path, options)
     except (duckdb.Error, OSError) as error:
         reason = str(error).splitlines()[0].split("Error: ", 1)[-1]
         holder = re.search(r"held in (\S+) \(PID (\d+)\)", reason)
@@ -85,7 +77,6 @@ def _opened(path: str, options: dict[str, str]) -> duckdb.DuckDBPyConnection:
             raise Locked(f"{msg}\nwait until it ends or close it, then try again") from error
         msg = f"cannot open the DuckDB file {path}: {reason}\nname another file, or mend its folder, rights or options"
         raise DatabaseUnreachable(msg) from error
-    return db
 
 
 class DuckDB:
@@ -121,7 +112,7 @@ class DuckDB:
 
     def view(self, name: str, select: str) -> None:
         """Make or replace view ``name``."""
-        self._do(f"CREATE OR REPLACE VIEW {quoted(name)} AS {select}")
+        self._do(f"CREATE OR REPLACE VIEW {sql_identifier(name)} AS {select}")
 
     def read(self, select: str) -> pa.Table:
         """Return all rows of ``select``."""
@@ -154,17 +145,19 @@ class DuckDB:
     def _pages(self, select: str) -> Generator[pa.RecordBatch, None, None]:
         # one connection has one open result, and the transaction may write between two batches: so rows are set aside
         aside = self._temporary_name()
-        self._do(f"CREATE TEMP TABLE {quoted(aside)} AS {select}")
+        self._do(f"CREATE TEMP TABLE {sql_identifier(aside)} AS {select}")
         try:
             # rows of an open transaction are numbered on from a very high number
-            (bounds,) = self.read(f"SELECT MIN(rowid) AS first, MAX(rowid) AS last FROM {quoted(aside)}").to_pylist()
+            (bounds,) = self.read(
+                f"SELECT MIN(rowid) AS first, MAX(rowid) AS last FROM {sql_identifier(aside)}"
+            ).to_pylist()
             for start in range(bounds["first"] or 0, (bounds["last"] or -1) + 1, BATCH_ROWS):
                 inside = f"rowid >= {start} AND rowid < {start + BATCH_ROWS}"
-                page = self.read(f"SELECT * FROM {quoted(aside)} WHERE {inside} ORDER BY rowid")
+                page = self.read(f"SELECT * FROM {sql_identifier(aside)} WHERE {inside} ORDER BY rowid")
                 yield page.combine_chunks().to_batches()[0]
         finally:
             with suppress(PayrecError):  # of a transaction that failed nothing is left to drop
-                self._do(f"DROP TABLE {quoted(aside)}")
+                self._do(f"DROP TABLE {sql_identifier(aside)}")
 
     def write(self, table: str, rows: Rows, key: tuple[str, ...]) -> int:
         """Insert rows by column name; a known key is replaced."""
@@ -182,8 +175,8 @@ class DuckDB:
     def stage(self, table: str) -> str:
         """Make an empty temporary table like ``table``."""
         name = self._temporary_name()
-        shape = self.read(f"SELECT * FROM {quoted(table)} LIMIT 0").schema
-        self._do(f"CREATE TEMP TABLE {quoted(name)} ({definition(shape)})")
+        shape = self.read(f"SELECT * FROM {sql_identifier(table)} LIMIT 0").schema
+        self._do(f"CREATE TEMP TABLE {sql_identifier(name)} ({definition(shape)})")
         return name
 
     def append(self, table: str, batch: pa.RecordBatch, *, staged: bool) -> None:
@@ -195,13 +188,14 @@ class DuckDB:
         with _translated():
             for part in (batch.slice(0, 1), batch.slice(1)):
                 if part.num_rows:
-                    self._db.from_arrow(pa.Table.from_batches([part])).insert_into(quoted(table))
+                    self._db.from_arrow(pa.Table.from_batches([part])).insert_into(sql_identifier(table))
 
     def move(self, staged: str, table: str, columns: str) -> None:
         """Add the rows of a staged table to its table."""
         for which in ("=", "<>"):
-            first = f"rowid {which} (SELECT MIN(rowid) FROM {quoted(staged)})"
-            self._do(f"INSERT INTO {quoted(table)} ({columns}) SELECT {columns} FROM {quoted(staged)} WHERE {first}")
+            first = f"rowid {which} (SELECT MIN(rowid) FROM {sql_identifier(staged)})"
+            rows = f"SELECT {columns} FROM {sql_identifier(staged)} WHERE {first}"
+            self._do(f"INSERT INTO {sql_identifier(table)} ({columns}) {rows}")
 
     def settled(self, table: str, rows: int) -> None:
         """Nothing is needed here."""
@@ -209,7 +203,7 @@ class DuckDB:
     def fingerprint(self, table: str) -> str:
         """Return a hash of a table's rows, whatever their order."""
         summed = f"CAST(COUNT(*) AS VARCHAR) || ':' || CAST(SUM({self.row_hash}) AS VARCHAR)"
-        return str(self.read(f"SELECT {summed} AS f FROM {quoted(table)} AS t")["f"][0].as_py())
+        return str(self.read(f"SELECT {summed} AS f FROM {sql_identifier(table)} AS t")["f"][0].as_py())
 
     def tables(self) -> frozenset[str]:
         """Names of the tables and views."""

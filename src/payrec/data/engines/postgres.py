@@ -14,11 +14,12 @@ from typing import Self
 import pyarrow as pa
 
 from payrec.common.errors import DatabaseUnreachable, PayrecError, UsageError
+from payrec.common.text import sql_identifier, sql_literal
 from payrec.data.engines import RowFunction, Rows
 from payrec.data.engines.postgres_rows import handed_out
 from payrec.data.engines.postgres_session import Session, address
 from payrec.data.engines.retry import Interrupted, retrying
-from payrec.data.engines.rows import BATCH_ROWS, literal, query, quoted
+from payrec.data.engines.rows import BATCH_ROWS, query
 from payrec.data.engines.writing import write, write_mapped
 
 SETTLE_ROWS = 10_000  # from here on the planner is told about new rows at once; autovacuum would take a minute
@@ -68,8 +69,10 @@ class Postgres:
 
     def _checked(self, session: Session) -> Session:
         for name in self.address.schemas:
-            if session.read(f"SELECT to_regnamespace({literal(quoted(name))}) IS NULL AS absent")["absent"][0].as_py():
-                session.run(f"CREATE SCHEMA {quoted(name)}")
+            if session.read(f"SELECT to_regnamespace({sql_literal(sql_identifier(name))}) IS NULL AS absent")["absent"][
+                0
+            ].as_py():
+                session.run(f"CREATE SCHEMA {sql_identifier(name)}")
         return session
 
     @contextmanager
@@ -124,7 +127,7 @@ class Postgres:
 
     def view(self, name: str, select: str) -> None:
         """Make or replace view ``name``; views of ours that read it are dropped if its columns change."""
-        made = f"CREATE OR REPLACE VIEW {quoted(name)} AS {query(select)}"
+        made = f"CREATE OR REPLACE VIEW {sql_identifier(name)} AS {query(select)}"
         with self.transaction():
             self.run("SAVEPOINT view_before")
             try:
@@ -134,12 +137,12 @@ class Postgres:
                     raise
                 self.run("ROLLBACK TO SAVEPOINT view_before")
                 self._expect_only_ours_read(name)
-                self.run(f"DROP VIEW {quoted(name)} CASCADE")
+                self.run(f"DROP VIEW {sql_identifier(name)} CASCADE")
                 self.run(made)
-            self.run(f"COMMENT ON VIEW {quoted(name)} IS {literal(MADE_BY)}")
+            self.run(f"COMMENT ON VIEW {sql_identifier(name)} IS {sql_literal(MADE_BY)}")
 
     def _expect_only_ours_read(self, name: str) -> None:
-        foreign = self.read(_DEPENDENTS.format(name=literal(quoted(name)), made_by=literal(MADE_BY)))
+        foreign = self.read(_DEPENDENTS.format(name=sql_literal(sql_identifier(name)), made_by=sql_literal(MADE_BY)))
         if foreign.num_rows:
             names = ", ".join(map(str, foreign["name"].to_pylist()))
             msg = f"view {name} has to change, but it is read by what payrec did not make: {names}\ndrop that first"
@@ -165,7 +168,7 @@ class Postgres:
 
     def _pages(self, session: Session, select: str) -> Generator[pa.RecordBatch, None, None]:
         # the transaction may write between two batches, so its connection may not be in the middle of a COPY
-        cursor = quoted(self._temporary_name())
+        cursor = sql_identifier(self._temporary_name())
         session.run(f"DECLARE {cursor} NO SCROLL CURSOR FOR {query(select)}")
         try:
             rows = BATCH_ROWS
@@ -204,7 +207,7 @@ class Postgres:
     def stage(self, table: str) -> str:
         """Make an empty temporary table like ``table``."""
         name = self._temporary_name()
-        self.run(f"CREATE TEMP TABLE {quoted(name)} (LIKE {quoted(table)}) ON COMMIT DROP")
+        self.run(f"CREATE TEMP TABLE {sql_identifier(name)} (LIKE {sql_identifier(table)}) ON COMMIT DROP")
         return name
 
     def append(self, table: str, batch: pa.RecordBatch, *, staged: bool) -> None:
@@ -215,17 +218,17 @@ class Postgres:
 
     def move(self, staged: str, table: str, columns: str) -> None:
         """Add the rows of a staged table to its table."""
-        self.run(f"INSERT INTO {quoted(table)} ({columns}) SELECT {columns} FROM {quoted(staged)}")
+        self.run(f"INSERT INTO {sql_identifier(table)} ({columns}) SELECT {columns} FROM {sql_identifier(staged)}")
 
     def settled(self, table: str, rows: int) -> None:
         """Tell the planner about many new rows."""
         if rows >= SETTLE_ROWS:
-            self.run(f"ANALYZE {quoted(table)}")
+            self.run(f"ANALYZE {sql_identifier(table)}")
 
     def fingerprint(self, table: str) -> str:
         """Return a hash of a table's rows, whatever their order."""
         summed = f"CAST(COUNT(*) AS VARCHAR) || ':' || CAST(SUM({self.row_hash}) AS VARCHAR)"
-        return str(self.read(f"SELECT {summed} AS f FROM {quoted(table)} AS t")["f"][0].as_py())
+        return str(self.read(f"SELECT {summed} AS f FROM {sql_identifier(table)} AS t")["f"][0].as_py())
 
     def tables(self) -> frozenset[str]:
         """Names of the tables and views."""

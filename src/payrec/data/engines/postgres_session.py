@@ -16,8 +16,8 @@ from urllib.parse import parse_qsl, unquote
 import pyarrow as pa
 
 from payrec.common.errors import DatabaseUnreachable, DataRefused, MissingExtra, PayrecError, UsageError
+from payrec.common.text import sql_identifier, sql_identifiers, sql_literal
 from payrec.data.engines.retry import Interrupted
-from payrec.data.engines.rows import listed, literal, quoted
 
 try:
     import adbc_driver_manager
@@ -167,8 +167,8 @@ class Session:
     def _set_up(self) -> None:
         settings = {**_FIXED, **dict(self._place.settings)}
         if self._place.schemas:
-            settings["search_path"] = listed(self._place.schemas)
-        calls = (f"set_config({literal(name)}, {literal(value)}, false)" for name, value in settings.items())
+            settings["search_path"] = sql_identifiers(self._place.schemas)
+        calls = (f"set_config({sql_literal(name)}, {sql_literal(value)}, false)" for name, value in settings.items())
         self.run("SELECT " + ", ".join(calls))
         (found,) = self.read(_TEXT).to_pylist()
         if found["encoding"] != "UTF8":
@@ -184,7 +184,7 @@ class Session:
     def run(self, sql: str) -> None:
         """Run one or more statements; outside BEGIN and COMMIT, several are one transaction."""
         if not self.by_bytes:
-            sql += "".join(f"\n;{_BY_BYTES.format(table=literal(name))}" for name in _MAKES_TABLE.findall(sql))
+            sql += "".join(f"\n;{_BY_BYTES.format(table=sql_literal(name))}" for name in _MAKES_TABLE.findall(sql))
         with self.translated(sql), self._db.cursor() as cursor:
             cursor.executescript(sql)
 
@@ -212,7 +212,7 @@ class Session:
         """Name of the schema in which ``table`` is found."""
         found = self.read(
             "SELECT CAST(n.nspname AS VARCHAR) AS name FROM pg_class AS c JOIN pg_namespace AS n "
-            f"ON n.oid = c.relnamespace WHERE c.oid = to_regclass({literal(quoted(table))})"
+            f"ON n.oid = c.relnamespace WHERE c.oid = to_regclass({sql_literal(sql_identifier(table))})"
         )
         if not found.num_rows:
             msg = f"found no table {table} in the database {self._place.shown}"

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from payrec.common.errors import DataRefused, UsageError
+from payrec.common.text import sql_identifier
 
 BATCH_ROWS = 122_880  # largest batch read or written at once; DuckDB's own row group
 
@@ -39,31 +40,9 @@ _ADVICE = {
 }
 
 
-def quoted(name: str) -> str:
-    """Return ``name`` as an SQL identifier."""
-    if "\0" in name or not name:
-        msg = "found an empty table or column name, or one with a NUL in it"
-        raise UsageError(msg)
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Return ``text`` as an SQL literal.
-
-    >>> literal("it's")
-    "'it''s'"
-    """
-    return "'" + text.replace("'", "''") + "'"
-
-
 def query(select: str) -> str:
     """Return ``select`` as it can stand inside other SQL, in parentheses."""
     return select.strip().removesuffix(";") + "\n"  # its last line may be a comment
-
-
-def listed(names: Iterable[str], prefix: str = "") -> str:
-    """Return names as a list of SQL identifiers, each with ``prefix`` before it."""
-    return ", ".join(prefix + quoted(name) for name in names)
 
 
 def sql_type(kind: pa.DataType) -> str:
@@ -190,6 +169,6 @@ def definition(schema: pa.Schema, text_collation: str = "") -> str:
     """Columns of a table for rows of ``schema``, as CREATE TABLE takes them."""
     kinds = [sql_type(read_type(field.name, field.type)) for field in schema]
     return ", ".join(
-        f"{quoted(field.name)} {kind}{text_collation if kind == 'VARCHAR' else ''}"
+        f"{sql_identifier(field.name)} {kind}{text_collation if kind == 'VARCHAR' else ''}"
         for field, kind in zip(schema, kinds, strict=True)
     )

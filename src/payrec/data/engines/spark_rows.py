@@ -15,9 +15,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from payrec.common import duck
 from payrec.common.errors import DatabaseUnreachable, DataRefused
+from payrec.common.text import sql_identifier, sql_identifiers, sql_literal
 from payrec.data.engines.retry import Interrupted
-from payrec.data.engines.rows import fitted, listed, literal, quoted, rebatched
+from payrec.data.engines.rows import fitted, rebatched
 from payrec.data.engines.spark_catalog import Part, Table, Warehouse
 from payrec.data.engines.spark_sql import plain
 from payrec.data.engines.writing import expect_one_row_per_key
@@ -40,7 +42,7 @@ class Parts:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
-        self._db = duckdb.connect(":memory:")
+        self._db = duck.connect(reads_files=True)
         self._hashes: dict[str, int] = {}
         self._tables: dict[tuple[Part, ...], pa.Table] = {}
 
@@ -144,19 +146,20 @@ class Parts:
 
     def _look(self, view: str, parts: tuple[Part, ...], table: Table) -> None:
         """Let SQL see the rows of parts under a name, with the columns of their table."""
+        names = sql_identifiers(table.schema.names)
         files = self.files(part for part in parts if part.rows)
         if files:
-            listing = ", ".join(map(literal, files))
-            source = f"SELECT {listed(table.schema.names)}, filename FROM read_parquet([{listing}], filename = true)"
+            listing = ", ".join(map(sql_literal, files))
+            source = f"SELECT {names}, filename FROM read_parquet([{listing}], filename = true)"
         else:
             self._db.register("_empty", table.schema.empty_table())
-            source = f"SELECT {listed(table.schema.names)}, '' AS filename FROM _empty"
+            source = f"SELECT {names}, '' AS filename FROM _empty"
         self._db.sql(f"CREATE OR REPLACE TEMP VIEW {view}_and_files AS {source}")
-        columns = f"SELECT {listed(table.schema.names)} FROM {view}_and_files"
+        columns = f"SELECT {names} FROM {view}_and_files"
         self._db.sql(f"CREATE OR REPLACE TEMP VIEW {view} AS {columns}")
 
     def _expect_rules(self, name: str, table: Table) -> None:
-        needed = [f"{quoted(column.name)} IS NOT NULL" for column in table.shape.columns if column.needed]
+        needed = [f"{sql_identifier(column.name)} IS NOT NULL" for column in table.shape.columns if column.needed]
         rules = [*needed, *table.shape.rules]
         if not rules:
             return
@@ -169,7 +172,9 @@ class Parts:
 
     def _expect_new(self, name: str, table: Table, kept: tuple[Part, ...], columns: tuple[str, ...]) -> None:
         self._look(_OLD, kept, table)
-        found = self.read(f"SELECT {listed(columns)} FROM {_OLD} SEMI JOIN {_NEW} USING ({listed(columns)}) LIMIT 1")
+        found = self.read(
+            f"SELECT {sql_identifiers(columns)} FROM {_OLD} SEMI JOIN {_NEW} USING ({sql_identifiers(columns)}) LIMIT 1"
+        )
         if found.num_rows:
             values = ", ".join(f"{column} = {value}" for column, value in found.to_pylist()[0].items())
             msg = f"found a row for table {name} whose key is there already: {values}"
@@ -178,13 +183,13 @@ class Parts:
     def _without_known(self, table: Table, key: tuple[str, ...]) -> tuple[Part, ...]:
         """Return the parts without the rows whose key the new rows have; only the parts that have some are remade."""
         self._look(_OLD, table.parts, table)
-        select = f"SELECT DISTINCT filename FROM {_OLD}_and_files SEMI JOIN {_NEW} USING ({listed(key)})"
+        select = f"SELECT DISTINCT filename FROM {_OLD}_and_files SEMI JOIN {_NEW} USING ({sql_identifiers(key)})"
         touched = {Path(str(file)).parent.name for file in self.read(select)["filename"].to_pylist()}
         remade = tuple(part for part in table.parts if part.folder in touched)
         kept = tuple(part for part in table.parts if part.folder not in touched)
         if not remade:
             return kept
-        rest = self._copied(remade, table, f"SELECT * FROM {_OLD} ANTI JOIN {_NEW} USING ({listed(key)})")
+        rest = self._copied(remade, table, f"SELECT * FROM {_OLD} ANTI JOIN {_NEW} USING ({sql_identifiers(key)})")
         return (*kept, rest) if rest.rows else kept
 
     def _copied(self, parts: tuple[Part, ...], table: Table, select: str) -> Part:
@@ -193,6 +198,6 @@ class Parts:
         place = self._warehouse.place(folder)
         with _told(place):
             place.mkdir()
-            target = literal(str(place / "0.parquet"))
+            target = sql_literal(str(place / "0.parquet"))
             self._db.execute(f"COPY ({select}) TO {target} (FORMAT parquet)")
         return self.counted(folder)

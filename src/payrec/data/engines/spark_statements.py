@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from payrec.common.errors import UsageError
+from payrec.common.text import sql_identifier, sql_identifiers
 from payrec.data.engines import spark_frames
-from payrec.data.engines.rows import listed, quoted
 from payrec.data.engines.spark_catalog import Part, State, Table
 from payrec.data.engines.spark_sql import Statement, assignments, names, shape
 
@@ -84,7 +84,7 @@ def _delete(tables: Tables, told: Statement) -> None:
     kept: tuple[Part, ...] = ()
     if told.body and table.rows:
         columns = table.schema.names
-        rest = f"SELECT {listed(columns)} FROM {quoted(told.name)} WHERE ({told.body}) IS NOT TRUE"
+        rest = f"SELECT {sql_identifiers(columns)} FROM {sql_identifier(told.name)} WHERE ({told.body}) IS NOT TRUE"
         part = tables.part(table.schema, rest, columns)
         kept = (part,) if part.rows else ()
     tables.state = tables.state.with_table(told.name, replace(table, parts=kept))
@@ -97,10 +97,12 @@ def _update(tables: Tables, told: Statement) -> None:
         raise UsageError(f"found SET {told.listed[:60]}, expected columns of {told.name}: {', '.join(columns)}")
     where = told.body or "1 = 1"
     changed = [
-        f"CASE WHEN {where} THEN {values[name]} ELSE {quoted(name)} END" if name in values else quoted(name)
+        f"CASE WHEN {where} THEN {values[name]} ELSE {sql_identifier(name)} END"
+        if name in values
+        else sql_identifier(name)
         for name in columns
     ]
-    part = tables.part(table.schema, f"SELECT {', '.join(changed)} FROM {quoted(told.name)}", columns)
+    part = tables.part(table.schema, f"SELECT {', '.join(changed)} FROM {sql_identifier(told.name)}", columns)
     tables.state = tables.state.with_table(told.name, replace(table, parts=()))
     tables.add(told.name, part)
 
@@ -120,7 +122,7 @@ def _alter(tables: Tables, told: Statement) -> None:
         raise UsageError(f"found column {column.name} in {told.name} already, expected none")
     before = table.schema.names
     wider = replace(table.shape, columns=(*table.shape.columns, column), rules=(*table.shape.rules, *more.rules))
-    part = tables.part(wider.schema, f"SELECT {listed(before)} FROM {quoted(told.name)}", before)
+    part = tables.part(wider.schema, f"SELECT {sql_identifiers(before)} FROM {sql_identifier(told.name)}", before)
     tables.state = tables.state.with_table(told.name, Table(wider))
     tables.add(told.name, part)
 

@@ -10,8 +10,9 @@ from typing import Protocol
 import pyarrow as pa
 
 from payrec.common.errors import DataRefused, PayrecError
+from payrec.common.text import sql_identifier, sql_identifiers
 from payrec.data.engines import RowFunction
-from payrec.data.engines.rows import definition, fitted, listed, query, quoted, rebatched
+from payrec.data.engines.rows import definition, fitted, query, rebatched
 
 
 class Reader(Protocol):
@@ -59,7 +60,7 @@ class Store(Reader, Protocol):
 def write(store: Store, table: str, rows: Iterable[pa.RecordBatch], key: tuple[str, ...]) -> int:
     """Put rows into ``table`` in one transaction; see :meth:`payrec.data.engines.Engine.write`."""
     with store.transaction():
-        schema = store.read(f"SELECT * FROM {quoted(table)} LIMIT 0").schema
+        schema = store.read(f"SELECT * FROM {sql_identifier(table)} LIMIT 0").schema
         expect_key(table, schema, key)
         staged = store.stage(table) if key and _filled(store, table) else None
         written = 0
@@ -91,12 +92,12 @@ def write_mapped(
         first = function(found)
         if absent:
             columns = definition(first.schema, store.text_collation)
-            store.run(f"CREATE TABLE {quoted(into)} ({columns})")
+            store.run(f"CREATE TABLE {sql_identifier(into)} ({columns})")
         return write(store, into, chain([first], map(function, batches)), key)
 
 
 def _filled(store: Store, table: str) -> bool:
-    return store.read(f"SELECT 1 AS one FROM {quoted(table)} LIMIT 1").num_rows > 0
+    return store.read(f"SELECT 1 AS one FROM {sql_identifier(table)} LIMIT 1").num_rows > 0
 
 
 def expect_key(table: str, schema: pa.Schema, key: tuple[str, ...]) -> None:
@@ -110,11 +111,11 @@ def expect_key(table: str, schema: pa.Schema, key: tuple[str, ...]) -> None:
 
 def expect_one_row_per_key(store: Reader, source: str, table: str, key: tuple[str, ...]) -> None:
     """Refuse rows in ``source``, meant for ``table``, that lack a part of the key or share one."""
-    columns = listed(key)
-    unknown = " OR ".join(f"{quoted(name)} IS NULL" for name in key)
+    columns = sql_identifiers(key)
+    unknown = " OR ".join(f"{sql_identifier(name)} IS NULL" for name in key)
     repeated = store.read(
-        f"(SELECT {columns} FROM {quoted(source)} WHERE {unknown} LIMIT 1) UNION ALL "
-        f"(SELECT {columns} FROM {quoted(source)} GROUP BY {columns} HAVING COUNT(*) > 1 LIMIT 1)"
+        f"(SELECT {columns} FROM {sql_identifier(source)} WHERE {unknown} LIMIT 1) UNION ALL "
+        f"(SELECT {columns} FROM {sql_identifier(source)} GROUP BY {columns} HAVING COUNT(*) > 1 LIMIT 1)"
     )
     if repeated.num_rows:
         values = ", ".join(f"{name} = {value}" for name, value in repeated.to_pylist()[0].items())
@@ -123,15 +124,15 @@ def expect_one_row_per_key(store: Reader, source: str, table: str, key: tuple[st
 
 
 def _expect_all(store: Store, staged: str, table: str, written: int) -> None:
-    (arrived,) = store.read(f"SELECT COUNT(*) AS n FROM {quoted(staged)}")["n"].to_pylist()
+    (arrived,) = store.read(f"SELECT COUNT(*) AS n FROM {sql_identifier(staged)}")["n"].to_pylist()
     if arrived != written:
         msg = f"handed {written} rows for table {table} to the database, and it has {arrived} of them; nothing is kept"
         raise PayrecError(msg)
 
 
 def _swap_in(store: Store, staged: str, table: str, schema: pa.Schema, key: tuple[str, ...], written: int) -> None:
-    same = " AND ".join(f"t.{quoted(name)} = s.{quoted(name)}" for name in key)
+    same = " AND ".join(f"t.{sql_identifier(name)} = s.{sql_identifier(name)}" for name in key)
     if written:
-        store.run(f"DELETE FROM {quoted(table)} AS t USING {quoted(staged)} AS s WHERE {same}")
-        store.move(staged, table, listed(schema.names))
-    store.run(f"DROP TABLE {quoted(staged)}")
+        store.run(f"DELETE FROM {sql_identifier(table)} AS t USING {sql_identifier(staged)} AS s WHERE {same}")
+        store.move(staged, table, sql_identifiers(schema.names))
+    store.run(f"DROP TABLE {sql_identifier(staged)}")

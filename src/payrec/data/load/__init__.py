@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from payrec.common.text import sql_literal
 from payrec.data.engines import Engine
 from payrec.data.load.file_bytes import Limits
 from payrec.data.load.folder import in_parts, parts
@@ -24,7 +25,6 @@ from payrec.data.load.layout import LoadPlan
 from payrec.data.load.load_report import LoadReport
 from payrec.data.load.mapping import Mapping, read_mapping
 from payrec.data.load.parsing import Options, Parsed, parse, plan
-from payrec.data.load.sql_text import literal
 from payrec.data.load.targets import PAYMENT_TYPES, TARGETS, Kind
 
 __all__ = [
@@ -146,4 +146,4 @@ def _declare(engine: Engine, mapping: Mapping) -> None:
 def _set(engine: Engine, table: str, column: str, values: list[str]) -> None:
     engine.run(f"DELETE FROM {table}")
     for value in values:
-        engine.run(f"INSERT INTO {table} ({column}) VALUES ({literal(value)})")
+        engine.run(f"INSERT INTO {table} ({column}) VALUES ({sql_literal(value)})")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from payrec.common.errors import DataRefused
-from payrec.data.load.sql_text import literal
+from payrec.common.text import sql_literal
 
 Order = Literal["day first", "month first", None]
 
@@ -77,11 +77,11 @@ def first_look(text: str) -> str:
 
 def closer_look(text: str) -> str:
     """Return SQL: the fields of :class:`Evidence` after the first two; the source has a column ``line``."""
-    parts = f"regexp_extract({text}, {literal(_NUMERIC)}, ['a', 'b', 'y', 'rest'])"
+    parts = f"regexp_extract({text}, {sql_literal(_NUMERIC)}, ['a', 'b', 'y', 'rest'])"
     a, b = f"TRY_CAST({parts}.a AS INTEGER)", f"TRY_CAST({parts}.b AS INTEGER)"
-    is_numeric = f"regexp_matches({text}, {literal(_NUMERIC)})"
-    is_year_first = f"regexp_matches({text}, {literal(_YEAR_FIRST)})"
-    is_named = f"regexp_matches({text}, {literal(_NAMED)})"
+    is_numeric = f"regexp_matches({text}, {sql_literal(_NUMERIC)})"
+    is_year_first = f"regexp_matches({text}, {sql_literal(_YEAR_FIRST)})"
+    is_named = f"regexp_matches({text}, {sql_literal(_NAMED)})"
     is_other = f"NOT ({is_numeric} OR {is_year_first} OR {is_named} OR {text} LIKE '____-__-__%')"
     tests = (
         f"{is_numeric} AND {a} > 12 AND {a} <= 31 AND {b} <= 12",
@@ -154,16 +154,16 @@ def moment_sql(text: str, form: Form, zone: str | None) -> tuple[str, str]:
         scale, digits = _EPOCHS[form.declared]
         at = f"make_timestamp(CAST(TRY_CAST({text} AS DECIMAL(20, 6)) * CAST({scale} AS DECIMAL(7, 0)) AS BIGINT))"
         at = f"CASE WHEN regexp_full_match({text}, '\\d{{1,{digits}}}(\\.\\d{{1,6}})?') THEN {at} END"
-        return (f"({at} AT TIME ZONE 'UTC' AT TIME ZONE {literal(zone)})" if zone else at), at
+        return (f"({at} AT TIME ZONE 'UTC' AT TIME ZONE {sql_literal(zone)})" if zone else at), at
     if form.declared == "excel":
         days = f"CASE WHEN regexp_full_match({text}, '\\d{{1,6}}(\\.\\d+)?') THEN TRY_CAST({text} AS DOUBLE) END"
         written = f"(TIMESTAMP '1899-12-30' + to_seconds(CAST(ROUND({days} * 86400) AS BIGINT)))"
         return written, _in_utc(written, f"CAST({written} AS TIMESTAMPTZ)")
     if form.declared not in (None, "iso"):
-        parsed = f"try_strptime({text}, {literal(str(form.declared))})"
+        parsed = f"try_strptime({text}, {sql_literal(str(form.declared))})"
         if "%z" in str(form.declared):
             at = f"({parsed} AT TIME ZONE 'UTC')"
-            return f"({parsed} AT TIME ZONE {literal(zone or 'UTC')})", at
+            return f"({parsed} AT TIME ZONE {sql_literal(zone or 'UTC')})", at
         return f"CAST({parsed} AS TIMESTAMP)", _in_utc(f"CAST({parsed} AS TIMESTAMP)", f"CAST({parsed} AS TIMESTAMPTZ)")
     return _by_itself(_iso_text(text, form))
 
@@ -171,7 +171,7 @@ def moment_sql(text: str, form: Form, zone: str | None) -> tuple[str, str]:
 def _by_itself(iso: str) -> tuple[str, str]:
     """Return the SQL for ISO text, as DuckDB reads it or nearly: its cast alone would take ``10:00 PM`` for 10:00."""
     tight = f"replace(replace(replace(replace({iso}, ',', '.'), ' +', '+'), ' -', '-'), 'UTC', 'Z')"
-    readable, nearly = (f"regexp_full_match({iso}, {literal(form)})" for form in (_ISO, _NEARLY_ISO))
+    readable, nearly = (f"regexp_full_match({iso}, {sql_literal(form)})" for form in (_ISO, _NEARLY_ISO))
     written = [f"TRY_CAST({text} AS TIMESTAMP)" for text in (iso, tight)]
     zoned = [f"TRY_CAST({text} AS TIMESTAMPTZ)" for text in (iso, tight)]
     utc = [_in_utc(*pair) for pair in zip(written, zoned, strict=True)]
@@ -196,14 +196,14 @@ def _iso_text(text: str, form: Form) -> str:
         cases.append(_assembled(text, _NUMERIC, ["a", "b", "y", "rest"], ("y", month, day)))
     if form.has_other_forms:
         cases.append(_assembled(text, _YEAR_FIRST, ["y", "m", "d", "rest"], ("y", "m", "d")))
-        formats = ", ".join(literal(each) for each in _NAMED_FORMATS)
+        formats = ", ".join(sql_literal(each) for each in _NAMED_FORMATS)
         named = f"strftime(try_strptime({text}, [{formats}]), '%Y-%m-%d')"
-        cases.append(f"WHEN regexp_matches({text}, {literal(_NAMED)}) THEN {named}")
+        cases.append(f"WHEN regexp_matches({text}, {sql_literal(_NAMED)}) THEN {named}")
     return f"(CASE WHEN {text} LIKE '____-__-__%' THEN {text} {' '.join(cases)} ELSE {text} END)"
 
 
 def _assembled(text: str, pattern: str, names: list[str], ymd: tuple[str, str, str]) -> str:
-    parts = f"regexp_extract({text}, {literal(pattern)}, {names})"
+    parts = f"regexp_extract({text}, {sql_literal(pattern)}, {names})"
     year, month, day = (f"{parts}.{part}" for part in ymd)
     iso = f"{year} || '-' || lpad({month}, 2, '0') || '-' || lpad({day}, 2, '0') || {parts}.rest"
-    return f"WHEN regexp_matches({text}, {literal(pattern)}) THEN {iso}"
+    return f"WHEN regexp_matches({text}, {sql_literal(pattern)}) THEN {iso}"

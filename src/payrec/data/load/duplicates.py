@@ -9,7 +9,7 @@ from __future__ import annotations
 import duckdb
 
 from payrec.common.errors import DataRefused
-from payrec.common.visible import shown
+from payrec.common.text import terminal_text
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.origins import Absent
 from payrec.data.load.staging import number
@@ -89,8 +89,8 @@ def _drop_equal_values(db: duckdb.DuckDBPyConnection, plan: LoadPlan, target: Ta
 
 def _refuse(found: list[tuple[object, ...]], plan: LoadPlan, target: Target) -> None:
     def words(row: tuple[object, ...]) -> str:
-        lines = row[-1] if isinstance(row[-1], list) else []
-        return f"{' '.join(shown(str(part)) for part in row[:-1])} (lines {', '.join(str(line) for line in lines)})"
+        lines = ", ".join(map(str, row[-1] if isinstance(row[-1], list) else []))
+        return f"{' '.join(terminal_text(str(part)) for part in row[:-1])} (lines {lines})"
 
     named = "; ".join(words(row) for row in found[:3]) + (" and more" if len(found) > 3 else "")
     msg = (

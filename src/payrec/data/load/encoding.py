@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from payrec.common.errors import DataRefused, UsageError
-from payrec.common.visible import shown
+from payrec.common.text import terminal_text
 from payrec.data.load.file_bytes import HEAD_BYTES, Limits
 
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -191,7 +191,7 @@ def _without_surrogates(block: bytes, name: str, tally: Tally) -> bytes:
         line = tally.lines + block.count(b"\n", 0, error.start) + 1
         sample = block[max(error.start - 10, 0) : error.start + 10].decode("cp1252", "replace")
         msg = (
-            f"{name}, line {line}: not UTF-8 text; read as cp1252 (Windows) it says {shown(sample.strip())}\n"
+            f"{name}, line {line}: not UTF-8 text; read as cp1252 (Windows) it says {terminal_text(sample.strip())}\n"
             "if that is right add --encoding cp1252, or save the file as UTF-8"
         )
         raise DataRefused(msg) from wrong

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from payrec.common.errors import DataRefused
-from payrec.common.visible import shown
+from payrec.common.text import terminal_text
 from payrec.data.load import origins
 from payrec.data.load.dialect import Dialect
 from payrec.data.load.mapping import Mapping, Words
@@ -47,7 +47,9 @@ class LoadPlan:
     @property
     def ignored(self) -> tuple[str, ...]:
         """Names of the file's columns that are not read."""
-        return tuple(shown(n) or "(no name)" for place, n in enumerate(self.dialect.header) if place not in self.places)
+        return tuple(
+            terminal_text(n) or "(no name)" for place, n in enumerate(self.dialect.header) if place not in self.places
+        )
 
     def lines(self) -> tuple[str, ...]:
         """Return dialect and mapping, one line a column, as plain text."""
@@ -119,7 +121,9 @@ def _check_required(made: tuple[Made, ...], header: Header) -> None:
         return
     names = [name.casefold() for name in header.names if name]
     near = {name: get_close_matches(name, names, n=2, cutoff=0.5) for name in lacking}
-    hints = "; ".join(f"{name} may be {' or '.join(map(shown, found))}" for name, found in near.items() if found)
+    hints = "; ".join(
+        f"{name} may be {' or '.join(map(terminal_text, found))}" for name, found in near.items() if found
+    )
     msg = (
         f"{header.file} lacks {', '.join(lacking)}; it has {header.listed()}\n"
         f'name them in a map: [columns] {lacking[0]} = "a column of the file"{f" ({hints})" if hints else ""}'

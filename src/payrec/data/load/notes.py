@@ -7,13 +7,12 @@ from datetime import datetime
 
 import duckdb
 
-from payrec.common.visible import MOST
+from payrec.common.text import MESSAGE_CHARACTERS, sql_literal
 from payrec.data.load import dates, numbers
 from payrec.data.load.encoding import Tally
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.origins import Absent, Origin, Scaled
 from payrec.data.load.readings import Form, exact, text_of
-from payrec.data.load.sql_text import literal
 from payrec.data.load.staging import first_row, number
 
 # marks that nobody sees: soft hyphen, zero width, direction, byte order
@@ -83,7 +82,7 @@ def _is_rounded(text: str, form: numbers.Form, origin: Origin) -> str:
 
 
 def _about_times(holds: str, text: str, name: str) -> tuple[str, str]:
-    is_midnight = f"regexp_matches({text}, {literal(_MIDNIGHT)})"
+    is_midnight = f"regexp_matches({text}, {sql_literal(_MIDNIGHT)})"
     has_time = f"strlen({text}) > 10 AND contains({text}, ':')"
     if holds == "day":
         return (
@@ -106,7 +105,10 @@ def _about_rows(db: duckdb.DuckDBPyConnection, plan: LoadPlan, now: datetime | N
         ]
         if now is not None:
             asked.append(
-                (f"invoice_date > DATE {literal(now.date().isoformat())}", "rows have an invoice_date in the future")
+                (
+                    f"invoice_date > DATE {sql_literal(now.date().isoformat())}",
+                    "rows have an invoice_date in the future",
+                )
             )
     if plan.kind == "events":
         asked = [("amount < 0", "events have an amount below 0")]
@@ -126,11 +128,11 @@ def _about_twins(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> Iterator[str]
         is_odd = f"strlen({name}) <> length({name})"  # beyond ASCII
         if not number(db, f"SELECT COUNT(*) FROM typed WHERE ok AND {is_odd}"):
             continue
-        plain = f"nfc_normalize(regexp_replace(replace({name}, chr(160), ' '), {literal(_UNSEEN)}, '', 'g'))"
+        plain = f"nfc_normalize(regexp_replace(replace({name}, chr(160), ' '), {sql_literal(_UNSEEN)}, '', 'g'))"
         odd = f"SELECT {plain} FROM typed WHERE ok AND {is_odd}"
         ids = f"SELECT DISTINCT {name}, {plain} AS plain FROM typed WHERE ok AND ({is_odd} OR {name} IN ({odd}))"
         alike = f"SELECT MIN({name}), MAX({name}) FROM ({ids}) GROUP BY plain HAVING COUNT(*) > 1 ORDER BY 1"
         found = db.execute(alike).fetchall()
         if found:
-            one, other = (ascii(str(each)[:MOST]) for each in found[0])
+            one, other = (ascii(str(each)[:MESSAGE_CHARACTERS]) for each in found[0])
             yield f"{len(found):,} values of {name} look like another and count as two, such as {one} and {other}"

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from payrec.common.errors import DataRefused
-from payrec.data.load.sql_text import literal
+from payrec.common.text import sql_literal
 
 _PLAIN = r"[+\-]?(\d+(\.\d+)?|\.\d+)"
 _POINT = r"[+\-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?"
@@ -43,7 +43,7 @@ def look(text: str) -> str:
     """Return SQL: the fields of :class:`Evidence`; the source has a column ``line``."""
 
     def full(pattern: str) -> str:
-        return f"regexp_full_match({text}, {literal(pattern)})"
+        return f"regexp_full_match({text}, {sql_literal(pattern)})"
 
     def example(test: str) -> str:
         return f"MIN((line, {text})) FILTER (WHERE {test})"
@@ -60,7 +60,7 @@ def look(text: str) -> str:
 def stripped(text: str, strip: tuple[str, ...]) -> str:
     """Return SQL: the value without the words to take out and the blanks left around it."""
     for word in strip:
-        text = f"replace({text}, {literal(word)}, '')"
+        text = f"replace({text}, {sql_literal(word)}, '')"
     return f"nullif(trim({text}), '')" if strip else text
 
 
@@ -107,17 +107,18 @@ def plain_sql(text: str, form: Form) -> str:
     """Return SQL: the value as a plain number in text (``-1234.50``); NULL if it is none in this form."""
     text = stripped(text, form.strip)
     if form.is_mixed:
-        is_clear = f"regexp_full_match({text}, {literal(_PLAIN)})"
-        return f"CASE WHEN {is_clear} AND NOT regexp_full_match({text}, {literal(_THREE_BEHIND_POINT)}) THEN {text} END"
+        is_clear = f"regexp_full_match({text}, {sql_literal(_PLAIN)})"
+        is_unclear = f"regexp_full_match({text}, {sql_literal(_THREE_BEHIND_POINT)})"
+        return f"CASE WHEN {is_clear} AND NOT {is_unclear} THEN {text} END"
     if form.decimal == "." and not form.thousands:
-        return f"CASE WHEN regexp_full_match({text}, {literal(_PLAIN)}) THEN {text} END"
+        return f"CASE WHEN regexp_full_match({text}, {sql_literal(_PLAIN)}) THEN {text} END"
     group, point = re.escape(form.thousands), re.escape(form.decimal)
     # \xa0 and \u202f are the blanks that stand for a thousands mark in many languages
     group = "[ \u00a0\u202f]" if form.thousands == " " else group
     pattern = rf"[+\-]?(\d+|\d{{1,3}}({group}\d{{3}})+|)({point}\d+)?"
-    bare = f"regexp_replace({text}, {literal(group)}, '', 'g')"
+    bare = f"regexp_replace({text}, {sql_literal(group)}, '', 'g')"
     number = f"replace({bare}, ',', '.')" if form.decimal == "," else bare
-    is_number = f"regexp_full_match({text}, {literal(pattern)}) AND regexp_matches({text}, '\\d')"
+    is_number = f"regexp_full_match({text}, {sql_literal(pattern)}) AND regexp_matches({text}, '\\d')"
     # most values are plain, and the test for that is the cheapest
-    quick = f"WHEN regexp_full_match({text}, {literal(_PLAIN)}) THEN {text} " if form.decimal == "." else ""
+    quick = f"WHEN regexp_full_match({text}, {sql_literal(_PLAIN)}) THEN {text} " if form.decimal == "." else ""
     return f"CASE {quick}WHEN {is_number} THEN {number} END"

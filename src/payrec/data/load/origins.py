@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import NoReturn
 
 from payrec.common.errors import DataRefused, UsageError
-from payrec.common.visible import shown
+from payrec.common.text import terminal_text
 from payrec.data.load.mapping import Mapping
 from payrec.data.load.targets import Column, Target
 
@@ -135,7 +135,7 @@ class Header:
 
     def listed(self, most: int = 30) -> str:
         """Return the names for a message."""
-        listed = ", ".join(shown(name) or "(no name)" for name in self.names[:most])
+        listed = ", ".join(terminal_text(name) or "(no name)" for name in self.names[:most])
         return listed + (f" and {len(self.names) - most} more" if len(self.names) > most else "")
 
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from payrec.common.errors import DataRefused
-from payrec.common.visible import first_line
+from payrec.common.text import error_text
 from payrec.data.load.encoding import Tally
 from payrec.data.load.file_bytes import Limits
 from payrec.data.load.records import Rows
@@ -92,7 +92,7 @@ def _open(stream: BinaryIO, name: str, as_listed: list[str] | None = None) -> pa
 
 def _damaged(name: str, error: Exception) -> DataRefused:
     return DataRefused(
-        f"{name} is a damaged Parquet file: {first_line(error)}\nnothing was loaded; make or fetch the file again"
+        f"{name} is a damaged Parquet file: {error_text(error)}\nnothing was loaded; make or fetch the file again"
     )
 
 

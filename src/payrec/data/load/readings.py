@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from payrec.common.text import sql_literal, sql_literals
 from payrec.data.load import dates, numbers
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.mapping import Texts
 from payrec.data.load.origins import Absent, Constant, FromColumn, Made, Origin, Part, Scaled, Shift, Template
-from payrec.data.load.sql_text import literal, literals
 from payrec.data.load.targets import EVENT_TYPES, Column
 
 TYPES = {
@@ -61,11 +61,11 @@ def staged_text(origin: Origin) -> str:
         case FromColumn(place) | Scaled(place):
             return f"s{place}"
         case Constant(value):
-            return f"nullif({literal(value.strip())}, '')"
+            return f"nullif({sql_literal(value.strip())}, '')"
         case Template(parts):
             return "(" + " || ".join(_part(part) for part in parts) + ")"
         case Shift(days=int(days)):
-            return literal(str(days))
+            return sql_literal(str(days))
         case Shift(place=place):
             return f"s{place}"
         case Absent():
@@ -74,7 +74,7 @@ def staged_text(origin: Origin) -> str:
 
 def _part(part: str | Part) -> str:
     if isinstance(part, str):
-        return literal(part)
+        return sql_literal(part)
     text = "CAST(line AS VARCHAR)" if part.place is None else f"s{part.place}"
     return f"{text}[:{part.characters}]" if part.characters else text
 
@@ -83,8 +83,10 @@ def translated(text: str, values: Texts) -> str:
     """Return SQL: the text after the map's translation; what is not listed stays, capital letters do not count."""
     if not values:
         return text
-    cases = [f"WHEN lower({text}) = {literal(old.lower())} THEN {literal(new)}" for old, new in values.items() if old]
-    empty = f"WHEN {text} IS NULL THEN {literal(values[''])}" if "" in values else ""
+    cases = [
+        f"WHEN lower({text}) = {sql_literal(old.lower())} THEN {sql_literal(new)}" for old, new in values.items() if old
+    ]
+    empty = f"WHEN {text} IS NULL THEN {sql_literal(values[''])}" if "" in values else ""
     return f"(CASE {empty} {' '.join(cases)} ELSE {text} END)"
 
 
@@ -126,8 +128,8 @@ def _case(r: str, reasons: Reasons, column: Column) -> str:
     first = [(f"{r} IS NULL", "is empty")]
     if column.holds not in ("text", "currency"):
         words = _NULL_WORDS if column.holds not in ("amount", "rate") else set(_NULL_WORDS) - {"nan"}
-        first.append((f"lower({r}) IN ({literals(sorted(words))})", 'no value? add it to the map: empty = ["…"]'))
-    cases = " ".join(f"WHEN {test} THEN {literal(sentence)}" for test, sentence in [*first, *reasons])
+        first.append((f"lower({r}) IN ({sql_literals(sorted(words))})", 'no value? add it to the map: empty = ["…"]'))
+    cases = " ".join(f"WHEN {test} THEN {sql_literal(sentence)}" for test, sentence in [*first, *reasons])
     return f"CASE {cases} END"
 
 
@@ -143,7 +145,7 @@ def _latest(column: Column, now: datetime | None) -> str:
 def _in_range(column: Column, now: datetime | None) -> tuple[str, tuple[str, str]]:
     """Return SQL: the condition that a date or time lies in the accepted range, and the reason if not."""
     p, kind, latest = f"p_{column.name}", TYPES[column.holds], _latest(column, now)
-    accepted = f"{p} BETWEEN {kind} '{dates.EARLIEST}' AND CAST(TIMESTAMP {literal(latest)} AS {kind})"
+    accepted = f"{p} BETWEEN {kind} '{dates.EARLIEST}' AND CAST(TIMESTAMP {sql_literal(latest)} AS {kind})"
     return accepted, (
         f"{p} IS NOT NULL",
         f"is outside {dates.EARLIEST} to {latest[:10]}",
@@ -156,7 +158,7 @@ def _dated(column: Column, form: dates.Form, zone: str | None) -> tuple[str, Rea
     value = utc
     if column.holds == "day":
         is_midnight = f"{written} = date_trunc('day', {written})"
-        there = f"{utc} AT TIME ZONE 'UTC' AT TIME ZONE {literal(zone or 'UTC')}"
+        there = f"{utc} AT TIME ZONE 'UTC' AT TIME ZONE {sql_literal(zone or 'UTC')}"
         value = f"CAST({f'CASE WHEN {is_midnight} THEN {written} ELSE {there} END' if zone else written} AS DATE)"
         if form.is_iso_only:  # nearly always so: the cheapest test first
             value = f"CASE WHEN strlen({r}) = 10 THEN TRY_CAST({r} AS DATE) ELSE {value} END"
@@ -195,7 +197,7 @@ def _numeric(column: Column, form: numbers.Form, origin: Origin) -> tuple[str, R
 
 def exact(text: str, form: numbers.Form, origin: Scaled) -> str:
     """Return SQL: a scaled number before it is rounded, ``DECIMAL(35, 10)``."""
-    factor = f"CAST({literal(origin.factor)} AS DECIMAL(9, 4))"
+    factor = f"CAST({sql_literal(origin.factor)} AS DECIMAL(9, 4))"
     return f"(TRY_CAST({numbers.plain_sql(text, form)} AS DECIMAL(26, 6)) * {factor})"
 
 
@@ -216,7 +218,7 @@ def _currency(column: Column) -> tuple[str, Reasons]:
 def _event_type(column: Column) -> tuple[str, Reasons]:
     word = f"replace(replace(lower(r_{column.name}), ' ', '_'), '-', '_')"
     sentence = f"is none of {', '.join(EVENT_TYPES)}; translate it in [values.event_type]"
-    return f"CASE WHEN {word} IN ({literals(EVENT_TYPES)}) THEN {word} END", [(_ALWAYS, sentence)]
+    return f"CASE WHEN {word} IN ({sql_literals(EVENT_TYPES)}) THEN {word} END", [(_ALWAYS, sentence)]
 
 
 def _integer(column: Column) -> tuple[str, Reasons]:
@@ -229,7 +231,7 @@ def _integer(column: Column) -> tuple[str, Reasons]:
 
 def _flag(column: Column) -> tuple[str, Reasons]:
     word = f"lower(r_{column.name})"
-    value = f"CASE WHEN {word} IN ({literals(_YES)}) THEN 1 WHEN {word} IN ({literals(_NO)}) THEN 0 END"
+    value = f"CASE WHEN {word} IN ({sql_literals(_YES)}) THEN 1 WHEN {word} IN ({sql_literals(_NO)}) THEN 0 END"
     return f"CAST({value} AS SMALLINT)", [(_ALWAYS, "is neither 0 or 1 nor yes or no")]
 
 

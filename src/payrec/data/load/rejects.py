@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-import os
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from payrec.common.errors import UsageError
+from payrec.common.errors import file_errors
+from payrec.common.files import replacing
+from payrec.common.text import spreadsheet_column
 from payrec.data.load.damaged import SHOWN
 from payrec.data.load.readings import Reading
 from payrec.data.load.staging import number
 
 HEADER = ("line", "column", "value", "reason")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def collect(db: duckdb.DuckDBPyConnection, readings: tuple[Reading, ...]) -> None:
@@ -51,15 +51,6 @@ def _bad(reading: Reading) -> str:
     return f"(t.{name} IS NULL{'' if reading.column.filled else f' AND p.r_{name} IS NOT NULL'})"
 
 
-def formula_safe(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula: a quote goes in front of what could be one.
-
-    >>> formula_safe("=1+1")
-    "'=1+1"
-    """
-    return "'" + text if text.startswith(_FORMULA_STARTS) else text
-
-
 def write(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
     """Write the rejects as CSV; the file appears whole or not at all.
 
@@ -68,19 +59,11 @@ def write(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
     UsageError
         The file cannot be written.
     """
-    aside = path.with_name(path.name + ".part")
-    try:
+    with file_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("w", encoding="utf-8", newline="") as file:
-            out = csv.writer(file)
-            out.writerow(HEADER)
-            for batch in batches:
-                out.writerows(
-                    [row["line"], *(formula_safe(str(row[name])) for name in HEADER[1:])] for row in batch.to_pylist()
-                )
-        os.replace(aside, path)
-    except OSError as error:
-        with suppress(OSError):
-            aside.unlink()
-        msg = f"cannot write the rejects file {path}: {error.strerror or error}\nname another with --rejects"
-        raise UsageError(msg) from error
+    with replacing(path) as sink:
+        out = csv.writer(codecs.getwriter("utf-8")(sink))
+        out.writerow(HEADER)
+        for batch in batches:
+            texts = (spreadsheet_column(batch.column(name)).to_pylist() for name in HEADER[1:])
+            out.writerows(zip(batch.column("line").to_pylist(), *texts, strict=True))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import duckdb
 
-from payrec.common.errors import told
-from payrec.data.load.sql_text import literal
+from payrec.common import duck
+from payrec.common.errors import file_errors
 
 MEMORY = "1500MB"  # beyond it the tables go to the temporary folder
 PREFIX = "payrec-load-"  # of that folder
@@ -20,29 +20,16 @@ ABANDONED_S = 86_400.0
 
 @contextmanager
 def database(zone: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an empty database in memory that can reach no file and no network, and reads zoneless times in ``zone``."""
-    with _temporary_folder() as folder:
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "temp_directory": folder,
-            "memory_limit": MEMORY,
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-        }
-        db = duckdb.connect(":memory:", config=config)
-        try:
-            db.execute(f"SET TimeZone = {literal(zone or 'UTC')}")
-            if db.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
-                # where it is off, a notebook may refuse to have it touched
-                db.execute("SET enable_progress_bar = false")
-            db.execute("SET enable_external_access = false")
-            db.execute("SET lock_configuration = true")
-            yield db
-        finally:
-            db.close()
+    """Open an empty database in memory that reads zoneless times in ``zone`` and spills into a temporary folder."""
+    with (
+        _temporary_folder() as folder,
+        duck.connect(options={"temp_directory": folder, "memory_limit": MEMORY}, zone=zone or "UTC") as db,
+    ):
+        yield db
 
 
 def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    with told(Path(tempfile.gettempdir())):
+    with file_errors(Path(tempfile.gettempdir())):
         made = tempfile.TemporaryDirectory(prefix=PREFIX)
     _sweep(Path(made.name))
     return made

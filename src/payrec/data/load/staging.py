@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from payrec.common.errors import DataRefused
+from payrec.common.text import sql_literal, sql_literals
 from payrec.data.load import dates, numbers
 from payrec.data.load.layout import Carried, Condition, LoadPlan
 from payrec.data.load.origins import Absent, Shift
 from payrec.data.load.readings import TYPES, Form, Reading, text_of
 from payrec.data.load.records import Rows
-from payrec.data.load.sql_text import literal, literals
 
 GROUP_ROWS = 122_880  # a row group of DuckDB
 WAITING_BYTES = 256_000_000
@@ -118,7 +118,7 @@ def _cut(cells: Any) -> Any:
 def _cell(column: str, empty: tuple[str, ...]) -> str:
     if not empty:
         return f"nullif({column}, '')"
-    words = literals(["", *(word.strip().lower() for word in empty)])
+    words = sql_literals(["", *(word.strip().lower() for word in empty)])
     return f"CASE WHEN lower({column}) NOT IN ({words}) THEN {column} END"
 
 
@@ -150,7 +150,7 @@ def keep(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> int:
 
 def _meets(condition: Condition) -> str:
     place, words = condition
-    return f"coalesce(lower(s{place}), '') IN ({literals(word.strip().lower() for word in words)})"
+    return f"coalesce(lower(s{place}), '') IN ({sql_literals(word.strip().lower() for word in words)})"
 
 
 def _carried(each: Carried) -> str:
@@ -200,7 +200,7 @@ def _check_format(db: duckdb.DuckDBPyConnection, declared: str, column: str, pla
     if declared in dates.WORDS:
         return
     try:
-        db.execute(f"SELECT try_strptime('', {literal(declared)})").fetchall()
+        db.execute(f"SELECT try_strptime('', {sql_literal(declared)})").fetchall()
         is_format = "%" in declared
     except duckdb.Error:
         is_format = False

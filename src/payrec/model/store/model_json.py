@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from payrec.common.errors import ModelRefused
-from payrec.common.visible import shown
+from payrec.common.text import terminal_text
 from payrec.model.features.declarations import CATEGORIES, NUMBERS, TEXTS, schema_hash
 from payrec.model.features.spreads import Spread
 from payrec.model.features.vocabulary import FIRST_LEVEL, Vocabulary
@@ -86,7 +86,7 @@ def parse(content: bytes, ubj: bytes | None, name: str) -> tuple[Model, dict[str
         again = plain_json(asdict(document))
     except (ValidationError, ValueError) as error:
         where = (
-            "/".join(shown(str(part)) for part in error.errors()[0]["loc"])
+            "/".join(terminal_text(str(part)) for part in error.errors()[0]["loc"])
             if isinstance(error, ValidationError)
             else "it"
         )
@@ -116,7 +116,7 @@ def plain_json(value: object) -> bytes:
 def _named(versions: object) -> str:
     """Say the versions, which may come from a file that is not ours."""
     known = sorted(versions.items()) if isinstance(versions, dict) else []
-    return ", ".join(f"{shown(str(name))} {shown(str(version))}" for name, version in known[:10])
+    return ", ".join(f"{terminal_text(str(name))} {terminal_text(str(version))}" for name, version in known[:10])
 
 
 def _text(value: object) -> str:
@@ -140,7 +140,7 @@ def _refuse_foreign(content: bytes, name: str) -> None:
         raise ModelRefused(msg) from error
     if found != (FORMAT, schema_hash()):
         msg = (
-            f"found a model for format {shown(str(found[0]))} and features {shown(str(found[1]))}, "
+            f"found a model for format {terminal_text(str(found[0]))} and features {terminal_text(str(found[1]))}, "
             f"expected {FORMAT} and {schema_hash()}\n"
             f"made with {_named(head.get('libraries'))}; here {_named(libraries())}\n{AGAIN}"
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from payrec.common.errors import ModelRefused, UsageError, told
+from payrec.common.errors import ModelRefused, UsageError, file_errors
 from payrec.model.recipes.training import Model
 from payrec.model.store import bundle
 from payrec.model.store.bundle import Bundle
@@ -48,7 +48,7 @@ def add(folder: Path, model: Model, card: dict[str, Any] | None = None) -> str:
     UsageError
         The folder cannot be written, or the disk is full.
     """
-    with told(folder):
+    with file_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
         return _add(folder, model, card)
@@ -151,7 +151,7 @@ def promote(folder: Path, reference: str) -> str:
     bundle.read(folder / model_id)
     serving, before = _pointer(folder)
     if serving != model_id:
-        with told(folder / POINTER):
+        with file_errors(folder / POINTER):
             _point(folder, model_id, ((serving,) if serving else ()) + before)
     return model_id
 
@@ -166,7 +166,7 @@ def rollback(folder: Path) -> str:
         msg = f"found the earlier champion {before[0]} missing from {folder}, expected its folder ({_known(folder)})"
         raise ModelRefused(msg)
     bundle.read(folder / before[0])
-    with told(folder / POINTER):
+    with file_errors(folder / POINTER):
         _point(folder, before[0], before[1:])
     return before[0]
 
