@@ -58,7 +58,7 @@ def settings_page() -> str:
         f"| `PAYREC_{name.upper()}` | {'' if field.default is None else f'`{field.default}`'} | {field.description} |"
         for name, field in Settings.model_fields.items()
     ]
-    head = "# Settings\n\nMade by `make docs` from `payrec/settings.py`. All are environment variables.\n"
+    head = "# Settings\n\nMade by `make docs` from `payrec/common/settings.py`. All are environment variables.\n"
     return "\n".join([head, "| variable | default | meaning |", "|---|---|---|", *rows, ""])
 
 

@@ -17,7 +17,7 @@ from payrec.app import access, list_query, list_source, upload
 from payrec.app.list_source import Served, Source
 from payrec.commands import read_policy
 from payrec.common.errors import PayrecError
-from payrec.common.settings import Settings
+from payrec.common.settings import Settings, read_settings
 from payrec.model.store import versions
 from payrec.model.store.bundle import Bundle
 from payrec.publish import folder_store
@@ -35,7 +35,7 @@ def now() -> datetime:
 def settings() -> Settings:
     """Return the settings of the process, read once a session."""
     if SETTINGS not in st.session_state:
-        st.session_state[SETTINGS] = Settings()
+        st.session_state[SETTINGS] = read_settings()
     found: Settings = st.session_state[SETTINGS]
     return found
 

@@ -48,9 +48,9 @@ def now() -> datetime:
 
 def configured() -> Settings:
     """Read the settings from the environment; what reads them takes long to import, and ``--help`` needs none."""
-    from payrec.common.settings import Settings
+    from payrec.common.settings import read_settings
 
-    return Settings()
+    return read_settings()
 
 
 def moment(text: str | None, option: str) -> datetime | None:
