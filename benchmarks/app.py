@@ -27,7 +27,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from scripts import screenshots
 
 from benchmarks.measure import tree_cpu_s, tree_resident_mb
-from payrec.publish import lists
+from payrec.publish.store import open_store
 
 MARKS = {"first_page": 3.0, "next_page": 3.0, "slider": 0.5}
 """Seconds under which each step should stay: a browser's first visit, its next one, a move of the slider."""
@@ -43,16 +43,16 @@ GROW = """
 
 def grown(folder: Path, orders: int) -> None:
     """Publish a list of ``orders`` ranked orders in ``folder``: the served one, its rows many times over."""
-    place = folder / "out" / "published"
-    served = lists.current(place)
+    store = open_store(folder / "out" / "published")
+    served = store.current()
     assert served is not None
-    few, months = lists.scores(place, served.run.run_id), lists.detail(place, served.run.run_id, "months")
+    few, months = store.scores(served.run.run_id), store.detail(served.run.run_id, "months")
     few = few.filter(few["rank"].is_valid())
     with duckdb.connect() as engine:
         engine.register("few", few)
         many = engine.sql(GROW, params={"orders": orders}).to_arrow_table().cast(few.schema)
     run = replace(served.run, run_id=f"bench-{orders}")
-    lists.commit(place, run, many, details={"months": lambda: iter(months.to_batches() if months else ())})
+    store.commit(run, many, details={"months": lambda: iter(months.to_batches() if months else ())})
 
 
 @dataclass(frozen=True)

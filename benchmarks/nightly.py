@@ -17,7 +17,8 @@ from payrec.data import layers
 from payrec.data.engines import connect
 from payrec.model.features.declarations import schema_hash
 from payrec.model.store import bundle, versions
-from payrec.publish import lists, lock
+from payrec.publish import lock
+from payrec.publish.store import open_store
 from payrec.worklist.policy import Policy
 
 MODELS = inputs.FOLDER / f"models-{schema_hash()}"  # a champion made for other features would be refused
@@ -100,11 +101,11 @@ def written_back(orders: int) -> dict[str, Any]:
     portfolio = inputs.Portfolio(orders, inputs.MANY_OPEN)
     if not (portfolio.folder / "published").exists():
         first(orders)
-    served = lists.current(portfolio.folder / "published")
+    served = open_store(portfolio.folder / "published").current()
     assert served is not None
-    ranked = lists.scores(portfolio.folder / "published", served.run.run_id)
+    ranked = open_store(portfolio.folder / "published").scores(served.run.run_id)
     with reading.server() as (url, data), connect(url) as engine:
-        lists.commit(engine, replace(served.run, run_id="warm-up"), ranked.slice(0, 1_000))
+        open_store(engine).commit(replace(served.run, run_id="warm-up"), ranked.slice(0, 1_000))
         with timed(lambda: server_cpu_s(data)) as cost:
-            lists.commit(engine, served.run, ranked)
+            open_store(engine).commit(served.run, ranked)
     return {"rows": ranked.num_rows, **vars(cost)}

@@ -20,7 +20,7 @@ from payrec.data.load import Mapping
 from payrec.model.recipes.training import TrainSpec
 from payrec.model.store import versions
 from payrec.model.store.bundle import Bundle, read
-from payrec.publish import lists
+from payrec.publish.store import ListStore, open_store
 from payrec.simulate import simulator
 from payrec.worklist.policy import Policy
 
@@ -127,7 +127,7 @@ def _steps(course: Course, url: str, portfolio: inputs.Portfolio, folder: Path) 
         how = commands.Learning(asked, TrainSpec("logistic"), models, NOW)
         course("train", lambda: commands.train(engine, how, _quiet).card, lambda card: int(card["training"]["rows"]))
         bundle = versions.show(models, versions.ids(models)[0])
-        _listed(course, engine, bundle, engine if keeps_lists(url) else folder)
+        _listed(course, engine, bundle, open_store(engine if keeps_lists(url) else folder))
 
 
 def _steps_of_a_night(course: Course, url: str, portfolio: inputs.Portfolio, folder: Path) -> None:
@@ -136,7 +136,7 @@ def _steps_of_a_night(course: Course, url: str, portfolio: inputs.Portfolio, fol
         course("load", lambda: _loaded(engine, portfolio), lambda rows: rows)
     give_back_memory()
     with connect(url) as engine:
-        _listed(course, engine, read(folder_of("logistic")), engine if keeps_lists(url) else folder)
+        _listed(course, engine, read(folder_of("logistic")), open_store(engine if keeps_lists(url) else folder))
 
 
 def _steps_of_one_customer(course: Course, url: str, portfolio: inputs.Portfolio, _folder: Path) -> None:
@@ -146,11 +146,11 @@ def _steps_of_one_customer(course: Course, url: str, portfolio: inputs.Portfolio
         _built(course, engine, "build to score", layers.Parameters(None, ()))
 
 
-def _listed(course: Course, engine: Engine, bundle: Bundle, place: Path | Engine) -> None:
+def _listed(course: Course, engine: Engine, bundle: Bundle, store: ListStore) -> None:
     _built(course, engine, "build to score", layers.Parameters(None, ()))
     question = commands.question(engine, bundle, Policy(), None, NOW, _quiet)
     decided = course("score", lambda: commands.score(engine, question, _quiet), lambda d: d.ranked.num_rows)
-    course("publish", lambda: lists.commit(place, decided.run, decided.ranked), lambda _: decided.ranked.num_rows)
+    course("publish", lambda: store.commit(decided.run, decided.ranked), lambda _: decided.ranked.num_rows)
 
 
 def _built(course: Course, engine: Engine, name: str, asked: layers.Parameters) -> None:

@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from payrec.cli import web
-from payrec.publish import lists
+from payrec.publish.store import open_store
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -291,7 +291,9 @@ def test_fault_46_without_sign_in_no_page_shows_anything(browser: Browser, fille
     shutil.copytree(filled / "out" / "published", tmp_path / "out" / "published")
     (tmp_path / ".streamlit").mkdir()
     (tmp_path / ".streamlit" / "secrets.toml").write_text(AUTH, encoding="utf-8")
-    order = lists.scores(filled / "out" / "published", lists.runs(filled / "out" / "published")[0].run.run_id)
+    order = open_store(filled / "out" / "published").scores(
+        open_store(filled / "out" / "published").runs()[0].run.run_id
+    )
     name = order["order_id"][0].as_py()
     with running(tmp_path) as address:
         page = browser.new_context().new_page()

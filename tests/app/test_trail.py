@@ -14,8 +14,10 @@ from payrec.app import export_log, list_source
 from payrec.common.errors import DatabaseUnreachable, UsageError
 from payrec.common.settings import Settings
 from payrec.data.engines import connect
-from payrec.publish import details, folder_store, ledger, lists
+from payrec.publish import details, ledger
+from payrec.publish.folder_store import FolderStore
 from payrec.publish.run_info import Published
+from payrec.publish.store import open_store
 from tests.app.test_pages import page
 
 ONE = export_log.Export(datetime(2026, 6, 30, 8), "ana@example.com", "worklist.csv", "ab" * 32, 12, "run-1", "View()")
@@ -57,7 +59,7 @@ def test_a_database_that_may_not_be_written_leaves_the_file_as_the_trail(tmp_pat
 
 def beside(folder: Path, run: Published) -> details.Details:
     """Give what is kept beside a published run, to be published elsewhere."""
-    found = {name: lists.detail(folder, run.run.run_id, name) for name in details.NAMES}
+    found = {name: open_store(folder).detail(run.run.run_id, name) for name in details.NAMES}
     return {name: partial(iter, rows.to_batches()) for name, rows in found.items() if rows is not None}
 
 
@@ -67,9 +69,11 @@ def test_an_order_of_a_list_in_postgresql_has_its_whole_story(
     mine = list_source.configured(Settings())
     (run, *_) = list_source.look(mine).runs
     with connect(postgres_url) as engine:
-        lists.commit(engine, run.run, lists.scores(mine.folder, run.run.run_id), details=beside(mine.folder, run))
+        open_store(engine).commit(
+            run.run, open_store(mine.folder).scores(run.run.run_id), details=beside(mine.folder, run)
+        )
     monkeypatch.setenv("PAYREC_DATABASE", postgres_url)
-    name = lists.scores(mine.folder, run.run.run_id)["order_id"][0].as_py()
+    name = open_store(mine.folder).scores(run.run.run_id)["order_id"][0].as_py()
     test = page("order", id=name)
     assert not test.exception
     titles = [one.value for one in test.subheader]
@@ -82,13 +86,15 @@ def test_a_list_in_postgresql_is_read_through_a_folder(home: Path, postgres_url:
     mine = list_source.configured(Settings())
     (run, *_) = list_source.look(mine).runs
     with connect(postgres_url) as engine:
-        lists.commit(engine, run.run, lists.scores(mine.folder, run.run.run_id), details=beside(mine.folder, run))
+        open_store(engine).commit(
+            run.run, open_store(mine.folder).scores(run.run.run_id), details=beside(mine.folder, run)
+        )
     found = list_source.test(postgres_url, Settings())
     assert list_source.look(found).current.run.run_id == run.run.run_id
-    here, there = (lists.scores(one.folder, run.run.run_id).sort_by("order_id") for one in (mine, found))
+    here, there = (open_store(one.folder).scores(run.run.run_id).sort_by("order_id") for one in (mine, found))
     assert here.to_pylist() == there.to_pylist()
     order = here["order_id"][0].as_py()
-    events = folder_store.detail_file(found.folder, run.run.run_id, "events")
+    events = FolderStore(found.folder).detail_file(run.run.run_id, "events")
     assert events.is_file()
     assert list_source.past(found, list_source.look(found), order, 5) == list_source.past(
         mine, list_source.look(mine), order, 1

@@ -18,7 +18,7 @@ import postgres_server
 from payrec.common.errors import DatabaseUnreachable, UsageError
 from payrec.data.engines import connect
 from payrec.data.engines.postgres import Postgres
-from payrec.publish import lists
+from payrec.publish.store import open_store
 from payrec.simulate import simulator
 from tests.commands.conftest import DAY, FIRST_NIGHT, Site
 
@@ -58,11 +58,11 @@ def test_a_server_that_stops_in_the_middle_of_a_write(
     server.start()
     monkeypatch.undo()
     with connect(site.url) as engine:
-        assert [one.run.run_id for one in lists.runs(engine)] == [first]
+        assert [one.run.run_id for one in open_store(engine).runs()] == [first]
         assert set(engine.read("SELECT run_id FROM payrec_scores")["run_id"].to_pylist()) == {first}
     done = site.night(FIRST_NIGHT + DAY)
     with connect(site.url) as engine:
-        assert [one.run.run_id for one in lists.runs(engine)] == [done.published.run.run_id, first]
+        assert [one.run.run_id for one in open_store(engine).runs()] == [done.published.run.run_id, first]
         counted = engine.read("SELECT COUNT(*) AS n, COUNT(DISTINCT order_id) AS d FROM payrec_worklist").to_pylist()
     assert counted == [{"n": done.published.orders, "d": done.published.orders}]
     postgres_server.drop_database(server.url("postgres"), table)
@@ -101,7 +101,7 @@ def test_fault_08_a_connection_cut_in_the_middle_is_made_again(
     done = site.night()
     assert cuts
     with connect(site.url) as engine:
-        assert [one.run.run_id for one in lists.runs(engine)] == [done.published.run.run_id]
+        assert [one.run.run_id for one in open_store(engine).runs()] == [done.published.run.run_id]
         counted = engine.read("SELECT COUNT(*) AS n, COUNT(DISTINCT order_id) AS d FROM payrec_worklist").to_pylist()
     assert counted == [{"n": done.published.orders, "d": done.published.orders}]
 
@@ -150,11 +150,11 @@ def test_a_full_disk_leaves_the_former_list(
         assert str(small_disk) in done.stderr
         assert "disk is full" in done.stderr
         assert "Traceback" not in done.stderr
-        assert lists.runs(site.published)[-1] == first.published
-    assert lists.scores(site.published, first.published.run.run_id).num_rows == first.published.orders
+        assert open_store(site.published).runs()[-1] == first.published
+    assert open_store(site.published).scores(first.published.run.run_id).num_rows == first.published.orders
     filler.unlink()
     assert run_again(site).returncode in (0, 1)
-    served = lists.runs(site.published)
+    served = open_store(site.published).runs()
     assert [one.run.as_of for one in served] == [FIRST_NIGHT + DAY, FIRST_NIGHT]
     assert served[1] == first.published
     ids = [one.run.run_id for one in served]

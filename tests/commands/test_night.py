@@ -23,6 +23,7 @@ from payrec.data import audit, layers
 from payrec.data.engines import Engine
 from payrec.monitor import alerts, webhook
 from payrec.publish import ledger, lists
+from payrec.publish.store import ListStore, open_store
 from payrec.simulate import simulator
 from payrec.worklist.policy import Policy
 from tests.commands.conftest import DAY, FIRST_NIGHT, Site
@@ -33,13 +34,13 @@ NIGHT = importlib.import_module("payrec.commands.night")  # payrec.commands.nigh
 
 
 @contextmanager
-def place_of(site: Site) -> Iterator[Path | Engine]:
-    """Where the lists of a site are published, open for reading."""
+def store_of(site: Site) -> Iterator[ListStore]:
+    """The store in which a site publishes its lists, open for reading."""
     if site.published is not None:
-        yield site.published
+        yield open_store(site.published)
     else:
         with site.open() as engine:
-            yield engine
+            yield open_store(engine)
 
 
 def everything(site: Site) -> dict[str, Any]:
@@ -58,10 +59,10 @@ def everything(site: Site) -> dict[str, Any]:
 
 def served(site: Site) -> list[str]:
     """Ids of the published runs, each of which has its whole list."""
-    with place_of(site) as place:
-        known = lists.runs(place)
+    with store_of(site) as store:
+        known = store.runs()
         for one in known:
-            assert lists.scores(place, one.run.run_id).num_rows == one.orders
+            assert store.scores(one.run.run_id).num_rows == one.orders
         return [one.run.run_id for one in known]
 
 
@@ -94,8 +95,8 @@ def test_three_nights_and_the_first_list_against_what_came_true(site: Site) -> N
     rows = next(v.figure for v in verdicts if v.figure.metric == "matured_rows")
     assert rows.value == rows.reference == sum(p is not None for p in reports[0].ranked["p_recover_30d"].to_pylist())
     assert any(v.figure.metric == "money_outside" for v in verdicts)
-    with place_of(site) as place:
-        history = lists.monitor_history(place).to_pylist()
+    with store_of(site) as store:
+        history = store.verdicts().to_pylist()
     assert {row["run_id"] for row in history} == {*ids, served(site)[0]}
 
 
@@ -163,8 +164,8 @@ def test_nothing_open_is_said_and_not_replaced_by_something_else(
 ) -> None:
     assert payrec("run", "--as-of", "2024-06-29") == 1
     assert "nothing to score: no order is open" in capsys.readouterr().out
-    with place_of(site) as place:
-        current = lists.current(place)
+    with store_of(site) as store:
+        current = store.current()
     assert current is not None
     assert current.orders == 0
 
@@ -316,8 +317,8 @@ def test_codes_without_a_meaning_are_shown_with_counts(
         engine.run("UPDATE raw_events SET reason_code = 'gremlins' WHERE reason_code = 'insufficient_funds'")
     assert payrec("run", "--json") in (0, 1)
     (found,) = _codes(json.loads(capsys.readouterr().out)["unmapped_reason_codes"])
-    with place_of(site) as place:
-        rows = lists.scores(place, served(site)[0]).to_pylist()
+    with store_of(site) as store:
+        rows = store.scores(served(site)[0]).to_pylist()
     assert found == ("gremlins", sum(row["reason_code"] == "gremlins" for row in rows))
     assert payrec("monitor", "--json") in (0, 1)
     assert _codes(json.loads(capsys.readouterr().out)["unmapped_reason_codes"]) == [found]
@@ -339,7 +340,7 @@ def test_a_list_made_again_is_the_same(site: Site) -> None:
     for as_of in (FIRST_NIGHT + DAY, FIRST_NIGHT + 2 * DAY):
         site.arrive(as_of)
         site.night(as_of)
-    with place_of(site) as place:
-        found = commands.replayed(place, site.models, report.published.run.run_id, lambda _: None)
+    with store_of(site) as store:
+        found = commands.replayed(store, site.models, report.published.run.run_id, lambda _: None)
     assert found.equal
     assert found.rows == report.published.orders > 100

@@ -17,6 +17,7 @@ from payrec import cli, commands
 from payrec.common import errors
 from payrec.common.settings import Settings
 from payrec.publish import details, lists
+from payrec.publish.store import open_store
 from payrec.simulate import simulator
 from tests.commands.conftest import FIRST_NIGHT, Site
 
@@ -112,7 +113,9 @@ def test_a_back_up_by_the_commands_of_the_page_can_be_restored(tmp_path: Path, d
     assert again.already_done
     assert again.published == first.published
     assert restored.published is not None
-    assert commands.replayed(restored.published, restored.models, first.published.run.run_id, lambda _: None).equal
+    assert commands.replayed(
+        open_store(restored.published), restored.models, first.published.run.run_id, lambda _: None
+    ).equal
 
 
 def test_the_workflows_run_what_a_developer_runs() -> None:

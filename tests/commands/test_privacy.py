@@ -8,29 +8,28 @@ from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet
 import pytest
 
 from payrec.commands import privacy
 from payrec.common.errors import Locked
 from payrec.data.engines import Engine
-from payrec.publish import details, ledger, lists, lock, personal
+from payrec.publish import details, ledger, lock, personal
 from payrec.publish.personal import Person
 from tests.commands.conftest import DAY, FIRST_NIGHT, Site
-from tests.commands.test_night import place_of, served
+from tests.commands.test_night import served, store_of
 
 Payrec = Callable[..., int]
 
 
 def tables(site: Site) -> Iterator[tuple[str, pa.Table]]:
     """Each table that names customers or orders: of the database, of the published folder, kept beside a list."""
-    with site.open() as engine, place_of(site) as place:
+    with site.open() as engine, store_of(site) as store:
         for name in sorted(engine.tables()):
             yield name, engine.read(f"SELECT * FROM {name}")
-        for one in lists.runs(place):
+        for one in store.runs():
             for name in details.NAMES:
-                found = lists.detail(place, one.run.run_id, name)
+                found = store.detail(one.run.run_id, name)
                 if found is not None:
                     yield f"{one.run.run_id}/{name}", found
         for path in sorted(Path(site.folder).rglob("*.parquet")):
@@ -41,7 +40,7 @@ def counts(site: Site, person: Person) -> dict[str, tuple[int, int]]:
     """Rows of a person and of all others, by table."""
     found = {}
     for name, table in tables(site):
-        theirs = int(pc.sum(person.rows(table)).as_py() or 0)
+        theirs = person.rows(table).num_rows
         found[name] = (theirs, table.num_rows - theirs)
     return found
 
@@ -125,7 +124,7 @@ def test_fault_47_an_erasure_that_was_broken_off_is_ended_by_the_next(
         raise OSError
 
     with monkeypatch.context() as broken:
-        broken.setattr(privacy.warehouse, "clear", fails)
+        broken.setattr(privacy.layers, "clear", fails)
         assert payrec("privacy", "erase", someone.customer_id) != 0
     assert counts(site, someone)["raw_transactions"][0] == len(someone.orders)
     assert payrec("privacy", "erase", someone.customer_id) == 0
@@ -146,8 +145,8 @@ def test_fault_47_what_payrec_cannot_reach_is_told(
 ) -> None:
     (site.folder / "old").mkdir()
     (site.folder / "old" / "load.rejects.csv").write_text(f"7,no date,{someone.customer_id}\n")
-    with place_of(site) as place:
-        (run_id,) = [one.run.run_id for one in lists.runs(place)]
+    with store_of(site) as store:
+        (run_id,) = [one.run.run_id for one in store.runs()]
     folder = site.folder / ("published" if site.published else "app/copy")
     folder.mkdir(parents=True, exist_ok=True)
     line = {
@@ -176,8 +175,8 @@ def test_fault_47_lists_that_are_older_than_the_setting_go_and_the_served_one_st
     assert served(site) == [ids[2], ids[1]]
     site.night(FIRST_NIGHT + 2 * DAY, now=now + timedelta(days=400), retention_days=30)
     assert served(site) == [ids[2]]
-    with place_of(site) as place:
-        assert {row["run_id"] for row in lists.monitor_history(place).to_pylist()} == set(ids)
-        assert lists.detail(place, ids[0], "features") is None
+    with store_of(site) as store:
+        assert {row["run_id"] for row in store.verdicts().to_pylist()} == set(ids)
+        assert store.detail(ids[0], "features") is None
     if site.published:
         assert [path.name for path in (site.published / "runs").iterdir()] == [ids[2]]

@@ -15,10 +15,10 @@ import pytest
 
 from payrec import commands
 from payrec.common.errors import DataRefused, UsageError
-from payrec.publish import database_store, details, lists
+from payrec.publish import database_store, folder_store
 from payrec.worklist import policy
 from tests.commands.conftest import DAY, FIRST_NIGHT, Site, quiet
-from tests.commands.test_night import place_of
+from tests.commands.test_night import store_of
 
 POLICY = """
 action = "retry"
@@ -52,8 +52,8 @@ def run_id(site: Site) -> str:
 
 
 def replayed(site: Site, run_id: str) -> Any:
-    with place_of(site) as place:
-        return commands.replayed(place, site.models, run_id, quiet)
+    with store_of(site) as store:
+        return commands.replayed(store, site.models, run_id, quiet)
 
 
 def tampered(site: Site, run_id: str) -> None:
@@ -66,8 +66,8 @@ def tampered(site: Site, run_id: str) -> None:
     rows = pq.read_table(path, partitioning=None)
     values = rows["ev_recovered"].to_pylist()
     values[0] *= 2
-    place = rows.column_names.index("ev_recovered")
-    pq.write_table(rows.set_column(place, "ev_recovered", pa.array(values, rows["ev_recovered"].type)), path)
+    at = rows.column_names.index("ev_recovered")
+    pq.write_table(rows.set_column(at, "ev_recovered", pa.array(values, rows["ev_recovered"].type)), path)
 
 
 def test_the_same_rows_come_out_though_the_inputs_are_gone(
@@ -92,7 +92,7 @@ def test_a_list_that_was_changed_is_found(
 
 
 def test_what_is_no_longer_kept_is_said(site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(details, "KEPT_RUNS", 1)
+    monkeypatch.setattr(folder_store, "KEPT_RUNS", 1)
     monkeypatch.setattr(database_store, "KEPT_RUNS", 1)
     first = site.night().published.run.run_id
     site.arrive(FIRST_NIGHT + DAY)
@@ -116,5 +116,5 @@ def test_an_empty_list_is_made_again_too(site: Site) -> None:
     assert report.published.orders == 0
     found = replayed(site, report.published.run.run_id)
     assert found.equal
-    with place_of(site) as place:
-        assert lists.detail(place, report.published.run.run_id, "features") is None or site.published is None
+    with store_of(site) as store:
+        assert store.detail(report.published.run.run_id, "features") is None or site.published is None

@@ -56,8 +56,8 @@ def test_features_are_the_rows_that_are_scored(built: Engine) -> None:
 
 
 def test_details_without_rows_make_no_file(tmp_path: Path) -> None:
-    folder_store._stream(tmp_path / "x.parquet", iter(()))
+    folder_store.write_batches(tmp_path / "x.parquet", iter(()))
     assert not (tmp_path / "x.parquet").exists()
     batch = pa.RecordBatch.from_pydict({"a": [1, 2]})
-    folder_store._stream(tmp_path / "x.parquet", iter((batch, batch)))
+    folder_store.write_batches(tmp_path / "x.parquet", iter((batch, batch)))
     assert pyarrow.parquet.read_table(tmp_path / "x.parquet")["a"].to_pylist() == [1, 2, 1, 2]

@@ -21,8 +21,10 @@ from payrec.data.engines import Engine
 from payrec.monitor import verdicts
 from payrec.monitor.drift import Figure
 from payrec.monitor.limits import Limits
-from payrec.publish import database_store, folder_store, lists, migrations, run_info
+from payrec.publish import database_store, migrations, run_info
+from payrec.publish.folder_store import FolderStore
 from payrec.publish.run_info import RunSummary
+from payrec.publish.store import ListStore, open_store
 from payrec.worklist import rank
 from payrec.worklist.policy import Policy
 
@@ -52,70 +54,71 @@ def named(name: str) -> run_info.RunInfo:
 
 
 @pytest.fixture(params=["folder", "duckdb", "postgres"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, open_engine: Callable[[str], Engine]) -> Path | Engine:
-    return tmp_path / "published" if request.param == "folder" else open_engine(request.param)
+def store(request: pytest.FixtureRequest, tmp_path: Path, open_engine: Callable[[str], Engine]) -> ListStore:
+    return open_store(tmp_path / "published" if request.param == "folder" else open_engine(request.param))
 
 
-def test_what_is_published_is_what_is_read(place: Path | Engine, ranked: pa.Table) -> None:
-    assert lists.current(place) is None
-    assert lists.commit(place, INFO, ranked)
-    served = lists.current(place)
+def test_what_is_published_is_what_is_read(store: ListStore, ranked: pa.Table) -> None:
+    assert store.current() is None
+    assert store.commit(INFO, ranked)
+    served = store.current()
     assert served == run_info.Published(INFO, 1, 4, 3, 2)
-    back = lists.scores(place, "r1")
+    back = store.scores("r1")
     assert back.select(rank.SCHEMA.names).to_pylist() == [
         row | {"run_id": "r1", "model_id": "m1", "scored_at": INFO.scored_at} for row in ranked.to_pylist()
     ]
 
 
-def test_the_same_run_twice_changes_nothing(place: Path | Engine, ranked: pa.Table) -> None:
-    assert lists.commit(place, INFO, ranked)
-    assert not lists.commit(place, replace(INFO, scored_at=datetime.fromisoformat("2026-02-02")), ranked)
-    assert [one.run.scored_at for one in lists.runs(place)] == [INFO.scored_at]
-    assert lists.scores(place, "r1").num_rows == 4
+def test_the_same_run_twice_changes_nothing(store: ListStore, ranked: pa.Table) -> None:
+    assert store.commit(INFO, ranked)
+    assert not store.commit(replace(INFO, scored_at=datetime.fromisoformat("2026-02-02")), ranked)
+    assert [one.run.scored_at for one in store.runs()] == [INFO.scored_at]
+    assert store.scores("r1").num_rows == 4
 
 
-def test_the_last_published_is_served_and_old_ones_go(place: Path | Engine, ranked: pa.Table) -> None:
+def test_the_last_published_is_served_and_old_ones_go(store: ListStore, ranked: pa.Table) -> None:
     for name in ("r1", "r2", "r3"):
-        assert lists.commit(place, named(name), ranked, keep=3)
-    assert [one.run.run_id for one in lists.runs(place)] == ["r3", "r2", "r1"]
-    assert lists.commit(place, named("r1"), ranked, keep=3)  # again: it is served again, nothing is doubled
-    assert [one.run.run_id for one in lists.runs(place)] == ["r1", "r3", "r2"]
-    assert lists.commit(place, named("r4"), ranked, keep=2)
-    assert [one.run.run_id for one in lists.runs(place)] == ["r4", "r1"]
-    assert lists.scores(place, "r1").num_rows == 4
+        assert store.commit(named(name), ranked, keep=3)
+    assert [one.run.run_id for one in store.runs()] == ["r3", "r2", "r1"]
+    assert store.commit(named("r1"), ranked, keep=3)  # again: it is served again, nothing is doubled
+    assert [one.run.run_id for one in store.runs()] == ["r1", "r3", "r2"]
+    assert store.commit(named("r4"), ranked, keep=2)
+    assert [one.run.run_id for one in store.runs()] == ["r4", "r1"]
+    assert store.scores("r1").num_rows == 4
     with pytest.raises(UsageError, match="no published run r2"):
-        lists.scores(place, "r2")
+        store.scores("r2")
 
 
-def test_an_empty_list_can_be_served(place: Path | Engine, ranked: pa.Table) -> None:
-    assert lists.commit(place, INFO, ranked.slice(0, 0))
-    served = lists.current(place)
+def test_an_empty_list_can_be_served(store: ListStore, ranked: pa.Table) -> None:
+    assert store.commit(INFO, ranked.slice(0, 0))
+    served = store.current()
     assert served is not None
     assert (served.orders, served.ranked, served.prioritised) == (0, 0, 0)
 
 
-def test_another_list_than_the_contract_is_refused(place: Path | Engine, ranked: pa.Table) -> None:
+def test_another_list_than_the_contract_is_refused(store: ListStore, ranked: pa.Table) -> None:
     with pytest.raises(DataRefused, match="other columns than the contract: rank"):
-        lists.commit(place, INFO, ranked.drop(["rank"]))
+        store.commit(INFO, ranked.drop(["rank"]))
     with pytest.raises(DataRefused, match="is of 2026-01-31"):
-        lists.commit(place, replace(INFO, as_of=datetime.fromisoformat("2026-02-01")), ranked)
+        store.commit(replace(INFO, as_of=datetime.fromisoformat("2026-02-01")), ranked)
 
 
-def test_verdicts_are_kept_by_run(place: Path | Engine) -> None:
-    assert lists.monitor_history(place) == run_info.VERDICTS.empty_table()
+def test_verdicts_are_kept_by_run(store: ListStore) -> None:
+    assert store.verdicts() == run_info.VERDICTS.empty_table()
     for value in (0, 5):
         for name in ("r1", "r2"):
             told = verdicts.verdicts_of([Figure("rows", "", value), Figure("psi", "x", 0.3)], Limits())
-            lists.add_monitor(place, name, verdicts.to_table(told, name, AS_OF))
-    rows = lists.monitor_history(place).to_pylist()
+            store.add_verdicts(name, verdicts.to_table(told, name, AS_OF))
+    rows = store.verdicts().to_pylist()
     assert sorted((row["run_id"], row["metric"], row["value"]) for row in rows) == [
         ("r1", "psi", 0.3), ("r1", "rows", 5.0), ("r2", "psi", 0.3), ("r2", "rows", 5.0),
     ]  # fmt: skip
 
 
 def test_the_view_shows_the_run_of_today(engine: Engine, ranked: pa.Table) -> None:
+    store = open_store(engine)
     for name in ("r1", "r2"):
-        lists.commit(engine, named(name), ranked)
+        store.commit(named(name), ranked)
     found = engine.read(f"SELECT * FROM {database_store.WORKLIST} ORDER BY order_id")
     assert found.column_names == rank.SCHEMA.names
     assert set(found["run_id"].to_pylist()) == {"r2"}
@@ -123,18 +126,20 @@ def test_the_view_shows_the_run_of_today(engine: Engine, ranked: pa.Table) -> No
 
 
 def test_a_run_id_is_data(engine: Engine, ranked: pa.Table) -> None:
-    lists.commit(engine, INFO, ranked)
+    store = open_store(engine)
+    store.commit(INFO, ranked)
     hostile = "'; DROP TABLE payrec_runs; --"
-    lists.commit(engine, named(hostile), ranked, keep=5)
-    assert lists.scores(engine, hostile).num_rows == 4
-    lists.commit(engine, INFO, ranked, keep=1)
-    assert [one.run.run_id for one in lists.runs(engine)] == ["r1"]
+    store.commit(named(hostile), ranked, keep=5)
+    assert store.scores(hostile).num_rows == 4
+    store.commit(INFO, ranked, keep=1)
+    assert [one.run.run_id for one in store.runs()] == ["r1"]
 
 
 def test_a_failure_in_the_middle_leaves_the_former_run(
     engine: Engine, ranked: pa.Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lists.commit(engine, INFO, ranked)
+    store = open_store(engine)
+    store.commit(INFO, ranked)
     write = type(engine).write
 
     def failing(self: Engine, table: str, rows: Any, key: tuple[str, ...]) -> int:
@@ -145,12 +150,12 @@ def test_a_failure_in_the_middle_leaves_the_former_run(
 
     monkeypatch.setattr(type(engine), "write", failing)
     with pytest.raises(KeyboardInterrupt):
-        lists.commit(engine, named("r2"), ranked)
+        store.commit(named("r2"), ranked)
     monkeypatch.undo()
-    assert [one.run.run_id for one in lists.runs(engine)] == ["r1"]
-    assert lists.scores(engine, "r1").num_rows == 4
-    assert lists.commit(engine, named("r2"), ranked)
-    assert [one.run.run_id for one in lists.runs(engine)] == ["r2", "r1"]
+    assert [one.run.run_id for one in store.runs()] == ["r1"]
+    assert store.scores("r1").num_rows == 4
+    assert store.commit(named("r2"), ranked)
+    assert [one.run.run_id for one in store.runs()] == ["r2", "r1"]
 
 
 class Broken(BaseException):
@@ -165,24 +170,25 @@ def test_a_crash_at_any_step_leaves_the_former_run(
     before = [] if first else ["r1"]
     for at in range(1, 100):
         folder = tmp_path / str(at)
+        store = open_store(folder)
         if not first:
-            lists.commit(folder, INFO, ranked)
+            store.commit(INFO, ranked)
         steps = iter(range(1, 1000))
         with monkeypatch.context() as patch:
             for name in ("rename", "replace", "fsync"):
                 patch.setattr(os, name, _failing_at(getattr(os, name), at, steps))
             try:
-                lists.commit(folder, named("r2"), ranked, keep=2)
+                store.commit(named("r2"), ranked, keep=2)
                 broke = False
             except Broken:
                 broke = True
-        served = [one.run.run_id for one in lists.runs(folder)]
+        served = [one.run.run_id for one in store.runs()]
         assert served in (before, ["r2", *before])
         for name in served:
-            assert lists.scores(folder, name).num_rows == 4
-        lists.commit(folder, named("r2"), ranked, keep=2)
-        assert [one.run.run_id for one in lists.runs(folder)] == ["r2", *before]
-        lists.commit(folder, named("r3"), ranked, keep=2)
+            assert store.scores(name).num_rows == 4
+        store.commit(named("r2"), ranked, keep=2)
+        assert [one.run.run_id for one in store.runs()] == ["r2", *before]
+        store.commit(named("r3"), ranked, keep=2)
         assert sorted(path.name for path in (folder / "runs").iterdir()) == ["r2", "r3"]
         if not broke:
             assert at > 5
@@ -200,22 +206,24 @@ def _failing_at(real: Callable[..., Any], at: int, steps: Any) -> Callable[..., 
 
 
 def test_a_damaged_pointer_or_run_is_said(tmp_path: Path, ranked: pa.Table) -> None:
-    lists.commit(tmp_path, INFO, ranked)
+    store = open_store(tmp_path)
+    store.commit(INFO, ranked)
     (tmp_path / "runs" / "r1" / "run.json").write_text("{")
     with pytest.raises(DataRefused, match=r"run\.json is missing or damaged"):
-        lists.current(tmp_path)
+        store.current()
     (tmp_path / "current").write_text('{"current": "../../etc", "before": []}')
     with pytest.raises(UsageError, match="found the run id"):
-        lists.current(tmp_path)
+        store.current()
     (tmp_path / "current").write_text("[]")
     with pytest.raises(DataRefused, match="current is damaged"):
-        lists.current(tmp_path)
+        store.current()
 
 
 def test_the_published_file_can_be_paged_by_another_process(tmp_path: Path, ranked: pa.Table) -> None:
-    lists.commit(tmp_path, INFO, ranked)
+    store = open_store(tmp_path)
+    store.commit(INFO, ranked)
     with duckdb.connect() as reader:
-        path = str(folder_store.scores_file(tmp_path, "r1"))
+        path = str(FolderStore(tmp_path).scores_file("r1"))
         found = reader.execute("SELECT order_id FROM read_parquet(?) WHERE rank <= 2 ORDER BY rank", [path]).fetchall()
     assert found == [("o'3",), ("o'2",)]
 
@@ -223,7 +231,7 @@ def test_the_published_file_can_be_paged_by_another_process(tmp_path: Path, rank
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, ranked: pa.Table) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot write .*file"):
-        lists.commit(tmp_path / "file" / "published", INFO, ranked)
+        open_store(tmp_path / "file" / "published").commit(INFO, ranked)
     with pytest.raises(UsageError, match="cannot write"), files.replacing(tmp_path / "none" / "x"):
         pass
 
@@ -273,15 +281,16 @@ import json, os, signal, sys
 from datetime import datetime
 from pathlib import Path
 import pyarrow.parquet as pq
-from payrec.publish import lists as publish, run_info as run
+from payrec.publish import run_info
+from payrec.publish.store import open_store
 from payrec.publish.run_info import RunSummary
 
 folder, ranked = Path(sys.argv[1]), pq.read_table(sys.argv[2])
 as_of = datetime(2026, 1, 31)
 
 def commit(at, name):
-    told = run.RunInfo(name, as_of, as_of, "m", "p", "i", 30, None, RunSummary(as_of, None, 4))
-    return publish.commit(folder / str(at), told, ranked, keep=2)
+    run = run_info.RunInfo(name, as_of, as_of, "m", "p", "i", 30, None, RunSummary(as_of, None, 4))
+    return open_store(folder / str(at)).commit(run, ranked, keep=2)
 
 def dying(real, at, steps):
     def step(*args):
@@ -300,8 +309,8 @@ for at in range(1, 100):
         commit(at, "r2")
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    served = [one.run.run_id for one in publish.runs(folder / str(at))]
-    whole = [publish.scores(folder / str(at), name).num_rows for name in served]
+    served = [one.run.run_id for one in open_store(folder / str(at)).runs()]
+    whole = [open_store(folder / str(at)).scores(name).num_rows for name in served]
     commit(at, "r2")
     commit(at, "r3")
     left = sorted(path.name for path in (folder / str(at) / "runs").iterdir())

@@ -19,7 +19,8 @@ from payrec.data import layers
 from payrec.data.engines import connect, keeps_lists
 from payrec.model.recipes.training import TrainSpec
 from payrec.model.store import versions
-from payrec.publish import lists, lock
+from payrec.publish import lock
+from payrec.publish.store import open_store
 from payrec.worklist.policy import Policy
 from tests import postgres_server
 from tests.soak.arrivals import DAY, Arrivals
@@ -130,7 +131,7 @@ def _measured(database: Place, number: int, listed: int, spent: float, connectio
     gc.collect()
     with connect(database.url) as engine:
         orders = layers.count(engine, "raw_transactions")
-        kept = len(lists.runs(database.published or engine))
+        kept = len(open_store(database.published or engine).runs())
     return Used(
         night=number,
         orders=orders,

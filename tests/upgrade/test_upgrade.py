@@ -23,8 +23,8 @@ from payrec.app import list_source
 from payrec.common.settings import Settings
 from payrec.data.engines import Engine, connect
 from payrec.model.store import versions
-from payrec.publish import lists as publish
 from payrec.publish import migrations
+from payrec.publish.store import ListStore, open_store
 from payrec.worklist import rank
 
 HERE = Path(__file__).parent
@@ -46,9 +46,9 @@ class Left:
         """Folder of the models."""
         return self.folder / "models"
 
-    def place(self, engine: Engine) -> Path | Engine:
-        """Where its lists are published."""
-        return engine if self.url.startswith("postgresql") else self.folder / "published"
+    def store(self, engine: Engine) -> ListStore:
+        """The store of its published lists."""
+        return open_store(engine if self.url.startswith("postgresql") else self.folder / "published")
 
 
 @pytest.fixture
@@ -113,9 +113,9 @@ def restored(request: pytest.FixtureRequest, version: str) -> str:
 def lists(left: Left) -> dict[str, list[dict[str, Any]]]:
     """Return all published lists, the one that is served first, by the columns that every version has."""
     with connect(left.url) as engine:
-        place = left.place(engine)
-        names = [one.run.run_id for one in publish.runs(place)]
-        found = {name: publish.scores(place, name) for name in names}
+        store = left.store(engine)
+        names = [one.run.run_id for one in store.runs()]
+        found = {name: store.scores(name) for name in names}
     for table in found.values():
         assert table.column_names == rank.SCHEMA.names
     columns = ["order_id", "p_recover_30d", "rank", "priority_flag", "outstanding", "model_id"]

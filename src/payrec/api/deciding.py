@@ -22,8 +22,9 @@ from payrec.data.engines import Engine, keeps_lists
 from payrec.model.explain import Waterfall
 from payrec.model.recipes import training
 from payrec.model.store import versions
-from payrec.publish import export, lists, lock
+from payrec.publish import export, lock
 from payrec.publish.run_info import Published
+from payrec.publish.store import ListStore, open_store
 from payrec.worklist.policy import Policy
 
 
@@ -169,9 +170,9 @@ def worklist(published: Path | str | Engine, capacity: int | None = None, out: P
     >>> payrec.worklist(published, capacity=5)["rank"].to_pylist()
     [1, 2, 3, 4, 5]
     """
-    place = Path(published) if isinstance(published, str) else published
-    found = _current(place)
-    rows = lists.scores(place, found.run.run_id)
+    store = open_store(Path(published) if isinstance(published, str) else published)
+    found = _current(store)
+    rows = store.scores(found.run.run_id)
     pays = pc.and_(pc.is_valid(rows["rank"]), pc.greater_equal(rows["net_value"], pa.scalar(Decimal(0))))
     kept = rows.filter(pc.equal(rows["priority_flag"], pa.scalar(1, rows["priority_flag"].type)))
     kept = kept if capacity is None else rows.filter(pays).slice(0, capacity)
@@ -187,13 +188,13 @@ def monitor(published: Path | str | Engine) -> pa.Table:
     >>> {"ok", "watch", "alarm"} >= set(payrec.monitor(published)["level"].to_pylist())
     True
     """
-    place = Path(published) if isinstance(published, str) else published
-    history = lists.monitor_history(place)
-    return history.filter(pc.equal(history["run_id"], pa.scalar(_current(place).run.run_id)))
+    store = open_store(Path(published) if isinstance(published, str) else published)
+    history = store.verdicts()
+    return history.filter(pc.equal(history["run_id"], pa.scalar(_current(store).run.run_id)))
 
 
-def _current(place: Path | Engine) -> Published:
-    found = lists.current(place)
+def _current(store: ListStore) -> Published:
+    found = store.current()
     if found is None:
         raise UsageError("found no published list, expected one\nmake it: payrec run")
     return found

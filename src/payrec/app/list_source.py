@@ -18,9 +18,11 @@ import pyarrow as pa
 from payrec.common.errors import DatabaseUnreachable, PayrecError, UsageError
 from payrec.common.settings import Settings
 from payrec.common.text import sql_literal
-from payrec.data.engines import Engine, connect, keeps_lists
-from payrec.publish import details, folder_store, lists
+from payrec.data.engines import connect, keeps_lists
+from payrec.publish import details, folder_store
+from payrec.publish.folder_store import FolderStore
 from payrec.publish.run_info import Published
+from payrec.publish.store import ListStore, open_store
 
 
 @dataclass(frozen=True)
@@ -94,27 +96,31 @@ def look(source: Source) -> Served:
         What is published is damaged.
     """
     if source.url is None:
-        return Served(tuple(lists.runs(source.folder)), lists.monitor_history(source.folder))
+        return _served(FolderStore(source.folder))
     with connect(source.url) as engine:
-        runs = lists.runs(engine)
-        served = Served(tuple(runs), lists.monitor_history(engine))
-        if runs and not folder_store.scores_file(source.folder, runs[0].run.run_id).is_file():
-            _copy(engine, runs[0], source.folder)
+        store = open_store(engine)
+        served, copied = _served(store), FolderStore(source.folder)
+        if served.current and not copied.scores_file(served.current.run.run_id).is_file():
+            _copy(store, served.current, copied)
     return served
 
 
-def _copy(engine: Engine, newest: Published, folder: Path) -> None:
+def _served(store: ListStore) -> Served:
+    return Served(tuple(store.runs()), store.verdicts())
+
+
+def _copy(store: ListStore, newest: Published, copied: FolderStore) -> None:
     """Copy a published list with all that is kept beside it into a folder that only this user can read."""
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    copied.folder.mkdir(parents=True, exist_ok=True)
+    copied.folder.chmod(0o700)
     run_id = newest.run.run_id
-    kept = {name: partial(_batches, engine, run_id, name) for name in details.NAMES}
-    lists.commit(folder, newest.run, lists.scores(engine, run_id), keep=2, details=kept)
+    kept = {name: partial(_batches, store, run_id, name) for name in details.NAMES}
+    copied.commit(newest.run, store.scores(run_id), keep=2, details=kept)
 
 
-def _batches(engine: Engine, run_id: str, name: str) -> Iterator[pa.RecordBatch]:
+def _batches(store: ListStore, run_id: str, name: str) -> Iterator[pa.RecordBatch]:
     try:
-        found = lists.detail(engine, run_id, name)
+        found = store.detail(run_id, name)
     except PayrecError:  # the role may read the lists, but not what is kept beside them: the pages then show less
         found = None
     return iter(() if found is None else found.to_batches())
@@ -124,7 +130,7 @@ def past(source: Source, served: Served, order_id: str, most: int) -> list[tuple
     """Return (run id, probability, suppressed reason) of an order in the newest ``most`` runs that have it."""
     names = [one.run.run_id for one in sorted(served.runs, key=lambda one: one.run.as_of, reverse=True)[:most]]
     if source.url is None:
-        files = [folder_store.scores_file(source.folder, name) for name in names]
+        files = [FolderStore(source.folder).scores_file(name) for name in names]
         return _past_in_files([file for file in files if file.is_file()], order_id)
     inside = ", ".join(map(sql_literal, names))
     with connect(source.url) as engine:

@@ -20,7 +20,7 @@ from payrec.common.errors import PayrecError
 from payrec.common.settings import Settings, read_settings
 from payrec.model.store import versions
 from payrec.model.store.bundle import Bundle
-from payrec.publish import folder_store
+from payrec.publish.folder_store import FolderStore
 from payrec.worklist.policy import Policy
 
 LOOK_AGAIN_S = 30
@@ -82,7 +82,7 @@ def _of_database(key: str, _found: Source) -> Served:
 def list_file() -> Path | None:
     """Return the Parquet file of the list that is served, None before the first run."""
     current = served().current
-    return folder_store.scores_file(chosen_source().folder, current.run.run_id) if current else None
+    return FolderStore(chosen_source().folder).scores_file(current.run.run_id) if current else None
 
 
 def detail_file(name: str) -> Path | None:
@@ -90,7 +90,7 @@ def detail_file(name: str) -> Path | None:
     current = served().current
     if current is None:
         return None
-    path = folder_store.detail_file(chosen_source().folder, current.run.run_id, name)
+    path = FolderStore(chosen_source().folder).detail_file(current.run.run_id, name)
     return path if path.is_file() else None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from payrec.cli import output
-from payrec.cli.options import AsOf, Database, Json, configured, database, moment, now, published_place
+from payrec.cli.options import AsOf, Database, Json, configured, database, moment, now, published_store
 from payrec.common.errors import UsageError
 
 if TYPE_CHECKING:
@@ -133,8 +133,8 @@ def worklist(
     from payrec.publish import export
 
     settings = configured()
-    with published_place(settings, url) as place:
-        found, rows = _published(place)
+    with published_store(settings, url) as store:
+        found, rows = _published(store)
     pays = rows.filter(pc.and_(pc.is_valid(rows["rank"]), pc.greater_equal(rows["net_value"], pa.scalar(Decimal(0)))))
     kept = pays.slice(0, capacity) if capacity is not None else chosen_rows(rows)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -150,11 +150,9 @@ def chosen_rows(ranked: Any) -> Any:
     return ranked.filter(ranked["priority_flag"].to_numpy() == 1)
 
 
-def _published(where: Any) -> tuple[Any, Any]:
-    from payrec.publish import lists
-
-    found = lists.current(where)
+def _published(store: Any) -> tuple[Any, Any]:
+    found = store.current()
     if found is None:
         msg = "found no published list, expected one\nmake it: payrec run"
         raise UsageError(msg)
-    return found, lists.scores(where, found.run.run_id)
+    return found, store.scores(found.run.run_id)

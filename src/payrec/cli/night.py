@@ -10,7 +10,7 @@ import typer
 
 from payrec.cli import output
 from payrec.cli.action import Capacity, PolicyFile, chosen_policy, show_summary, summary
-from payrec.cli.options import AsOf, Database, Json, configured, moment, now, published_place
+from payrec.cli.options import AsOf, Database, Json, configured, moment, now, published_store
 from payrec.common.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def _show_unmapped(found: list[dict[str, Any]]) -> None:
 def _replay(settings: Settings, url: str | None, run_id: str, as_json: bool) -> None:
     from payrec import commands
 
-    with published_place(settings, url) as place, output.steps(as_json) as step:
-        found = commands.replayed(place, settings.models_dir, run_id, step)
+    with published_store(settings, url) as store, output.steps(as_json) as step:
+        found = commands.replayed(store, settings.models_dir, run_id, step)
     document = {"run_id": run_id, "equal": found.equal, "rows": found.rows, "published": found.published}
     document["differs"] = found.differs
 
@@ -148,15 +148,13 @@ def _plain_verdict(one: Any) -> dict[str, Any]:
 
 def monitor(policy_file: PolicyFile = None, url: Database = None, as_json: Json = False) -> None:
     """Show what monitoring found in the published runs; exit 1 if the newest raises an alarm."""
-    from payrec.publish import lists
-
     settings = configured()
-    with published_place(settings, url) as place:
-        found, history = lists.current(place), lists.monitor_history(place)
+    with published_store(settings, url) as store:
+        found, history = store.current(), store.verdicts()
         if found is None:
             msg = "found no published run, expected one\nmake it: payrec run"
             raise UsageError(msg)
-        ranked = lists.scores(place, found.run.run_id)
+        ranked = store.scores(found.run.run_id)
     meaningless = unmapped(ranked, chosen_policy(settings, policy_file))
     rows = [r for r in history.to_pylist() if r["run_id"] == found.run.run_id]
     order = {"alarm": 0, "watch": 1, "ok": 2}

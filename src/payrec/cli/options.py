@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from payrec.common.errors import UsageError
 if TYPE_CHECKING:
     from payrec.common.settings import Settings
     from payrec.data.engines import Engine
+    from payrec.publish.store import ListStore
 
 Database = Annotated[
     str | None,
@@ -92,13 +93,14 @@ def database(url: str | None, settings: Settings) -> Iterator[Engine]:
 
 
 @contextmanager
-def published_place(settings: Settings, url: str | None) -> Iterator[Any]:
-    """Give the place of the published lists: the folder, or the open database."""
+def published_store(settings: Settings, url: str | None) -> Iterator[ListStore]:
+    """Open the store of the published lists: the folder, or the database."""
     from payrec.data.engines import keeps_lists
+    from payrec.publish.store import open_store
 
     address = url or settings.database_url()
     if not keeps_lists(address):
-        yield settings.published_dir
+        yield open_store(settings.published_dir)
         return
     with database(url, settings) as engine:
-        yield engine
+        yield open_store(engine)

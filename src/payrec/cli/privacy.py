@@ -16,6 +16,8 @@ from payrec.cli.options import Database, Json, configured, now
 if TYPE_CHECKING:
     from payrec.commands.privacy import Request
     from payrec.common.settings import Settings
+    from payrec.data.engines import Engine
+    from payrec.publish.store import ListStore
 
 privacy_app = typer.Typer(help="What is held of one customer: hand it over, or take it out.", no_args_is_help=True)
 Customer = Annotated[str, typer.Argument(metavar="CUSTOMER_ID", help="The customer's id, as in the data.")]
@@ -38,7 +40,7 @@ def privacy_export(
     settings = configured()
     address = url or settings.database_url()
     with connect(address) as engine:
-        found = privacy.export(engine, _place(settings, engine), _request(settings, customer_id))
+        found = privacy.export(engine, _store(settings, engine), _request(settings, customer_id))
     if out is not None:
         with files.replacing(out) as sink:
             sink.write(json.dumps(found, default=output.plain, indent=2, ensure_ascii=False).encode())
@@ -63,7 +65,7 @@ def privacy_erase(customer_id: Customer, url: Database = None, as_json: Json = F
     address = url or settings.database_url()
     holder = lock.Holder(os.getpid(), socket.gethostname(), now())
     with lock.held(address, settings.out_dir, holder, 0.0), connect(address) as engine:
-        done = privacy.erase(engine, _place(settings, engine), _request(settings, customer_id))
+        done = privacy.erase(engine, _store(settings, engine), _request(settings, customer_id))
 
     def render() -> None:
         if not done.found:
@@ -83,8 +85,10 @@ def _show_elsewhere(exports: list[dict[str, Any]], files: list[str]) -> None:
         output.say(f"a file names them: {path}")
 
 
-def _place(settings: Settings, engine: Any) -> Any:
-    return engine if engine.name == "postgres" else settings.published_dir
+def _store(settings: Settings, engine: Engine) -> ListStore:
+    from payrec.publish.store import open_store
+
+    return open_store(engine if engine.name == "postgres" else settings.published_dir)
 
 
 def _request(settings: Settings, customer_id: str) -> Request:

@@ -20,8 +20,9 @@ from payrec.model.store.bundle import Bundle
 from payrec.monitor import alerts, drift, outcomes, verdicts
 from payrec.monitor.limits import limits_of
 from payrec.monitor.verdicts import Level, Verdict
-from payrec.publish import details, ledger, lists, lock, replay, run_info
+from payrec.publish import details, ledger, lock, replay, run_info
 from payrec.publish.run_info import Published
+from payrec.publish.store import ListStore, open_store
 from payrec.worklist import policy
 from payrec.worklist.policy import Policy
 
@@ -86,14 +87,14 @@ def night(how: Night, progress: Progress) -> Report:
 
 
 def _held(engine: Engine, how: Night, progress: Progress) -> Report:
-    place = how.published or engine
+    store = open_store(how.published or engine)
     with _told(engine, how, "build"):
         bundle = versions.champion(how.models)
         asked = question(engine, bundle, how.policy, how.as_of, how.now, progress)
-    former = lists.current(place)
+    former = store.current()
     if former is not None and former.run.run_id == asked.run_id and ledger.ended(engine, asked.run_id):
-        _retire(place, how)
-        return _as_before(place, former)
+        _retire(store, how)
+        return _as_before(store, former)
     done = ledger.begin(engine, how.now, str(how.holder), asked.run_id)
     with _told(engine, how, "run", asked.run_id):
         if "check" not in done:
@@ -102,33 +103,33 @@ def _held(engine: Engine, how: Night, progress: Progress) -> Report:
             _step(engine, how, "check", asked.run_id)
         decided = score(engine, asked, progress)
         progress("publishing")
-        lists.commit(place, decided.run, decided.ranked, details=_beside(engine, asked, decided))
+        store.commit(decided.run, decided.ranked, details=_beside(engine, asked, decided))
         _step(engine, how, "publish", asked.run_id)
         progress("monitoring")
         judged = watch(engine, how, decided, bundle)
-        lists.add_monitor(place, asked.run_id, verdicts.to_table(judged, asked.run_id, asked.as_of))
+        store.add_verdicts(asked.run_id, verdicts.to_table(judged, asked.run_id, asked.as_of))
         _step(engine, how, "monitor", asked.run_id)
         # told before it counts as done: a run that is killed in between tells it again, rather than never
         alert = alerts.of_verdicts(judged, asked.run_id)
         sent = tuple(alerts.send(alert, how.alert_to, how.secrets)) if alert and how.alert_to else ()
         ledger.add(engine, ledger.Entry(how.now, str(how.holder), "run", asked.run_id, "done", _undelivered(sent)))
-        _retire(place, how)
-    published = lists.current(place)
+        _retire(store, how)
+    published = store.current()
     assert published is not None  # noqa: S101 - it was just committed
     return Report(published, decided.ranked, False, tuple(judged), decided.too_old, sent)
 
 
-def _retire(place: Path | Engine, how: Night) -> None:
+def _retire(store: ListStore, how: Night) -> None:
     """Take away lists that are older than the setting allows."""
     if how.retention_days is not None:
-        lists.retire(place, how.now - timedelta(days=how.retention_days))
+        store.retire(how.now - timedelta(days=how.retention_days))
 
 
-def _as_before(place: Path | Engine, former: Published) -> Report:
+def _as_before(store: ListStore, former: Published) -> Report:
     """Report a run that is done already as it ended then; nothing is added, and nobody is told again."""
     run_id = former.run.run_id
-    ranked = lists.scores(place, run_id)
-    stored = verdicts.from_table(lists.monitor_history(place), run_id)
+    ranked = store.scores(run_id)
+    stored = verdicts.from_table(store.verdicts(), run_id)
     return Report(former, ranked, True, tuple(stored), ranked["p_recover_30d"].null_count)
 
 
@@ -176,13 +177,13 @@ def _require_sound(found: audit.Audit) -> None:
 
 def watch(engine: Engine, how: Night, decided: Decided, bundle: Bundle) -> list[Verdict]:
     """Judge a run by itself, against the one before, and the past lists whose outcome is known by now."""
-    place = how.published or engine
-    past = [p for p in lists.runs(place) if p.run.run_id != decided.run.run_id]
+    store = open_store(how.published or engine)
+    past = [p for p in store.runs() if p.run.run_id != decided.run.run_id]
     earlier = [p.run.summary for p in past if p.run.model_id == decided.run.model_id]
     before = drift.baseline(earlier, decided.run.as_of)
     figures = drift.figures(decided.run.summary, before, bundle.model.spreads)
     figures += outcomes.cohort(decided.ranked, None)
-    figures += [n for p in _matured(engine, past) for n in _came_true(engine, place, p)]
+    figures += [n for p in _matured(engine, past) for n in _came_true(engine, store, p)]
     return verdicts.verdicts_of(figures, limits_of(how.policy))
 
 
@@ -195,8 +196,8 @@ def _matured(engine: Engine, past: list[Published]) -> list[Published]:
     return [known[at] for at in outcomes.first_of_each_week(sorted(known))[-MATURED_WEEKS:]]
 
 
-def _came_true(engine: Engine, place: Path | Engine, past: Published) -> Iterator[drift.Figure]:
-    listed = lists.scores(place, past.run.run_id)
+def _came_true(engine: Engine, store: ListStore, past: Published) -> Iterator[drift.Figure]:
+    listed = store.scores(past.run.run_id)
     known = layers.outcomes(engine, past.run.as_of, past.run.horizon_days)
     yield from outcomes.cohort(listed, known)
     yield from outcomes.money(listed, known)

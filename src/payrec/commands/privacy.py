@@ -16,7 +16,9 @@ from payrec.common.text import sql_literal
 from payrec.data import layers
 from payrec.data.engines import Engine
 from payrec.publish import ledger, personal
+from payrec.publish.folder_store import FolderStore
 from payrec.publish.personal import Person
+from payrec.publish.store import ListStore, details_of
 
 RAW = ("raw_events", "raw_transactions")
 READABLE = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".html", ".log"}
@@ -49,9 +51,9 @@ class Erased:
         return bool(self.published or any(self.raw.values()))
 
 
-def export(engine: Engine, place: Path | Engine, asked: Request) -> dict[str, Any]:
+def export(engine: Engine, store: ListStore, asked: Request) -> dict[str, Any]:
     """Return all that is held of a customer, as plain values; the request itself is written down."""
-    person, listed = _person(engine, place, asked.customer_id)
+    person, listed = _person(engine, store, asked.customer_id)
     raw = {table: _read(engine, table, _of_person(table, asked.customer_id)) for table in RAW}
     view = _read(engine, layers.VIEW, f"customer_id = {sql_literal(asked.customer_id)}")
     told = {
@@ -60,24 +62,24 @@ def export(engine: Engine, place: Path | Engine, asked: Request) -> dict[str, An
         **raw,
         "feature_view": view,
         "lists": listed.to_pylist(),
-        "beside_lists": personal.kept_beside(place, person),
-        "exports": _exports(place, listed, asked),
+        "beside_lists": details_of(store, person),
+        "exports": _exports(store, listed, asked),
         "mentioned_in": mentions(asked.out, asked.customer_id),
     }
     _write_down(engine, asked, "privacy.export", {table: len(rows) for table, rows in raw.items()})
     return told
 
 
-def erase(engine: Engine, place: Path | Engine, asked: Request) -> Erased:
+def erase(engine: Engine, store: ListStore, asked: Request) -> Erased:
     """Take a customer out of everything; the caller holds the lock of the run. The same again takes out nothing.
 
     In a database it is one transaction. In a folder the published files come first and the raw rows last, so that an
     erasure that was broken off is ended by the same command.
     """
     with engine.transaction():
-        person, listed = _person(engine, place, asked.customer_id)
-        left = _exports(place, listed, asked)
-        published = personal.take_out(place, person)
+        person, listed = _person(engine, store, asked.customer_id)
+        left = _exports(store, listed, asked)
+        published = store.erase(person)
         raw = {table: _delete(engine, table, asked.customer_id) for table in RAW}
         if any(raw.values()):
             layers.clear(engine)  # made of the rows that are gone; the next build makes them anew
@@ -103,11 +105,11 @@ def _mentions(path: Path, wanted: bytes) -> bool:
     return False
 
 
-def _person(engine: Engine, place: Path | Engine, customer_id: str) -> tuple[Person, Any]:
+def _person(engine: Engine, store: ListStore, customer_id: str) -> tuple[Person, Any]:
     if not customer_id or "\0" in customer_id:
         raise UsageError(f"found the customer id {customer_id!r}, expected one as it stands in the data")
     layers.prepare(engine)
-    listed = personal.scores(place, customer_id)
+    listed = store.scores_of(customer_id)
     rows = engine.read(f"SELECT order_id FROM raw_transactions WHERE customer_id = {sql_literal(customer_id)}")
     names: list[Any] = [*listed["order_id"].to_pylist(), *rows["order_id"].to_pylist()]
     return Person(customer_id, frozenset(names)), listed
@@ -133,9 +135,9 @@ def _delete(engine: Engine, table: str, customer_id: str) -> int:
     return count
 
 
-def _exports(place: Path | Engine, listed: Any, asked: Request) -> list[dict[str, Any]]:
+def _exports(store: ListStore, listed: Any, asked: Request) -> list[dict[str, Any]]:
     runs = set(listed["run_id"].to_pylist())
-    folders = [place] if isinstance(place, Path) else sorted((asked.out / "app").glob("*"))
+    folders = [store.folder] if isinstance(store, FolderStore) else sorted((asked.out / "app").glob("*"))
     told = [line for folder in folders for line in personal.exports(folder, runs)]
     return [{name: line[name] for name in ("at", "who", "file", "sha256", "rows", "run_id")} for line in told]
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from payrec.commands.deciding import Question, decide
 from payrec.commands.layers import Progress
 from payrec.common.errors import UsageError
-from payrec.data.engines import Engine
 from payrec.model.store import versions
-from payrec.publish import lists, replay
+from payrec.publish import replay
 from payrec.publish.export import stamped
 from payrec.publish.replay import Compared
+from payrec.publish.store import ListStore
 
 
-def replayed(place: Path | Engine, models: Path, run_id: str, progress: Progress) -> Compared:
+def replayed(store: ListStore, models: Path, run_id: str, progress: Progress) -> Compared:
     """Make the list of a past run again; nothing is written, and neither raw data nor layers are looked at.
 
     Raises
@@ -27,7 +27,7 @@ def replayed(place: Path | Engine, models: Path, run_id: str, progress: Progress
     """
     with tempfile.TemporaryDirectory(prefix="payrec-replay-") as folder:
         progress("reading what the run was made of")
-        kept = replay.kept(place, run_id, Path(folder))
+        kept = replay.kept(store, run_id, Path(folder))
         told = kept.run.run
         try:
             bundle = versions.show(models, told.model_id)
@@ -39,4 +39,4 @@ def replayed(place: Path | Engine, models: Path, run_id: str, progress: Progress
         )
         until = told.summary.data_until
         decided = decide(lambda through: map(through, kept.features.to_batches()), asked, until, kept.recent, progress)
-        return replay.compare(stamped(decided.ranked, decided.run.stamp), lists.scores(place, run_id))
+        return replay.compare(stamped(decided.ranked, decided.run.stamp), store.scores(run_id))

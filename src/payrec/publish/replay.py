@@ -18,10 +18,9 @@ from pydantic import TypeAdapter
 
 from payrec.common.arrow import TIME, pc
 from payrec.common.errors import DataRefused, UsageError
-from payrec.data.engines import Engine
-from payrec.publish import lists
 from payrec.publish.details import Details
 from payrec.publish.run_info import Published
+from payrec.publish.store import ListStore
 from payrec.worklist import policy
 from payrec.worklist.policy import Policy
 from payrec.worklist.rank import SCHEMA
@@ -72,7 +71,7 @@ def details(rules: Policy, recent: pa.Table | None) -> Details:
     return made if recent is None else made | {"recent": lambda: iter(recent.to_batches())}
 
 
-def kept(place: Path | Engine, run_id: str, folder: Path) -> Kept:
+def kept(store: ListStore, run_id: str, folder: Path) -> Kept:
     """Read what a run was made of; its own reason codes are written into ``folder``, which must outlive the policy.
 
     Raises
@@ -82,13 +81,13 @@ def kept(place: Path | Engine, run_id: str, folder: Path) -> Kept:
     DataRefused
         What is kept is not what the run says it was made of.
     """
-    known = {one.run.run_id: one for one in lists.runs(place)}
+    known = {one.run.run_id: one for one in store.runs()}
     if run_id not in known:
         raise UsageError(f"found no published run {run_id}, expected one of: {', '.join(known) or 'none yet'}")
-    parts = {name: lists.detail(place, run_id, name) for name in NAMES}
+    parts = {name: store.detail(run_id, name) for name in NAMES}
     features, asked = parts["features"], parts["asked"]
     if asked is None or (features is None and known[run_id].orders):
-        there = [name for name in known if lists.detail(place, name, "asked") is not None]
+        there = [name for name in known if store.detail(name, "asked") is not None]
         msg = f"what run {run_id} was made of is no longer kept\nkept are those of: {', '.join(there) or 'none'}"
         raise UsageError(msg)
     told = asked.to_pylist()[0]

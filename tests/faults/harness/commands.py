@@ -23,7 +23,7 @@ from payrec.commands import learning
 from payrec.data.engines import connect, keeps_lists
 from payrec.data.engines import retry as retrying
 from payrec.model.evaluate import gate
-from payrec.publish import lists
+from payrec.publish.store import open_store
 from tests.faults.harness.places import Place, details_kept
 from tests.faults.harness.steps import Watch
 
@@ -79,17 +79,15 @@ def run(command: list[str], place: Place, now: datetime, watch: Watch) -> Ended:
 
 def _publish_again(place: Place) -> None:
     with connect(place.url) as engine:
-        at = engine if keeps_lists(place.url) else place.published
-        first = lists.runs(at)[-1].run
-        kept = {name: lists.detail(at, first.run_id, name) for name in details_kept()}
+        store = open_store(engine if keeps_lists(place.url) else place.published)
+        first = store.runs()[-1].run
+        kept = {name: store.detail(first.run_id, name) for name in details_kept()}
         beside = {name: partial(_batches, rows) for name, rows in kept.items() if rows is not None}
         again = replace(first, run_id="20260520T000000-again")
-        lists.commit(at, again, lists.scores(at, first.run_id), details=beside)
-        of_first = lists.monitor_history(at).filter(pa.compute.field("run_id") == first.run_id)
+        store.commit(again, store.scores(first.run_id), details=beside)
+        of_first = store.verdicts().filter(pa.compute.field("run_id") == first.run_id)
         ids = pa.array([again.run_id] * of_first.num_rows, of_first.schema.field("run_id").type)
-        lists.add_monitor(
-            at, again.run_id, of_first.set_column(of_first.schema.get_field_index("run_id"), "run_id", ids)
-        )
+        store.add_verdicts(again.run_id, of_first.set_column(of_first.schema.get_field_index("run_id"), "run_id", ids))
 
 
 def _batches(rows: pa.Table) -> Iterator[pa.RecordBatch]:

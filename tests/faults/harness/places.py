@@ -17,7 +17,7 @@ from payrec.data import layers
 from payrec.data.engines import connect, keeps_lists
 from payrec.model.store import versions
 from payrec.publish import ledger
-from payrec.publish import lists as publish
+from payrec.publish.store import ListStore, open_store
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,10 @@ def found(place: Place) -> dict[str, Any]:
         Something is there in part.
     """
     with connect(place.url) as engine:
-        at = engine if keeps_lists(place.url) else place.published
-        runs = publish.runs(at)
-        lists = [_list(at, one) for one in runs]
-        history = sorted(map(str, publish.monitor_history(at).to_pylist()))
+        store = open_store(engine if keeps_lists(place.url) else place.published)
+        runs = store.runs()
+        lists = [_list(store, one) for one in runs]
+        history = sorted(map(str, store.verdicts().to_pylist()))
         last = {entry.subject: entry.status for entry in ledger.entries(engine) if entry.what == "run"}
         raw = layers.fingerprint(engine) if "fx_rates" in engine.tables() else ""
     models = place.folder / "models"
@@ -117,15 +117,15 @@ def found(place: Place) -> dict[str, Any]:
     }
 
 
-def _list(at: Any, one: Any) -> str:
+def _list(store: ListStore, one: Any) -> str:
     """Return a hash of a list and all that is kept beside it; whole, or not at all."""
     name = one.run.run_id
-    rows = publish.scores(at, name)
+    rows = store.scores(name)
     orders = rows["order_id"].to_pylist()
     ranked = rows["rank"].drop_null().to_pylist()
     assert len(orders) == one.orders == len(set(orders)), f"{name} has {len(orders)} of {one.orders} orders"
     assert sorted(ranked) == list(range(1, one.ranked + 1)), f"{name} is not ranked from 1 to {one.ranked}"
-    beside = {kind: publish.detail(at, name, kind) for kind in details_kept()}
+    beside = {kind: store.detail(name, kind) for kind in details_kept()}
     return _hash([rows.to_pylist(), {kind: kept and kept.to_pylist() for kind, kept in beside.items()}])
 
 

@@ -1,0 +1,96 @@
+"""Where lists are published: a folder (embedded engines) or tables of a database (PostgreSQL), behind one interface."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from payrec.data.engines import Engine
+from payrec.publish.database_store import DatabaseStore
+from payrec.publish.details import NAMES, Details
+from payrec.publish.folder_store import FolderStore
+from payrec.publish.lists import KEEP_RUNS
+from payrec.publish.personal import Person
+from payrec.publish.run_info import Published, RunInfo
+
+
+class ListStore(Protocol):
+    """Published runs, each with its list, its details and its verdicts."""
+
+    def commit(self, run: RunInfo, scores: pa.Table, keep: int = KEEP_RUNS, details: Details | None = None) -> bool:
+        """Publish a ranked list and serve it; return False if that run is served already. All or nothing.
+
+        Parameters
+        ----------
+        run
+            Its ids are written into every row.
+        scores
+            As from :func:`payrec.worklist.rank.rank`, with reasons.
+        keep
+            Number of published runs that stay, this one included.
+        details
+            Rows kept with the list (see :mod:`payrec.publish.details`).
+
+        Raises
+        ------
+        DataRefused
+            ``scores`` has other columns than the contract, or another ``as_of`` than the run.
+        """
+
+    def current(self) -> Published | None:
+        """Return the run that is served, None before the first."""
+
+    def runs(self) -> list[Published]:
+        """Return all kept runs, the served one first, then by order of publication."""
+
+    def scores(self, run_id: str) -> pa.Table:
+        """Return the list of a run; columns that an older payrec did not write are NULL.
+
+        Raises
+        ------
+        UsageError
+            There is no such run.
+        """
+
+    def detail(self, run_id: str, name: str) -> pa.Table | None:
+        """Return a detail of a run, None if it had no rows or is no longer kept."""
+
+    def retire(self, before: datetime) -> list[str]:
+        """Delete lists with an ``as_of`` before a time, and their details; return their run ids.
+
+        The served list stays at any age. Verdicts stay: they name no customer.
+        """
+
+    def add_verdicts(self, run_id: str, verdicts: pa.Table) -> None:
+        """Store the verdicts of a run, in the columns of ``run_info.VERDICTS``; replaces those of the same run."""
+
+    def verdicts(self) -> pa.Table:
+        """Return the verdicts of all runs, in no particular order."""
+
+    def scores_of(self, customer_id: str) -> pa.Table:
+        """Return the rows of a customer in all kept lists."""
+
+    def erase(self, person: Person) -> int:
+        """Delete a person's rows from all lists and details; return their number.
+
+        A folder replaces each file as a whole; a database needs the caller's transaction.
+        """
+
+
+def open_store(location: Path | Engine) -> ListStore:
+    """Return the store of a folder of published lists, or of an open database."""
+    return FolderStore(location) if isinstance(location, Path) else DatabaseStore(location)
+
+
+def details_of(store: ListStore, person: Person) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Return a person's rows in the details of all runs: run id -> name of the detail -> rows; empty ones left out."""
+    by_run = {}
+    for run_id in (one.run.run_id for one in store.runs()):
+        tables = {name: store.detail(run_id, name) for name in NAMES}
+        rows = {name: person.rows(table).to_pylist() for name, table in tables.items() if table is not None}
+        if any(rows.values()):
+            by_run[run_id] = {name: of_name for name, of_name in rows.items() if of_name}
+    return by_run
