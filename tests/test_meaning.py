@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.meaning import Meaning, Row, Rules, reckon
+from tests import histories
+from tests.meaning import Meaning, Row, Rules, known_at, reckon
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "meaning.md"
 LIST_DAY, FIRST_DAY = datetime(2026, 6, 15), datetime(2026, 5, 2)
@@ -224,3 +228,53 @@ def test_events_known_at_the_same_time_count_by_event_time_then_id() -> None:
 def test_a_fact_known_before_its_order_counts_with_the_order() -> None:
     early = [pay("60", datetime(2026, 4, 20, 10))]
     assert read({}, early, FIRST_DAY).outstanding_minor == 4000
+
+
+# --- what holds for every history -----------------------------------------------------------------------------------
+
+ANY = Rules(observed_until=histories.END, rates=histories.RATES)
+
+
+@given(history=histories.histories(), as_of=histories.as_of_times())
+@settings(max_examples=300, deadline=None)
+def test_what_became_known_later_changes_no_balance_and_no_reason(history: histories.History, as_of: datetime) -> None:
+    known = [e for e in history.events if known_at(e) <= as_of]
+    stated = ("status", "outstanding", "result_status", "chargeback_flag", "payment_date", "stated_at")
+    dated_only = [
+        {
+            key: value
+            for key, value in o.items()
+            if key not in stated or (o.get("stated_at") or ANY.observed_until) <= as_of
+        }
+        for o in history.orders
+    ]
+    later, earlier = reckon(history.orders, history.events, as_of, ANY), reckon(dated_only, known, as_of, ANY)
+    assert {n: (m.outstanding_minor, m.reasons) for n, m in later.items()} == {
+        n: (m.outstanding_minor, m.reasons) for n, m in earlier.items()
+    }
+
+
+@given(history=histories.histories(), as_of=histories.as_of_times())
+@settings(max_examples=300, deadline=None)
+def test_an_order_on_the_list_owes_money_and_a_label_needs_an_open_order(
+    history: histories.History, as_of: datetime
+) -> None:
+    owed = {o["order_id"]: o["amount"] * 100 for o in history.orders}
+    for name, meaning in reckon(history.orders, history.events, as_of, ANY).items():
+        assert 0 <= meaning.outstanding_minor <= max(0, owed[name])
+        assert meaning.is_open or not meaning.is_on_list
+        assert meaning.is_open or meaning.label is None
+        if meaning.is_on_list:
+            assert meaning.outstanding_minor * 20 > owed[name]
+            assert meaning.age_days >= 0
+        if meaning.label is not None:
+            assert as_of + timedelta(days=ANY.horizon_days) <= ANY.observed_until
+
+
+@given(history=histories.histories(), as_of=histories.as_of_times(), seed=st.randoms(use_true_random=False))
+@settings(max_examples=100, deadline=None)
+def test_the_order_of_rows_means_nothing(history: histories.History, as_of: datetime, seed: Random) -> None:
+    orders, events = list(history.orders), list(history.events)
+    seed.shuffle(orders)
+    seed.shuffle(events)
+    assert reckon(orders, events, as_of, ANY) == reckon(history.orders, history.events, as_of, ANY)
