@@ -49,7 +49,9 @@ docs: setup  ## regenerate the reference pages, recorded outputs and screenshots
 
 site:  ## build the documentation as a site in build/site; a warning or a broken link fails
 	@./scripts/setup-extra.sh docs docs
-	@.venv-docs/bin/python scripts/make_site.py
+	@.venv-docs/bin/sphinx-build -W --keep-going -q -b html -c docs . build/site
+	@echo '<meta http-equiv="refresh" content="0; url=docs/index.html">' > build/site/index.html
+	@echo "site: build/site/index.html"
 
 lock:  ## resolve locks/*.lock again
 	@./scripts/lock.sh

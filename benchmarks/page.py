@@ -48,10 +48,10 @@ def _head() -> str:
     return f"""# Benchmarks
 
 Made by `make bench` (`python -m benchmarks [names…] [--orders N …] [--json FILE]`); do not edit it by hand.
-Every measurement runs in a process of its own, on made portfolios with seed 1. *CPU s* is user and system time of that
+Every measurement runs in its own process, on simulated portfolios with seed 1. *CPU s* is user and system time of that
 process, its threads and its children; wall time depends on who else uses the machine, so compare CPU seconds, and best
 of all the ratios between two lines of one table. *Peak* is the largest resident memory of the process, its Python and
-libraries (about 150 MB) included. CPU seconds too grow, by half or more, when other programs share the caches.
+libraries (about 150 MB) included. CPU seconds also grow, by half or more, when other programs share the caches.
 
 Machine: {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {packages}.
 """

@@ -13,15 +13,15 @@ METRICS = (("PR AUC", "pr_auc"), ("ROC AUC", "roc_auc"), ("Brier", "brier"))
 HEAD = """# Real data
 
 Made by `python -m benchmarks.real_data`: the main job on real data by the commands of the README alone, on DuckDB and
-on PostgreSQL. The data are not in this repository (`PAYREC_REAL_DATA` says where they lie); the maps are, in
-[docs/maps](maps). Each set is split once in time: trained on what had matured by the split, tested on all orders after
-it, at age 0. A *mark* is what the best of plain logistic regression, LightGBM and CatBoost reached on the same rows,
-with features made by hand from the same facts. Intervals are 95 %, drawn by customer: a mark inside one is neither
+on PostgreSQL. The data are not in this repository (`PAYREC_REAL_DATA` names their folder); the maps are in
+`docs/maps`. Each set is split once in time: trained on snapshots that had matured by the split, tested on all orders after
+it, at age 0. A *mark* is the best result of plain logistic regression, LightGBM and CatBoost on the same rows,
+with hand-made features from the same facts. Intervals are 95 %, resampled by customer: a mark inside one is neither
 beaten nor missed.
 """
 
 WHY_INVOICES = """
-**Why, as far as found.** The file says when each invoice was *entered*. That is never after its payment, so an invoice
+**Likely reason.** The file says when each invoice was *entered*. That is never after its payment, so an invoice
 entered more than 30 days after its date cannot have been paid in time; but on the invoice date nobody knows when it
 will be entered, so payrec leaves the column alone. With its delay as a column (which is a leak), the same recipes on
 the same split give:
@@ -32,8 +32,8 @@ The test window is also a year without refit, whereas payrec refits when it runs
 """
 
 WHY_FINES = """
-**Why, as far as found.** The mark counts the fines that were paid on their first day, so it stands on a higher base
-rate: compare what both reach over theirs. Both are low because fines have no customer: every case is
+**Likely reason.** The mark includes the fines paid on their first day, so it has a higher base
+rate: compare each result with its own base rate. Both are low because fines have no customer: every case is
 its own, so there is no history, and history carries most of the signal where customers come back. What is left is the
 kind of offence, the place, the amount and the calendar.
 """
