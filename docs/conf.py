@@ -2,10 +2,10 @@
 
 project = "payrec"
 author = "the payrec authors"
-copyright = author  # noqa: A001
+copyright = author
 extensions = ["myst_parser"]
 root_doc = "docs/index"
-include_patterns = ["*.md", "docs/**.md", "data/README.md", "models/README.md"]
+include_patterns = ["*.md", "docs/**.md", "data/README.md"]
 exclude_patterns = [".*", "build", "out", "dist", "src", "benchmarks", "app", "notebooks", "scripts", "locks"]
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3

@@ -23,8 +23,8 @@ from payrec.data.engines import Engine, connect
 
 sys.path.insert(0, str(Path(__file__).parent))
 import postgres_server
-from quick import pytest_addoption, pytest_collection_modifyitems  # noqa: F401  hooks of `make quick`
 from open_orders import open_orders  # noqa: F401 - a fixture
+from quick import pytest_addoption, pytest_collection_modifyitems  # noqa: F401  hooks of `make quick`
 
 ENGINES = tuple(os.environ.get("PAYREC_TEST_ENGINES", "duckdb postgres spark").split())
 SCHEMA = files("payrec.data") / "sql" / "01_schema.sql"
