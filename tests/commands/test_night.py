@@ -22,7 +22,9 @@ from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, Model
 from payrec.data import audit, layers
 from payrec.data.engines import Engine
 from payrec.monitor import alerts, webhook
-from payrec.publish import ledger, lists
+from payrec.publish import ledger
+from payrec.publish.database_store import DatabaseStore
+from payrec.publish.folder_store import FolderStore
 from payrec.publish.store import ListStore, open_store
 from payrec.simulate import simulator
 from payrec.worklist.policy import Policy
@@ -30,6 +32,7 @@ from tests.commands.conftest import DAY, FIRST_NIGHT, Site
 from tests.commands.receiver import receiving
 
 Payrec = Callable[..., int]
+STORES = (FolderStore, DatabaseStore)
 NIGHT = importlib.import_module("payrec.commands.night")  # payrec.commands.night is the function
 
 
@@ -117,11 +120,11 @@ def test_the_same_run_again_changes_nothing(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("where", "step"),
-    [(audit, "run"), (NIGHT, "score"), (lists, "commit"), (NIGHT, "watch"), (lists, "add_monitor")],
+    [((audit,), "run"), ((NIGHT,), "score"), (STORES, "commit"), ((NIGHT,), "watch"), (STORES, "add_verdicts")],
     ids=["check", "score", "publish", "judge", "monitor"],
 )
 def test_a_step_that_fails_leaves_a_whole_list_and_is_written_down(
-    site: Site, monkeypatch: pytest.MonkeyPatch, where: Any, step: str
+    site: Site, monkeypatch: pytest.MonkeyPatch, where: tuple[Any, ...], step: str
 ) -> None:
     first = site.night().published.run.run_id
     as_of = FIRST_NIGHT + DAY
@@ -131,10 +134,11 @@ def test_a_step_that_fails_leaves_a_whole_list_and_is_written_down(
         raise DatabaseUnreachable("the server is gone: password=right-Horse")
 
     with monkeypatch.context() as patch:
-        patch.setattr(where, step, fails)
+        for owner in where:
+            patch.setattr(owner, step, fails)
         with pytest.raises(DatabaseUnreachable):
             site.night(as_of)
-    published = step in ("watch", "add_monitor")  # the list is out; monitoring comes after it
+    published = step in ("watch", "add_verdicts")  # the list is out; monitoring comes after it
     assert served(site)[-1] == first
     assert len(served(site)) == 1 + published
     with site.open() as engine:

@@ -29,7 +29,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 
 def read(engine: Engine, name: str) -> pa.Table:
-    return pa.Table.from_batches(list(details.of(engine, AS_OF)[name]()))
+    return pa.Table.from_batches(list(details.details_of(engine, AS_OF)[name]()))
 
 
 def test_no_detail_knows_what_came_later(built: Engine) -> None:

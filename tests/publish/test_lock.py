@@ -48,7 +48,7 @@ def test_the_second_run_is_told_who_holds_the_lock(engine_url: str, tmp_path: Pa
         pytest.fail("two runs at once")
     assert str(refused.value).splitlines() == [
         f"another run holds the lock: process {child.pid} on there, since 2026-01-31 02:00:00 UTC",
-        "wait for its end, or start with --wait",
+        "wait until it finishes, or start with --wait",
     ]
     assert refused.value.exit_code == 5
 
@@ -86,5 +86,5 @@ def test_two_databases_do_not_lock_each_other(tmp_path: Path) -> None:
 def test_a_holder_without_a_name_is_still_a_holder(tmp_path: Path) -> None:
     with another_run("duckdb://", tmp_path):
         (tmp_path / "payrec.lock.holder").write_text("{")
-        with pytest.raises(Locked, match="has not yet said its name"), lock.held("duckdb://", tmp_path, US):
+        with pytest.raises(Locked, match="holder unknown yet"), lock.held("duckdb://", tmp_path, US):
             pass

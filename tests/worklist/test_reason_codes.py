@@ -74,7 +74,7 @@ def test_own_rows_come_first(tmp_path: Path) -> None:
         HEADER + "acme,E7,mandate,hard,contact,ours\n*,zz,dispute,hard,stop,\nstripe,lost_card,unknown,soft,contact,x\n"
     )
     codes = reason_codes.read(path, {"psp a": "adyen"})
-    assert reason_codes.look_up(codes, "e7", provider="ACME") == reason_codes.Reason(
+    assert reason_codes.look_up(codes, "e7", provider="ACME") == reason_codes.CodeMeaning(
         "mandate", "hard", "contact", "ours"
     )
     assert reason_codes.look_up(codes, "zz", provider="any").action == "stop"  # type: ignore[union-attr]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from payrec.worklist import policy as policies
 from payrec.worklist import rank, suppression
 from payrec.worklist.contact_hours import next_open
-from payrec.worklist.value import of
+from payrec.worklist.value import value_of
 
 Make = Callable[..., pa.Table]
 
@@ -129,12 +129,14 @@ def test_a_cap_lets_go_exactly_when_it_says(
     rows = open_orders({"customer_id": "c1"})
 
     def made(at: datetime) -> int:
-        told = suppression.Circumstances(at, policies.Policy(), of(rows, policies.Policy()), np.array([True]), recent)
+        told = suppression.RuleContext(
+            at, policies.Policy(), value_of(rows, policies.Policy()), np.array([True]), recent
+        )
         return int(suppression.used(cap, rows, told)[0][0])
 
     now = moment("2026-01-31")
     assert made(now) == sum(who == "c1" and day > 31 - window for who, day in days)
-    told = suppression.Circumstances(now, policies.Policy(), of(rows, policies.Policy()), np.array([True]), recent)
+    told = suppression.RuleContext(now, policies.Policy(), value_of(rows, policies.Policy()), np.array([True]), recent)
     counts, free = suppression.used(cap, rows, told)
     assert (counts[0] >= count) == (not np.isnat(free[0]))
     if counts[0] >= count:

@@ -135,7 +135,7 @@ def _as_before(store: ListStore, former: Published) -> Report:
 
 def _beside(engine: Engine, asked: Question, decided: Decided) -> details.Details:
     """Return what is kept with the list: what its readers need, and all that a replay needs."""
-    return {**details.of(engine, asked.as_of), **replay.details(asked.policy, decided.recent)}
+    return {**details.details_of(engine, asked.as_of), **replay.details(asked.policy, decided.recent)}
 
 
 def _undelivered(sent: tuple[alerts.Delivery, ...]) -> str:

@@ -18,7 +18,7 @@ from payrec.data.engines import Engine
 from payrec.publish import ledger, personal
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.personal import Person
-from payrec.publish.store import ListStore, details_of
+from payrec.publish.store import ListStore, personal_details
 
 RAW = ("raw_events", "raw_transactions")
 READABLE = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".html", ".log"}
@@ -62,7 +62,7 @@ def export(engine: Engine, store: ListStore, asked: Request) -> dict[str, Any]:
         **raw,
         "feature_view": view,
         "lists": listed.to_pylist(),
-        "beside_lists": details_of(store, person),
+        "beside_lists": personal_details(store, person),
         "exports": _exports(store, listed, asked),
         "mentioned_in": mentions(asked.out, asked.customer_id),
     }

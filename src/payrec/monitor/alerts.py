@@ -1,7 +1,7 @@
 """Tell people that a run failed or a number is alarming: by webhook (Slack form), or by anything apprise can reach.
 
-A place that does not answer never stops a run: what happened to each message is returned as a :class:`Delivery`. No
-redirect is followed, so nobody can send the message on to another machine. The places are secrets (a webhook's
+A target that does not answer never stops a run: what happened to each message is returned as a :class:`Delivery`. No
+redirect is followed, so nobody can send the message on to another machine. The targets_ are secrets (a webhook's
 address is its password): they are in no message, no log and no repr.
 """
 
@@ -35,7 +35,7 @@ _NAMED_SECRET = re.compile(
 
 @dataclass(frozen=True)
 class Target:
-    """A place to tell: shown by its label only."""
+    """A target to tell: shown by its label only."""
 
     label: str
     kind: Literal["webhook", "apprise"]
@@ -53,7 +53,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of an alert at one place."""
+    """What became of an alert at one target."""
 
     target: str
     delivered: bool
@@ -62,7 +62,7 @@ class Delivery:
 
 
 def targets(addresses: str | None) -> tuple[Target, ...]:
-    """Read places from a setting: addresses with spaces between. ``https://…`` is a webhook, the rest is apprise's.
+    """Read targets_ from a setting: addresses with spaces between. ``https://…`` is a webhook, the rest is apprise's.
 
     Raises
     ------
@@ -93,19 +93,19 @@ def _target(address: str, number: int) -> Target:
 
 def send(
     alert: Alert,
-    places: Iterable[Target],
+    receivers: Iterable[Target],
     secrets: Iterable[str] = (),
     wait: Callable[[float], None] = time.sleep,
     timeout_s: float = TIMEOUT_S,
 ) -> list[Delivery]:
-    """Tell every place, up to three times each, and say what became of it; never raises for a place that fails.
+    """Tell every target, up to three times each, and say what became of it; never raises for a target that fails.
 
     ``secrets`` are taken out of the text wherever they stand, as are addresses and what looks like a password.
     """
-    everywhere = tuple(places)
-    known = (*secrets, *(place.address for place in everywhere))
+    everywhere = tuple(receivers)
+    known = (*secrets, *(target.address for target in everywhere))
     text = written(alert, known)
-    return [_told(place, alert, text, known, wait, timeout_s) for place in everywhere]
+    return [_delivered(target, alert, text, known, wait, timeout_s) for target in everywhere]
 
 
 def written(alert: Alert, secrets: Iterable[str] = ()) -> str:
@@ -142,25 +142,25 @@ def of_failure(error: BaseException, step: str) -> Alert:
     return Alert(f"payrec: the run failed at {step}", tuple(said[:3]))
 
 
-def _told(
-    place: Target, alert: Alert, text: str, secrets: tuple[str, ...], wait: Callable[[float], None], timeout_s: float
+def _delivered(
+    target: Target, alert: Alert, text: str, secrets: tuple[str, ...], wait: Callable[[float], None], timeout_s: float
 ) -> Delivery:
     attempt = 0
     while True:
         attempt += 1
-        failure, again = _attempt(place, alert, text, timeout_s)
+        failure, again = _attempt(target, alert, text, timeout_s)
         if failure is None:
-            return Delivery(place.label, True, attempt)
+            return Delivery(target.label, True, attempt)
         if not again or attempt == ATTEMPTS:
-            return Delivery(place.label, False, attempt, plain_text(redacted(failure, secrets)))
+            return Delivery(target.label, False, attempt, plain_text(redacted(failure, secrets)))
         wait(2.0 ** (attempt - 1))
 
 
-def _attempt(place: Target, alert: Alert, text: str, timeout_s: float) -> tuple[str | None, bool]:
+def _attempt(target: Target, alert: Alert, text: str, timeout_s: float) -> tuple[str | None, bool]:
     """Try once: None, or what went wrong; and whether another try may help."""
-    if place.kind == "webhook":
-        return webhook.post(place.address, {"text": _slack(text)}, timeout_s)
-    return webhook.bounded(lambda: _by_apprise(place.address, alert, text), timeout_s)
+    if target.kind == "webhook":
+        return webhook.post(target.address, {"text": _slack(text)}, timeout_s)
+    return webhook.bounded(lambda: _by_apprise(target.address, alert, text), timeout_s)
 
 
 def _slack(text: str) -> str:

@@ -34,9 +34,11 @@ def joined(scores: pa.Table, outcomes: pa.Table) -> pa.Table:
     ``outcomes`` has ``order_id, as_of, label_recovered_30d`` (of one or many times); the rows keep their order.
     """
     as_of = _one_as_of(scores)
-    found = outcomes.filter(pc.equal(outcomes["as_of"].cast(TIME), as_of))
-    place = pc.index_in(text(scores, "order_id"), value_set=text(found, "order_id"))
-    return scores.append_column("label", found["label_recovered_30d"].cast(pa.float64()).combine_chunks().take(place))
+    of_run = outcomes.filter(pc.equal(outcomes["as_of"].cast(TIME), as_of))
+    positions = pc.index_in(text(scores, "order_id"), value_set=text(of_run, "order_id"))
+    return scores.append_column(
+        "label", of_run["label_recovered_30d"].cast(pa.float64()).combine_chunks().take(positions)
+    )
 
 
 def cohort(scores: pa.Table, outcomes: pa.Table | None) -> list[Figure]:

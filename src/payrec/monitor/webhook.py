@@ -25,7 +25,7 @@ def post(url: str, document: Mapping[str, object], timeout_s: float) -> Outcome:
         body = json.dumps(document).encode()
         connection.request("POST", path, body, {"Content-Type": "application/json", "User-Agent": "payrec"})
         statuses.append(connection.getresponse().status)
-        return _said(statuses[0])
+        return _failure_of(statuses[0])
 
     try:
         failure, again = bounded(call, timeout_s)
@@ -36,7 +36,7 @@ def post(url: str, document: Mapping[str, object], timeout_s: float) -> Outcome:
     return failure, again
 
 
-def _said(status: int) -> str | None:
+def _failure_of(status: int) -> str | None:
     if 200 <= status < 300:
         return None
     if 300 <= status < 400:
@@ -55,20 +55,20 @@ def _hang_up(connection: http.client.HTTPConnection) -> None:
 def bounded(call: Callable[[], str | None], timeout_s: float) -> Outcome:
     """Run ``call`` for at most ``timeout_s``; return its failure (None: fine), and whether another try may help.
 
-    In a thread of its own: a socket's time-out begins anew with every byte, and looking up a name has none.
+    In a thread of its own: a socket's time-out restarts with every byte, and looking up a name has none.
     """
-    found: list[str | None] = []
+    failures: list[str | None] = []
 
     def run() -> None:
         try:
-            found.append(call())
+            failures.append(call())
         except TimeoutError:
             pass  # said below
         except Exception as error:  # whatever it is, the run goes on: the caller records it
             reason = error.strerror if isinstance(error, OSError) else None
-            found.append(f"{type(error).__name__}: {reason or 'no connection'}")
+            failures.append(f"{type(error).__name__}: {reason or 'no connection'}")
 
     thread = threading.Thread(target=run, name="payrec-alert", daemon=True)
     thread.start()
     thread.join(timeout_s)
-    return (found[0] if found else f"no answer within {timeout_s:g} s"), True
+    return (failures[0] if failures else f"no answer within {timeout_s:g} s"), True

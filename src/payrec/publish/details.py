@@ -1,10 +1,10 @@
-"""What a run publishes beside its list, so that a reader never needs the pipeline's own tables: one Parquet file each.
+"""What a run publishes with its list, so that readers never need the layers: one Parquet file each.
 
 features   the rows that were scored, as the model saw them
 events     what happened so far to the orders of the list
 months     by billing month and currency: orders, failed, decided, recovered
 examples   past orders whose outcome is known, at most 200 of each day: what became of orders like this one
-recent, asked   with ``features`` all that the list was made of (see :mod:`payrec.publish.replay`)
+recent, asked   with ``features`` all inputs of the list (see :mod:`payrec.publish.replay`)
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Details = Mapping[str, Callable[[], Iterator[pa.RecordBatch]]]
 EXAMPLES_A_DAY = 200
 
 
-def of(engine: Engine, as_of: datetime) -> Details:
+def details_of(engine: Engine, as_of: datetime) -> Details:
     """Return the details of the list at ``as_of``; the layers must have been built for it. No fact is later than it."""
     return {name: _reader(engine, sql) for name, sql in queries(as_of).items()}
 

@@ -59,15 +59,15 @@ def to_bytes(table: pa.Table, suffix: str, stamp: Stamp) -> bytes:
 
 def stamped(table: pa.Table, stamp: Stamp) -> pa.Table:
     """Return the table with ``as_of, scored_at, model_id`` (and ``run_id``, if known) in every row."""
-    for name, told, kind in (
+    for name, value, kind in (
         ("as_of", stamp.as_of, TIME),
         ("scored_at", stamp.scored_at, TIME),
         ("model_id", stamp.model_id, pa.string()),
         ("run_id", stamp.run_id, pa.string()),
     ):
-        if told is None:
+        if value is None:
             continue
-        given = constant(told, kind, table.num_rows)
+        given = constant(value, kind, table.num_rows)
         at = table.column_names.index(name) if name in table.column_names else -1
         table = table.append_column(name, given) if at < 0 else table.set_column(at, name, given)
     return table
@@ -102,17 +102,21 @@ def _csv_column(column: Any) -> Any:  # a column of any type
 
 
 def _parquet(table: pa.Table, sink: BinaryIO, stamp: Stamp) -> int:
-    told = dict(table.schema.metadata or {})
-    told |= {f"payrec.{name}".encode(): str(value).encode() for name, value in vars(stamp).items() if value is not None}
-    table = table.replace_schema_metadata(told)
+    metadata = dict(table.schema.metadata or {})
+    metadata |= {
+        f"payrec.{name}".encode(): str(value).encode() for name, value in vars(stamp).items() if value is not None
+    }
+    table = table.replace_schema_metadata(metadata)
     pyarrow.parquet.write_table(table, sink, compression="zstd")
     return table.num_rows
 
 
 def _xlsx(table: pa.Table, sink: BinaryIO, stamp: Stamp) -> int:
     if table.num_rows > XLSX_MAX_ROWS:
-        found = f"found {table.num_rows:,} rows; an XLSX file is made for at most {XLSX_MAX_ROWS:,}"
-        raise UsageError(f"{found}\nask for fewer rows (--capacity), or write .csv or .parquet")
+        raise UsageError(
+            f"found {table.num_rows:,} rows; XLSX is limited to {XLSX_MAX_ROWS:,}\n"
+            "ask for fewer rows (--capacity), or write .csv or .parquet"
+        )
     import xlsxwriter
 
     options = {

@@ -62,19 +62,19 @@ def begin(engine: Engine, at: datetime, who: str, run_id: str) -> frozenset[str]
     A run that started and neither ended nor failed was killed: it is written down as abandoned. The caller holds the
     lock, so none of them can be alive.
     """
-    told = entries(engine)
-    for subject in _unfinished(told):
+    known = entries(engine)
+    for subject in _unfinished(known):
         add(engine, Entry(at, who, "run", subject, "abandoned", "it ended without a word"))
     add(engine, Entry(at, who, "run", run_id, "started"))
     return frozenset(
         entry.what.removeprefix("step.")
-        for entry in told
+        for entry in known
         if entry.subject == run_id and entry.what.startswith("step.") and entry.status == "done"
     )
 
 
-def _unfinished(told: list[Entry]) -> list[str]:
-    last = {entry.subject: entry.status for entry in told if entry.what == "run"}
+def _unfinished(known: list[Entry]) -> list[str]:
+    last = {entry.subject: entry.status for entry in known if entry.what == "run"}
     return [subject for subject, status in last.items() if status == "started"]
 
 

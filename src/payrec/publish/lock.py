@@ -1,4 +1,4 @@
-"""One run at a time: a lock file (embedded), or an advisory lock of PostgreSQL. The second run is told who holds it.
+"""One run at a time: a lock file (embedded), or an advisory lock of PostgreSQL. The second run learns who holds it.
 
 The operating system, or the server, lets go of the lock when its holder dies, however it dies: a lock that was left
 behind is simply taken.
@@ -27,7 +27,7 @@ ADVISORY_KEY = 0x7061_7972_6563  # "payrec" in ASCII
 
 @dataclass(frozen=True)
 class Holder:
-    """Who asks for the lock: process, machine, and since when (told by the command line, which has the clock)."""
+    """Who asks for the lock: process, machine, and since when (from the command line, which has the clock)."""
 
     pid: int
     host: str
@@ -78,20 +78,20 @@ def file_lock(folder: Path, holder: Holder, wait_s: float = 0.0) -> Iterator[Non
 
 
 def _note(folder: Path) -> Path:
-    return folder / f"{NAME}.holder"  # beside the lock: a locked file may not be readable everywhere
+    return folder / f"{NAME}.holder"  # a file of its own: a locked file may not be readable everywhere
 
 
 def _held_by(folder: Path) -> str | None:
     try:
-        found = json.loads(_note(folder).read_bytes())
-        return str(Holder(found["pid"], found["host"], datetime.fromisoformat(found["started_at"])))
+        note = json.loads(_note(folder).read_bytes())
+        return str(Holder(note["pid"], note["host"], datetime.fromisoformat(note["started_at"])))
     except (OSError, ValueError, KeyError, TypeError):
         return None  # the holder is just coming or going
 
 
 def _refusal(held_by: str | None) -> str:
-    who = held_by or "another process, which has not yet said its name"
-    return f"another run holds the lock: {who}\nwait for its end, or start with --wait"
+    who = held_by or "another process (holder unknown yet)"
+    return f"another run holds the lock: {who}\nwait until it finishes, or start with --wait"
 
 
 @contextmanager
@@ -107,18 +107,18 @@ def advisory_lock(url: str, holder: Holder, wait_s: float = 0.0) -> Iterator[Non
     """
     from payrec.data.engines.postgres_session import Session, address
 
-    place = address(url)
+    server = address(url)
     # the server's list of sessions shows this name, up to 63 bytes: so the next run knows whom it waits for
     name = f"payrec {holder.pid} {holder.started_at:%Y-%m-%dT%H:%M:%S} {holder.host}".encode()[:63].decode(
         errors="ignore"
     )
-    session = Session(replace(place, libpq=tuple({**dict(place.libpq), "application_name": name}.items())))
+    session = Session(replace(server, libpq=tuple({**dict(server.libpq), "application_name": name}.items())))
     try:
         give_up_at = time.monotonic() + wait_s
         while not session.read(f"SELECT pg_try_advisory_lock({ADVISORY_KEY}) AS got")["got"][0].as_py():
             if time.monotonic() >= give_up_at:
-                found = session.read(_WHO.format(key=ADVISORY_KEY))["who"].to_pylist()
-                raise Locked(_refusal(_named(str(found[0])) if found else None))
+                sessions = session.read(_WHO.format(key=ADVISORY_KEY))["who"].to_pylist()
+                raise Locked(_refusal(_named(str(sessions[0])) if sessions else None))
             time.sleep(POLL_S)
         yield
     finally:

@@ -1,4 +1,4 @@
-"""A past list made again: what it was made of is kept beside it, and what comes out is held against what was published.
+"""A past list made again from its stored inputs, and compared with what was published.
 
 Kept are the rows that were scored (``features``), the contacts and attempts that the policy's caps looked at
 (``recent``), and the policy with its own reason codes (``asked``), for the newest runs (``details.KEPT_RUNS``). The
@@ -57,18 +57,18 @@ class Compared:
 
 
 def details(rules: Policy, recent: pa.Table | None) -> Details:
-    """Return what a run has to keep besides its features."""
+    """Return what a run keeps for a replay, besides its features."""
     plain = json.dumps(TypeAdapter(Policy).dump_python(rules, mode="json", exclude={"reason_codes": {"file"}}))
     codes = rules.reason_codes.file.read_text(encoding="utf-8-sig") if rules.reason_codes.file else None
-    asked = pa.table(
+    decision = pa.table(
         {
             "policy": [plain],
             "codes": pa.array([codes], pa.string()),
             "has_recent": [recent is not None],
         }
     )
-    made = {"asked": lambda: iter(asked.to_batches())}
-    return made if recent is None else made | {"recent": lambda: iter(recent.to_batches())}
+    inputs = {"asked": lambda: iter(decision.to_batches())}
+    return inputs if recent is None else inputs | {"recent": lambda: iter(recent.to_batches())}
 
 
 def kept(store: ListStore, run_id: str, folder: Path) -> Kept:
@@ -85,18 +85,18 @@ def kept(store: ListStore, run_id: str, folder: Path) -> Kept:
     if run_id not in known:
         raise UsageError(f"found no published run {run_id}, expected one of: {', '.join(known) or 'none yet'}")
     parts = {name: store.detail(run_id, name) for name in NAMES}
-    features, asked = parts["features"], parts["asked"]
-    if asked is None or (features is None and known[run_id].orders):
+    features, decision = parts["features"], parts["asked"]
+    if decision is None or (features is None and known[run_id].orders):
         there = [name for name in known if store.detail(name, "asked") is not None]
         msg = f"what run {run_id} was made of is no longer kept\nkept are those of: {', '.join(there) or 'none'}"
         raise UsageError(msg)
-    told = asked.to_pylist()[0]
-    rules = _policy(told["policy"], told["codes"], folder)
+    stored = decision.to_pylist()[0]
+    rules = _policy(stored["policy"], stored["codes"], folder)
     if policy.fingerprint(rules) != known[run_id].run.policy_sha256:
         raise DataRefused(f"the policy kept with run {run_id} is not the one it was made by: it was changed since")
     recent = parts["recent"] if parts["recent"] is not None else RECENT.empty_table()
     return Kept(
-        known[run_id], pa.table({}) if features is None else features, recent if told["has_recent"] else None, rules
+        known[run_id], pa.table({}) if features is None else features, recent if stored["has_recent"] else None, rules
     )
 
 
@@ -110,19 +110,19 @@ def _policy(plain: str, codes: str | None, folder: Path) -> Policy:
     return replace(rules, reason_codes=replace(rules.reason_codes, file=Path(name)))
 
 
-def compare(made: pa.Table, published: pa.Table) -> Compared:
-    """Hold two lists against each other, in the columns of the contract.
+def compare(replayed: pa.Table, published: pa.Table) -> Compared:
+    """Compare two lists in the columns of the contract.
 
     >>> one = SCHEMA.empty_table()
     >>> compare(one, one).equal
     True
     """
-    if made.num_rows != published.num_rows:
-        return Compared(made.num_rows, published.num_rows, {})
+    if replayed.num_rows != published.num_rows:
+        return Compared(replayed.num_rows, published.num_rows, {})
     differs = {}
     for name, kind in zip(SCHEMA.names, SCHEMA.types, strict=True):
-        left, right = (rows[name].cast(kind).combine_chunks() for rows in (made, published))
+        left, right = (rows[name].cast(kind).combine_chunks() for rows in (replayed, published))
         if not left.equals(right):
             same = pc.or_(pc.fill_null(pc.equal(left, right), False), pc.and_(pc.is_null(left), pc.is_null(right)))
             differs[name] = int(len(left) - (pc.sum(same).as_py() or 0))
-    return Compared(made.num_rows, published.num_rows, differs)
+    return Compared(replayed.num_rows, published.num_rows, differs)

@@ -107,12 +107,12 @@ def counted(run: RunInfo, published_no: int, scores: pa.Table) -> Published:
     return Published(run, published_no, scores.num_rows, ranked, prioritised)
 
 
-def to_json(told: Published) -> dict[str, Any]:
+def to_json(published: Published) -> dict[str, Any]:
     """Return a published run as plain JSON values."""
-    run = told.run
+    run = published.run
     return {
         "run_id": run.run_id,
-        "published_no": told.published_no,
+        "published_no": published.published_no,
         "as_of": run.as_of.isoformat(),
         "scored_at": run.scored_at.isoformat(),
         "model_id": run.model_id,
@@ -120,28 +120,28 @@ def to_json(told: Published) -> dict[str, Any]:
         "inputs_sha256": run.inputs_sha256,
         "horizon_days": run.horizon_days,
         "reporting_currency": run.reporting_currency,
-        "orders": told.orders,
-        "ranked": told.ranked,
-        "prioritised": told.prioritised,
+        "orders": published.orders,
+        "ranked": published.ranked,
+        "prioritised": published.prioritised,
         "facts": summary_to_json(run.summary),
     }
 
 
-def from_json(found: Mapping[str, Any]) -> Published:
+def from_json(stored: Mapping[str, Any]) -> Published:
     """Read what :func:`to_json` wrote."""
     run = RunInfo(
-        found["run_id"],
-        datetime.fromisoformat(found["as_of"]),
-        datetime.fromisoformat(found["scored_at"]),
-        found["model_id"],
-        found["policy_sha256"],
-        found["inputs_sha256"],
-        int(found["horizon_days"]),
-        found["reporting_currency"],
-        summary_from_json(found["facts"]),
+        stored["run_id"],
+        datetime.fromisoformat(stored["as_of"]),
+        datetime.fromisoformat(stored["scored_at"]),
+        stored["model_id"],
+        stored["policy_sha256"],
+        stored["inputs_sha256"],
+        int(stored["horizon_days"]),
+        stored["reporting_currency"],
+        summary_from_json(stored["facts"]),
     )
     return Published(
-        run, int(found["published_no"]), int(found["orders"]), int(found["ranked"]), int(found["prioritised"])
+        run, int(stored["published_no"]), int(stored["orders"]), int(stored["ranked"]), int(stored["prioritised"])
     )
 
 

@@ -85,7 +85,7 @@ def open_store(location: Path | Engine) -> ListStore:
     return FolderStore(location) if isinstance(location, Path) else DatabaseStore(location)
 
 
-def details_of(store: ListStore, person: Person) -> dict[str, dict[str, list[dict[str, Any]]]]:
+def personal_details(store: ListStore, person: Person) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Return a person's rows in the details of all runs: run id -> name of the detail -> rows; empty ones left out."""
     by_run = {}
     for run_id in (one.run.run_id for one in store.runs()):

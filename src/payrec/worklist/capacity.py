@@ -1,4 +1,4 @@
-"""Who gets a place on the list: ranks 1..n by value, then the first that fit into every capacity."""
+"""Which orders the list flags: ranks 1..n by value, then the first that fit into every capacity."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import pyarrow as pa
 
 from payrec.common.arrow import Flags, Whole, make, one_chunk, pc, text
 from payrec.worklist.policy import Policy
-from payrec.worklist.suppression import Circumstances, caps_now, used
+from payrec.worklist.suppression import RuleContext, caps_now, used
 
 NO_GROUP = -1
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that share a limit: number of each row's group (n,), NO_GROUP for none, and the places left in each."""
+    """Rows that share a limit: number of each row's group (n,), NO_GROUP for none, and the contacts left in each."""
 
     of: Whole
-    places: list[int]
+    left: list[int]
 
 
 def ranks(wanted: Flags, net: Whole, unit: Any, order_id: Any) -> tuple[Whole, Whole]:
@@ -29,7 +29,7 @@ def ranks(wanted: Flags, net: Whole, unit: Any, order_id: Any) -> tuple[Whole, W
     Returns the rows in the order of their ranks, and each row's rank (n,), 0 where it is not wanted.
 
     Values in several currencies are not compared. Each currency is ranked by itself; then the order at, say, 10 % of
-    its currency's list stands at 10 % of the whole list, so that any number of places from the top is shared among
+    its currency's list stands at 10 % of the whole list, so that any number of rows from the top is shared among
     the currencies in proportion to their orders.
     """
     rows = np.flatnonzero(wanted)
@@ -55,24 +55,24 @@ def _interleaved(table: pa.Table, within_unit: list[tuple[str, str]]) -> Whole:
     units = one_chunk(table["unit"].combine_chunks().dictionary_encode()).indices.to_numpy()[inside]
     starts = np.concatenate(([0], np.flatnonzero(np.diff(units)) + 1))
     sizes = np.diff(np.concatenate((starts, [units.size])))
-    place = np.arange(units.size) - np.repeat(starts, sizes) + 1
-    share = (2 * place - 1) / (2 * np.repeat(sizes, sizes))  # equal fractions give equal floats
+    position = np.arange(units.size) - np.repeat(starts, sizes) + 1
+    share = (2 * position - 1) / (2 * np.repeat(sizes, sizes))  # equal fractions give equal floats
     keyed = pa.table({"share": share, "order_id": table["order_id"].combine_chunks().take(make.array(inside))})
     last = pc.sort_indices(keyed, sort_keys=[("share", "ascending"), ("order_id", "ascending")]).to_numpy()
     order: Whole = inside[last]
     return order
 
 
-def limits(rows: pa.Table, told: Circumstances, channel: Any, owner: Any) -> list[Group]:
-    """Give the limits that hold beside the total: per channel, per owner, and what the caps leave for each customer."""
-    policy: Policy = told.policy
+def limits(rows: pa.Table, context: RuleContext, channel: Any, owner: Any) -> list[Group]:
+    """Return the limits besides the total: per channel, per owner, and what the caps leave for each customer."""
+    policy: Policy = context.policy
     groups = [
         _named(names, most)
         for names, most in ((channel, policy.capacity.channel), (owner, policy.capacity.owner))
         if most
     ]
-    for cap in caps_now(told):
-        counts, _ = used(cap, rows, told)
+    for cap in caps_now(context):
+        counts, _ = used(cap, rows, context)
         who = one_chunk(text(rows, f"{cap.per}_id").dictionary_encode(null_encoding="encode"))
         of = who.indices.to_numpy().astype(np.int64)
         places = np.zeros(len(who.dictionary), dtype=np.int64)
@@ -88,7 +88,7 @@ def _named(names: Any, most: Any) -> Group:
 
 
 def chosen(order: Whole, pays: Flags, groups: list[Group], total: int | None) -> Flags:
-    """Flag rows in ``order`` as long as acting pays and there is a place in the total and in each of their groups.
+    """Flag rows in ``order`` as long as acting pays and the total and each of their groups have contacts left.
 
     With the total alone, or with one kind of group, no other choice of as many rows has a larger sum of net value.
     With several kinds at once the list is worked from the top, which a person can follow but may miss a better mix.
@@ -99,14 +99,14 @@ def chosen(order: Whole, pays: Flags, groups: list[Group], total: int | None) ->
     if not groups:
         flags[candidates[:left]] = True
         return flags
-    rooms = [[*group.places, 0] for group in groups]
+    rooms = [[*group.left, 0] for group in groups]
     columns = [group.of[candidates].tolist() for group in groups]
-    for row, places in zip(candidates.tolist(), zip(*columns, strict=True), strict=True):
+    for row, numbers in zip(candidates.tolist(), zip(*columns, strict=True), strict=True):
         if left <= 0:
             break
-        if all(place == NO_GROUP or room[place] > 0 for place, room in zip(places, rooms, strict=True)):
+        if all(number == NO_GROUP or left_in[number] > 0 for number, left_in in zip(numbers, rooms, strict=True)):
             left -= 1
             flags[row] = True
-            for place, room in zip(places, rooms, strict=True):
-                room[place] -= 1
+            for number, left_in in zip(numbers, rooms, strict=True):
+                left_in[number] -= 1
     return flags

@@ -51,7 +51,7 @@ _FROZEN = ConfigDict(extra="forbid")
 Money = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=18)]
 Count = Annotated[int, Field(ge=0, strict=True)]
 Days = Annotated[int, Field(ge=1, le=3650, strict=True)]
-Column = Literal[
+GroupColumn = Literal[
     "customer_id", "provider", "payment_method", "country", "currency", "transaction_type", "amount_bucket"
 ]
 
@@ -92,7 +92,7 @@ class Channel:
 class Owner:
     """Who works an order: the owner ``of`` the value in ``column``."""
 
-    column: Column
+    column: GroupColumn
     of: Mapping[str, str]
 
 
@@ -111,7 +111,7 @@ class Hold(Rule):
     """No contact for a while with orders whose ``column`` has one of ``values``: a moratorium, a list of customers."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field(kw_only=True)
-    column: Column = Field(kw_only=True)
+    column: GroupColumn = Field(kw_only=True)
     values: tuple[str, ...] = Field(kw_only=True)
 
 
@@ -132,13 +132,13 @@ class ContactHours:
 
     @field_validator("zones", mode="before")
     @classmethod
-    def _one_or_several(cls, zones: Any) -> Any:  # what stands in the file, before it is checked
+    def _one_or_several(cls, zones: Any) -> Any:  # as in the file, before validation
         if not isinstance(zones, dict):
             return zones
         return {country: (names,) if isinstance(names, str) else names for country, names in zones.items()}
 
     @model_validator(mode="after")
-    def _meant(self) -> Self:
+    def _open_at_some_time(self) -> Self:
         for name in (self.zone, *(name for names in self.zones.values() for name in names)):
             ZoneInfo(name)  # raises ZoneInfoNotFoundError, which is a KeyError: see read
         if self.opens >= self.closes or not self.weekdays:
@@ -176,7 +176,7 @@ class Policy:
 
     @field_validator("rules", mode="before")
     @classmethod
-    def _on_or_off(cls, rules: Any) -> Any:  # what stands in the file, before it is checked
+    def _on_or_off(cls, rules: Any) -> Any:  # as in the file, before validation
         if not isinstance(rules, dict):
             return rules
         for name in rules:

@@ -93,8 +93,8 @@ def rank(scored: pa.Table, policy: Policy, recent: pa.Table | None = None) -> pa
     _same_horizon(rows, policy)
     codes = reason_codes.read(policy.reason_codes.file, policy.reason_codes.scheme_of)
     rows = reason_codes.annotate(rows, codes)
-    made = _decided(rows, policy, recent)
-    columns = [made[name] if name in made else column(rows, name, kind) for name, kind in _COLUMNS]
+    decided = _decided(rows, policy, recent)
+    columns = [decided[name] if name in decided else column(rows, name, kind) for name, kind in _COLUMNS]
     table = pa.Table.from_arrays(columns, schema=SCHEMA)
     keys = [("rank", "ascending"), ("suppressed_reason", "ascending"), ("order_id", "ascending")]  # NULL comes last
     return table.take(pc.sort_indices(table, sort_keys=keys))
@@ -109,17 +109,19 @@ def collectable(scored: pa.Table) -> pa.Table:
 
 
 def _decided(rows: pa.Table, policy: Policy, recent: pa.Table | None) -> dict[str, Any]:
-    worth = value.of(rows, policy)
+    worth = value.value_of(rows, policy)
     p_units, p_known = value.p_units(rows)
-    told = suppression.Circumstances(_as_of(rows), policy, worth, p_known, recent)
-    found = suppression.findings(rows, told)
-    left = ~np.logical_or.reduce([finding.hit for finding in found])
+    context = suppression.RuleContext(_as_of(rows), policy, worth, p_known, recent)
+    suppressions = suppression.suppressions(rows, context)
+    left = ~np.logical_or.reduce([one.hit for one in suppressions])
     expected = worth.expected(p_units)
     net = expected - worth.cost
     order, ranks = capacity.ranks(left, net, worth.unit, text(rows, "order_id"))
     owner = value.owner(rows, policy)
-    flags = capacity.chosen(order, net >= 0, capacity.limits(rows, told, worth.channel, owner), policy.capacity.total)
-    reason, also, lifted_by = suppression.combined(found, rows.num_rows)
+    flags = capacity.chosen(
+        order, net >= 0, capacity.limits(rows, context, worth.channel, owner), policy.capacity.total
+    )
+    reason, also, lifted_by = suppression.combined(suppressions, rows.num_rows)
     valued = worth.rated & p_known
     return {
         "outstanding": money(whole(rows, "outstanding_minor")),
@@ -133,7 +135,7 @@ def _decided(rows: pa.Table, policy: Policy, recent: pa.Table | None) -> dict[st
         "net_value": money(net, valued),
         "channel": worth.channel,
         "owner": owner,
-        "contact_from": make.array(suppression.contact_from(rows, told)),
+        "contact_from": make.array(suppression.contact_from(rows, context)),
         "suppressed_also": also,
         "lifted_by": lifted_by,
     }
@@ -142,8 +144,8 @@ def _decided(rows: pa.Table, policy: Policy, recent: pa.Table | None) -> dict[st
 def _same_horizon(rows: pa.Table, policy: Policy) -> None:
     days = set(pc.unique(column(rows, "horizon_days", pa.int64())).to_pylist()) - {None}
     if policy.horizon_days is not None and days - {policy.horizon_days}:
-        found = ", ".join(str(day) for day in sorted(days))
-        raise DataRefused(f"found probabilities over {found} days, but the policy asks for {policy.horizon_days} days")
+        listed = ", ".join(str(day) for day in sorted(days))
+        raise DataRefused(f"found probabilities over {listed} days, but the policy asks for {policy.horizon_days} days")
 
 
 def _as_of(rows: pa.Table) -> datetime:

@@ -1,7 +1,7 @@
 """What a provider's reason code means: one small taxonomy, hard or soft, and what to do next.
 
-The table is ``reason_codes.csv`` beside this file; ``docs/reason-codes.md`` tells where the codes come from. A code
-that is not in it stays without meaning and is listed with its count (``unmapped``): it is never given a default.
+The table is ``reason_codes.csv`` in this folder; ``docs/reason-codes.md`` names the sources of the codes. A code that
+is not in it has no meaning and is listed with its count (``unmapped``): there is no default.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ DECLINES = ("hard", "soft")
 ACTIONS = ("retry_later", "ask_new_card", "contact", "stop")
 COLUMNS = ("scheme", "code", "category", "decline", "action", "meaning")
 
-# Advice comes beside a response code, in a field of its own, and re-uses the same two digits for other things:
+# Advice has a field of its own next to the response code, and uses the same two digits for other meanings:
 # it counts only where the scheme is named.
 ONLY_IF_NAMED = frozenset({"visa_category", "mastercard_mac"})
 ANY = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class CodeMeaning:
     """Meaning of one code: ``category`` of CATEGORIES, ``decline`` of DECLINES, ``action`` of ACTIONS, a sentence."""
 
     category: str
@@ -54,10 +54,10 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class Codes:
+class ReasonCodes:
     """The table in use: meaning by (scheme, code), and which scheme a provider of the user's data speaks."""
 
-    meaning: Mapping[tuple[str, str], Reason]
+    meaning: Mapping[tuple[str, str], CodeMeaning]
     scheme_of: Mapping[str, str] = field(default_factory=dict)
 
     def schemes(self) -> frozenset[str]:
@@ -74,7 +74,7 @@ def normal(text: str) -> str:
     return re.sub(r"[\s\-]+", "_", text.strip().casefold())
 
 
-def read(extra: Path | None = None, scheme_of: Mapping[str, str] | None = None) -> Codes:
+def read(extra: Path | None = None, scheme_of: Mapping[str, str] | None = None) -> ReasonCodes:
     """Read the shipped table, and the user's own rows on top (same columns; the same key replaces ours).
 
     ``scheme`` in the user's file is a scheme of ours, a provider of the user's data, or ``*`` for any provider.
@@ -90,7 +90,7 @@ def read(extra: Path | None = None, scheme_of: Mapping[str, str] | None = None) 
             meaning |= _rows(extra.read_text(encoding="utf-8-sig"), str(extra))
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"cannot read the reason codes of {extra}: {error}") from error
-    codes = Codes(meaning, {normal(name): normal(to) for name, to in (scheme_of or {}).items()})
+    codes = ReasonCodes(meaning, {normal(name): normal(to) for name, to in (scheme_of or {}).items()})
     for provider, scheme in codes.scheme_of.items():
         if scheme not in codes.schemes():
             known = ", ".join(sorted(codes.schemes()))
@@ -99,28 +99,30 @@ def read(extra: Path | None = None, scheme_of: Mapping[str, str] | None = None) 
 
 
 @cache
-def _shipped() -> Mapping[tuple[str, str], Reason]:
+def _shipped() -> Mapping[tuple[str, str], CodeMeaning]:
     name = "reason_codes.csv"
     return MappingProxyType(_rows((files("payrec.worklist") / name).read_text(encoding="utf-8"), name))
 
 
-def _rows(text: str, name: str) -> dict[tuple[str, str], Reason]:
+def _rows(text: str, name: str) -> dict[tuple[str, str], CodeMeaning]:
     reader = csv.DictReader(io.StringIO(text, newline=""))
     if tuple(reader.fieldnames or ()) != COLUMNS:
-        found = ", ".join(reader.fieldnames or ()) or "nothing"
-        raise UsageError(f"{name}: found the columns {found}\nexpected {', '.join(COLUMNS)}")
-    made = {}
+        columns = ", ".join(reader.fieldnames or ()) or "nothing"
+        raise UsageError(f"{name}: found the columns {columns}\nexpected {', '.join(COLUMNS)}")
+    meanings = {}
     for row in reader:
         for column, known in (("category", CATEGORIES), ("decline", DECLINES), ("action", ACTIONS)):
             if row[column] not in known:
-                place = f"{name}, line {reader.line_num}"
-                raise UsageError(f"{place}: found {column} {row[column]!r}, expected one of: {', '.join(known)}")
+                where = f"{name}, line {reader.line_num}"
+                raise UsageError(f"{where}: found {column} {row[column]!r}, expected one of: {', '.join(known)}")
         key = (normal(row["scheme"]), normal(row["code"]))
-        made[key] = Reason(row["category"], row["decline"], row["action"], row["meaning"] or "")
-    return made
+        meanings[key] = CodeMeaning(row["category"], row["decline"], row["action"], row["meaning"] or "")
+    return meanings
 
 
-def look_up(codes: Codes, code: str, provider: str | None = None, payment_method: str | None = None) -> Reason | None:
+def look_up(
+    codes: ReasonCodes, code: str, provider: str | None = None, payment_method: str | None = None
+) -> CodeMeaning | None:
     """Meaning of ``code``, or None if it is unknown or means different things in schemes that all may be meant.
 
     Searched in turn: the provider's own rows, the scheme the provider was sent to, the scheme named within the
@@ -136,50 +138,50 @@ def look_up(codes: Codes, code: str, provider: str | None = None, payment_method
     """
     key = normal(code)
     for scheme in _schemes_named(codes, normal(provider or ""), normal(payment_method or "")):
-        found = codes.meaning.get((scheme, key))
-        if found is not None:
-            return found
+        meaning = codes.meaning.get((scheme, key))
+        if meaning is not None:
+            return meaning
     everywhere = [
         reason for (scheme, known), reason in codes.meaning.items() if known == key and scheme not in ONLY_IF_NAMED
     ]
-    told = {(reason.category, reason.decline, reason.action) for reason in everywhere}
-    return everywhere[0] if len(told) == 1 else None
+    distinct = {(reason.category, reason.decline, reason.action) for reason in everywhere}
+    return everywhere[0] if len(distinct) == 1 else None
 
 
-def _schemes_named(codes: Codes, provider: str, payment_method: str) -> list[str]:
+def _schemes_named(codes: ReasonCodes, provider: str, payment_method: str) -> list[str]:
     schemes = codes.schemes()
     words = [*provider.split("_"), *payment_method.split("_")]
     named = [provider, codes.scheme_of.get(provider, ""), payment_method, *words, ANY]
     return [name for name in dict.fromkeys(named) if name in schemes]
 
 
-def annotate(rows: pa.Table, codes: Codes) -> pa.Table:
+def annotate(rows: pa.Table, codes: ReasonCodes) -> pa.Table:
     """Add ``reason_category, decline, suggested_action`` to rows with ``reason_code`` (and provider, payment_method).
 
     No code at all (nothing failed, it is only unpaid): the action is ``contact``. A code without meaning: all NULL.
     """
-    pairs, place = _pairs(rows)
-    found = [
+    pairs, positions = _pairs(rows)
+    meanings = [
         None if code is None else look_up(codes, code, provider, method)
         for provider, method, code in zip(*(pairs[name].to_pylist() for name in _PAIR), strict=True)
     ]
     absent = [code is None for code in pairs["reason_code"].to_pylist()]
-    told = {
-        "reason_category": [reason and reason.category for reason in found],
-        "decline": [reason and reason.decline for reason in found],
+    columns = {
+        "reason_category": [reason and reason.category for reason in meanings],
+        "decline": [reason and reason.decline for reason in meanings],
         "suggested_action": [
-            "contact" if none else reason and reason.action for reason, none in zip(found, absent, strict=True)
+            "contact" if none else reason and reason.action for reason, none in zip(meanings, absent, strict=True)
         ],
     }
-    for name, values in told.items():
-        rows = rows.append_column(name, pa.array(values, pa.string()).take(place))
+    for name, values in columns.items():
+        rows = rows.append_column(name, pa.array(values, pa.string()).take(positions))
     return rows
 
 
-def unmapped(rows: pa.Table, codes: Codes) -> pa.Table:
+def unmapped(rows: pa.Table, codes: ReasonCodes) -> pa.Table:
     """Codes without a meaning: ``provider, payment_method, reason_code, rows``, the most frequent first."""
-    pairs, place = _pairs(rows)
-    counts = pc.value_counts(place)
+    pairs, positions = _pairs(rows)
+    counts = pc.value_counts(positions)
     count_of = dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
     out = [
         {**pair, "rows": count_of[at]}
@@ -196,9 +198,9 @@ _PAIR = ("provider", "payment_method", "reason_code")
 
 
 def _pairs(rows: pa.Table) -> tuple[pa.Table, pa.Array[Any]]:
-    """Distinct (provider, method, code), and for each row its place among them: looked up once, not by row."""
+    """Distinct (provider, method, code), and for each row its position among them, so that each is looked up once."""
     columns = [text(rows, name) for name in _PAIR]
     joined = pc.binary_join_element_wise(*columns, "\x1f", null_handling="replace", null_replacement="\x00")
-    place = one_chunk(pc.dictionary_encode(joined)).indices
-    first = np.unique(place.to_numpy(), return_index=True)[1]
-    return pa.Table.from_arrays(columns, list(_PAIR)).take(first), place
+    positions = one_chunk(pc.dictionary_encode(joined)).indices
+    first = np.unique(positions.to_numpy(), return_index=True)[1]
+    return pa.Table.from_arrays(columns, list(_PAIR)).take(first), positions

@@ -61,7 +61,7 @@ def score(rows: Through, model: Model) -> Scored:
 
 
 def scored(model: Portable, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return what ranking reads of a batch, with ``p_recover_30d``; the first row tells what was measured of them all.
+    """Return what ranking reads of a batch, with ``p_recover_30d``; the first row holds the figures of the whole batch.
 
     Depends on nothing else, so that it can be sent to where the rows are.
     """
@@ -71,8 +71,8 @@ def scored(model: Portable, batch: pa.RecordBatch) -> pa.RecordBatch:
     p: Floats = model.model.calibration.probability(training.log_odds(model.model, inputs))
     everywhere = np.full(rows.num_rows, np.nan)
     everywhere[young] = p
-    told = [p.size, spread(model.model, inputs, p), _decided(rows)]
-    notes = [json.dumps(told), *[None] * (rows.num_rows - 1)][: rows.num_rows]
+    notes_of_batch = [p.size, spread(model.model, inputs, p), _decided(rows)]
+    notes = [json.dumps(notes_of_batch), *[None] * (rows.num_rows - 1)][: rows.num_rows]
     kept = batch.select([name for name in rank.READ if name in batch.schema.names])
     kept = kept.append_column(SCORE, make.array(everywhere, mask=~young))
     return kept.append_column(MEASURED, make.array(notes, pa.string()))
@@ -85,12 +85,12 @@ def gathered(batches: Iterable[pa.RecordBatch]) -> Scored:
         none = pa.table({name: pa.nulls(0) for name in (*rank.READ, SCORE)})
         return Scored(none, Measured(pooled([])), 0)
     rows = pa.Table.from_batches(parts)
-    told = [json.loads(str(note)) for note in rows[MEASURED].drop_null().to_pylist()]
+    notes = [json.loads(str(note)) for note in rows[MEASURED].drop_null().to_pylist()]
     decided: dict[str, tuple[int, int]] = {}  # by provider: the same in all its rows
-    for _, _, counts in told:
+    for _, _, counts in notes:
         decided |= counts
     total, recovered = (sum(counts[at] for counts in decided.values()) for at in (0, 1))
-    shares = pooled((size, shares) for size, shares, _ in told)
+    shares = pooled((size, shares) for size, shares, _ in notes)
     measured = Measured(shares, recovered / total if total else math.nan)
     return Scored(rows.drop([MEASURED]), measured, rows[SCORE].null_count)
 
@@ -139,18 +139,18 @@ def explained(ranked: pa.Table, rows: Through, model: Model) -> pa.Table:
     batches = list(rows(partial(reasons, Portable(model), orders))) if len(orders) else []
     if not batches:
         return ranked
-    told = pa.Table.from_batches(batches)
-    at = pc.index_in(ranked["order_id"], value_set=told["order_id"])
+    reason_rows = pa.Table.from_batches(batches)
+    at = pc.index_in(ranked["order_id"], value_set=reason_rows["order_id"])
     for name in REASON_COLUMNS:
-        ranked = ranked.set_column(ranked.column_names.index(name), name, told[name].take(at))
+        ranked = ranked.set_column(ranked.column_names.index(name), name, reason_rows[name].take(at))
     return ranked
 
 
 def reasons(model: Portable, orders: pa.Array[Any], batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return ``order_id, reason_1..3`` of those rows of a batch that are of ``orders``; it can be sent to the rows."""
     rows = pa.Table.from_batches([batch]).filter(pc.is_in(batch.column("order_id"), value_set=orders))
-    found = explain.reasons(model.model, rows, REASONS) if rows.num_rows else []
-    lines = [[reason.text for reason in told] + [None] * (REASONS - len(told)) for told in found]
+    by_row = explain.reasons(model.model, rows, REASONS) if rows.num_rows else []
+    lines = [[reason.text for reason in of_row] + [None] * (REASONS - len(of_row)) for of_row in by_row]
     columns = {name: make.array([line[at] for line in lines], pa.string()) for at, name in enumerate(REASON_COLUMNS)}
     return pa.record_batch({"order_id": rows["order_id"].combine_chunks(), **columns})
 

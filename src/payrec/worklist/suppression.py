@@ -1,6 +1,6 @@
-"""Which orders are left alone, why, and what would lift it. All rules are asked; the first in the order below leads.
+"""Which orders are suppressed, why, and what would lift it. All rules are evaluated; the first below leads.
 
-Every rule is a function of rows and circumstances that gives findings: which rows it hits, and until when.
+Each rule is a function of the rows and a context that yields suppressions: the rows it hits, and until when.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _EVENT = {"contact": "contact", "retry": "attempt"}
 
 
 @dataclass(frozen=True)
-class Circumstances:
-    """What the rules look at beside the rows: the time, the policy, the values, and contacts and attempts so far.
+class RuleContext:
+    """What the rules need besides the rows: the time, the policy, the values, and contacts and attempts so far.
 
     ``recent`` has ``customer_id, order_id, event_type, known_at`` of contacts and attempts in the caps' windows.
     """
@@ -38,7 +38,7 @@ class Circumstances:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Suppression:
     """A reason, the rows (n,) that it hits, and what would lift it; ``{day}`` in ``lift`` stands for ``until``."""
 
     reason: str
@@ -47,88 +47,90 @@ class Finding:
     until: Times | None = None
 
 
-Rule = Callable[[pa.Table, Circumstances], Iterator[Finding]]
+SuppressionRule = Callable[[pa.Table, RuleContext], Iterator[Suppression]]
 
 
-def findings(rows: pa.Table, told: Circumstances) -> list[Finding]:
-    """Ask every rule that the policy has switched on at ``as_of``."""
-    asked = (
-        rule for name, rule in RULES_IN_ORDER.items() if name not in SWITCHED or told.policy.applies(name, told.as_of)
+def suppressions(rows: pa.Table, context: RuleContext) -> list[Suppression]:
+    """Evaluate every rule that the policy has switched on at ``as_of``."""
+    active = (
+        rule
+        for name, rule in RULES_IN_ORDER.items()
+        if name not in SWITCHED or context.policy.applies(name, context.as_of)
     )
-    return [finding for rule in asked for finding in rule(rows, told)]
+    return [one for rule in active for one in rule(rows, context)]
 
 
-def combined(found: list[Finding], n: int) -> tuple[Any, Any, Any]:
+def combined(suppressions: list[Suppression], n: int) -> tuple[Any, Any, Any]:
     """Return for each of n rows the leading reason, the others (comma between), and what lifts the leading one.
 
-    Three Arrow text arrays, NULL where nothing was found.
+    Three Arrow text arrays, NULL where no rule hits.
     """
     reasons, lifts = np.full(n, None, dtype=object), np.full(n, None, dtype=object)
     hits = np.zeros(n, dtype=np.int64)
-    for number, finding in enumerate(found):
-        leads = finding.hit & (hits == 0)
-        reasons[leads] = finding.reason
-        lifts[leads] = _lift(finding, leads)
-        hits |= finding.hit.astype(np.int64) << number
-    masks, place = np.unique(hits, return_inverse=True)
-    others = [",".join(finding.reason for at, finding in enumerate(found) if mask >> at & 1) for mask in masks.tolist()]
+    for number, one in enumerate(suppressions):
+        leads = one.hit & (hits == 0)
+        reasons[leads] = one.reason
+        lifts[leads] = _lift(one, leads)
+        hits |= one.hit.astype(np.int64) << number
+    masks, positions = np.unique(hits, return_inverse=True)
+    others = [",".join(one.reason for at, one in enumerate(suppressions) if mask >> at & 1) for mask in masks.tolist()]
     after_first = make.array([names.partition(",")[2] or None for names in others], pa.string())
-    return make.array(reasons, pa.string()), after_first.take(make.array(place)), make.array(lifts, pa.string())
+    return make.array(reasons, pa.string()), after_first.take(make.array(positions)), make.array(lifts, pa.string())
 
 
-def _lift(finding: Finding, rows: Flags) -> Any:  # one sentence, or one for each row
-    if finding.until is None:
-        return finding.lift
-    moments, place = np.unique(finding.until[rows], return_inverse=True)
+def _lift(one: Suppression, rows: Flags) -> Any:  # one sentence, or one for each row
+    if one.until is None:
+        return one.lift
+    moments, positions = np.unique(one.until[rows], return_inverse=True)
     never = "a change of the policy"
-    sentences = [never if np.isnat(moment) else finding.lift.format(day=_said(moment)) for moment in moments]
-    return np.array(sentences, dtype=object)[place]
+    sentences = [never if np.isnat(moment) else one.lift.format(day=_in_words(moment)) for moment in moments]
+    return np.array(sentences, dtype=object)[positions]
 
 
-def _said(moment: np.datetime64) -> str:
+def _in_words(moment: np.datetime64) -> str:
     return str(moment.astype("datetime64[m]")).replace("T", " ").removesuffix(" 00:00")
 
 
-def _flag(name: str, reason: str, lift: str) -> Rule:
+def _flag(name: str, reason: str, lift: str) -> SuppressionRule:
     """Make a rule from a 0 or 1 column of the feature view; unknown counts as 0."""
 
-    def rule(rows: pa.Table, told: Circumstances) -> Iterator[Finding]:
-        del told
-        yield Finding(reason, whole(rows, name) != 0, lift)
+    def rule(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
+        del context
+        yield Suppression(reason, whole(rows, name) != 0, lift)
 
     return rule
 
 
-def _stop_code(rows: pa.Table, told: Circumstances) -> Iterator[Finding]:
-    del told
+def _stop_code(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
+    del context
     hit = pc.fill_null(pc.equal(text(rows, "suggested_action"), "stop"), False).to_numpy(zero_copy_only=False)
-    yield Finding("stop_code", hit, "a person who clears the case (death, fraud); see the reason code")
+    yield Suppression("stop_code", hit, "a person who clears the case (death, fraud); see the reason code")
 
 
-def _hard_decline(rows: pa.Table, told: Circumstances) -> Iterator[Finding]:
-    if told.policy.action == "retry":
+def _hard_decline(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
+    if context.policy.action == "retry":
         hit = pc.fill_null(pc.equal(text(rows, "decline"), "hard"), False).to_numpy(zero_copy_only=False)
-        yield Finding("hard_decline", hit, "a new card or account: contact the customer instead of another try")
+        yield Suppression("hard_decline", hit, "a new card or account: contact the customer instead of another try")
 
 
-def _holds(rows: pa.Table, told: Circumstances) -> Iterator[Finding]:
-    for hold in told.policy.hold:
-        if hold.holds(told.as_of.date()):
+def _holds(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
+    for hold in context.policy.hold:
+        if hold.holds(context.as_of.date()):
             listed = pc.is_in(text(rows, hold.column), value_set=make.array(hold.values, pa.string()))
             end = f"the end of the hold, {hold.valid_until}" if hold.valid_until else "a change of the policy"
-            yield Finding(hold.name, listed.to_numpy(zero_copy_only=False), end)
+            yield Suppression(hold.name, listed.to_numpy(zero_copy_only=False), end)
 
 
-def _promised(rows: pa.Table, told: Circumstances) -> Iterator[Finding]:
+def _promised(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
     promised: Times = times(rows, "promised_until").astype("datetime64[D]")
     # the promised day itself counts in full
-    ends: Times = np.add(promised, np.timedelta64(1 + told.policy.promise_grace_days, "D"))
-    hit = ~np.isnat(promised) & (np.datetime64(told.as_of, "us") < ends)
-    yield Finding("promised", hit, "payment, or {day}, when the promise and its grace have passed", ends)
+    ends: Times = np.add(promised, np.timedelta64(1 + context.policy.promise_grace_days, "D"))
+    hit = ~np.isnat(promised) & (np.datetime64(context.as_of, "us") < ends)
+    yield Suppression("promised", hit, "payment, or {day}, when the promise and its grace have passed", ends)
 
 
-def _legal_window(rows: pa.Table, told: Circumstances) -> Iterator[Finding]:
-    limits = told.policy.contact_until_age_days
+def _legal_window(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
+    limits = context.policy.contact_until_age_days
     if limits:
         coded = one_chunk(text(rows, "country").dictionary_encode(null_encoding="encode"))
         never = np.iinfo(np.int64).max
@@ -137,39 +139,42 @@ def _legal_window(rows: pa.Table, told: Circumstances) -> Iterator[Finding]:
         ]
         longest = np.array([*days, never], dtype=np.int64)[coded.indices.to_numpy()]
         hit = whole(rows, "age_days") > longest
-        yield Finding("legal_window_closed", hit, "nothing: the order is older than contact is allowed")
+        yield Suppression("legal_window_closed", hit, "nothing: the order is older than contact is allowed")
 
 
-def _contact_hours(rows: pa.Table, told: Circumstances) -> Iterator[Finding]:
-    if told.policy.contact_hours is not None:
-        opens = contact_from(rows, told)
-        latest = np.datetime64(told.as_of + timedelta(hours=told.policy.contact_hours.list_hours), "us")
+def _contact_hours(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
+    if context.policy.contact_hours is not None:
+        opens = contact_from(rows, context)
+        latest = np.datetime64(context.as_of + timedelta(hours=context.policy.contact_hours.list_hours), "us")
         hit = np.isnat(opens) | (opens > latest)
-        yield Finding("contact_hours", hit, "{day} UTC, when the hours of contact open", opens)
+        yield Suppression("contact_hours", hit, "{day} UTC, when the hours of contact open", opens)
 
 
-def contact_from(rows: pa.Table, told: Circumstances) -> Times:
+def contact_from(rows: pa.Table, context: RuleContext) -> Times:
     """Earliest UTC time at which each customer may be contacted, (n,); NaT without rules or without an open hour."""
-    allowed = told.policy.contact_hours
+    allowed = context.policy.contact_hours
     if allowed is None:
         return np.full(rows.num_rows, np.datetime64("NaT", "us"))
     coded = one_chunk(text(rows, "country").dictionary_encode(null_encoding="encode"))
     countries = coded.dictionary.to_pylist()
     opens = [
-        contact_hours.next_open(allowed, contact_hours.zones_of(allowed, country), told.as_of) for country in countries
+        contact_hours.next_open(allowed, contact_hours.zones_of(allowed, country), context.as_of)
+        for country in countries
     ]
     looked_up: Times = np.array([*opens, None], dtype="datetime64[us]")[coded.indices.to_numpy()]
     return looked_up
 
 
-def caps_now(told: Circumstances) -> list[Cap]:
+def caps_now(context: RuleContext) -> list[Cap]:
     """Caps of the policy that hold at ``as_of`` for the list's action."""
-    if not told.policy.applies("contact_cap", told.as_of):
+    if not context.policy.applies("contact_cap", context.as_of):
         return []
-    return [cap for cap in told.policy.cap if cap.of == _EVENT[told.policy.action] and cap.holds(told.as_of.date())]
+    return [
+        cap for cap in context.policy.cap if cap.of == _EVENT[context.policy.action] and cap.holds(context.as_of.date())
+    ]
 
 
-def used(cap: Cap, rows: pa.Table, told: Circumstances) -> tuple[Whole, Times]:
+def used(cap: Cap, rows: pa.Table, context: RuleContext) -> tuple[Whole, Times]:
     """Contacts used up in the cap's window and when the next one is free, for each row: whole numbers (n,), times (n,).
 
     Raises
@@ -177,54 +182,56 @@ def used(cap: Cap, rows: pa.Table, told: Circumstances) -> tuple[Whole, Times]:
     DataRefused
         The contacts so far are not known.
     """
-    if told.recent is None:
+    if context.recent is None:
         msg = f"the policy caps {cap.of}s per {cap.per}, but there is no record of {cap.of}s so far"
         raise DataRefused(f"{msg}\nload the events (payrec load events FILE), or take the cap out of the policy")
-    start = np.datetime64(told.as_of, "us") - cap.window_days * DAY
-    moments = times(told.recent, "known_at")
-    inside = (moments > start) & (moments <= np.datetime64(told.as_of, "us"))
-    inside &= pc.equal(text(told.recent, "event_type"), cap.of).to_numpy(zero_copy_only=False)
-    who = one_chunk(text(told.recent, f"{cap.per}_id").filter(pa.array(inside)).dictionary_encode())
+    start = np.datetime64(context.as_of, "us") - cap.window_days * DAY
+    moments = times(context.recent, "known_at")
+    inside = (moments > start) & (moments <= np.datetime64(context.as_of, "us"))
+    inside &= pc.equal(text(context.recent, "event_type"), cap.of).to_numpy(zero_copy_only=False)
+    who = one_chunk(text(context.recent, f"{cap.per}_id").filter(pa.array(inside)).dictionary_encode())
     codes, moments = who.indices.to_numpy(), moments[inside]
-    counts = np.append(np.bincount(codes, minlength=len(who.dictionary)), 0)  # the last place: nobody
+    counts = np.append(np.bincount(codes, minlength=len(who.dictionary)), 0)  # the last entry: nobody
     newest_first = np.lexsort((-moments.astype(np.int64), codes))
     begins = np.concatenate(([0], np.cumsum(counts[:-1])))
     free = np.full(counts.size, np.datetime64("NaT", "us"))
     if cap.count:
         full = np.flatnonzero(counts >= cap.count)
-        # a place becomes free when the count-th newest contact leaves the window
+        # a contact becomes free when the count-th newest contact leaves the window
         free[full] = moments[newest_first[begins[full] + cap.count - 1]] + cap.window_days * DAY
-    found = pc.index_in(text(rows, f"{cap.per}_id"), value_set=who.dictionary)
-    place = pc.fill_null(found, len(who.dictionary)).to_numpy(zero_copy_only=False)
-    return counts[place], free[place]
+    positions = pc.index_in(text(rows, f"{cap.per}_id"), value_set=who.dictionary)
+    positions = pc.fill_null(positions, len(who.dictionary)).to_numpy(zero_copy_only=False)
+    return counts[positions], free[positions]
 
 
-def _contact_cap(rows: pa.Table, told: Circumstances) -> Iterator[Finding]:
-    for cap in caps_now(told):
-        counts, free = used(cap, rows, told)
-        yield Finding(f"{cap.of}_cap", counts >= cap.count, "{day}, when an earlier one leaves the window", free)
+def _contact_cap(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
+    for cap in caps_now(context):
+        counts, free = used(cap, rows, context)
+        yield Suppression(f"{cap.of}_cap", counts >= cap.count, "{day}, when an earlier one leaves the window", free)
 
 
-def _below_minimum(rows: pa.Table, told: Circumstances) -> Iterator[Finding]:
-    if told.policy.minimum_outstanding:
-        least = in_minor(told.policy.minimum_outstanding, text(rows, "currency"))
+def _below_minimum(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
+    if context.policy.minimum_outstanding:
+        least = in_minor(context.policy.minimum_outstanding, text(rows, "currency"))
         hit = whole(rows, "outstanding_minor") < least
-        yield Finding("below_minimum", hit, "a lower minimum_outstanding in the policy")
+        yield Suppression("below_minimum", hit, "a lower minimum_outstanding in the policy")
 
 
-def _older_than_model(rows: pa.Table, told: Circumstances) -> Iterator[Finding]:
+def _older_than_model(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
     del rows
-    yield Finding("older_than_model", ~told.p_known, "a model trained with longer landmarks; not scored as if young")
+    yield Suppression(
+        "older_than_model", ~context.p_known, "a model trained with longer landmarks; not scored as if young"
+    )
 
 
-def _no_rate(rows: pa.Table, told: Circumstances) -> Iterator[Finding]:
+def _no_rate(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
     del rows
-    reporting = told.policy.reporting_currency
-    yield Finding("no_exchange_rate", ~told.value.rated, f"a rate from the order's currency to {reporting}")
+    reporting = context.policy.reporting_currency
+    yield Suppression("no_exchange_rate", ~context.value.rated, f"a rate from the order's currency to {reporting}")
 
 
 # the order decides which reason leads: what forbids contact for good, then for a time, then what is not worth it
-RULES_IN_ORDER: dict[str, Rule] = {
+RULES_IN_ORDER: dict[str, SuppressionRule] = {
     "opted_out": _flag("is_opted_out", "opted_out", "a new consent of the customer"),
     "written_off": _flag("is_written_off", "written_off", "taking the write-off back"),
     "chargeback": _flag("has_chargeback", "chargeback", "the end of the chargeback, by a person's decision"),
@@ -243,4 +250,4 @@ RULES_IN_ORDER: dict[str, Rule] = {
 # holds have their own dates; without a rate or a probability there is nothing to rank by, so these cannot be off
 SWITCHED = frozenset(RULES_IN_ORDER) - {"hold", "no_exchange_rate", "older_than_model"}
 
-__all__ = ["Circumstances", "Finding", "caps_now", "combined", "contact_from", "findings", "used"]
+__all__ = ["RuleContext", "Suppression", "caps_now", "combined", "contact_from", "suppressions", "used"]

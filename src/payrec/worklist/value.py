@@ -65,7 +65,7 @@ def p_units(rows: pa.Table) -> tuple[Whole, Flags]:
     return np.rint(chances * P_UNITS).astype(np.int64), there
 
 
-def of(rows: pa.Table, policy: Policy) -> Value:
+def value_of(rows: pa.Table, policy: Policy) -> Value:
     """Work out currency, outstanding value, channel and cost of each row.
 
     Raises
