@@ -21,8 +21,8 @@ from pyarrow import parquet
 
 from payrec.common.errors import DataRefused, ModelRefused, PayrecError, UsageError
 from payrec.data import feature_file, load
-from payrec.data.load import damaged, records
 from payrec.data.load import encoding as texts
+from payrec.data.load import records
 from payrec.model.recipes import boosting, training
 from payrec.model.recipes.training import Model, TrainSpec
 from payrec.model.store import bundle, model_json
@@ -60,7 +60,7 @@ def text(data: bytes) -> None:
     except DataRefused as error:
         expect_plain(error)
         return
-    wanted = damaged.read(clean.decode(), ",", WIDTH, is_last=True)
+    wanted = records.salvage(clean.decode(), ",", WIDTH, is_last=True)
     shape = records.Shape(",", WIDTH, LIMITS, "f")
     size = 1 + 8 * data[0] if data else 1
     found = list(records.rows(_cut(clean, size), shape, 1))

@@ -21,7 +21,7 @@ from payrec.app import list_query
 from payrec.common.errors import DataRefused
 from payrec.data import audit, feature_file, layers, load
 from payrec.data.engines import connect
-from payrec.data.load import dialect, encoding, file_bytes
+from payrec.data.load import encoding, file_bytes, layout
 from payrec.data.load.mapping import Mapping, from_document
 from payrec.data.load.targets import TRANSACTIONS
 from payrec.model.store.bundle import Bundle
@@ -111,7 +111,7 @@ def take(data: BinaryIO, name: str, folder: Path) -> Taken:
             path = path.with_suffix(".csv")
             sample = encoding.first_lines(found.head, safe, None, LIMITS)
             known = frozenset((*TRANSACTIONS.names(), *feature_file.SCHEMA.names, *feature_file.ALIASES))
-            header = tuple(dialect.sniff(sample, known, None, safe, LIMITS).names)
+            header = tuple(layout.sniff(sample, known, None, safe, LIMITS).names)
             _unpack(stream, path, safe)
     if found.form == "parquet":
         raw.replace(path)

@@ -142,10 +142,10 @@ def test_the_database_beside_reaches_no_file_and_no_network(tmp_path: Path) -> N
     """Fault 39: whatever SQL a file could smuggle in, there is nothing to open."""
     import duckdb
 
-    from payrec.data.load import scratch
+    from payrec.data.load import parsing
 
     secret = written(tmp_path, "a\n1\n", "secret.csv")
-    with scratch.database(None) as db:
+    with parsing.scratch_database(None) as db:
         for sql in (
             f"SELECT * FROM read_csv('{secret}')", f"COPY (SELECT 1) TO '{tmp_path}/out.csv'",
             f"ATTACH '{tmp_path}/x.duckdb'", "SELECT * FROM 'https://example.invalid/x.csv'",
@@ -156,7 +156,7 @@ def test_the_database_beside_reaches_no_file_and_no_network(tmp_path: Path) -> N
 
 
 def test_what_a_killed_load_left_is_taken_away_after_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from payrec.data.load import scratch
+    from payrec.data.load import parsing
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     for name, age_days in (("payrec-load-old", 2), ("payrec-load-new", 0), ("other", 2)):
@@ -164,6 +164,6 @@ def test_what_a_killed_load_left_is_taken_away_after_a_day(tmp_path: Path, monke
         (tmp_path / name / "spilt").write_bytes(b"x")
         then = (tmp_path / name).stat().st_mtime - age_days * 86_400
         os.utime(tmp_path / name, (then, then))
-    with scratch.database(None):
+    with parsing.scratch_database(None):
         assert len(list(tmp_path.glob("payrec-load-*"))) == 2  # the new one, and this one's
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "payrec-load-new"]

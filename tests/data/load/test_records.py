@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from payrec.data.load import damaged, records
+from payrec.data.load import records
 from payrec.data.load.file_bytes import Limits
 from tests.data.load.files import LOOSE, lines, order, read, written
 
@@ -21,7 +21,7 @@ def shape(width: int) -> records.Shape:
     return records.Shape(",", width, Limits(), "file.csv")
 
 
-def by_blocks(text: str, width: int, size: int) -> tuple[list[Row], list[damaged.BadLine]]:
+def by_blocks(text: str, width: int, size: int) -> tuple[list[Row], list[records.BadLine]]:
     """Rows and bad lines of a text that is handed over in pieces of about ``size`` bytes, cut at line ends."""
     data, pieces = text.encode(), []
     while data:
@@ -29,7 +29,7 @@ def by_blocks(text: str, width: int, size: int) -> tuple[list[Row], list[damaged
         pieces.append(data[:cut])
         data = data[cut:]
     rows: list[Row] = []
-    bad: list[damaged.BadLine] = []
+    bad: list[records.BadLine] = []
     for found in records.rows(iter(pieces), shape(width), 1):
         bad += found.bad
         columns = [found.table.column(f"c{place}").to_pylist() for place in range(width)]
@@ -37,10 +37,10 @@ def by_blocks(text: str, width: int, size: int) -> tuple[list[Row], list[damaged
     return rows, bad
 
 
-def line_by_line(text: str, width: int) -> tuple[list[Row], list[damaged.BadLine]]:
-    found = damaged.read(text, ",", width, is_last=True)
+def line_by_line(text: str, width: int) -> tuple[list[Row], list[records.BadLine]]:
+    found = records.salvage(text, ",", width, is_last=True)
     rows = [(line + 1, tuple(cell or None for cell in row)) for line, row in zip(found.lines, found.rows, strict=True)]
-    return rows, [damaged.BadLine(each.line + 1, each.text, each.reason) for each in found.bad]
+    return rows, [records.BadLine(each.line + 1, each.text, each.reason) for each in found.bad]
 
 
 # text made of what hurts: quotes, delimiters, line ends
@@ -137,7 +137,7 @@ def test_the_last_line_needs_no_end(tmp_path: Path, last: str) -> None:
 
 def test_many_quotes_left_open_take_no_longer_than_linear() -> None:
     text = 'a,"b\n' + "a,b\n" * 20_000 + 'a,"b""\n' * 2_000
-    found = damaged.read(text, ",", 2, is_last=True)
+    found = records.salvage(text, ",", 2, is_last=True)
     assert len(found.rows) == 20_000
     assert len(found.bad) == 2_001
 

@@ -14,7 +14,7 @@ from payrec.common.errors import DataRefused, UsageError
 from payrec.data import load
 from payrec.data.load import encoding as text
 from payrec.data.load import staging
-from payrec.data.load.dialect import DELIMITERS
+from payrec.data.load.layout import DELIMITERS
 from tests.data.load.files import HEADER, lines, order, read, written
 
 GOOD = lines(order(1), order(2))

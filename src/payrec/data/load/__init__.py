@@ -13,14 +13,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from payrec.common.errors import DataRefused, UsageError
 from payrec.common.text import sql_literal
 from payrec.data.engines import Engine
 from payrec.data.load.file_bytes import Limits
-from payrec.data.load.folder import in_parts, parts
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.load_report import LoadReport
 from payrec.data.load.mapping import Mapping, read_mapping
@@ -108,6 +109,57 @@ def fx(
     """
     with parse(path, "fx", mapping, rejects, now, options) as parsed:
         return _store(engine, parsed)
+
+
+def parts(path: Path) -> tuple[Path, ...]:
+    """Return the files of a folder in the order of their names, or a file as its only part.
+
+    Left out are what begins with a dot or an underscore, such as ``_SUCCESS``: programs write it for programs.
+
+    Raises
+    ------
+    UsageError
+        The folder has no files, or has folders in it: their names may hold columns, which would be lost.
+    """
+    if not path.is_dir():
+        return (path,)
+    files = sorted(each for each in path.iterdir() if each.name[0] not in "._")
+    folders = [each.name for each in files if each.is_dir()]
+    if folders:
+        msg = f"found the folder {folders[0]} in {path}, expected files alone"
+        raise UsageError(f"{msg}\nload each folder by itself; what its name says must be a column of its files")
+    if not files:
+        raise UsageError(f"found no files in {path}, expected parts in CSV or Parquet")
+    return tuple(files)
+
+
+def in_parts(path: Path, loading: Callable[[Path], LoadReport]) -> LoadReport:
+    """Load every part of a folder, or a file, and return one account of all; to be called in a transaction.
+
+    Raises
+    ------
+    DataRefused
+        A part has other columns than the first.
+    """
+    reports: list[LoadReport] = []
+    for part in parts(path):
+        reports.append(loading(part))
+        names, first = (sorted((*report.used, *report.ignored)) for report in (reports[-1], reports[0]))
+        if names != first:
+            msg = f"found the columns {', '.join(names)} in {part.name}, expected those of {reports[0].file}:"
+            raise DataRefused(f"{msg} {', '.join(first)}\nnothing was loaded; the parts are not of one table")
+    return reports[0] if len(reports) == 1 else _together(path, reports)
+
+
+def _together(path: Path, reports: list[LoadReport]) -> LoadReport:
+    sums = {
+        name: sum(getattr(one, name) for one in reports)
+        for name in ("rows_in", "loaded", "rejected", "duplicates", "left_out")
+    }
+    notes = [f"{one.file}: {note}" for one in reports for note in one.notes]
+    notes += [f"{one.file}: rejects are in {one.rejects_path}" for one in reports if one.rejects_path]
+    name = f"{path.name}, {len(reports)} parts"
+    return replace(reports[0], file=name, notes=tuple(notes), rejects_path=None, **sums)
 
 
 def _store(engine: Engine, parsed: Parsed) -> LoadReport:

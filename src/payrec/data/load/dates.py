@@ -133,13 +133,13 @@ def _at(example: tuple[str, int] | None) -> str:
 
 def _refuse_unknown(example: tuple[str, int], column: str, file: str) -> None:
     text = example[0]
-    found = [form for pattern, form in _SUGGEST if re.fullmatch(pattern, text)]
-    if not found:
+    formats = [form for pattern, form in _SUGGEST if re.fullmatch(pattern, text)]
+    if not formats:
         return  # text that is no date at all: its rows are rejected one by one
-    both = f' (day first) or "{_month_first(found[0])}" (month first)' if "/%m/%y" in found[0] else ""
+    both = f' (day first) or "{_month_first(formats[0])}" (month first)' if "/%m/%y" in formats[0] else ""
     msg = (
         f"{file}: {column} has {_at(example)}, expected dates such as 2025-01-31\n"
-        f'if this is their form add to the map: [formats] {column} = "{found[0]}"{both}'
+        f'if this is their form add to the map: [formats] {column} = "{formats[0]}"{both}'
     )
     raise DataRefused(msg)
 

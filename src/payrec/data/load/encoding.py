@@ -186,7 +186,7 @@ def _without_surrogates(block: bytes, name: str, tally: Tally) -> bytes:
     except UnicodeDecodeError as error:
         wrong = error
     try:
-        text, found = _SURROGATES.subn("", block.decode("utf-8", "surrogatepass"))
+        text, count = _SURROGATES.subn("", block.decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError as error:
         line = tally.lines + block.count(b"\n", 0, error.start) + 1
         sample = block[max(error.start - 10, 0) : error.start + 10].decode("cp1252", "replace")
@@ -195,5 +195,5 @@ def _without_surrogates(block: bytes, name: str, tally: Tally) -> bytes:
             "if that is right add --encoding cp1252, or save the file as UTF-8"
         )
         raise DataRefused(msg) from wrong
-    tally.surrogates += found
+    tally.surrogates += count
     return text.encode("utf-8")

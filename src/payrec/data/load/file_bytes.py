@@ -31,7 +31,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Found:
+class Signature:
     """What the first bytes of a file say it is."""
 
     form: Literal["text", "parquet"]
@@ -102,7 +102,7 @@ class _Guard(io.RawIOBase):
 
 
 @contextmanager
-def opened(path: Path, limits: Limits) -> Iterator[tuple[Found, BinaryIO]]:
+def opened(path: Path, limits: Limits) -> Iterator[tuple[Signature, BinaryIO]]:
     """Open a file for reading, unpacked if it is gzip, and say what it is.
 
     Raises
@@ -128,7 +128,7 @@ def opened(path: Path, limits: Limits) -> Iterator[tuple[Found, BinaryIO]]:
             raise DataRefused(msg)
         if form == "parquet":  # read from its end: it needs the file itself, and its reader bounds what it unpacks
             raw.seek(0)
-        yield Found(form, is_gzip, head), raw if form == "parquet" else guard
+        yield Signature(form, is_gzip, head), raw if form == "parquet" else guard
 
 
 def _form(head: bytes, name: str) -> Literal["text", "parquet"]:

@@ -1,11 +1,22 @@
-"""What became of a file: the counts that must add up, and plain sentences about what is worth knowing."""
+"""What became of a file: counts that must add up, and notes on what was taken out, assumed or is worth a look."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+import duckdb
+
 from payrec.common.errors import PayrecError
+from payrec.common.text import MESSAGE_CHARACTERS, sql_literal
+from payrec.data.load import dates, numbers
+from payrec.data.load.encoding import Tally
+from payrec.data.load.layout import LoadPlan
+from payrec.data.load.origins import Absent, Origin, Scaled
+from payrec.data.load.readings import Form, exact, text_of
+from payrec.data.load.staging import first_row, number
 from payrec.data.load.targets import Kind
 
 
@@ -47,3 +58,126 @@ class LoadReport:
         parts += [f"{self.left_out:,} left out by the map"] if self.left_out else []
         rejects = (f"rejects are in {self.rejects_path}",) if self.rejects_path else ()
         return (f"{self.file}: {self.rows_in:,} rows = {' + '.join(parts)}", *rejects, *self.notes)
+
+
+# marks that nobody sees: soft hyphen, zero width, direction, byte order
+_UNSEEN = r"[\x{AD}\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
+_MIDNIGHT = r"[T ]00:00(:00([.,]0+)?)? ?([Zz]|UTC|[+\-]\d\d(:?\d\d)?)?$"
+
+
+def notes(
+    db: duckdb.DuckDBPyConnection, plan: LoadPlan, forms: dict[str, Form], tally: Tally, now: datetime | None
+) -> tuple[str, ...]:
+    """Return the sentences, those about the text first, then by column, then about rows."""
+    return (
+        *_about_text(plan, tally),
+        *_about_forms(forms),
+        *_about_values(db, plan, forms),
+        *_about_rows(db, plan, now),
+        *_about_twins(db, plan),
+    )
+
+
+def _about_text(plan: LoadPlan, tally: Tally) -> Iterator[str]:
+    if tally.nul:
+        yield f"{tally.nul:,} NUL characters were taken out of the text"
+    if tally.surrogates:
+        yield f"{tally.surrogates:,} lone surrogates (half characters) were taken out of the text"
+    if tally.utf8_by_another_name:
+        yield f"read as {plan.dialect.encoding} as asked, but the bytes are valid UTF-8: check the letters with accents"
+
+
+def _about_forms(forms: dict[str, Form]) -> Iterator[str]:
+    for column, form in forms.items():
+        if form.proof:
+            yield (
+                f"{column} was read with {form.proof}"
+                if isinstance(form, numbers.Form)
+                else f"{column} was read {_as(form.proof)}"
+            )
+
+
+def _as(proof: str) -> str:
+    return proof if proof.startswith("declared") else f"with the {proof}"
+
+
+def _about_values(db: duckdb.DuckDBPyConnection, plan: LoadPlan, forms: dict[str, Form]) -> Iterator[str]:
+    """Count over the text of all kept rows, in one query."""
+    tests: list[tuple[str, str]] = []
+    for planned in plan.columns:
+        text, name, form = text_of(planned, plan), planned.column.name, forms.get(planned.column.name)
+        if planned.column.holds == "amount" and isinstance(form, numbers.Form):
+            tests.append((_is_rounded(text, form, planned.origin), f"values of {name} were rounded to two decimals"))
+        if isinstance(form, dates.Form) and form.declared in (None, "iso"):
+            tests.append(_about_times(planned.column.holds, text, name))
+    if not tests:
+        return
+    counts = first_row(db, "SELECT " + ", ".join(f"COUNT(*) FILTER (WHERE {test})" for test, _ in tests) + " FROM kept")
+    for count, (_, sentence) in zip(counts, tests, strict=True):
+        if count:
+            yield f"{count:,} {sentence}"
+
+
+def _is_rounded(text: str, form: numbers.Form, origin: Origin) -> str:
+    if isinstance(origin, Scaled):
+        value = exact(text, form, origin)
+        return f"{value} <> TRY_CAST({value} AS DECIMAL(18, 2))"
+    mark = "[,]" if form.decimal == "," else "[.]"
+    return f"regexp_matches({text}, '{mark}\\d\\d\\d*[1-9]')"
+
+
+def _about_times(holds: str, text: str, name: str) -> tuple[str, str]:
+    is_midnight = f"regexp_matches({text}, {sql_literal(_MIDNIGHT)})"
+    has_time = f"strlen({text}) > 10 AND contains({text}, ':')"
+    if holds == "day":
+        return (
+            f"{has_time} AND NOT {is_midnight}",
+            f"values of {name} had a time of day, which was dropped: the day as written counts",
+        )
+    return (
+        f"{has_time} AND {is_midnight}",
+        f"values of {name} are midnight as written: taken as dates, known at the end of that day",
+    )
+
+
+def _about_rows(db: duckdb.DuckDBPyConnection, plan: LoadPlan, now: datetime | None) -> Iterator[str]:
+    tests: list[tuple[str, str]] = []
+    if plan.kind == "transactions":
+        tests = [
+            ("amount < 0", "rows have an amount below 0 (credit notes): they load, and are never ranked"),
+            ("amount = 0", "rows have an amount of 0"),
+            ("payment_date < invoice_date", "rows were paid before their invoice_date; payrec check lists them"),
+        ]
+        if now is not None:
+            tests.append(
+                (
+                    f"invoice_date > DATE {sql_literal(now.date().isoformat())}",
+                    "rows have an invoice_date in the future",
+                )
+            )
+    if plan.kind == "events":
+        tests = [("amount < 0", "events have an amount below 0")]
+        if any(planned.column.name == "event_id" and isinstance(planned.origin, Absent) for planned in plan.columns):
+            yield "the file has no event_id: ids were made of each event's content"
+    for test, sentence in tests:
+        count = number(db, f"SELECT COUNT(*) FROM typed WHERE ok AND {test}")
+        if count:
+            yield f"{count:,} {sentence}"
+
+
+def _about_twins(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> Iterator[str]:
+    """Name ids that look the same and are not: with unseen marks, other blanks, or letters and accents put together."""
+    for name in ("order_id", "customer_id"):
+        if not any(planned.column.name == name and not isinstance(planned.origin, Absent) for planned in plan.columns):
+            continue
+        is_odd = f"strlen({name}) <> length({name})"  # beyond ASCII
+        if not number(db, f"SELECT COUNT(*) FROM typed WHERE ok AND {is_odd}"):
+            continue
+        plain = f"nfc_normalize(regexp_replace(replace({name}, chr(160), ' '), {sql_literal(_UNSEEN)}, '', 'g'))"
+        odd = f"SELECT {plain} FROM typed WHERE ok AND {is_odd}"
+        ids = f"SELECT DISTINCT {name}, {plain} AS plain FROM typed WHERE ok AND ({is_odd} OR {name} IN ({odd}))"
+        alike = f"SELECT MIN({name}), MAX({name}) FROM ({ids}) GROUP BY plain HAVING COUNT(*) > 1 ORDER BY 1"
+        lookalikes = db.execute(alike).fetchall()
+        if lookalikes:
+            one, other = (ascii(str(each)[:MESSAGE_CHARACTERS]) for each in lookalikes[0])
+            yield f"{len(lookalikes):,} values of {name} look like another and count as two, such as {one} and {other}"

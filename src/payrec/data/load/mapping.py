@@ -149,8 +149,8 @@ def for_kind(mapping: Mapping | None, kind: Kind) -> Mapping:
     return mapping
 
 
-def _refuse(name: str, found: str, wanted: str) -> NoReturn:
-    msg = f"{name}: {found}\n{wanted}"
+def _refuse(name: str, problem: str, wanted: str) -> NoReturn:
+    msg = f"{name}: {problem}\n{wanted}"
     raise UsageError(msg)
 
 
@@ -185,34 +185,34 @@ def _table(name: str, key: str, value: object) -> dict[str, object]:
 
 
 def _texts(name: str, key: str, value: object) -> Texts:
-    found = _table(name, key, value)
-    return MappingProxyType({k: _number_or_text(name, f"{key}.{k}", v) for k, v in found.items()})
+    table = _table(name, key, value)
+    return MappingProxyType({k: _number_or_text(name, f"{key}.{k}", v) for k, v in table.items()})
 
 
 def _values(name: str, key: str, value: object) -> AbstractMapping[str, Texts]:
-    found = _table(name, key, value)
-    return MappingProxyType({k: _texts(name, f"{key}.{k}", v) for k, v in found.items()})
+    table = _table(name, key, value)
+    return MappingProxyType({k: _texts(name, f"{key}.{k}", v) for k, v in table.items()})
 
 
 def _only(name: str, key: str, value: object) -> Words:
-    found = _table(name, key, value)
-    for column, words in found.items():
+    table = _table(name, key, value)
+    for column, words in table.items():
         if words == []:
             _refuse(name, f"{key}.{column} = []", "expected the values of the rows that are meant")
-    return MappingProxyType({k: _words(name, f"{key}.{k}", v) for k, v in found.items()})
+    return MappingProxyType({k: _words(name, f"{key}.{k}", v) for k, v in table.items()})
 
 
 def _carry(name: str, key: str, value: object) -> Carry:
-    found = _table(name, key, value)
-    by = _text(name, "carry.by", found.pop("by", None))
-    return Carry(by, MappingProxyType({k: _carried(name, f"carry.{k}", v) for k, v in found.items()}))
+    table = _table(name, key, value)
+    by = _text(name, "carry.by", table.pop("by", None))
+    return Carry(by, MappingProxyType({k: _carried(name, f"carry.{k}", v) for k, v in table.items()}))
 
 
 def _carried(name: str, key: str, value: object) -> tuple[str, Words]:
     if isinstance(value, str):
         return _text(name, key, value), MappingProxyType({})
-    found = _table(name, key, value)
-    return _text(name, f"{key}.column", found.pop("column", None)), _only(name, key, found)
+    table = _table(name, key, value)
+    return _text(name, f"{key}.column", table.pop("column", None)), _only(name, key, table)
 
 
 def _kind(name: str, key: str, value: object) -> Kind:

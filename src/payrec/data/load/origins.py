@@ -24,7 +24,7 @@ _DIVISORS = {"1": "1", "10": "0.1", "100": "0.01", "1000": "0.001"}
 class FromColumn:
     """The file's column at a place (from 0)."""
 
-    place: int
+    position: int
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Constant:
 class Part:
     """A column in a template: its place (None: the line number), and how many of its first characters (None: all)."""
 
-    place: int | None
+    position: int | None
     characters: int | None = None
 
 
@@ -56,14 +56,14 @@ class Shift:
     base: str
     sign: str
     days: int | None
-    place: int | None
+    position: int | None
 
 
 @dataclass(frozen=True)
 class Scaled:
     """The number in the file's column at a place, times a factor (``0.01`` for cents)."""
 
-    place: int
+    position: int
     factor: str
 
 
@@ -76,20 +76,20 @@ Origin = FromColumn | Constant | Template | Shift | Scaled | Absent
 
 
 @dataclass(frozen=True)
-class Made:
+class PlannedColumn:
     """A column of ours and where it comes from; ``words`` says so for people."""
 
     column: Column
     origin: Origin
     words: str
 
-    def places(self) -> frozenset[int]:
+    def positions(self) -> frozenset[int]:
         """Places of the columns that are needed for it."""
         match self.origin:
-            case FromColumn(place) | Scaled(place) | Shift(place=int(place)):
-                return frozenset({place})
+            case FromColumn(position) | Scaled(position) | Shift(position=int(position)):
+                return frozenset({position})
             case Template(parts):
-                return frozenset(p.place for p in parts if isinstance(p, Part) and p.place is not None)
+                return frozenset(p.position for p in parts if isinstance(p, Part) and p.position is not None)
         return frozenset()
 
 
@@ -109,10 +109,10 @@ class Header:
         """Return the place of a column, None if there is none of this name."""
         folded = name.strip().casefold()
         numbered = [*enumerate(self.carried, start=len(self.names)), *enumerate(self.names)]
-        places = [place for place, each in numbered if folded and each.strip().casefold() == folded]
-        return places[0] if places else None
+        positions = [position for position, each in numbered if folded and each.strip().casefold() == folded]
+        return positions[0] if positions else None
 
-    def place(self, name: str, where: str) -> int:
+    def position(self, name: str, where: str) -> int:
         """Return the place of a column that the map names.
 
         Raises
@@ -120,18 +120,18 @@ class Header:
         DataRefused
             There is none; the nearest name is given.
         """
-        place = self.find(name)
-        if place is None:
+        position = self.find(name)
+        if position is None:
             near = get_close_matches(name, self.names, n=1, cutoff=0.5)
             hint = f", nearest is {near[0]!r}" if near else ""
-            found = f"{self.file} has no column {name!r}, named in {where} of {self.map_name}{hint}"
-            msg = f"{found}\nit has {self.listed()}"
+            problem = f"{self.file} has no column {name!r}, named in {where} of {self.map_name}{hint}"
+            msg = f"{problem}\nit has {self.listed()}"
             raise DataRefused(msg)
-        return place
+        return position
 
-    def name(self, place: int) -> str:
+    def name(self, position: int) -> str:
         """Return the name of the column at a place."""
-        return (*self.names, *self.carried)[place]
+        return (*self.names, *self.carried)[position]
 
     def listed(self, most: int = 30) -> str:
         """Return the names for a message."""
@@ -139,7 +139,7 @@ class Header:
         return listed + (f" and {len(self.names) - most} more" if len(self.names) > most else "")
 
 
-def made(column: Column, header: Header, target: Target, mapping: Mapping) -> Made:
+def plan_column(column: Column, header: Header, target: Target, mapping: Mapping) -> PlannedColumn:
     """Say where a column of ours comes from: constant, derived, named by the map, or of the same name.
 
     Raises
@@ -152,54 +152,54 @@ def made(column: Column, header: Header, target: Target, mapping: Mapping) -> Ma
     name = column.name
     if name in mapping.constants:
         value = mapping.constants[name]
-        return Made(column, Constant(value), f"always {value!r}" if value else "always empty")
+        return PlannedColumn(column, Constant(value), f"always {value!r}" if value else "always empty")
     if name in mapping.derived:
         return _derived(column, header, target, mapping)
     if name in mapping.columns:
-        place = header.place(mapping.columns[name], "[columns]")
-        return Made(column, FromColumn(place), f"from {header.name(place)!r}")
-    found = header.find(name)
-    if found is None or name in {each.strip().casefold() for each in mapping.ignore}:
-        return Made(column, Absent(), "not in the file")
-    return Made(column, FromColumn(found), f"from {header.name(found)!r}")
+        position = header.position(mapping.columns[name], "[columns]")
+        return PlannedColumn(column, FromColumn(position), f"from {header.name(position)!r}")
+    namesake = header.find(name)
+    if namesake is None or name in {each.strip().casefold() for each in mapping.ignore}:
+        return PlannedColumn(column, Absent(), "not in the file")
+    return PlannedColumn(column, FromColumn(namesake), f"from {header.name(namesake)!r}")
 
 
-def _derived(column: Column, header: Header, target: Target, mapping: Mapping) -> Made:
+def _derived(column: Column, header: Header, target: Target, mapping: Mapping) -> PlannedColumn:
     rule = mapping.derived[column.name]
     if column.holds in ("day", "time"):
         bases = {each.name for each in target.columns if each.holds == column.holds} - set(mapping.derived)
-        return Made(column, _shift(column, rule, header, bases), f"= {rule.removesuffix(' days')} days")
+        return PlannedColumn(column, _shift(column, rule, header, bases), f"= {rule.removesuffix(' days')} days")
     if column.holds in ("amount", "rate"):
-        return Made(column, _scaled(column, rule, header), f"= {rule}")
-    return Made(column, _template(column, rule, header), f"= {rule!r}")
+        return PlannedColumn(column, _scaled(column, rule, header), f"= {rule}")
+    return PlannedColumn(column, _template(column, rule, header), f"= {rule!r}")
 
 
 def _shift(column: Column, rule: str, header: Header, bases: set[str]) -> Shift:
-    found = _SHIFT.fullmatch(rule)
-    if not found or found[1] not in bases:
+    match = _SHIFT.fullmatch(rule)
+    if not match or match[1] not in bases:
         known = ", ".join(sorted(bases))
         _refuse(column, rule, f'a date of ours ({known}) plus days, a column or a number: "{min(bases)} + days"')
-    if found[3].isdigit():
-        return Shift(found[1], found[2], int(found[3]), None)
-    return Shift(found[1], found[2], None, header.place(found[3], f"[derived] {column.name}"))
+    if match[3].isdigit():
+        return Shift(match[1], match[2], int(match[3]), None)
+    return Shift(match[1], match[2], None, header.position(match[3], f"[derived] {column.name}"))
 
 
 def _scaled(column: Column, rule: str, header: Header) -> Scaled:
-    found = _SCALE.fullmatch(rule)
-    factor = found and (found[3] if found[2] == "*" else _DIVISORS.get(found[3]))
-    if not found or not factor or not _FACTOR.fullmatch(factor):
+    match = _SCALE.fullmatch(rule)
+    factor = match and (match[3] if match[2] == "*" else _DIVISORS.get(match[3]))
+    if not match or not factor or not _FACTOR.fullmatch(factor):
         _refuse(column, rule, 'a column times a number, or divided by 10, 100 or 1000: "amount_cents / 100"')
-    return Scaled(header.place(found[1], f"[derived] {column.name}"), factor)
+    return Scaled(header.position(match[1], f"[derived] {column.name}"), factor)
 
 
 def _template(column: Column, rule: str, header: Header) -> Template:
     parts: list[str | Part] = []
     end = 0
-    for found in _PLACEHOLDER.finditer(rule):
-        parts += [rule[end : found.start()]] if found.start() > end else []
-        place = None if found[1] == LINE else header.place(found[1], f"[derived] {column.name}")
-        parts.append(Part(place, int(found[2]) if found[2] else None))
-        end = found.end()
+    for match in _PLACEHOLDER.finditer(rule):
+        parts += [rule[end : match.start()]] if match.start() > end else []
+        position = None if match[1] == LINE else header.position(match[1], f"[derived] {column.name}")
+        parts.append(Part(position, int(match[2]) if match[2] else None))
+        end = match.end()
     if not parts:
         _refuse(column, rule, 'text with columns in braces: "{supplier}-{line}"; a fixed text belongs in [constants]')
     return Template((*parts, *([rule[end:]] if rule[end:] else [])))

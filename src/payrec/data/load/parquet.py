@@ -53,12 +53,12 @@ def rows(stream: BinaryIO, name: str, limits: Limits, tally: Tally) -> Iterator[
     most = min(limits.plain_bytes, max(limits.gzip_free_bytes, limits.gzip_ratio * stream.seek(0, io.SEEK_END)))
     try:
         for batch in _batches(stream, name, limits):
-            made = _as_text(batch, read, tally)
-            plain_bytes += made.table.nbytes
+            rows = _as_text(batch, read, tally)
+            plain_bytes += rows.table.nbytes
             if plain_bytes > most:
                 msg = f"{name} holds more than {most:,} bytes unpacked: a bomb?\nif the file is meant, split it"
                 raise DataRefused(msg)
-            yield made
+            yield rows
             read += batch.num_rows
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _damaged(name, error) from error
@@ -99,15 +99,15 @@ def _damaged(name: str, error: Exception) -> DataRefused:
 def _as_text(batch: pa.RecordBatch, rows_before: int, tally: Tally) -> Rows:
     cells = [_clean(text(column), tally) for column in batch.columns]
     lines = pa.array(np.arange(rows_before + 1, rows_before + 1 + batch.num_rows), pa.int64())
-    return Rows(pa.table([*cells, lines], names=[*(f"c{place}" for place in range(len(cells))), "line"]), ())
+    return Rows(pa.table([*cells, lines], names=[*(f"c{position}" for position in range(len(cells))), "line"]), ())
 
 
 def _clean(cells: Any, tally: Tally) -> Any:
     """Refuse what is not UTF-8 (the reader does not look), and take NUL out."""
     cells.validate(full=True)
-    found = pc.sum(pc.count_substring(cells, "\0")).as_py() or 0
-    tally.nul += found
-    return pc.replace_substring(cells, "\0", "") if found else cells
+    count = pc.sum(pc.count_substring(cells, "\0")).as_py() or 0
+    tally.nul += count
+    return pc.replace_substring(cells, "\0", "") if count else cells
 
 
 def text(column: Any) -> Any:

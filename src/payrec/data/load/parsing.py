@@ -1,9 +1,11 @@
-"""A file to typed rows, without a database: what loading and a web upload have in common."""
+"""A file to typed rows in a temporary database: what loading and a web upload have in common."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,18 +14,49 @@ from typing import BinaryIO
 import duckdb
 import pyarrow as pa
 
-from payrec.common.errors import DataRefused, UsageError
-from payrec.data.load import duplicates, notes, parquet, records, rejects, scratch, staging
+from payrec.common import duck
+from payrec.common.errors import DataRefused, UsageError, file_errors
 from payrec.data.load import encoding as text
-from payrec.data.load.dialect import Dialect, check_names, line_ends, sniff
-from payrec.data.load.file_bytes import Found, Limits, opened
-from payrec.data.load.layout import LoadPlan, lay_out
-from payrec.data.load.load_report import LoadReport
+from payrec.data.load import parquet, records, rejects, staging
+from payrec.data.load.file_bytes import Limits, Signature, opened
+from payrec.data.load.layout import Dialect, LoadPlan, check_names, lay_out, line_ends, sniff
+from payrec.data.load.load_report import LoadReport, notes
 from payrec.data.load.mapping import Mapping, for_kind
 from payrec.data.load.origins import Absent, Constant, FromColumn
 from payrec.data.load.readings import readings
 from payrec.data.load.records import Rows
 from payrec.data.load.targets import TARGETS, Kind, Target
+
+MEMORY = "1500MB"  # beyond it the tables go to the temporary folder
+PREFIX = "payrec-load-"  # of that folder
+ABANDONED_S = 86_400.0
+
+
+@contextmanager
+def scratch_database(zone: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an empty database in memory that reads zoneless times in ``zone`` and spills into a temporary folder."""
+    with (
+        _temporary_folder() as folder,
+        duck.connect(options={"temp_directory": folder, "memory_limit": MEMORY}, zone=zone or "UTC") as db,
+    ):
+        yield db
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    with file_errors(Path(tempfile.gettempdir())):
+        folder = tempfile.TemporaryDirectory(prefix=PREFIX)
+    _sweep(Path(folder.name))
+    return folder
+
+
+def _sweep(new: Path) -> None:
+    """Take away what killed loads left beside ``new``; age is told by the disk alone, so that no clock is read."""
+    newest = new.stat().st_mtime
+    for folder in new.parent.glob(f"{PREFIX}*"):
+        with suppress(OSError):  # another load took it away
+            if newest - folder.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(folder, ignore_errors=True)
+
 
 BATCH_ROWS = 122_880
 
@@ -52,8 +85,8 @@ class Parsed:
 
     def rejects(self) -> pa.Table:
         """Return the rejected rows: line, column, value, reason."""
-        found: pa.Table = self._db.sql("SELECT * FROM rejects ORDER BY line").to_arrow_table()
-        return found
+        rows: pa.Table = self._db.sql("SELECT * FROM rejects ORDER BY line").to_arrow_table()
+        return rows
 
     def event_types(self) -> frozenset[str]:
         """Return the event types among the good rows; empty for other kinds."""
@@ -80,31 +113,33 @@ def plan(path: Path, kind: Kind, mapping: Mapping | None = None, options: Option
         The file is of no kind that can be read, or lacks a column.
     """
     path, options = Path(path), options or Options()
-    with opened(path, options.limits) as (found, stream):
-        return _plan(path, found, stream, for_kind(mapping, kind), options)
+    with opened(path, options.limits) as (signature, stream):
+        return _plan(path, signature, stream, for_kind(mapping, kind), options)
 
 
-def _plan(path: Path, found: Found, stream: BinaryIO, mapping: Mapping, options: Options) -> LoadPlan:
+def _plan(path: Path, signature: Signature, stream: BinaryIO, mapping: Mapping, options: Options) -> LoadPlan:
     target = TARGETS[mapping.kind or "transactions"]
-    if found.form == "parquet":
+    if signature.form == "parquet":
         names = parquet.header(stream, path.name, options.limits)
         check_names(names, path.name)
-        dialect = Dialect("Parquet", found.is_gzip, "", "", "", names, 1)
+        dialect = Dialect("Parquet", signature.is_gzip, "", "", "", names, 1)
         return lay_out(path.name, dialect, target, mapping)
     encoding = options.encoding or mapping.encoding
     shown = text.check_encoding(encoding) if encoding else "utf-8"
-    sample = _sample(found, path.name, encoding, options.limits)
+    sample = _sample(signature, path.name, encoding, options.limits)
     wanted = frozenset(name.strip().casefold() for name in (*target.names(), *mapping.columns.values()))
     head = sniff(sample, wanted, mapping.delimiter, path.name, options.limits)
-    dialect = Dialect("CSV", found.is_gzip, shown, head.delimiter, line_ends(found.head), head.names, head.first_line)
+    dialect = Dialect(
+        "CSV", signature.is_gzip, shown, head.delimiter, line_ends(signature.head), head.names, head.first_line
+    )
     return lay_out(path.name, dialect, target, mapping)
 
 
-def _sample(found: Found, name: str, encoding: str | None, limits: Limits) -> str:
+def _sample(signature: Signature, name: str, encoding: str | None, limits: Limits) -> str:
     """Return the whole lines among the first bytes, as text."""
     if encoding is None:
-        text.refuse_other_encodings(found.head, name)
-    return text.first_lines(found.head, name, encoding, limits)
+        text.refuse_other_encodings(signature.head, name)
+    return text.first_lines(signature.head, name, encoding, limits)
 
 
 @contextmanager
@@ -135,20 +170,22 @@ def parse(
     path, options, mapping = Path(path), options or Options(), for_kind(mapping, kind)
     if now is not None and now.tzinfo is not None:
         now = now.astimezone(UTC).replace(tzinfo=None)
-    with opened(path, options.limits) as (found, stream), scratch.database(mapping.time_zone) as db:
-        laid_out = _plan(path, found, stream, mapping, options)
+    with opened(path, options.limits) as (signature, stream), scratch_database(mapping.time_zone) as db:
+        laid_out = _plan(path, signature, stream, mapping, options)
         tally = text.Tally()
-        read = _rows(found, stream, laid_out, options, tally)
+        read = _rows(signature, stream, laid_out, options, tally)
         try:
-            parsed = _parsed(db, read, laid_out, _Asked(rejects_path, now, options, tally))
+            parsed = _parsed(db, read, laid_out, _Parameters(rejects_path, now, options, tally))
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             msg = f"no room to read {path.name}: {str(error).splitlines()[0]}\nname a larger temporary folder: TMPDIR=…"
             raise UsageError(msg) from error
         yield parsed
 
 
-def _rows(found: Found, stream: BinaryIO, plan: LoadPlan, options: Options, tally: text.Tally) -> Iterator[Rows]:
-    if found.form == "parquet":
+def _rows(
+    signature: Signature, stream: BinaryIO, plan: LoadPlan, options: Options, tally: text.Tally
+) -> Iterator[Rows]:
+    if signature.form == "parquet":
         return parquet.rows(stream, plan.file, options.limits, tally)
     encoding = options.encoding or plan.mapping.encoding
     blocks = text.blocks(stream, plan.file, encoding, options.limits, tally)
@@ -157,14 +194,14 @@ def _rows(found: Found, stream: BinaryIO, plan: LoadPlan, options: Options, tall
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Parameters:
     rejects_path: Path | None
     now: datetime | None
     options: Options
     tally: text.Tally
 
 
-def _parsed(db: duckdb.DuckDBPyConnection, read: Iterator[Rows], plan: LoadPlan, asked: _Asked) -> Parsed:
+def _parsed(db: duckdb.DuckDBPyConnection, read: Iterator[Rows], plan: LoadPlan, parameters: _Parameters) -> Parsed:
     target = TARGETS[plan.kind]
     rows_in = staging.stage(db, read, plan)
     if rows_in == 0:
@@ -172,13 +209,13 @@ def _parsed(db: duckdb.DuckDBPyConnection, read: Iterator[Rows], plan: LoadPlan,
         raise DataRefused(msg)
     left_out = staging.keep(db, plan)
     forms = staging.forms(db, plan)
-    read_as = readings(plan, forms, asked.now)
+    read_as = readings(plan, forms, parameters.now)
     staging.type_rows(db, read_as, plan)
     rejects.collect(db, read_as)
     rejected = staging.count(db, "rejects")
-    written = _write_rejects(db, asked.rejects_path) if rejected else None
-    _check_tolerance(db, plan, rejected, rows_in - left_out, asked.options.max_rejected_share)
-    dropped = duplicates.settle(db, plan, target)
+    written = _write_rejects(db, parameters.rejects_path) if rejected else None
+    _check_tolerance(db, plan, rejected, rows_in - left_out, parameters.options.max_rejected_share)
+    dropped = rejects.drop_duplicates(db, plan, target)
     report = LoadReport(
         file=plan.file,
         kind=plan.kind,
@@ -190,8 +227,8 @@ def _parsed(db: duckdb.DuckDBPyConnection, read: Iterator[Rows], plan: LoadPlan,
         dialect=plan.dialect.words(),
         used=plan.used,
         ignored=plan.ignored,
-        derived=tuple(m.column.name for m in plan.made if not isinstance(m.origin, FromColumn | Constant | Absent)),
-        notes=notes.notes(db, plan, forms, asked.tally, asked.now),
+        derived=tuple(m.column.name for m in plan.columns if not isinstance(m.origin, FromColumn | Constant | Absent)),
+        notes=notes(db, plan, forms, parameters.tally, parameters.now),
         rejects_path=written,
     )
     return Parsed(report, plan, target, db)

@@ -14,7 +14,7 @@ from payrec.common.text import sql_literal, sql_literals
 from payrec.data.load import dates, numbers
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.mapping import Texts
-from payrec.data.load.origins import Absent, Constant, FromColumn, Made, Origin, Part, Scaled, Shift, Template
+from payrec.data.load.origins import Absent, Constant, FromColumn, Origin, Part, PlannedColumn, Scaled, Shift, Template
 from payrec.data.load.targets import EVENT_TYPES, Column
 
 TYPES = {
@@ -58,16 +58,16 @@ class Reading:
 def staged_text(origin: Origin) -> str:
     """Return SQL: the text that stands for our column, before translation; NULL where it is empty."""
     match origin:
-        case FromColumn(place) | Scaled(place):
-            return f"s{place}"
+        case FromColumn(position) | Scaled(position):
+            return f"s{position}"
         case Constant(value):
             return f"nullif({sql_literal(value.strip())}, '')"
         case Template(parts):
             return "(" + " || ".join(_part(part) for part in parts) + ")"
         case Shift(days=int(days)):
             return sql_literal(str(days))
-        case Shift(place=place):
-            return f"s{place}"
+        case Shift(position=position):
+            return f"s{position}"
         case Absent():
             return "CAST(NULL AS VARCHAR)"
 
@@ -75,7 +75,7 @@ def staged_text(origin: Origin) -> str:
 def _part(part: str | Part) -> str:
     if isinstance(part, str):
         return sql_literal(part)
-    text = "CAST(line AS VARCHAR)" if part.place is None else f"s{part.place}"
+    text = "CAST(line AS VARCHAR)" if part.position is None else f"s{part.position}"
     return f"{text}[:{part.characters}]" if part.characters else text
 
 
@@ -90,29 +90,29 @@ def translated(text: str, values: Texts) -> str:
     return f"(CASE {empty} {' '.join(cases)} ELSE {text} END)"
 
 
-def text_of(made: Made, plan: LoadPlan) -> str:
+def text_of(planned: PlannedColumn, plan: LoadPlan) -> str:
     """Return SQL: the text of our column over the staged columns."""
-    return translated(staged_text(made.origin), plan.mapping.values.get(made.column.name, {}))
+    return translated(staged_text(planned.origin), plan.mapping.values.get(planned.column.name, {}))
 
 
 def readings(plan: LoadPlan, forms: dict[str, Form], now: datetime | None) -> tuple[Reading, ...]:
     """Return the readings of all columns, those that build on others last."""
-    made = sorted(plan.made, key=lambda each: isinstance(each.origin, Shift))
-    return tuple(_reading(each, plan, forms.get(each.column.name), now) for each in made)
+    planned = sorted(plan.columns, key=lambda each: isinstance(each.origin, Shift))
+    return tuple(_reading(each, plan, forms.get(each.column.name), now) for each in planned)
 
 
-def _reading(made: Made, plan: LoadPlan, form: Form | None, now: datetime | None) -> Reading:
-    column = made.column
-    text = f"upper({text_of(made, plan)})" if column.holds == "currency" else text_of(made, plan)
-    if isinstance(made.origin, Absent):
+def _reading(planned: PlannedColumn, plan: LoadPlan, form: Form | None, now: datetime | None) -> Reading:
+    column = planned.column
+    text = f"upper({text_of(planned, plan)})" if column.holds == "currency" else text_of(planned, plan)
+    if isinstance(planned.origin, Absent):
         return Reading(column, text, f"CAST(NULL AS {TYPES[column.holds]})", _ALWAYS, "'is missing'")
     accepted = _ALWAYS
-    if isinstance(made.origin, Shift):
-        value, reasons = _shifted(made.origin, column)
+    if isinstance(planned.origin, Shift):
+        value, reasons = _shifted(planned.origin, column)
     elif isinstance(form, dates.Form):
         value, reasons = _dated(column, form, plan.mapping.time_zone)
     elif isinstance(form, numbers.Form):
-        value, reasons = _numeric(column, form, made.origin)
+        value, reasons = _numeric(column, form, planned.origin)
     else:
         value, reasons = _WORDED.get(column.holds, _text)(column)
     if column.holds in ("day", "time"):

@@ -1,14 +1,19 @@
 """Clean blocks of text to rows with line numbers. A block without damage goes through Arrow; others record by record.
 
 Arrow's reader is fast but lenient, so it sees only blocks whose quotes are proven regular: each opens at the start of a
-cell and closes at the end of one, with doubled quotes between. ``damaged`` gives the same rows, slower.
+cell and closes at the end of one, with doubled quotes between. The slow reader gives the same rows: there a bad record
+costs its first line only, and reading goes on at the next, so a quote left open cannot swallow the good rows after it.
+A record is bad if a quoted cell has text after its closing quote, is never closed (within the bounds), or if it has too
+few or too many cells.
 """
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -16,10 +21,77 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from payrec.data.load import damaged
-from payrec.data.load.damaged import BadLine
 from payrec.data.load.encoding import refuse_long_line
 from payrec.data.load.file_bytes import Limits
+
+RECORD_BYTES = 1_000_000  # a record longer than this, or of more lines, has a quote left open
+RECORD_LINES = 1_000
+SHOWN_CHARACTERS = 200  # characters of a bad line or value that are shown
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that is no row: its number, its beginning and why."""
+
+    line: int
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Salvage:
+    """What could be read: rows, the line each starts on (from 0), bad lines, and the text of a record that goes on."""
+
+    rows: list[list[str]]
+    lines: list[int]
+    bad: list[BadLine]
+    rest: str
+
+
+def wrong_width(count: int, expected: int) -> str:
+    """Say that a row is too short or too long."""
+    return f"{count} value{'s' if count != 1 else ''} in the line, the header has {expected} columns"
+
+
+def salvage(text: str, delimiter: str, width: int, *, is_last: bool) -> Salvage:
+    """Read text line by line; ``is_last`` says that nothing follows, so that an open quote stays open."""
+    lines = list(io.StringIO(text, newline="\n"))
+    out = Salvage([], [], [], "")
+    at = 0
+    while at < len(lines):
+        if lines[at] == "\n":
+            at += 1
+            continue
+        cells, used = _record(lines, at, delimiter)
+        if cells is None and not is_last and _may_go_on(lines, at, used):
+            return Salvage(out.rows, out.lines, out.bad, "".join(lines[at:]))
+        if cells is not None and len(cells) == width:
+            out.rows.append(cells)
+            out.lines.append(at)
+            at += used
+            continue
+        reason = "a quote is left open or stands inside a cell" if cells is None else wrong_width(len(cells), width)
+        out.bad.append(BadLine(at, lines[at].rstrip("\n")[:SHOWN_CHARACTERS], reason))
+        at += 1
+    return out
+
+
+def _record(lines: list[str], at: int, delimiter: str) -> tuple[list[str] | None, int]:
+    """Return the cells of the record that starts at a line, and its lines; None if its quotes are wrong."""
+    if '"' not in lines[at]:
+        return lines[at].removesuffix("\n").split(delimiter), 1
+    reader = csv.reader(islice(lines, at, at + RECORD_LINES), delimiter=delimiter, strict=True)
+    try:
+        return next(reader), reader.line_num
+    except csv.Error:
+        return None, reader.line_num
+
+
+def _may_go_on(lines: list[str], at: int, used: int) -> bool:
+    """Return True if a record with an open quote reached the end of the text and is still within the bounds."""
+    reached = at + used >= len(lines) and used < RECORD_LINES
+    return reached and sum(len(line) for line in islice(lines, at, None)) <= RECORD_BYTES
+
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -47,7 +119,7 @@ class Shape:
 
     def names(self) -> list[str]:
         """Names of the text columns."""
-        return [f"c{place}" for place in range(self.width)]
+        return [f"c{position}" for position in range(self.width)]
 
 
 @dataclass(frozen=True)
@@ -73,8 +145,8 @@ def rows(blocks: Iterator[bytes], shape: Shape, first_line: int) -> Iterator[Row
         block = rest + read
         if line < first_line:
             block, line = _pass_over(block, line, first_line)
-        found, used = _read(block, shape, line, is_last=False)
-        yield found
+        rows_read, used = _read(block, shape, line, is_last=False)
+        yield rows_read
         rest, line = block[used:], line + block.count(b"\n", 0, used)
     if rest:
         yield _read(rest, shape, line, is_last=True)[0]
@@ -106,10 +178,10 @@ def _read(block: bytes, shape: Shape, line: int, *, is_last: bool) -> tuple[Rows
     ends = _record_ends(marks, newlines, shape.delimiter)
     used = 0 if ends is None or not len(ends) else int(ends[-1]) + 1
     left_open = used < len(block)
-    if ends is not None and not (left_open and (is_last or len(block) - used > damaged.RECORD_BYTES)):
-        found = _fast(block[:used], _records(ends, newlines), shape, line)
-        if found is not None:
-            return found, used
+    if ends is not None and not (left_open and (is_last or len(block) - used > RECORD_BYTES)):
+        fast = _fast(block[:used], _records(ends, newlines), shape, line)
+        if fast is not None:
+            return fast, used
     return _slow(block, shape, line, is_last=is_last)
 
 
@@ -161,33 +233,30 @@ def _fast(block: bytes, records: _Records, shape: Shape, line: int) -> Rows | No
             column_types=dict.fromkeys(shape.names(), pa.string()), null_values=[""], strings_can_be_null=True
         ),
     )
-    places = np.array([place for place, _ in wrong], dtype=np.int64)
-    if table.num_rows + len(wrong) != count or np.any(places < 0) or np.any(records.lines_each[places] > 1):
+    positions = np.array([position for position, _ in wrong], dtype=np.int64)
+    if table.num_rows + len(wrong) != count or np.any(positions < 0) or np.any(records.lines_each[positions] > 1):
         return None
     bad = tuple(
-        BadLine(
-            line + int(records.lines[place]), _shown(block, records, place), damaged.wrong_width(width, shape.width)
-        )
-        for place, width in wrong
+        BadLine(line + int(records.lines[position]), _shown(block, records, position), wrong_width(width, shape.width))
+        for position, width in wrong
     )
-    lines = np.delete(records.lines, places) + line
+    lines = np.delete(records.lines, positions) + line
     return Rows(_table(table.columns, lines, shape), bad)
 
 
-def _shown(block: bytes, records: _Records, place: int) -> str:
-    start = int(records.starts[place])
-    return block[start : min(int(records.ends[place]), start + 4 * damaged.SHOWN)].decode("utf-8", "ignore")[
-        : damaged.SHOWN
-    ]
+def _shown(block: bytes, records: _Records, position: int) -> str:
+    start = int(records.starts[position])
+    end = min(int(records.ends[position]), start + 4 * SHOWN_CHARACTERS)
+    return block[start:end].decode("utf-8", "ignore")[:SHOWN_CHARACTERS]
 
 
 def _slow(block: bytes, shape: Shape, line: int, *, is_last: bool) -> tuple[Rows, int]:
-    found = damaged.read(block.decode("utf-8"), shape.delimiter, shape.width, is_last=is_last)
-    columns = list(zip(*found.rows, strict=True)) or [()] * shape.width
+    salvaged = salvage(block.decode("utf-8"), shape.delimiter, shape.width, is_last=is_last)
+    columns = list(zip(*salvaged.rows, strict=True)) or [()] * shape.width
     cells = [pa.array([cell or None for cell in column], pa.string()) for column in columns]
-    bad = tuple(BadLine(line + each.line, each.text, each.reason) for each in found.bad)
-    lines = np.array(found.lines, dtype=np.int64) + line
-    return Rows(_table(cells, lines, shape), bad), len(block) - len(found.rest.encode("utf-8"))
+    bad = tuple(BadLine(line + each.line, each.text, each.reason) for each in salvaged.bad)
+    lines = np.array(salvaged.lines, dtype=np.int64) + line
+    return Rows(_table(cells, lines, shape), bad), len(block) - len(salvaged.rest.encode("utf-8"))
 
 
 def _table(cells: Sequence[Any], lines: Ints, shape: Shape) -> pa.Table:

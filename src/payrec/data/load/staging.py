@@ -36,20 +36,20 @@ def stage(db: duckdb.DuckDBPyConnection, rows: Iterable[Rows], plan: LoadPlan) -
     DataRefused
         Most of the first lines are no rows.
     """
-    places = plan.places
-    unused = [f"c{place}" for place in range(len(plan.dialect.header)) if place not in places]
-    columns = "".join(f", s{place} VARCHAR" for place in places)
+    positions = plan.positions
+    unused = [f"c{position}" for position in range(len(plan.dialect.header)) if position not in positions]
+    columns = "".join(f", s{position} VARCHAR" for position in positions)
     db.execute(f"CREATE TABLE staged (line BIGINT, rest UBIGINT{columns})")
     db.execute("CREATE TABLE bad_lines (line BIGINT, text VARCHAR, reason VARCHAR)")
     rest = f"hash({', '.join(unused)})" if unused else "0"
-    cells = "".join(f", {_cell(f'c{place}', plan.mapping.empty)}" for place in places)
+    cells = "".join(f", {_cell(f'c{position}', plan.mapping.empty)}" for position in positions)
     select = f"line, {rest}{cells}"
     count, bad_count, waiting = 0, 0, _Waiting([], 0, 0)
     for batch in rows:
         count += batch.table.num_rows + len(batch.bad)
         bad_count += len(batch.bad)
         _check_bad_lines(bad_count, count, plan)
-        waiting = _insert_groups(db, waiting.plus(_trimmed(batch.table, places)), select)
+        waiting = _insert_groups(db, waiting.plus(_trimmed(batch.table, positions)), select)
         if batch.bad:
             bad = [{"line": each.line, "text": each.text, "reason": each.reason} for each in batch.bad]
             _insert(db, "bad_lines", pa.Table.from_pylist(bad), "line, text, reason")
@@ -97,11 +97,11 @@ def _insert(db: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, select: s
     db.unregister("incoming")
 
 
-def _trimmed(rows: pa.Table, places: tuple[int, ...]) -> pa.Table:
+def _trimmed(rows: pa.Table, positions: tuple[int, ...]) -> pa.Table:
     """Take blanks off both ends of the columns that are read (Arrow does it ten times cheaper than SQL)."""
-    for place in places:
-        at = rows.schema.get_field_index(f"c{place}")
-        rows = rows.set_column(at, f"c{place}", _cut(pc.utf8_trim_whitespace(rows.column(at))))
+    for position in positions:
+        at = rows.schema.get_field_index(f"c{position}")
+        rows = rows.set_column(at, f"c{position}", _cut(pc.utf8_trim_whitespace(rows.column(at))))
     return rows
 
 
@@ -142,22 +142,22 @@ def keep(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> int:
     db.execute(f"CREATE VIEW kept AS SELECT * FROM {source}{' WHERE ' + ' AND '.join(tests) if tests else ''}")
     left_out = count(db, "staged") - count(db, "kept") if tests else 0
     if left_out and left_out == count(db, "staged"):
-        asked = " and ".join(f"{column} = {' or '.join(words)}" for column, words in plan.mapping.only.items())
-        msg = f"{plan.file}: no row has {asked}, which {plan.mapping.name} asks for in [only]\nnothing was loaded"
+        conditions = " and ".join(f"{column} = {' or '.join(words)}" for column, words in plan.mapping.only.items())
+        msg = f"{plan.file}: no row has {conditions}, which {plan.mapping.name} asks for in [only]\nnothing was loaded"
         raise DataRefused(msg)
     return left_out
 
 
 def _meets(condition: Condition) -> str:
-    place, words = condition
-    return f"coalesce(lower(s{place}), '') IN ({sql_literals(word.strip().lower() for word in words)})"
+    position, words = condition
+    return f"coalesce(lower(s{position}), '') IN ({sql_literals(word.strip().lower() for word in words)})"
 
 
 def _carried(each: Carried) -> str:
     """Return SQL: the last value so far in the case, this row included, never of a later row."""
     tests = " AND ".join(map(_meets, each.conditions))
     value = f"CASE WHEN {tests} THEN s{each.source} END" if tests else f"s{each.source}"
-    return f"last_value({value} IGNORE NULLS) OVER (PARTITION BY s{each.by} ORDER BY line) AS s{each.place}"
+    return f"last_value({value} IGNORE NULLS) OVER (PARTITION BY s{each.by} ORDER BY line) AS s{each.position}"
 
 
 def forms(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> dict[str, Form]:
@@ -168,18 +168,18 @@ def forms(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> dict[str, Form]:
     DataRefused
         A form is neither declared nor proven.
     """
-    found: dict[str, Form] = {}
-    for made in plan.made:
-        column = made.column
-        if isinstance(made.origin, Absent | Shift):
+    forms: dict[str, Form] = {}
+    for planned in plan.columns:
+        column = planned.column
+        if isinstance(planned.origin, Absent | Shift):
             continue
         if column.holds in ("day", "time"):
-            found[column.name] = _date_form(db, text_of(made, plan), column.name, plan)
+            forms[column.name] = _date_form(db, text_of(planned, plan), column.name, plan)
         elif column.holds in ("amount", "rate"):
-            found[column.name] = _number_form(
-                db, text_of(made, plan), column.name, plan, is_money=column.holds == "amount"
+            forms[column.name] = _number_form(
+                db, text_of(planned, plan), column.name, plan, is_money=column.holds == "amount"
             )
-    return found
+    return forms
 
 
 def _date_form(db: duckdb.DuckDBPyConnection, text: str, column: str, plan: LoadPlan) -> dates.Form:
@@ -210,7 +210,7 @@ def _check_format(db: duckdb.DuckDBPyConnection, declared: str, column: str, pla
             f'expected {", ".join(dates.WORDS)}, or day, month and year such as "%d/%m/%Y" or "%d-%b-%y"'
         )
         raise DataRefused(msg)
-    holds = next(made.column.holds for made in plan.made if made.column.name == column)
+    holds = next(planned.column.holds for planned in plan.columns if planned.column.name == column)
     if holds == "day" and "%z" in declared and plan.mapping.time_zone is None:
         msg = f'{plan.mapping.name}: {column} is a day, and %z gives a moment\nsay whose day: time_zone = "Europe/Rome"'
         raise DataRefused(msg)
@@ -228,10 +228,10 @@ def _number_form(
     return numbers.choose(evidence, declared, column, plan.file, is_money=is_money)
 
 
-def _example(found: object) -> tuple[str, int] | None:
-    if isinstance(found, dict):  # a struct (line, text)
-        found = tuple(found.values())
-    return (str(found[1])[:40], int(found[0])) if isinstance(found, tuple) else None
+def _example(example: object) -> tuple[str, int] | None:
+    if isinstance(example, dict):  # a struct (line, text)
+        example = tuple(example.values())
+    return (str(example[1])[:40], int(example[0])) if isinstance(example, tuple) else None
 
 
 def type_rows(db: duckdb.DuckDBPyConnection, readings: tuple[Reading, ...], plan: LoadPlan) -> None:
@@ -240,7 +240,7 @@ def type_rows(db: duckdb.DuckDBPyConnection, readings: tuple[Reading, ...], plan
     db.execute(f"CREATE VIEW parsed AS SELECT *, {', '.join(steps)} FROM kept")
     values = [_accepted(each) for each in readings]
     bad = " OR ".join(each.bad for each in readings)
-    staged = [f"s{place}" for place in plan.places]
+    staged = [f"s{position}" for position in plan.positions]
     row_hash = f"hash({', '.join(['rest', *staged])})"
     db.execute(
         f"CREATE TABLE typed AS SELECT line, {', '.join(values)}, NOT ({bad}) AS ok, {row_hash} AS row_hash FROM parsed"
