@@ -30,6 +30,7 @@ from payrec.model.evaluate.backtest import BacktestSpec
 from payrec.model.features import matrix
 from payrec.model.features.declarations import CATEGORIES, NUMBERS
 from payrec.model.recipes import training
+from payrec.model.recipes.model import predict
 from payrec.model.recipes.training import TrainSpec
 from payrec.model.store import bundle
 
@@ -113,7 +114,7 @@ def _captured(gain: Floats, score: Floats) -> float:
 def _ours(recipe: str) -> Callable[[pa.Table, BacktestSpec], Callable[[pa.Table], Floats]]:
     def fit(rows: pa.Table, spec: BacktestSpec) -> Callable[[pa.Table], Floats]:
         model = training.train(rows, TrainSpec(recipe, spec.horizon_days, spec.seed, spec.max_rows))
-        return lambda given: training.predict(model, given)
+        return lambda given: predict(model, given)
 
     return fit
 

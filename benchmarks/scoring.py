@@ -14,6 +14,7 @@ from benchmarks.measure import timed
 from payrec import commands
 from payrec.model.features.declarations import schema_hash
 from payrec.model.recipes import notebook, training
+from payrec.model.recipes.model import predict
 from payrec.model.recipes.training import TrainSpec
 from payrec.model.store import bundle
 from payrec.publish import export
@@ -52,10 +53,10 @@ def bundled(recipe: str, orders: int, most: int) -> dict[str, Any]:
     """Score batches of Arrow with a bundle of ours."""
     model = bundle.load(folder_of(recipe))
     batches = _rows(orders, most)
-    training.predict(model, batches[0].slice(0, 1_000))
+    predict(model, batches[0].slice(0, 1_000))
     with timed() as cost:
         for batch in batches:
-            training.predict(model, batch)
+            predict(model, batch)
     return {"rows": sum(batch.num_rows for batch in batches), **vars(cost)}
 
 

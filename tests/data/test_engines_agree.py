@@ -16,6 +16,7 @@ import pytest
 from payrec.data import layers, snapshots
 from payrec.data.engines import Engine, spark_rows
 from payrec.model.recipes import training
+from payrec.model.recipes.model import Model
 from payrec.simulate import simulator
 from payrec.worklist import score
 
@@ -47,7 +48,7 @@ def read(engine: Engine, table: str) -> pa.Table:
     return engine.read(f"SELECT * FROM {table} ORDER BY {KEYS[table]}")
 
 
-def scored(engine: Engine, model: training.Model) -> pa.Table:
+def scored(engine: Engine, model: Model) -> pa.Table:
     """Return what ranking reads of all snapshots, with their probabilities, made where the engine keeps its rows."""
     select = f"SELECT * FROM {layers.VIEW}"
     rows = score.score(lambda through: engine.read_batches(select, through), model).rows

@@ -20,12 +20,14 @@ from pathlib import Path
 from pyarrow import parquet
 
 from payrec.common.errors import DataRefused, ModelRefused, PayrecError, UsageError
+from payrec.common.json import canonical_json
 from payrec.data import feature_file, load
 from payrec.data.load import encoding as texts
 from payrec.data.load import records
 from payrec.model.recipes import boosting, training
-from payrec.model.recipes.training import Model, TrainSpec
-from payrec.model.store import bundle, model_json
+from payrec.model.recipes.model import Model, predict
+from payrec.model.recipes.training import TrainSpec
+from payrec.model.store import bundle
 from tests.data.load import hostile
 from tests.data.load.files import EVENTS_HEADER, NOW, lines, order
 from tests.fuzz import edits
@@ -162,7 +164,7 @@ def models_files(data: bytes) -> None:
         except ModelRefused as error:
             expect_plain(error)
             return
-    chances = training.predict(found.model, made_rows.feature_rows(50, seed=3))
+    chances = predict(found.model, made_rows.feature_rows(50, seed=3))
     assert all(math.isfinite(chance) and 0 <= chance <= 1 for chance in chances)
 
 
@@ -171,7 +173,7 @@ def _changed(content: bytes, change: bytes, *, as_json: bool) -> bytes:
         return edits.of_bytes(content, change)
     made = edits.of_document(json.loads(content), change)
     try:
-        return model_json.plain_json(made)
+        return canonical_json(made)
     except ValueError:
         return json.dumps(made).encode()
 
@@ -182,7 +184,7 @@ def trees(data: bytes) -> None:
         return
     sizes = made_rows.feature_rows(20, seed=4)
     model = models()[1]
-    found = training.predict(Model(**{**vars(model), "scorer": boosting.Trees(data)}), sizes)
+    found = predict(Model(**{**vars(model), "scorer": boosting.Trees(data)}), sizes)
     assert all(math.isfinite(chance) for chance in found)
 
 

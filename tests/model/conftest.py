@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from payrec.model.recipes.model import Model
+
 # the tests are imported from their files, so the folder of the shared generator is named here
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -24,13 +26,13 @@ def training_rows() -> pa.Table:
 
 
 @pytest.fixture(scope="session")
-def models(training_rows: pa.Table) -> dict[str, training.Model]:
+def models(training_rows: pa.Table) -> dict[str, Model]:
     """One small model of each recipe, trained once."""
     names = ("original", "logistic", "xgboost")
     return {name: training.train(training_rows, training.TrainSpec(name, seed=5)) for name in names}
 
 
 @pytest.fixture(params=["original", "logistic", "xgboost"])
-def model(request: pytest.FixtureRequest, models: dict[str, training.Model]) -> training.Model:
+def model(request: pytest.FixtureRequest, models: dict[str, Model]) -> Model:
     """Each of the shared models in turn."""
     return models[request.param]

@@ -14,7 +14,7 @@ from rows import feature_rows
 
 from payrec.model.recipes import booster_check, boosting, training, ubj
 from payrec.model.recipes.boosting import Trees
-from payrec.model.recipes.training import Model
+from payrec.model.recipes.model import Model
 
 ROWS = feature_rows(200, seed=41)
 TYPES = ["q", "q", "c"]

@@ -17,8 +17,7 @@ from rows import feature_rows
 
 from payrec.common.errors import ModelRefused
 from payrec.model.features import declarations
-from payrec.model.recipes import training
-from payrec.model.recipes.training import Model
+from payrec.model.recipes.model import Model, predict
 from payrec.model.store import bundle
 from payrec.model.store import model_json as document
 
@@ -74,7 +73,7 @@ def refusal(folder: Path) -> str:
 def test_what_was_saved_is_loaded(model: Model, saved: Path) -> None:
     found = bundle.read(saved)
     assert found.card == CARD
-    assert np.array_equal(training.predict(found.model, ROWS), training.predict(model, ROWS))
+    assert np.array_equal(predict(found.model, ROWS), predict(model, ROWS))
     assert found.model.training == model.training
     assert found.model == model
 
@@ -94,7 +93,7 @@ def test_a_model_travels_as_the_files_of_its_bundle_and_is_opened_once(model: Mo
     arrived = pickle.loads(sent)
     assert pickle.loads(sent) is arrived
     rows = feature_rows(200, 3)
-    np.testing.assert_array_equal(training.predict(arrived.model, rows), training.predict(model, rows))
+    np.testing.assert_array_equal(predict(arrived.model, rows), predict(model, rows))
 
 
 def test_the_card_is_part_of_the_id(models: dict[str, Model], of_tables: Path, tmp_path: Path) -> None:

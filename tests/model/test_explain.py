@@ -12,7 +12,7 @@ from rows import feature_rows
 from payrec.model import explain, sentences
 from payrec.model.features.declarations import GROUPS
 from payrec.model.recipes import training
-from payrec.model.recipes.training import Model
+from payrec.model.recipes.model import Model, log_odds, predict
 
 ROWS = feature_rows(300, seed=51)
 
@@ -26,7 +26,7 @@ def fact(group: str, **columns: object) -> str:
 def test_contributions_add_up_to_the_probability(model: Model) -> None:
     found = explain.contributions(model, ROWS)
     assert found.values.shape == (300, len(GROUPS))
-    assert np.array_equal(found.probability, training.predict(model, ROWS))
+    assert np.array_equal(found.probability, predict(model, ROWS))
     assert found.base + found.values.sum(axis=1) == pytest.approx(found.probability, abs=1e-9)
 
 
@@ -45,7 +45,7 @@ def test_a_row_at_the_base_has_finite_contributions(model: Model) -> None:
 
 def test_contributions_keep_the_direction_of_the_log_odds(model: Model) -> None:
     found = explain.contributions(model, ROWS)
-    gap = training.log_odds(model, training.matrix.matrix(ROWS, model.vocabulary)) - model.base_log_odds
+    gap = log_odds(model, training.matrix.matrix(ROWS, model.vocabulary)) - model.base_log_odds
     assert (np.sign(found.values.sum(axis=1)) == np.sign(gap)).all()
 
 
@@ -77,7 +77,7 @@ def test_a_row_is_explained_alone_as_in_the_whole(model: Model) -> None:
 
 def test_waterfall_leads_from_base_to_probability(model: Model) -> None:
     found = explain.waterfall(model, ROWS.slice(5, 1))
-    assert found.probability == training.predict(model, ROWS)[5]
+    assert found.probability == predict(model, ROWS)[5]
     assert found.steps[-1].after == pytest.approx(found.probability, abs=1e-9)
     assert [abs(step.points) for step in found.steps] == sorted((abs(s.points) for s in found.steps), reverse=True)
 

@@ -8,19 +8,19 @@ import pytest
 
 from payrec.common.errors import QualityGate
 from payrec.model.evaluate import gate
-from payrec.model.evaluate.gate import Limits, Numbers
+from payrec.model.evaluate.gate import GateFigures, GateLimits
 
-GOOD = Numbers(rows=5000, log_loss=0.400, pr_auc=0.50, ece=0.01, history_rate_pr_auc=0.40, champion_log_loss=0.402)
+GOOD = GateFigures(rows=5000, log_loss=0.400, pr_auc=0.50, ece=0.01, history_rate_pr_auc=0.40, champion_log_loss=0.402)
 
 
 def test_a_better_model_passes() -> None:
-    verdict = gate.judge(GOOD)
+    verdict = gate.assess(GOOD)
     assert verdict.passed
     gate.require(verdict)
 
 
 def test_the_first_model_needs_no_champion() -> None:
-    assert gate.judge(replace(GOOD, champion_log_loss=None)).passed
+    assert gate.assess(replace(GOOD, champion_log_loss=None)).passed
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_first_model_needs_no_champion() -> None:
     ],
 )
 def test_each_limit_is_named(change: dict[str, float], words: str) -> None:
-    verdict = gate.judge(replace(GOOD, **change))
+    verdict = gate.assess(replace(GOOD, **change))
     assert len(verdict.failures) == 1
     with pytest.raises(QualityGate, match=words) as refused:
         gate.require(verdict)
@@ -46,7 +46,7 @@ def test_each_limit_is_named(change: dict[str, float], words: str) -> None:
 
 def test_all_failures_are_named_at_once() -> None:
     bad = replace(GOOD, rows=1, log_loss=9.0, pr_auc=0.1, ece=0.9)
-    verdict = gate.judge(bad)
+    verdict = gate.assess(bad)
     assert len(verdict.failures) == 4
     with pytest.raises(QualityGate) as refused:
         gate.require(verdict)
@@ -54,5 +54,5 @@ def test_all_failures_are_named_at_once() -> None:
 
 
 def test_limits_are_settings() -> None:
-    assert gate.judge(replace(GOOD, ece=0.2), Limits(max_ece=0.3)).passed
-    assert not gate.judge(GOOD, Limits(min_pr_auc_gain=0.2)).passed
+    assert gate.assess(replace(GOOD, ece=0.2), GateLimits(max_ece=0.3)).passed
+    assert not gate.assess(GOOD, GateLimits(min_pr_auc_gain=0.2)).passed

@@ -14,8 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from payrec.model.features.declarations import NUMBERS
 from payrec.model.features.matrix import Matrix, learn, matrix
-from payrec.model.recipes import additive, logistic, solver
-from payrec.model.recipes import spline_design as design
+from payrec.model.recipes import additive, logistic, solver, spline_design
 from payrec.model.recipes.additive import CELLS, Curve
 
 ROWS = feature_rows(3000, seed=11)
@@ -23,7 +22,7 @@ KNOWN = ROWS.filter(ROWS["label_recovered_30d"].is_valid())
 LABEL = KNOWN["label_recovered_30d"].to_numpy().astype(float)
 VOCABULARY = learn(KNOWN)
 INPUTS = matrix(KNOWN, VOCABULARY)
-READY = logistic.prepare(INPUTS, LABEL, VOCABULARY, logistic.Options())
+READY = logistic.prepare(INPUTS, LABEL, VOCABULARY, logistic.LogisticOptions())
 FITTED = logistic.fit(READY, len(LABEL), 10.0)
 
 
@@ -35,8 +34,8 @@ def problem(n: int, columns: int = 6) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def minimum(columns: csr_matrix, label: np.ndarray, weight: np.ndarray, penalty: np.ndarray) -> np.ndarray:
-    asked = solver.Problem(columns, label, weight, diags_array(penalty, format="csr"))
-    return solver.minimise(asked, solver.guess(asked))
+    asked = solver.PenalisedLoss(columns, label, weight, diags_array(penalty, format="csr"))
+    return solver.minimise(asked, solver.starting_point(asked))
 
 
 @pytest.mark.parametrize("n", [400, solver.SAMPLE_ROWS + 5_000])
@@ -69,22 +68,22 @@ def test_solver_finds_the_minimum_of_a_plain_newton_method(
     if tied:
         change = np.diff(np.eye(columns), axis=0)
         penalty[:columns, :columns] += strength * change.T @ change
-    asked = solver.Problem(csr_matrix(dense), label, weight, csr_matrix(penalty))
+    asked = solver.PenalisedLoss(csr_matrix(dense), label, weight, csr_matrix(penalty))
     expected = np.zeros(columns + 1)
     for _ in range(100):
         chance = 1 / (1 + np.exp(-dense @ expected))
         slope = dense.T @ (weight * (chance - label)) + penalty @ expected
         curvature = (dense * (weight * chance * (1 - chance))[:, None]).T @ dense + penalty
         expected -= 0.5 * np.linalg.solve(curvature, slope)
-    assert solver.minimise(asked, solver.guess(asked)) == pytest.approx(expected, abs=1e-6)
+    assert solver.minimise(asked, solver.starting_point(asked)) == pytest.approx(expected, abs=1e-6)
 
 
 def test_where_the_solver_starts_does_not_matter() -> None:
     columns, label, weight = problem(2_000)
     penalty = diags_array(np.full(7, 5.0), format="csr")
-    asked = solver.Problem(csr_matrix(np.hstack([columns, np.ones((2_000, 1))])), label, weight, penalty)
-    far = solver.Guess(np.linspace(-1, 1, 7), np.eye(7))
-    assert solver.minimise(asked, far) == pytest.approx(solver.minimise(asked, solver.guess(asked)), abs=1e-6)
+    asked = solver.PenalisedLoss(csr_matrix(np.hstack([columns, np.ones((2_000, 1))])), label, weight, penalty)
+    far = solver.StartingPoint(np.linspace(-1, 1, 7), np.eye(7))
+    assert solver.minimise(asked, far) == pytest.approx(solver.minimise(asked, solver.starting_point(asked)), abs=1e-6)
 
 
 def test_separable_labels_are_no_trouble() -> None:
@@ -104,7 +103,9 @@ def test_a_fit_to_the_first_rows_is_a_fit_of_these_rows_alone() -> None:
 
 
 def test_smoothness_holds_back_the_bending_not_the_slope() -> None:
-    rough, smooth = (design.make(INPUTS, VOCABULARY, logistic.Options(smoothness=s)) for s in (0.0, 5.0))
+    rough, smooth = (
+        spline_design.build(INPUTS, VOCABULARY, logistic.LogisticOptions(smoothness=s)) for s in (0.0, 5.0)
+    )
     assert rough.widths == smooth.widths
     start = 0
     for curve, width in zip(smooth.empty.curves, smooth.widths, strict=False):

@@ -11,7 +11,8 @@ import pytest
 
 from payrec.common.errors import DataRefused
 from payrec.model.recipes import notebook
-from payrec.model.recipes.training import Model, TrainSpec, predict
+from payrec.model.recipes.model import Model, predict
+from payrec.model.recipes.training import TrainSpec
 
 
 def test_it_predicts_much_as_the_original_recipe_does(

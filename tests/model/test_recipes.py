@@ -16,9 +16,9 @@ from rows import feature_rows, portfolio
 
 from payrec.common.errors import DataRefused, UsageError
 from payrec.model.features.declarations import LABEL, NEEDED
-from payrec.model.recipes import sample
-from payrec.model.recipes import training as recipes
-from payrec.model.recipes.training import Model, TrainSpec
+from payrec.model.recipes import sample, training
+from payrec.model.recipes.model import Model, predict
+from payrec.model.recipes.training import TrainSpec
 from payrec.model.recipes.training_summary import choice
 from payrec.model.store import bundle
 
@@ -39,7 +39,7 @@ def labelled(positives: int, negatives: int) -> pa.Table:
 
 
 def test_probabilities_are_probabilities(model: Model) -> None:
-    found = recipes.predict(model, OTHER_ROWS)
+    found = predict(model, OTHER_ROWS)
     assert found.dtype == np.float64
     assert found.shape == (500,)
     assert ((found > 0) & (found < 1)).all()
@@ -47,7 +47,7 @@ def test_probabilities_are_probabilities(model: Model) -> None:
 
 def test_recipes_rank_far_better_than_chance(model: Model) -> None:
     made = portfolio(3000, seed=77)
-    found = recipes.predict(model, made.rows)
+    found = predict(model, made.rows)
     assert np.corrcoef(found, made.truth)[0, 1] > 0.7
     assert abs(found.mean() - made.truth.mean()) < 0.05
 
@@ -55,54 +55,54 @@ def test_recipes_rank_far_better_than_chance(model: Model) -> None:
 @settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, 500), max_size=4))
 def test_batches_do_not_matter(model: Model, cuts: list[int]) -> None:
-    whole = recipes.predict(model, OTHER_ROWS)
+    whole = predict(model, OTHER_ROWS)
     edges = [0, *sorted(cuts), 500]
     parts = [OTHER_ROWS.slice(a, b - a) for a, b in pairwise(edges)]
-    assert np.array_equal(np.concatenate([recipes.predict(model, part) for part in parts]), whole)
+    assert np.array_equal(np.concatenate([predict(model, part) for part in parts]), whole)
 
 
 def test_single_rows_score_as_in_the_whole(model: Model) -> None:
-    whole = recipes.predict(model, OTHER_ROWS)
+    whole = predict(model, OTHER_ROWS)
     for at in (0, 17, 499):
-        assert recipes.predict(model, OTHER_ROWS.slice(at, 1))[0] == whole[at]
+        assert predict(model, OTHER_ROWS.slice(at, 1))[0] == whole[at]
 
 
 def test_order_of_rows_is_kept(model: Model) -> None:
     order = np.random.default_rng(4).permutation(500)
-    assert np.array_equal(recipes.predict(model, OTHER_ROWS.take(order)), recipes.predict(model, OTHER_ROWS)[order])
+    assert np.array_equal(predict(model, OTHER_ROWS.take(order)), predict(model, OTHER_ROWS)[order])
 
 
 def test_no_rows_no_probabilities(model: Model) -> None:
-    assert recipes.predict(model, OTHER_ROWS.slice(0, 0)).shape == (0,)
+    assert predict(model, OTHER_ROWS.slice(0, 0)).shape == (0,)
 
 
 @pytest.mark.parametrize("column", NEEDED)
 def test_a_null_column_scores(models: dict[str, Model], column: str) -> None:
     null = with_column(OTHER_ROWS, column, pa.nulls(500, OTHER_ROWS.schema.field(column).type))
     for model in models.values():
-        assert np.isfinite(recipes.predict(model, null)).all()
+        assert np.isfinite(predict(model, null)).all()
 
 
 @pytest.mark.parametrize("column", TEXT_NEEDED)
 def test_an_unknown_category_scores(models: dict[str, Model], column: str) -> None:
     unknown = with_column(OTHER_ROWS, column, pa.array(["'; drop table --"] * 500))
     for model in models.values():
-        assert np.isfinite(recipes.predict(model, unknown)).all()
+        assert np.isfinite(predict(model, unknown)).all()
 
 
 def test_rows_with_nothing_known_score(model: Model) -> None:
-    assert np.isfinite(recipes.predict(model, pa.table({"order_id": ["a", "b"]}))).all()
+    assert np.isfinite(predict(model, pa.table({"order_id": ["a", "b"]}))).all()
 
 
 def test_the_label_is_never_read_by_predict(model: Model) -> None:
     without = OTHER_ROWS.drop_columns([LABEL, "order_id", "customer_id"])
-    assert np.array_equal(recipes.predict(model, without), recipes.predict(model, OTHER_ROWS))
+    assert np.array_equal(predict(model, without), predict(model, OTHER_ROWS))
 
 
 def test_more_recovered_in_time_never_lowers_the_trees_chance(models: dict[str, Model]) -> None:
     rows = with_column(OTHER_ROWS, "cust_decided", pa.array([9] * 500, pa.int64()))
     chances = [
-        recipes.predict(models["xgboost"], with_column(rows, "cust_recovered_in_time", pa.array([count] * 500)))
+        predict(models["xgboost"], with_column(rows, "cust_recovered_in_time", pa.array([count] * 500)))
         for count in range(10)
     ]
     assert (np.diff(chances, axis=0) >= 0).all()
@@ -114,7 +114,7 @@ def test_same_rows_in_any_order_and_same_seed_give_the_same_bytes(
 ) -> None:
     shuffled = training_rows.take(np.random.default_rng(9).permutation(training_rows.num_rows))
     for name, model in models.items():
-        again = recipes.train(shuffled, TrainSpec(name, seed=5))
+        again = training.train(shuffled, TrainSpec(name, seed=5))
         ids = {bundle.model_id(bundle.save(made, tmp_path_factory.mktemp(name))) for made in (model, again)}
         assert len(ids) == 1, name
 
@@ -134,7 +134,7 @@ def test_a_model_says_what_it_was_trained_on(models: dict[str, Model], training_
 
 
 def test_auto_takes_the_lower_log_loss_and_says_by_how_much(training_rows: pa.Table) -> None:
-    model = recipes.train(training_rows, TrainSpec("auto"))
+    model = training.train(training_rows, TrainSpec("auto"))
     losses = model.training.losses
     assert set(losses) == {"logistic", "xgboost"}
     assert losses[model.recipe] == min(losses.values())
@@ -150,32 +150,32 @@ def test_too_few_rows_are_refused_with_the_numbers(positives: int, negatives: in
     with pytest.raises(
         DataRefused, match=rf"{positives + negatives} rows .* {positives} recovered and {negatives} not"
     ):
-        recipes.train(labelled(positives, negatives), TrainSpec("logistic"))
+        training.train(labelled(positives, negatives), TrainSpec("logistic"))
 
 
 @pytest.mark.parametrize("recipe", ["logistic", "original", "auto", "xgboost"])
 def test_the_least_that_is_trained(recipe: str) -> None:
     rows = labelled(20, 180)
-    model = recipes.train(rows, TrainSpec(recipe))
+    model = training.train(rows, TrainSpec(recipe))
     assert model.training.left_out["immature"] == 1
     assert model.training.slices == {}
-    found = recipes.predict(model, rows)
+    found = predict(model, rows)
     assert abs(found.mean() - 0.1) < 0.05
 
 
 def test_another_horizon_is_refused() -> None:
     with pytest.raises(DataRefused, match=r"over 30 days, expected 14.*--horizon 14"):
-        recipes.train(feature_rows(400, 1), TrainSpec("logistic", horizon_days=14))
+        training.train(feature_rows(400, 1), TrainSpec("logistic", horizon_days=14))
 
 
 def test_an_unknown_recipe_is_refused() -> None:
     with pytest.raises(UsageError, match="'magic', expected one of logistic, xgboost, auto, original"):
-        recipes.train(OTHER_ROWS, TrainSpec("magic"))
+        training.train(OTHER_ROWS, TrainSpec("magic"))
 
 
 def test_rows_without_labels_are_refused() -> None:
     with pytest.raises(DataRefused, match=LABEL):
-        recipes.train(OTHER_ROWS.drop_columns([LABEL]), TrainSpec("logistic"))
+        training.train(OTHER_ROWS.drop_columns([LABEL]), TrainSpec("logistic"))
 
 
 def test_rows_at_no_landmark_are_left_out_and_counted(training_rows: pa.Table) -> None:

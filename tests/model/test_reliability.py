@@ -8,17 +8,17 @@ import pytest
 from rows import feature_rows
 
 from payrec.model.evaluate import reliability
-from payrec.model.evaluate.reliability import Judged
+from payrec.model.evaluate.reliability import Predictions
 
 
-def judged(n: int, seed: int) -> Judged:
+def judged(n: int, seed: int) -> Predictions:
     rng = np.random.default_rng(seed)
     p = rng.beta(1.0, 2.0, n)
-    return Judged((rng.random(n) < p).astype(float), p, np.arange(n))
+    return Predictions((rng.random(n) < p).astype(float), p, np.arange(n))
 
 
 def test_hand_worked_bins() -> None:
-    of = Judged(np.array([0.0, 1.0, 1.0, 1.0]), np.array([0.1, 0.3, 0.6, 0.8]), np.arange(4))
+    of = Predictions(np.array([0.0, 1.0, 1.0, 1.0]), np.array([0.1, 0.3, 0.6, 0.8]), np.arange(4))
     frame = reliability.table(of, bins=2)
     assert frame["mean_p"].tolist() == pytest.approx([0.2, 0.7])
     assert frame["observed"].tolist() == [0.5, 1.0]

@@ -13,11 +13,12 @@ import pyarrow as pa
 import pytest
 from rows import feature_rows
 
+from payrec.common.json import canonical_json
 from payrec.model.evaluate import backtest, model_report
 from payrec.model.evaluate.backtest import BacktestSpec
 from payrec.model.features.declarations import FEATURES
 from payrec.model.recipes import training
-from payrec.model.store import model_json
+from payrec.model.recipes.model import Model
 
 HOSTILE = "<img src=x onerror=alert(1)> \u202e'\""
 AUDIT = {
@@ -28,7 +29,7 @@ SPEC = BacktestSpec(folds=2, bootstrap=20, importance_rows=200)
 
 
 @cache
-def made() -> tuple[training.Model, backtest.Backtest]:
+def made() -> tuple[Model, backtest.Backtest]:
     rows = feature_rows(4000, 7)
     names = np.array(rows["reason_code"].to_pylist(), object)
     names[names == "expired_card"] = HOSTILE
@@ -87,7 +88,7 @@ def test_the_card_says_what_it_must() -> None:
 
 
 def test_the_card_is_plain_json_and_the_same_twice() -> None:
-    assert json.loads(model_json.plain_json(card())) == card()
+    assert json.loads(canonical_json(card())) == card()
     assert model_report.card(*made(), AUDIT) == card()
     assert model_report.html(json.loads(json.dumps(card())), "v0001") == page()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from payrec.common.errors import ModelRefused, UsageError
-from payrec.model.recipes.training import Model
+from payrec.model.recipes.model import Model
 from payrec.model.store import versions
 
 

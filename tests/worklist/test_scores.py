@@ -13,7 +13,8 @@ from payrec.data import layers
 from payrec.data.engines import Engine
 from payrec.model import explain
 from payrec.model.recipes import training
-from payrec.model.recipes.training import Model, TrainSpec
+from payrec.model.recipes.model import Model, predict
+from payrec.model.recipes.training import TrainSpec
 from payrec.monitor import drift
 from payrec.publish import run_info
 from payrec.publish.run_info import RunSummary
@@ -54,7 +55,7 @@ def test_batches_do_not_matter_and_old_orders_are_not_scored(model: Model, open_
     assert parts.rows.combine_chunks() == whole.rows.combine_chunks()
     assert whole.too_old == -(-open_rows.num_rows // 10) > 40
     young = pc.less_equal(open_rows["age_days"], model.max_age_days)
-    expected = training.predict(model, open_rows.filter(young))
+    expected = predict(model, open_rows.filter(young))
     np.testing.assert_array_equal(whole.rows["p_recover_30d"].filter(young).to_numpy(), expected)
     assert parts.measured.shares.keys() == whole.measured.shares.keys()
     for name, shares in whole.measured.shares.items():

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from payrec.app import list_query
 from payrec.model import explain
-from payrec.model.recipes.training import Model
+from payrec.model.recipes.model import Model
 
 ENOUGH = 30
 """Past orders that are enough to tell a share; until then the likeness is loosened step by step."""

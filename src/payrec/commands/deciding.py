@@ -16,7 +16,7 @@ from payrec.common.text import sql_literal
 from payrec.data import feature_file, layers
 from payrec.data.engines import Engine
 from payrec.model import explain as explaining
-from payrec.model.recipes import training
+from payrec.model.recipes.model import Model
 from payrec.model.store.bundle import Bundle
 from payrec.publish import run_info
 from payrec.publish.run_info import RunInfo
@@ -98,7 +98,7 @@ def decide(
 
 
 def explain(
-    engine: Engine, model: training.Model, order_id: str, as_of: datetime
+    engine: Engine, model: Model, order_id: str, as_of: datetime
 ) -> tuple[dict[str, Any], explaining.Waterfall]:
     """Return an open order's row and the waterfall of its probability.
 

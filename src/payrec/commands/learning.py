@@ -19,6 +19,7 @@ from payrec.model.evaluate import backtest as testing
 from payrec.model.evaluate import gate, metrics, model_report
 from payrec.model.evaluate.backtest import Backtest, BacktestSpec
 from payrec.model.recipes import training
+from payrec.model.recipes.model import Model, predict
 from payrec.model.recipes.training import TrainSpec
 from payrec.model.store import versions
 
@@ -30,10 +31,10 @@ class Trained:
     """A new version: its id, how it did on the newest matured rows, and whether it now serves."""
 
     model_id: str
-    model: training.Model
+    model: Model
     backtest: Backtest
     audit: audit.Audit
-    verdict: gate.Verdict
+    verdict: gate.GateResult
     card: dict[str, Any]
 
     @property
@@ -70,7 +71,7 @@ def train(engine: Engine, how: Learning, progress: Progress) -> Trained:
     model = training.train(rows, how.spec)
     card = model_report.card(model, tested, audit=_plain_audit(found)) | {"inputs_sha256": layers.built_from(engine)}
     model_id = versions.add(how.models, model, card)
-    verdict = gate.judge(_numbers(rows, tested, how.models))
+    verdict = gate.assess(_numbers(rows, tested, how.models))
     if verdict.passed:
         versions.promote(how.models, model_id)
     return Trained(model_id, model, tested, found, verdict, card)
@@ -109,7 +110,7 @@ def _newest_split(rows: pa.Table, spec: TrainSpec) -> BacktestSpec:
     )
 
 
-def _numbers(rows: pa.Table, tested: Backtest, models: Path) -> gate.Numbers:
+def _numbers(rows: pa.Table, tested: Backtest, models: Path) -> gate.GateFigures:
     """Return the numbers that the gate judges; the champion is compared on rows that it has not learnt from."""
     told = tested.document
     p, label = tested.predictions["p_recover"].to_numpy(), tested.predictions["label"].to_numpy()
@@ -120,11 +121,11 @@ def _numbers(rows: pa.Table, tested: Backtest, models: Path) -> gate.Numbers:
         champion = None  # none yet, or one that cannot serve: nothing to be better than
     if champion is not None and champion.horizon_days == told["horizon_days"]:
         fresh = _newer(tested.predictions, champion)
-        if fresh.sum() >= gate.Limits().min_rows:
-            its = training.predict(champion, _same_rows(rows, tested.predictions.filter(pa.array(fresh))))
+        if fresh.sum() >= gate.GateLimits().min_rows:
+            its = predict(champion, _same_rows(rows, tested.predictions.filter(pa.array(fresh))))
             champion_loss = metrics.log_loss(label[fresh], its)
             new_loss = metrics.log_loss(label[fresh], p[fresh])
-    return gate.Numbers(
+    return gate.GateFigures(
         rows=len(label),
         log_loss=new_loss,
         pr_auc=told["pr_auc"],
@@ -134,7 +135,7 @@ def _numbers(rows: pa.Table, tested: Backtest, models: Path) -> gate.Numbers:
     )
 
 
-def _newer(predictions: pa.Table, champion: training.Model) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _newer(predictions: pa.Table, champion: Model) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Mark the test rows whose label the champion cannot have seen."""
     last = np.datetime64(champion.training.last_as_of, "us")
     marks: np.ndarray[Any, np.dtype[np.bool_]] = predictions["as_of"].to_numpy() > last

@@ -10,23 +10,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from payrec.common.arrow import Floats
+from payrec.common.short_repr import short_repr
 from payrec.model import sentences
 from payrec.model.features import matrix
 from payrec.model.features.declarations import BY_NAME, GROUPS
-from payrec.model.features.view_columns import Rows
+from payrec.model.features.view_columns import ViewRows
 from payrec.model.recipes import additive, boosting
-from payrec.model.recipes.additive import Tables
+from payrec.model.recipes.additive import AdditiveModel
 from payrec.model.recipes.boosting import Trees
-from payrec.model.recipes.training import Model
-
-Array = npt.NDArray[np.float64]
+from payrec.model.recipes.model import Model
 
 LEAST_POINTS = 0.0005  # below a twentieth of a percentage point nothing is given as a reason
 NEAR = 1e-6
 
 
+@short_repr
 @dataclass(frozen=True)
 class Contributions:
     """What each group of features adds to the probability of each row.
@@ -44,13 +44,14 @@ class Contributions:
     """
 
     groups: tuple[str, ...]
-    values: Array
+    values: Floats
     base: float
-    probability: Array
+    probability: Floats
 
 
+@short_repr
 @dataclass(frozen=True)
-class Reason:
+class ModelReason:
     """One reason in words; ``reason_id`` stays the same over versions, e.g. ``history.up``."""
 
     reason_id: str
@@ -58,6 +59,7 @@ class Reason:
     text: str
 
 
+@short_repr
 @dataclass(frozen=True)
 class Step:
     """One bar of a waterfall: what the group adds, and the probability after it."""
@@ -69,6 +71,7 @@ class Step:
     after: float
 
 
+@short_repr
 @dataclass(frozen=True)
 class Waterfall:
     """From the base to the probability of one row, the largest step first."""
@@ -78,7 +81,7 @@ class Waterfall:
     probability: float
 
 
-def contributions(model: Model, rows: Rows) -> Contributions:
+def contributions(model: Model, rows: ViewRows) -> Contributions:
     """Return the contributions of each group to each row's probability. Trees take about a millisecond a row."""
     inputs = matrix.matrix(rows, model.vocabulary)
     groups = tuple(GROUPS)
@@ -92,40 +95,40 @@ def contributions(model: Model, rows: Rows) -> Contributions:
     return Contributions(groups, parts * scale[:, None], base, probability)
 
 
-def reasons(model: Model, rows: Rows, top: int = 3) -> list[tuple[Reason, ...]]:
+def reasons(model: Model, rows: ViewRows, top: int = 3) -> list[tuple[ModelReason, ...]]:
     """Return up to ``top`` reasons of each row, the strongest first, as sentences with their direction."""
-    found = contributions(model, rows)
-    told = sentences.sentences(rows)
-    order = np.argsort(-np.abs(found.values), axis=1, kind="stable")[:, :top]
+    parts = contributions(model, rows)
+    clauses = sentences.sentences(rows)
+    order = np.argsort(-np.abs(parts.values), axis=1, kind="stable")[:, :top]
     return [
         tuple(
-            _reason(found.groups[at], float(found.values[row, at]), told[row][found.groups[at]])
+            _reason(parts.groups[at], float(parts.values[row, at]), clauses[row][parts.groups[at]])
             for at in order[row]
-            if abs(found.values[row, at]) >= LEAST_POINTS
+            if abs(parts.values[row, at]) >= LEAST_POINTS
         )
-        for row in range(len(told))
+        for row in range(len(clauses))
     ]
 
 
-def waterfall(model: Model, row: Rows) -> Waterfall:
+def waterfall(model: Model, row: ViewRows) -> Waterfall:
     """Return the steps from the base to the probability of the first of ``row``; what adds nothing is left out."""
-    found = contributions(model, row.slice(0, 1))
-    told = sentences.sentences(row.slice(0, 1))[0]
-    after, steps = found.base, []
-    for at in np.argsort(-np.abs(found.values[0]), kind="stable"):
-        points, group = float(found.values[0, at]), found.groups[at]
+    parts = contributions(model, row.slice(0, 1))
+    clauses = sentences.sentences(row.slice(0, 1))[0]
+    after, steps = parts.base, []
+    for at in np.argsort(-np.abs(parts.values[0]), kind="stable"):
+        points, group = float(parts.values[0, at]), parts.groups[at]
         if points:
             after += points
-            steps.append(Step(group, GROUPS[group], told[group], points, after))
-    return Waterfall(found.base, tuple(steps), float(found.probability[0]))
+            steps.append(Step(group, GROUPS[group], clauses[group], points, after))
+    return Waterfall(parts.base, tuple(steps), float(parts.probability[0]))
 
 
-def _reason(group: str, points: float, fact: str) -> Reason:
+def _reason(group: str, points: float, fact: str) -> ModelReason:
     direction, words = ("up", "raises the chance") if points > 0 else ("down", "lowers the chance")
-    return Reason(f"{group}.{direction}", points, f"{fact}: {words}")
+    return ModelReason(f"{group}.{direction}", points, f"{fact}: {words}")
 
 
-def _of_tables(scorer: Tables, inputs: matrix.Matrix, groups: tuple[str, ...]) -> tuple[Array, Array]:
+def _of_tables(scorer: AdditiveModel, inputs: matrix.Matrix, groups: tuple[str, ...]) -> tuple[Floats, Floats]:
     terms, values = additive.contributions(scorer, inputs)
     parts = np.zeros((len(inputs), len(groups)))
     for term, names in enumerate(terms):
@@ -134,7 +137,7 @@ def _of_tables(scorer: Tables, inputs: matrix.Matrix, groups: tuple[str, ...]) -
     return parts, additive.log_odds(scorer, inputs)
 
 
-def _of_trees(scorer: Trees, inputs: matrix.Matrix, groups: tuple[str, ...]) -> tuple[Array, Array]:
+def _of_trees(scorer: Trees, inputs: matrix.Matrix, groups: tuple[str, ...]) -> tuple[Floats, Floats]:
     values, z = boosting.contributions(scorer, inputs)
     parts = np.zeros((len(inputs), len(groups)))
     for at, feature in enumerate(boosting.INPUTS):
@@ -142,7 +145,7 @@ def _of_trees(scorer: Trees, inputs: matrix.Matrix, groups: tuple[str, ...]) -> 
     return parts, z
 
 
-def _scale(model: Model, z: Array, probability: Array, base: float) -> Array:
+def _scale(model: Model, z: Floats, probability: Floats, base: float) -> Floats:
     """(P(z) − P(z₀)) / (z − z₀), or the slope of P at z₀ where z is that near to it that rounding would rule."""
     gap = z - model.base_log_odds
     around = model.calibration.probability(np.array([model.base_log_odds - 1e-3, model.base_log_odds + 1e-3]))

@@ -10,19 +10,19 @@ from typing import Any
 import pyarrow as pa
 
 from payrec.model.features.declarations import NEEDED, WEEKDAYS
-from payrec.model.features.view_columns import Rows
+from payrec.model.features.view_columns import ViewRows
 
-Row = dict[str, Any]
+ViewRow = dict[str, Any]
 
 LONGEST_WORD = 60
 
 
-def sentences(rows: Rows) -> list[dict[str, str]]:
+def sentences(rows: ViewRows) -> list[dict[str, str]]:
     """Return, for each row, a clause for each group of ``features.GROUPS``. Missing columns are unknown."""
     table = pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows
     names = [name for name in (*NEEDED, "outstanding_minor") if name in table.schema.names]
-    found = table.select(list(dict.fromkeys(names))).to_pylist()
-    return [{group: clause(_Known(row)) for group, clause in CLAUSES.items()} for row in found]
+    records = table.select(list(dict.fromkeys(names))).to_pylist()
+    return [{group: clause(_Known(row)) for group, clause in CLAUSES.items()} for row in records]
 
 
 class _Known(dict[str, Any]):
@@ -43,14 +43,14 @@ def _count(number: float, one: str, many: str | None = None) -> str:
     return f"{int(number)} {one if int(number) == 1 else many or one + 's'}"
 
 
-def _age(row: Row) -> str:
+def _age(row: ViewRow) -> str:
     days = row["age_days"]
     if days is None:
         return "age of the order unknown"
     return f"open for {_count(days, 'day')}" if days >= 1 else "open since less than a day"
 
 
-def _activity(row: Row) -> str:
+def _activity(row: ViewRow) -> str:
     if row["attempts"] is None:
         since = row["days_since_last_event"]
         return "nothing known of attempts" if since is None else f"last heard of {_count(since, 'day')} ago"
@@ -60,14 +60,14 @@ def _activity(row: Row) -> str:
     return f"{text}, the last event ({word(row['last_event_type'])}) {_count(row['days_since_last_event'], 'day')} ago"
 
 
-def _due(row: Row) -> str:
+def _due(row: ViewRow) -> str:
     days = row["days_to_due"]
     if days is None:
         return "no due date known"
     return f"due in {_count(days, 'day')}" if days >= 0 else f"{_count(-days, 'day')} past due"
 
 
-def _amount(row: Row) -> str:
+def _amount(row: ViewRow) -> str:
     owed = row["outstanding_minor"]
     if owed is None:
         return "amount unknown"
@@ -76,7 +76,7 @@ def _amount(row: Row) -> str:
     return f"{text}, part of it is paid already" if (row["paid_minor"] or 0) > 0 else text
 
 
-def _history(row: Row) -> str:
+def _history(row: ViewRow) -> str:
     decided, in_time = row["cust_decided"], row["cust_recovered_in_time"]
     if decided is None or in_time is None:
         return "nothing known of this customer's earlier payments"
@@ -88,63 +88,63 @@ def _history(row: Row) -> str:
     return f"{int(in_time)} of this customer's last {int(decided)} failed payments {were} recovered in time"
 
 
-def _open(row: Row) -> str:
+def _open(row: ViewRow) -> str:
     count = row["cust_open"]
     if count is None:
         return "nothing known of this customer's other orders"
     return f"{_count(count, 'other order')} of this customer still open" if count else "no other open order"
 
 
-def _recent(row: Row) -> str:
+def _recent(row: ViewRow) -> str:
     orders, failures = row["cust_orders_90d"], row["cust_failures_90d"]
     if orders is None or failures is None:
         return "nothing known of this customer's last 90 days"
     return f"{_count(orders, 'order')} of this customer in 90 days, {int(failures)} of them failed"
 
 
-def _rate(row: Row, of: str) -> str:
+def _rate(row: ViewRow, of: str) -> str:
     decided, recovered = row[f"{of}_decided_90d"], row[f"{of}_recovered_90d"]
     return f", {recovered / decided:.0%} of those recovered lately" if decided and recovered is not None else ""
 
 
-def _provider(row: Row) -> str:
+def _provider(row: ViewRow) -> str:
     return f"provider {word(row['provider'])}{_rate(row, 'provider')}" if row["provider"] else "provider unknown"
 
 
-def _reason(row: Row) -> str:
+def _reason(row: ViewRow) -> str:
     return f"failed by {word(row['reason_code'])}{_rate(row, 'reason')}" if row["reason_code"] else "reason unknown"
 
 
-def _country(row: Row) -> str:
+def _country(row: ViewRow) -> str:
     return f"country {word(row['country'])}{_rate(row, 'country')}" if row["country"] else "country unknown"
 
 
-def _method(row: Row) -> str:
+def _method(row: ViewRow) -> str:
     known = [word(row[name]) for name in ("payment_method", "device", "transaction_type") if row[name]]
     return "payment by " + ", ".join(known) if known else "payment method unknown"
 
 
-def _calendar(row: Row) -> str:
+def _calendar(row: ViewRow) -> str:
     when = row["as_of"]
     if not isinstance(when, datetime):
         return "day unknown"
     return f"scored on a {WEEKDAYS[when.weekday()]}, day {when.day} of the month"
 
 
-def _status(row: Row) -> str:
+def _status(row: ViewRow) -> str:
     words = {
         "is_disputed": "a dispute is open",
         "has_chargeback": "there was a chargeback",
         "is_written_off": "it is written off",
         "is_opted_out": "the customer opted out of contacts",
     }
-    told = [text for name, text in words.items() if row[name]]
+    clauses = [text for name, text in words.items() if row[name]]
     if isinstance(row["promised_until"], datetime):
-        told.append(f"payment is promised until {row['promised_until']:%Y-%m-%d}")
-    return " and ".join(told) or "no dispute and no promise"
+        clauses.append(f"payment is promised until {row['promised_until']:%Y-%m-%d}")
+    return " and ".join(clauses) or "no dispute and no promise"
 
 
-CLAUSES: dict[str, Callable[[Row], str]] = {
+CLAUSES: dict[str, Callable[[ViewRow], str]] = {
     "age": _age,
     "activity": _activity,
     "due": _due,

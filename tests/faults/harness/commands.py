@@ -23,6 +23,7 @@ from payrec.commands import learning
 from payrec.data.engines import connect, keeps_lists
 from payrec.data.engines import retry as retrying
 from payrec.model.evaluate import gate
+from payrec.model.recipes.model import predict
 from payrec.publish.store import open_store
 from tests.faults.harness.places import Place, details_kept
 from tests.faults.harness.steps import Watch
@@ -58,7 +59,7 @@ def run(command: list[str], place: Place, now: datetime, watch: Watch) -> Ended:
     os.environ |= place.environment()
     for name in ("night", "data", "model"):
         importlib.import_module(f"payrec.cli.{name}").now = lambda: now  # type: ignore[attr-defined]
-    gate.judge = lambda *_: gate.Verdict(())  # small data teach a bad model; here it has to serve all the same
+    gate.assess = lambda *_: gate.GateResult(())  # small data teach a bad model; here it has to serve all the same
     retrying.time = SimpleNamespace(sleep=lambda _: None)  # type: ignore[assignment]
     _learn_once(Path(watch.folder).parent)
     if command == [PUBLISH]:
@@ -101,7 +102,7 @@ def _learn_once(scratch: Path) -> None:
 
     learning.testing = SimpleNamespace(run=_kept(backtest.run, scratch / "tested"))  # type: ignore[assignment]
     trained = _kept(training.train, scratch / "trained")
-    learning.recipes = SimpleNamespace(train=trained, predict=training.predict)  # type: ignore[assignment]
+    learning.recipes = SimpleNamespace(train=trained, predict=predict)  # type: ignore[assignment]
 
 
 def _kept(real: Callable[..., Any], path: Path) -> Callable[..., Any]:

@@ -15,20 +15,24 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from payrec.common.arrow import Floats
 from payrec.common.errors import DataRefused, UsageError
-from payrec.model.evaluate import figures as judge
-from payrec.model.evaluate import importance, landmarks
+from payrec.common.json import json_values
+from payrec.common.short_repr import short_repr
+from payrec.model.evaluate import figures, importance, landmarks
 from payrec.model.evaluate.baselines import history_rate
-from payrec.model.evaluate.figures import Tested
+from payrec.model.evaluate.figures import TestedRows
 from payrec.model.evaluate.folds import Fold, rolling, split_at
 from payrec.model.evaluate.landmarks import Landmarks
-from payrec.model.evaluate.metrics import ECE_BINS, Floats
+from payrec.model.evaluate.metrics import ECE_BINS
 from payrec.model.recipes import training
+from payrec.model.recipes.model import Model, predict
 
 Predict = Callable[[pa.Table], Floats]
 """Rows of the feature view, n of them -> probabilities, (n,)."""
 
 
+@short_repr
 @dataclass(frozen=True)
 class BacktestSpec:
     """What to test and how.
@@ -64,6 +68,7 @@ class BacktestSpec:
     importance_rows: int = 10_000
 
 
+@short_repr
 @dataclass(frozen=True)
 class Backtest:
     """What a backtest found; ``document`` is fit for JSON, ``predictions`` has one row per test row."""
@@ -82,7 +87,7 @@ class _Outcome:
     """One fold: its test rows, what the model said of them, and the fold's own figures."""
 
     rows: pa.Table
-    tested: Tested
+    tested: TestedRows
     figures: dict[str, Any]
     predict: Predict
 
@@ -99,14 +104,14 @@ def _silent(_done: int, _steps: int) -> None:
 class _Trained:
     """A model of ours as a predictor; ``recipe`` is what it came to, where the choice was left open."""
 
-    model: training.Model
+    model: Model
 
     @property
     def recipe(self) -> str:
         return self.model.recipe
 
     def __call__(self, rows: pa.Table) -> Floats:
-        return training.predict(self.model, rows)
+        return predict(self.model, rows)
 
 
 def with_recipe(rows: pa.Table, spec: BacktestSpec) -> Predict:
@@ -138,43 +143,43 @@ def run(rows: pa.Table, spec: BacktestSpec, fit: Fit = with_recipe, progress: Pr
     """
     if not 0.0 < spec.k_share <= 1.0:
         raise UsageError(f"A share of {spec.k_share} cannot be contacted: expected more than 0 and at most 1.")
-    found = landmarks.select(rows, spec.ages, spec.horizon_days)
-    folds = _folds(found, spec)
+    snapshots = landmarks.select(rows, spec.ages, spec.horizon_days)
+    folds = _folds(snapshots, spec)
     outcomes = []
     for fold in folds:
         progress(fold.number, len(folds) + 1)
-        outcomes.append(_one_fold(found, fold, spec, fit))
+        outcomes.append(_one_fold(snapshots, fold, spec, fit))
     progress(len(folds), len(folds) + 1)
-    judged = _judged(outcomes, spec, landmarks.excluded(found, folds, spec.horizon_days, spec.until))
+    judged = _judged(outcomes, spec, landmarks.excluded(snapshots, folds, spec.horizon_days, spec.until))
     progress(len(folds) + 1, len(folds) + 1)
     return judged
 
 
-def _folds(found: Landmarks, spec: BacktestSpec) -> tuple[Fold, ...]:
+def _folds(snapshots: Landmarks, spec: BacktestSpec) -> tuple[Fold, ...]:
     if spec.split is not None:
         return split_at(spec.split, spec.until)
     if spec.until is not None:
         raise UsageError("--until belongs to --split: give both, or --folds alone.")
-    return rolling(found.as_of[found.known], spec.horizon_days, spec.folds)
+    return rolling(snapshots.as_of[snapshots.known], spec.horizon_days, spec.folds)
 
 
-def _one_fold(found: Landmarks, fold: Fold, spec: BacktestSpec, fit: Fit) -> _Outcome:
-    learnt_from = found.rows.filter(pa.array(fold.train(found.as_of, spec.horizon_days) & found.known))
-    rows = found.rows.filter(pa.array(fold.test(found.as_of) & found.known))
+def _one_fold(snapshots: Landmarks, fold: Fold, spec: BacktestSpec, fit: Fit) -> _Outcome:
+    learnt_from = snapshots.rows.filter(pa.array(fold.train(snapshots.as_of, spec.horizon_days) & snapshots.known))
+    rows = snapshots.rows.filter(pa.array(fold.test(snapshots.as_of) & snapshots.known))
     _refuse_empty(learnt_from, rows, fold)
     predict = fit(learnt_from, spec)
-    tested = Tested(rows, landmarks.labels(rows), _probabilities(predict, rows), history_rate(rows, learnt_from))
-    figures = {
+    tested = TestedRows(rows, landmarks.labels(rows), _probabilities(predict, rows), history_rate(rows, learnt_from))
+    fold_figures = {
         "fold": fold.number,
         "recipe": getattr(predict, "recipe", spec.recipe),
         "test_from": str(fold.test_from.date()),
         "test_until": None if fold.test_until is None else str(fold.test_until.date()),
         "train_rows": learnt_from.num_rows,
         "train_base_rate": float(landmarks.labels(learnt_from).mean()),
-        **judge.figures(tested, spec.k_share),
-        "history_rate": judge.of_baselines(tested, spec.k_share)["history_rate"],
+        **figures.figures(tested, spec.k_share),
+        "history_rate": figures.of_baselines(tested, spec.k_share)["history_rate"],
     }
-    return _Outcome(rows, tested, figures, predict)
+    return _Outcome(rows, tested, fold_figures, predict)
 
 
 def _probabilities(predict: Predict, rows: pa.Table) -> Floats:
@@ -198,7 +203,7 @@ def _refuse_empty(learnt_from: pa.Table, rows: pa.Table, fold: Fold) -> None:
 
 def _judged(outcomes: list[_Outcome], spec: BacktestSpec, excluded: Mapping[str, int]) -> Backtest:
     last = outcomes[-1]
-    whole = Tested(
+    whole = TestedRows(
         pa.concat_tables([outcome.rows for outcome in outcomes]),
         *(np.concatenate([getattr(o.tested, name) for o in outcomes]) for name in ("y", "p", "history")),
     )
@@ -218,16 +223,16 @@ def _judged(outcomes: list[_Outcome], spec: BacktestSpec, excluded: Mapping[str,
         "seed": spec.seed,
         "customers": int(whole.customer.max()) + 1,
         "window": {"from": str(landmarks.times(whole.rows).min()), "to": str(landmarks.times(whole.rows).max())},
-        **judge.document(whole, spec.k_share, spec.bootstrap, spec.seed),
+        **figures.all_figures(whole, spec.k_share, spec.bootstrap, spec.seed),
         "folds": [outcome.figures for outcome in outcomes],
         "importance": leans_on,
         "excluded": dict(excluded),
     }
-    plain: dict[str, Any] = judge.plain(document)
+    plain: dict[str, Any] = json_values(document)
     return Backtest(spec, plain, _predictions(whole, [o.rows.num_rows for o in outcomes]))
 
 
-def _predictions(whole: Tested, sizes: list[int]) -> pa.Table:
+def _predictions(whole: TestedRows, sizes: list[int]) -> pa.Table:
     """One row per test row: ids, age, fold, amount in the currency's units, probability and label."""
     rows = whole.rows
     columns: dict[str, Any] = {name: rows[name] for name in ("order_id", "customer_id", "as_of", "age_days")}

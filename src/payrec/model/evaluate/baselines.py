@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from payrec.common.arrow import Floats
+from payrec.common.short_repr import short_repr
 from payrec.model.evaluate.intervals import cluster_codes
-from payrec.model.evaluate.metrics import Codes, Floats
+from payrec.model.evaluate.metrics import GroupCodes
 from payrec.model.features import shrink
 
 REPORTING = "reporting currency"
@@ -21,8 +23,9 @@ NAMES = {
 }
 
 
+@short_repr
 @dataclass(frozen=True)
-class Money:
+class OutstandingAmounts:
     """What each row still owes, and the currency it may be added up in.
 
     Attributes
@@ -36,10 +39,11 @@ class Money:
     """
 
     outstanding_minor: Floats
-    unit: Codes
+    unit: GroupCodes
     names: tuple[str, ...]
 
 
+@short_repr
 @dataclass(frozen=True)
 class Ranking:
     """Two scores of each row, (n,) each, higher first: for who will pay, and for where the money is."""
@@ -48,12 +52,14 @@ class Ranking:
     money: Floats
 
 
-def money(rows: pa.Table) -> Money:
+def money(rows: pa.Table) -> OutstandingAmounts:
     """Amounts of the rows: in the reporting currency if all have one there, else each in its own, never added up."""
     if "outstanding_reporting_minor" in rows.column_names and not rows["outstanding_reporting_minor"].null_count:
-        return Money(_floats(rows, "outstanding_reporting_minor"), np.zeros(rows.num_rows, np.int64), (REPORTING,))
+        return OutstandingAmounts(
+            _floats(rows, "outstanding_reporting_minor"), np.zeros(rows.num_rows, np.int64), (REPORTING,)
+        )
     names = ["unknown" if name is None else name for name in rows["currency"].unique().to_pylist()]
-    return Money(_floats(rows, "outstanding_minor"), cluster_codes(rows["currency"]), tuple(names))
+    return OutstandingAmounts(_floats(rows, "outstanding_minor"), cluster_codes(rows["currency"]), tuple(names))
 
 
 def history_rate(rows: pa.Table, learnt_from: pa.Table) -> Floats:
@@ -67,7 +73,7 @@ def history_rate(rows: pa.Table, learnt_from: pa.Table) -> Floats:
     return (recovered + prior.weight * prior.mean) / (decided + prior.weight)
 
 
-def rankings(rows: pa.Table, p: Floats, history: Floats, of: Money) -> dict[str, Ranking]:
+def rankings(rows: pa.Table, p: Floats, history: Floats, of: OutstandingAmounts) -> dict[str, Ranking]:
     """Rank the rows by the model (``model``) and by each baseline, for who pays and for where the money is.
 
     Where a ranking has a probability (the model, the customer's rate) the money is ranked by amount × probability;
@@ -79,21 +85,21 @@ def rankings(rows: pa.Table, p: Floats, history: Floats, of: Money) -> dict[str,
         "model": Ranking(p, of.outstanding_minor * p),
         "random": Ranking(nothing, nothing),
         "oldest_first": Ranking(age, age),
-        "amount": Ranking(_place_in_unit(of), of.outstanding_minor),
+        "amount": Ranking(_rank_in_currency(of), of.outstanding_minor),
         "history_rate": Ranking(history, of.outstanding_minor * history),
         "p_only": Ranking(p, p),
     }
 
 
-def _place_in_unit(of: Money) -> Floats:
-    place = np.zeros(of.unit.size)
+def _rank_in_currency(of: OutstandingAmounts) -> Floats:
+    rank = np.zeros(of.unit.size)
     for code in np.unique(of.unit):
         at = np.flatnonzero(of.unit == code)
         amounts = of.outstanding_minor[at]
         ranked = np.sort(amounts)
         below, up_to = np.searchsorted(ranked, amounts, "left"), np.searchsorted(ranked, amounts, "right")
-        place[at] = (below + up_to) / (2.0 * at.size)
-    return place
+        rank[at] = (below + up_to) / (2.0 * at.size)
+    return rank
 
 
 def _floats(rows: pa.Table, column: str) -> Floats:

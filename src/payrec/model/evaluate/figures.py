@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,15 +11,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from payrec.common.arrow import Floats
+from payrec.common.short_repr import short_repr
 from payrec.model.evaluate import baselines, intervals, metrics, reliability
-from payrec.model.evaluate.baselines import Money, Ranking
-from payrec.model.evaluate.metrics import Codes, Floats
+from payrec.model.evaluate.baselines import OutstandingAmounts, Ranking
+from payrec.model.evaluate.metrics import GroupCodes
 
 CURVE_SHARES = np.unique(np.round(np.concatenate((np.arange(0.0, 0.2, 0.01), np.arange(0.2, 1.001, 0.025))), 6))
 
 
+@short_repr
 @dataclass(frozen=True)
-class Tested:
+class TestedRows:
     """Rows that a model has not seen, and what it said of them.
 
     Attributes
@@ -36,7 +39,7 @@ class Tested:
     history: Floats
 
     @cached_property
-    def money(self) -> Money:
+    def money(self) -> OutstandingAmounts:
         """What each row owes, and in which unit it may be added up."""
         return baselines.money(self.rows)
 
@@ -51,52 +54,52 @@ class Tested:
         return self.y * self.money.outstanding_minor
 
     @cached_property
-    def customer(self) -> Codes:
+    def customer(self) -> GroupCodes:
         """Code of the customer of each row."""
         return intervals.cluster_codes(self.rows["customer_id"])
 
 
-def figures(of: Tested, k_share: float) -> dict[str, Any]:
+def figures(of: TestedRows, k_share: float) -> dict[str, Any]:
     """Figures of the model by their names in ``backtest --json``."""
     return {**metrics.of_probabilities(of.y, of.p, k_share), "value_at_k": _value(of, "model", k_share)}
 
 
-def of_baselines(of: Tested, k_share: float) -> dict[str, dict[str, float]]:
+def of_baselines(of: TestedRows, k_share: float) -> dict[str, dict[str, float]]:
     """``pr_auc``, ``roc_auc``, ``lift_at_k`` and ``value_at_k`` of each baseline."""
-    found = {}
+    by_baseline = {}
     for name in baselines.NAMES:
         who = of.rankings[name].who
-        found[name] = {
+        by_baseline[name] = {
             "pr_auc": metrics.pr_auc(of.y, who),
             "roc_auc": metrics.roc_auc(of.y, who),
             "lift_at_k": metrics.lift_at_k(of.y, who, k_share),
             "value_at_k": _value(of, name, k_share),
         }
-    return found
+    return by_baseline
 
 
-def _value(of: Tested, name: str, k_share: float) -> float:
+def _value(of: TestedRows, name: str, k_share: float) -> float:
     return metrics.value_at_k(of.gain_minor, of.rankings[name].money, k_share, of.money.unit)
 
 
-def value_by_currency(of: Tested, k_share: float) -> dict[str, dict[str, Any]]:
+def value_by_currency(of: TestedRows, k_share: float) -> dict[str, dict[str, Any]]:
     """Money in the model's top K, the most possible there, and all that came back, in each currency, in hundredths."""
-    found: dict[str, dict[str, Any]] = {}
+    by_currency: dict[str, dict[str, Any]] = {}
     for code, name in enumerate(of.money.names):
         at = np.flatnonzero(of.money.unit == code)
         gain, score = of.gain_minor[at], of.rankings["model"].money[at]
         share = [metrics.whole_rows_share(at.size, k_share)]
-        found[name] = {
+        by_currency[name] = {
             "rows": int(at.size),
             "captured_minor": round(float(metrics.captured(gain, score, share)[0])),
             "best_minor": round(float(metrics.captured(gain, gain, share)[0])),
             "recovered_minor": round(float(gain.sum())),
             "value_at_k": metrics.value_at_k(gain, score, k_share),
         }
-    return found
+    return by_currency
 
 
-def ci95(of: Tested, k_share: float, resamples: int, seed: int) -> dict[str, list[float]]:
+def ci95(of: TestedRows, k_share: float, resamples: int, seed: int) -> dict[str, list[float]]:
     """95 % intervals of the model's figures, and of how far it is above the history rate, by customer."""
     ranked = of.rankings["model"]
     history = of.rankings["history_rate"]
@@ -110,25 +113,25 @@ def ci95(of: Tested, k_share: float, resamples: int, seed: int) -> dict[str, lis
         intervals.paired("history_rate", who, rival_who),
         intervals.paired("history_rate", money, rival_money),
     )
-    found = intervals.bootstrap(of.customer, statistics, resamples, seed)
-    if "ece" in found:
-        found["ece"] = intervals.turned(found["ece"], metrics.ece(of.y, of.p))
-    return {name: list(pair) for name, pair in found.items()}
+    interval = intervals.bootstrap(of.customer, statistics, resamples, seed)
+    if "ece" in interval:
+        interval["ece"] = intervals.turned(interval["ece"], metrics.ece(of.y, of.p))
+    return {name: list(pair) for name, pair in interval.items()}
 
 
-def by_age(of: Tested, k_share: float) -> list[dict[str, Any]]:
+def by_age(of: TestedRows, k_share: float) -> list[dict[str, Any]]:
     """Figures at each age by itself, where no row can win by being younger, with the history rate beside them."""
     ages = of.rows["age_days"].to_numpy()
-    found = []
+    rows = []
     for age in np.unique(ages):
         at = np.flatnonzero(ages == age)
-        part = Tested(of.rows.take(at), of.y[at], of.p[at], of.history[at])
+        part = TestedRows(of.rows.take(at), of.y[at], of.p[at], of.history[at])
         rival = metrics.pr_auc(part.y, part.history)
-        found.append({"age_days": int(age), **figures(part, k_share), "history_rate_pr_auc": rival})
-    return found
+        rows.append({"age_days": int(age), **figures(part, k_share), "history_rate_pr_auc": rival})
+    return rows
 
 
-def curves(of: Tested, k_share: float) -> dict[str, Any]:
+def curves(of: TestedRows, k_share: float) -> dict[str, Any]:
     """Shares found in the top shares of the list: of recovered rows (``gains``), of recovered value (``value``).
 
     ``shares`` is the grid; each curve has as many points. ``best`` knows the outcome.
@@ -143,9 +146,9 @@ def curves(of: Tested, k_share: float) -> dict[str, Any]:
     return {"shares": shares.tolist(), "gains": gains, "value": value}
 
 
-def tables(of: Tested) -> dict[str, Any]:
+def tables(of: TestedRows) -> dict[str, Any]:
     """Reliability by level of the probability and by segment, and how p is spread, as lists of rows."""
-    judged = reliability.Judged(of.y, of.p, of.customer)
+    judged = reliability.Predictions(of.y, of.p, of.customer)
     views = reliability.every_segment(judged, of.rows)
     return {
         "reliability": _records(reliability.table(judged)),
@@ -158,8 +161,8 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def document(of: Tested, k_share: float, resamples: int, seed: int) -> dict[str, Any]:
-    """All of the verdict: figures, baselines, intervals, tables and curves, by the keys of ``backtest --json``."""
+def all_figures(of: TestedRows, k_share: float, resamples: int, seed: int) -> dict[str, Any]:
+    """Every figure: baselines, intervals, tables and curves, by the keys of ``backtest --json``."""
     return {
         **figures(of, k_share),
         "ece_by_chance": metrics.ece_by_chance(of.p),
@@ -172,16 +175,3 @@ def document(of: Tested, k_share: float, resamples: int, seed: int) -> dict[str,
         **tables(of),
         "curves": curves(of, k_share),
     }
-
-
-def plain(value: Any) -> Any:
-    """Make a value fit for JSON: NaN and infinity become null, numpy's numbers become Python's."""
-    if isinstance(value, Mapping):
-        return {str(name): plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import numpy as np
-import numpy.typing as npt
 
+from payrec.common.arrow import Flags, Times
 from payrec.common.errors import DataRefused, UsageError
-
-Times = npt.NDArray[np.datetime64]
-Mask = npt.NDArray[np.bool_]
+from payrec.common.short_repr import short_repr
 
 FEWEST_HORIZONS = 3
 FIRST_TEST_SHARE = 0.5
 
 
+@short_repr
 @dataclass(frozen=True)
 class Fold:
     """One refit: learn from what had matured by ``test_from``, judge on ``test_from <= as_of < test_until``."""
@@ -30,14 +29,14 @@ class Fold:
     test_from: datetime
     test_until: datetime | None
 
-    def train(self, as_of: Times, horizon_days: int) -> Mask:
+    def train(self, as_of: Times, horizon_days: int) -> Flags:
         """Rows whose label window is over by ``test_from``: ``as_of + horizon <= test_from``, (n,) -> (n,)."""
-        mask: Mask = as_of + np.timedelta64(horizon_days, "D") <= np.datetime64(self.test_from)
+        mask: Flags = as_of + np.timedelta64(horizon_days, "D") <= np.datetime64(self.test_from)
         return mask
 
-    def test(self, as_of: Times) -> Mask:
+    def test(self, as_of: Times) -> Flags:
         """Rows of the test window, (n,) -> (n,)."""
-        mask: Mask = as_of >= np.datetime64(self.test_from)
+        mask: Flags = as_of >= np.datetime64(self.test_from)
         return mask if self.test_until is None else mask & (as_of < np.datetime64(self.test_until))
 
 

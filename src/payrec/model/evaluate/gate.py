@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 
 from payrec.common.errors import QualityGate
+from payrec.common.short_repr import short_repr
 
 
+@short_repr
 @dataclass(frozen=True)
-class Limits:
+class GateLimits:
     """What a model must keep.
 
     Attributes
@@ -30,8 +32,9 @@ class Limits:
     min_rows: int = 200
 
 
+@short_repr
 @dataclass(frozen=True)
-class Numbers:
+class GateFigures:
     """What was measured on newly matured rows; ``champion_log_loss`` is None before the first champion."""
 
     rows: int
@@ -42,8 +45,9 @@ class Numbers:
     champion_log_loss: float | None = None
 
 
+@short_repr
 @dataclass(frozen=True)
-class Verdict:
+class GateResult:
     """The findings that forbid promotion; none = passed."""
 
     failures: tuple[str, ...]
@@ -54,7 +58,7 @@ class Verdict:
         return not self.failures
 
 
-def judge(numbers: Numbers, limits: Limits = Limits()) -> Verdict:
+def assess(numbers: GateFigures, limits: GateLimits = GateLimits()) -> GateResult:
     """Compare ``numbers`` with ``limits``; a number that is not finite fails its limit."""
     failures = []
     if numbers.rows < limits.min_rows:
@@ -75,10 +79,10 @@ def judge(numbers: Numbers, limits: Limits = Limits()) -> Verdict:
         )
     if not numbers.ece <= limits.max_ece:
         failures.append(f"calibration error {numbers.ece:.4f}, expected at most {limits.max_ece:.4f}")
-    return Verdict(tuple(failures))
+    return GateResult(tuple(failures))
 
 
-def require(verdict: Verdict) -> None:
+def require(verdict: GateResult) -> None:
     """Raise QualityGate with all failures in one line, unless there are none."""
     if verdict.failures:
         msg = f"found {'; '.join(verdict.failures)}\nthe champion stays; payrec models promote ID overrules"

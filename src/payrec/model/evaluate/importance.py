@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from payrec.common.arrow import Floats
 from payrec.model.evaluate import metrics
-from payrec.model.evaluate.metrics import Floats
 from payrec.model.features.declarations import BY_NAME, FEATURES, GROUPS
 
 Predict = Callable[[pa.Table], Floats]
@@ -57,13 +57,13 @@ def by_permutation(predict: Predict, rows: pa.Table, y: Floats, most_rows: int, 
     sample, labels = rows.take(at), y[at]
     plain = predict(sample)
     loss, order = metrics.log_loss(labels, plain), metrics.pr_auc(labels, plain)
-    found = []
+    losses = []
     for group, meaning in GROUPS.items():
         mixed = [predict(_mixed_up(sample, columns_of(group), rng)) for _ in range(REPEATS)]
         rise = float(np.mean([metrics.log_loss(labels, p) for p in mixed])) - loss
         drop = order - float(np.mean([metrics.pr_auc(labels, p) for p in mixed]))
-        found.append({"group": group, "meaning": meaning, "log_loss_rise": rise, "pr_auc_drop": drop})
-    return sorted(found, key=lambda row: (-row["log_loss_rise"], row["group"]))
+        losses.append({"group": group, "meaning": meaning, "log_loss_rise": rise, "pr_auc_drop": drop})
+    return sorted(losses, key=lambda row: (-row["log_loss_rise"], row["group"]))
 
 
 def _mixed_up(rows: pa.Table, columns: tuple[str, ...], rng: np.random.Generator) -> pa.Table:

@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from payrec.model.evaluate.metrics import Codes, Floats, equal_count_bins, log_loss_by_row, tie_ends
+from payrec.common.arrow import Floats
+from payrec.model.evaluate.metrics import GroupCodes, equal_count_bins, log_loss_by_row, tie_ends
 
 Interval = tuple[float, float]
 Statistic = Callable[[Floats], Mapping[str, float]]
@@ -25,13 +26,13 @@ Z_95 = 1.959964
 NAN = float("nan")
 
 
-def cluster_codes(names: pa.ChunkedArray[Any]) -> Codes:
+def cluster_codes(names: pa.ChunkedArray[Any]) -> GroupCodes:
     """Whole number from 0 for each different value, NULL among them, (n,) -> (n,)."""
     coded: Any = pc.dictionary_encode(names, null_encoding="encode").combine_chunks()
     return np.asarray(coded.indices, dtype=np.int64)
 
 
-def bootstrap(cluster: Codes, statistics: Sequence[Statistic], resamples: int, seed: int) -> dict[str, Interval]:
+def bootstrap(cluster: GroupCodes, statistics: Sequence[Statistic], resamples: int, seed: int) -> dict[str, Interval]:
     """95 % percentile intervals of figures, resampling clusters (customers).
 
     Parameters
@@ -89,14 +90,14 @@ def discrimination(y: Floats, score: Floats) -> Statistic:
         rows = np.add.reduceat(ranked, starts) if starts.size else ranked
         ranked *= labels
         gained = np.add.reduceat(ranked, starts) if starts.size else ranked
-        found, total = np.cumsum(gained), float(rows.sum())
-        positives = float(found[-1]) if found.size else 0.0
+        recovered, total = np.cumsum(gained), float(rows.sum())
+        positives = float(recovered[-1]) if recovered.size else 0.0
         if not 0.0 < positives < total:
             return {"pr_auc": NAN, "roc_auc": NAN}
         seen = np.cumsum(rows)
-        precision = np.divide(found, seen, out=np.zeros_like(seen), where=seen > 0)
+        precision = np.divide(recovered, seen, out=np.zeros_like(seen), where=seen > 0)
         # rows below a tie that are not recovered, and half of those in it: the pairs that a recovered row wins
-        beaten = (total - positives) - (seen - found) + (rows - gained) / 2.0
+        beaten = (total - positives) - (seen - recovered) + (rows - gained) / 2.0
         return {
             "pr_auc": _dot(gained, precision) / positives,
             "roc_auc": _dot(gained, beaten) / (positives * (total - positives)),
@@ -138,7 +139,7 @@ def lift(y: Floats, score: Floats, k_share: float) -> Statistic:
     return figures
 
 
-def value(gain: Floats, score: Floats, k_share: float, unit: Codes) -> Statistic:
+def value(gain: Floats, score: Floats, k_share: float, unit: GroupCodes) -> Statistic:
     """Prepare weighted ``value_at_k``, inside each currency and averaged as in ``metrics.value_at_k``."""
     parts = []
     for code in np.unique(unit):
@@ -180,7 +181,7 @@ def _top_sum(gain: Floats, score: Floats, k_share: float) -> Callable[[Floats], 
     return top
 
 
-def _tie_starts(ranked: Floats) -> Codes:
+def _tie_starts(ranked: Floats) -> GroupCodes:
     """Positions of the first row of each run of equal values in an array that is sorted, (n,) -> (groups,)."""
     ends = tie_ends(ranked)
     return np.concatenate((np.zeros(1, dtype=np.int64), ends[:-1] + 1)) if ends.size else ends
@@ -201,7 +202,7 @@ def _dot(left: Floats, right: Floats) -> float:
     return float(np.einsum("i,i->", left, right))
 
 
-def share_interval(y: Floats, cluster: Codes) -> Interval:
+def share_interval(y: Floats, cluster: GroupCodes) -> Interval:
     """95 % interval of the share of ones, (n,), (n,) -> (low, high); ``nan`` without rows.
 
     Wilson's interval with as many rows as count: n over the design effect, which is the variance of the mean between

@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from payrec.common.arrow import Flags, Floats, Times
 from payrec.common.errors import DataRefused, UsageError
-from payrec.model.evaluate.folds import Fold, Mask, Times
-from payrec.model.evaluate.metrics import Codes, Floats
+from payrec.common.short_repr import short_repr
+from payrec.model.evaluate.folds import Fold
+from payrec.model.evaluate.metrics import GroupCodes
 from payrec.model.features.declarations import LABEL
 
 DAY = np.timedelta64(1, "D")
 
 
+@short_repr
 @dataclass(frozen=True)
 class Landmarks:
     """Landmark snapshots of the chosen ages.
@@ -34,7 +37,7 @@ class Landmarks:
 
     rows: pa.Table
     as_of: Times
-    known: Mask
+    known: Flags
     every: pa.Table
     scoring_rows: int
 
@@ -66,10 +69,10 @@ def select(rows: pa.Table, ages: Sequence[int] | None, horizon_days: int) -> Lan
                 f"Expected one of the ages built: {', '.join(map(str, np.unique(there)))}."
             )
     known = ~np.asarray(chosen[LABEL].is_null())
-    found = Landmarks(chosen, times(chosen), known, every, rows.num_rows - every.num_rows)
+    landmarks = Landmarks(chosen, times(chosen), known, every, rows.num_rows - every.num_rows)
     _refuse_other_horizon(chosen, horizon_days)
-    _refuse_missing_for_other_reasons(found)
-    return found
+    _refuse_missing_for_other_reasons(landmarks)
+    return landmarks
 
 
 def _refuse_other_horizon(rows: pa.Table, horizon_days: int) -> None:
@@ -81,11 +84,11 @@ def _refuse_other_horizon(rows: pa.Table, horizon_days: int) -> None:
         )
 
 
-def _refuse_missing_for_other_reasons(found: Landmarks) -> None:
-    if found.known.all() or not found.known.any():
+def _refuse_missing_for_other_reasons(landmarks: Landmarks) -> None:
+    if landmarks.known.all() or not landmarks.known.any():
         return
-    newest = found.as_of[found.known].max()
-    odd = int((~found.known & (found.as_of <= newest)).sum())
+    newest = landmarks.as_of[landmarks.known].max()
+    odd = int((~landmarks.known & (landmarks.as_of <= newest)).sum())
     if odd:
         raise DataRefused(
             f"{odd} snapshots have no label although others as late as {newest} have one.\n"
@@ -94,7 +97,7 @@ def _refuse_missing_for_other_reasons(found: Landmarks) -> None:
         )
 
 
-def excluded(found: Landmarks, folds: Sequence[Fold], horizon_days: int, until: date | None) -> dict[str, int]:
+def excluded(landmarks: Landmarks, folds: Sequence[Fold], horizon_days: int, until: date | None) -> dict[str, int]:
     """Count what was not tested, by reason.
 
     ``immature``: no label yet. ``embargo``: matured too late to learn from, too early to test on. ``train_only``:
@@ -102,35 +105,35 @@ def excluded(found: Landmarks, folds: Sequence[Fold], horizon_days: int, until: 
     rows are all rows there were. ``already_recovered`` are no rows at all: snapshots that an order seen at another
     age would have had in a test window, had it still been open.
     """
-    known = found.known
+    known = landmarks.known
     learnt, tested = np.zeros(known.size, dtype=bool), np.zeros(known.size, dtype=bool)
     for fold in folds:
-        learnt |= fold.train(found.as_of, horizon_days) & known
-        tested |= fold.test(found.as_of) & known
-    late = np.zeros(known.size, dtype=bool) if until is None else found.as_of >= np.datetime64(until)
+        learnt |= fold.train(landmarks.as_of, horizon_days) & known
+        tested |= fold.test(landmarks.as_of) & known
+    late = np.zeros(known.size, dtype=bool) if until is None else landmarks.as_of >= np.datetime64(until)
     return {
         "immature": int((~known & ~late).sum()),
-        "already_recovered": _closed_by_then(found, folds),
+        "already_recovered": _closed_by_then(landmarks, folds),
         "embargo": int((known & ~learnt & ~tested & ~late).sum()),
         "train_only": int((learnt & ~tested).sum()),
         "after_until": int((late & ~learnt).sum()),
-        "other_ages": found.every.num_rows - found.rows.num_rows,
-        "not_landmark": found.scoring_rows,
+        "other_ages": landmarks.every.num_rows - landmarks.rows.num_rows,
+        "not_landmark": landmarks.scoring_rows,
     }
 
 
-def _closed_by_then(found: Landmarks, folds: Sequence[Fold]) -> int:
-    orders: Any = found.every["order_id"].combine_chunks()
+def _closed_by_then(landmarks: Landmarks, folds: Sequence[Fold]) -> int:
+    orders: Any = landmarks.every["order_id"].combine_chunks()
     first = np.unique(np.asarray(orders.dictionary_encode().indices), return_index=True)[1]
-    seen = times(found.every)
-    born, newest = (seen - integers(found.every, "age_days") * DAY)[first], seen.max()
-    asked, there = 0, 0
+    seen = times(landmarks.every)
+    born, newest = (seen - integers(landmarks.every, "age_days") * DAY)[first], seen.max()
+    expected, observed = 0, 0
     for fold in folds:
-        there += int(fold.test(found.as_of).sum())
-        for age in np.unique(integers(found.rows, "age_days")):
+        observed += int(fold.test(landmarks.as_of).sum())
+        for age in np.unique(integers(landmarks.rows, "age_days")):
             would_be = born + age * DAY
-            asked += int((fold.test(would_be) & (would_be <= newest)).sum())
-    return asked - there
+            expected += int((fold.test(would_be) & (would_be <= newest)).sum())
+    return expected - observed
 
 
 def times(rows: pa.Table) -> Times:
@@ -138,7 +141,7 @@ def times(rows: pa.Table) -> Times:
     return rows["as_of"].to_numpy().astype("datetime64[us]")
 
 
-def integers(rows: pa.Table, column: str) -> Codes:
+def integers(rows: pa.Table, column: str) -> GroupCodes:
     """Whole numbers of a column without NULL, (n,)."""
     return rows[column].to_numpy().astype(np.int64)
 

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.int64]
+from payrec.common.arrow import Floats
+
+GroupCodes = npt.NDArray[np.int64]
 
 ECE_BINS = 10
 LOG_LOSS_FLOOR = 1e-15
@@ -109,7 +110,7 @@ def log_loss_by_row(y: Floats, p: Floats) -> Floats:
     return losses
 
 
-def equal_count_bins(p: npt.ArrayLike, bins: int = ECE_BINS) -> Codes:
+def equal_count_bins(p: npt.ArrayLike, bins: int = ECE_BINS) -> GroupCodes:
     """Bin of each row, (n,) -> (n,) in 0 … bins - 1: about n / bins rows each, equal values always together.
 
     Ties may therefore leave a bin empty; a constant p fills one bin only.
@@ -164,7 +165,7 @@ def captured(gain: npt.ArrayLike, score: npt.ArrayLike, shares: npt.ArrayLike) -
     return np.interp(np.asarray(shares, dtype=np.float64) * gains.size, rows, sums)
 
 
-def tie_ends(ranked: Floats) -> Codes:
+def tie_ends(ranked: Floats) -> GroupCodes:
     """Positions of the last row of each run of equal values in an array that is sorted, (n,) -> (groups,)."""
     if ranked.size == 0:
         return np.zeros(0, dtype=np.int64)
@@ -191,7 +192,7 @@ def lift_at_k(y: npt.ArrayLike, score: npt.ArrayLike, k_share: float = 0.10) -> 
 
 
 def value_at_k(
-    gain_minor: npt.ArrayLike, score: npt.ArrayLike, k_share: float = 0.10, unit: Codes | None = None
+    gain_minor: npt.ArrayLike, score: npt.ArrayLike, k_share: float = 0.10, unit: GroupCodes | None = None
 ) -> float:
     """Value recovered in the top ``k_share`` as a share of the best possible with as many rows, (n,), (n,) -> [0, 1].
 
@@ -217,12 +218,12 @@ def value_at_k(
 def gains_curve(y: npt.ArrayLike, score: npt.ArrayLike, shares: npt.ArrayLike) -> Floats:
     """Share of all recovered rows found in the top ``shares`` of the rows, (n,), (n,), (m,) -> (m,) in [0, 1]."""
     labels, scores = _pair(y, score)
-    found = captured(labels, scores, shares)
-    return found / labels.sum() if labels.any() else np.full(found.shape, np.nan)
+    recovered = captured(labels, scores, shares)
+    return recovered / labels.sum() if labels.any() else np.full(recovered.shape, np.nan)
 
 
 def value_curve(
-    gain_minor: npt.ArrayLike, score: npt.ArrayLike, shares: npt.ArrayLike, unit: Codes | None = None
+    gain_minor: npt.ArrayLike, score: npt.ArrayLike, shares: npt.ArrayLike, unit: GroupCodes | None = None
 ) -> Floats:
     """Share of all recovered value found in the top ``shares`` of the rows, (n,), (n,), (m,) -> (m,) in [0, 1].
 

@@ -14,11 +14,11 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from payrec.charts.theme import COLORS, percent, shown
-from payrec.model.evaluate import figures
+from payrec.common.json import json_values
 from payrec.model.evaluate.backtest import Backtest, BacktestSpec
 from payrec.model.features.declarations import FEATURES, GROUPS
 from payrec.model.recipes import training_summary
-from payrec.model.recipes.training import Model
+from payrec.model.recipes.model import Model
 from payrec.model.store import model_json
 
 DARK = {
@@ -115,7 +115,7 @@ def card(model: Model, backtest: Backtest, audit: Mapping[str, Any] | None = Non
         "limits": _limits(model, backtest.to_dict()),
         "reproduce": _commands(backtest.spec),
     }
-    plain: dict[str, Any] = figures.plain(gathered)
+    plain: dict[str, Any] = json_values(gathered)
     return plain
 
 
@@ -138,11 +138,11 @@ def _limits(model: Model, tested: Mapping[str, Any]) -> list[str]:
 
 def _commands(spec: BacktestSpec) -> list[str]:
     options = f"--recipe {spec.recipe} --horizon {spec.horizon_days}"
-    how = f"--folds {spec.folds}" if spec.split is None else f"--split {spec.split}"
+    window = f"--folds {spec.folds}" if spec.split is None else f"--split {spec.split}"
     until = "" if spec.until is None else f" --until {spec.until}"
     ages = "" if spec.ages is None else f" --ages {','.join(map(str, spec.ages))}"
     seed = f"PAYREC_SEED={spec.seed}"
-    return [f"{seed} payrec train {options}", f"{seed} payrec backtest {options} {how}{until}{ages}"]
+    return [f"{seed} payrec train {options}", f"{seed} payrec backtest {options} {window}{until}{ages}"]
 
 
 def html(of: Mapping[str, Any], model_id: str | None = None) -> str:

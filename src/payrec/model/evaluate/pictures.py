@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from payrec.charts import behaviour, calibration, ranking, theme
+from payrec.common.short_repr import short_repr
 
 CURVES = ("best", "model", "history_rate", "amount", "oldest_first", "random")
 SEGMENTS = {
@@ -18,6 +19,7 @@ SEGMENTS = {
 }
 
 
+@short_repr
 @dataclass(frozen=True)
 class Picture:
     """A chart as inline SVG, its title, and the sentence to take away, which also stands for it unseen."""
@@ -49,11 +51,11 @@ def capture(tested: dict[str, Any], kind: str) -> Picture | None:
     if curves[kind]["model"][-1] is None:
         return None
     parts = [pd.DataFrame({"series": s, "share": curves["shares"], "found": curves[kind][s]}) for s in CURVES]
-    found = "the recovered money" if kind == "value" else "the snapshots that were recovered"
+    captured = "the recovered money" if kind == "value" else "the snapshots that were recovered"
     frame, k = pd.concat(parts), tested["k_share"]
-    chart = ranking.capture(frame, k, f"share of {found}")
+    chart = ranking.capture(frame, k, f"share of {captured}")
     title = "Money found, by how far the list is worked" if kind == "value" else "Payers found, by how far it is worked"
-    return Picture(title, theme.svg(chart, f"curve-{kind}"), ranking.capture_text(frame, k, found))
+    return Picture(title, theme.svg(chart, f"curve-{kind}"), ranking.capture_text(frame, k, captured))
 
 
 def reliability(tested: dict[str, Any]) -> Picture:
@@ -65,12 +67,12 @@ def reliability(tested: dict[str, Any]) -> Picture:
 
 def segments(tested: dict[str, Any]) -> list[Picture]:
     """Draw promised against observed share by age, kind of customer, reason and country."""
-    found = []
+    charts = []
     for name, (title, axis, many) in SEGMENTS.items():
         frame = pd.DataFrame(tested["calibration"][name])
         svg = theme.svg(calibration.segments(frame, axis), f"by-{name.replace('_', '-')}")
-        found.append(Picture(title, svg, calibration.segments_text(frame, many)))
-    return found
+        charts.append(Picture(title, svg, calibration.segments_text(frame, many)))
+    return charts
 
 
 def importance(tested: dict[str, Any]) -> Picture | None:

@@ -11,24 +11,27 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from payrec.common.arrow import Floats
+from payrec.common.short_repr import short_repr
 from payrec.model.evaluate import intervals, metrics
-from payrec.model.evaluate.metrics import Codes, Floats
+from payrec.model.evaluate.metrics import GroupCodes
 
 UNKNOWN = "unknown"
 OTHER = "all others"
 MOST_SEGMENTS = 12
 
 
+@short_repr
 @dataclass(frozen=True)
-class Judged:
+class Predictions:
     """Rows with an answer: label, probability and customer's code, each of shape (n,)."""
 
     y: Floats
     p: Floats
-    cluster: Codes
+    cluster: GroupCodes
 
 
-def table(of: Judged, bins: int = metrics.ECE_BINS) -> pd.DataFrame:
+def table(of: Predictions, bins: int = metrics.ECE_BINS) -> pd.DataFrame:
     """Reliability: one row per equal-count bin of the probability, lowest first.
 
     Returns
@@ -51,7 +54,7 @@ def spread(p: Floats, bars: int = 20) -> pd.DataFrame:
     return pd.DataFrame({"p_low": edges[:-1], "p_high": edges[1:], "rows": rows})
 
 
-def by_segment(of: Judged, codes: Codes, labels: Sequence[str]) -> pd.DataFrame:
+def by_segment(of: Predictions, codes: GroupCodes, labels: Sequence[str]) -> pd.DataFrame:
     """Promised against observed share in each segment that has rows, in the order of ``labels``.
 
     Parameters
@@ -76,7 +79,7 @@ def by_segment(of: Judged, codes: Codes, labels: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["segment", "mean_p", "observed", "low", "high", "rows", "ece"])
 
 
-def _promised_and_seen(of: Judged, at: Codes) -> dict[str, float | int]:
+def _promised_and_seen(of: Predictions, at: GroupCodes) -> dict[str, float | int]:
     low, high = intervals.share_interval(of.y[at], of.cluster[at])
     return {
         "mean_p": float(of.p[at].mean()),
@@ -87,13 +90,13 @@ def _promised_and_seen(of: Judged, at: Codes) -> dict[str, float | int]:
     }
 
 
-def by_age(of: Judged, rows: pa.Table) -> pd.DataFrame:
+def by_age(of: Predictions, rows: pa.Table) -> pd.DataFrame:
     """Calibration at each age in days, youngest first; ``segment`` is the age."""
     ages, codes = np.unique(rows["age_days"].to_numpy(), return_inverse=True)
     return by_segment(of, codes, [str(age) for age in ages])
 
 
-def by_text(of: Judged, rows: pa.Table, column: str) -> pd.DataFrame:
+def by_text(of: Predictions, rows: pa.Table, column: str) -> pd.DataFrame:
     """Calibration in each value of a text column, most frequent first; NULL is "unknown", rare values go together."""
     text: Any = rows[column].cast(pa.string())
     names = text.fill_null(UNKNOWN)
@@ -104,13 +107,13 @@ def by_text(of: Judged, rows: pa.Table, column: str) -> pd.DataFrame:
     return by_segment(of, places.to_numpy(), [*kept, OTHER])
 
 
-def by_customer(of: Judged, rows: pa.Table) -> pd.DataFrame:
+def by_customer(of: Predictions, rows: pa.Table) -> pd.DataFrame:
     """Calibration for customers never seen to fail before (``cust_failures`` is 0) and for known ones."""
     failures: Any = rows["cust_failures"]
     return by_segment(of, (failures.fill_null(0).to_numpy() > 0).astype(np.int64), ["new customer", "known customer"])
 
 
-def every_segment(of: Judged, rows: pa.Table) -> dict[str, pd.DataFrame]:
+def every_segment(of: Predictions, rows: pa.Table) -> dict[str, pd.DataFrame]:
     """Calibration by age, reason code, country, and new or known customer: name of the view -> table."""
     return {
         "age_days": by_age(of, rows),

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
+from payrec.common.short_repr import short_repr
 from payrec.model.features import derive
 from payrec.model.features.derive import CodeMaker, NumberMaker
 
@@ -18,6 +19,7 @@ DEPTH_BANDS = ("none", "1", "2-3", "4-9", "10+")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
+@short_repr
 @dataclass(frozen=True)
 class Feature:
     """One input of the models.
@@ -73,13 +75,13 @@ def _text(name: str, group: str, meaning: str) -> Feature:
     return Feature(name, "category", "text", meaning, (name,), group)
 
 
-def _made(name: str, group: str, meaning: str, code: CodeMaker, levels: tuple[str, ...], **more: object) -> Feature:
+def _derived(name: str, group: str, meaning: str, code: CodeMaker, levels: tuple[str, ...], **more: object) -> Feature:
     needs = more.pop("needs", (name,))
     return Feature(name, "category", "level", meaning, needs, group, code=code, levels=levels, **more)  # type: ignore[arg-type]
 
 
 def _flag(name: str, meaning: str) -> Feature:
-    return _made(name, "status", meaning, derive.flag(name), ("no", "yes"), trees="code")
+    return _derived(name, "status", meaning, derive.flag(name), ("no", "yes"), trees="code")
 
 
 def _context(of: str, group: str) -> Feature:
@@ -199,8 +201,10 @@ FEATURES: tuple[Feature, ...] = (
     _text("transaction_type", "method", "type of the transaction"),
     _text("reason_code", "reason", "last known reason of failure"),
     _text("last_event_type", "activity", "kind of the last known event"),
-    _made("weekday", "calendar", "day of the week of as_of", derive.weekday, WEEKDAYS, needs=("as_of",), trees="code"),
-    _made(
+    _derived(
+        "weekday", "calendar", "day of the week of as_of", derive.weekday, WEEKDAYS, needs=("as_of",), trees="code"
+    ),
+    _derived(
         "day_of_month",
         "calendar",
         "day of the month of as_of",
@@ -209,7 +213,7 @@ FEATURES: tuple[Feature, ...] = (
         needs=("as_of",),
         trees="code",
     ),
-    _made(
+    _derived(
         "age_band",
         "age",
         "band of the age in days",
@@ -218,7 +222,7 @@ FEATURES: tuple[Feature, ...] = (
         needs=("age_days",),
         trees="no",
     ),
-    _made(
+    _derived(
         "history_depth",
         "history",
         "band of the customer's decided failed payments",
@@ -231,7 +235,7 @@ FEATURES: tuple[Feature, ...] = (
     _flag("has_chargeback", "whether there was a chargeback"),
     _flag("is_written_off", "whether it is written off"),
     _flag("is_opted_out", "whether the customer opted out of contacts"),
-    _made(
+    _derived(
         "promise",
         "status",
         "whether a promise to pay is live, and how soon it falls due",

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from payrec.model.features.view_columns import NO_DAY, Codes, Columns, Floats, day_numbers
+from payrec.model.features.view_columns import NO_DAY, Float32s, LevelCodes, ViewColumns, day_numbers
 from payrec.model.features.vocabulary import FIRST_LEVEL, OTHER, UNKNOWN, Shrinkage, Vocabulary
 
-NumberMaker = Callable[[Columns, Vocabulary], Floats]
-CodeMaker = Callable[[Columns, Vocabulary], Codes]
+NumberMaker = Callable[[ViewColumns, Vocabulary], Float32s]
+CodeMaker = Callable[[ViewColumns, Vocabulary], LevelCodes]
 
 NO_SHRINKAGE = Shrinkage(0.5, 1.0)
 
@@ -45,7 +45,7 @@ def days_until(name: str, start: str) -> NumberMaker:
 def share(part: str, whole: str) -> NumberMaker:
     """``part / whole``, unknown where ``whole`` is not positive."""
 
-    def make(columns: Columns, _: Vocabulary) -> Floats:
+    def make(columns: ViewColumns, _: Vocabulary) -> Float32s:
         return _ratio(columns.number(part), columns.number(whole))
 
     return make
@@ -54,7 +54,7 @@ def share(part: str, whole: str) -> NumberMaker:
 def share_of_few(part: str, whole: str, most: int) -> NumberMaker:
     """``part / min(whole, most)``: the mean of a sum over at most the last ``most``."""
 
-    def make(columns: Columns, _: Vocabulary) -> Floats:
+    def make(columns: ViewColumns, _: Vocabulary) -> Float32s:
         return _ratio(columns.number(part), np.minimum(columns.number(whole), np.float32(most)))
 
     return make
@@ -63,12 +63,12 @@ def share_of_few(part: str, whole: str, most: int) -> NumberMaker:
 def percent_of_typical(name: str) -> NumberMaker:
     """Divide an amount in hundredths by the typical amount of its currency, in percent."""
 
-    def make(columns: Columns, vocabulary: Vocabulary) -> Floats:
+    def make(columns: ViewColumns, vocabulary: Vocabulary) -> Float32s:
         typical = np.full(vocabulary.size("currency"), vocabulary.typical_minor_overall, np.float32)
         for position, level in enumerate(vocabulary.levels.get("currency", ())):
             typical[FIRST_LEVEL + position] = vocabulary.typical_minor.get(level, vocabulary.typical_minor_overall)
         factor = np.float32(100) / typical
-        percent: Floats = columns.number(name) * factor[text_codes(columns, vocabulary, "currency")]
+        percent: Float32s = columns.number(name) * factor[text_codes(columns, vocabulary, "currency")]
         return percent
 
     return make
@@ -77,7 +77,7 @@ def percent_of_typical(name: str) -> NumberMaker:
 def shrunk(feature: str, part: str, whole: str) -> NumberMaker:
     """(part + weight · mean) / (whole + weight): a rate drawn to the fitted mean, the more the fewer its cases."""
 
-    def make(columns: Columns, vocabulary: Vocabulary) -> Floats:
+    def make(columns: ViewColumns, vocabulary: Vocabulary) -> Float32s:
         prior = vocabulary.shrinkage.get(feature, NO_SHRINKAGE)
         pull, weight = np.float32(prior.mean * prior.weight), np.float32(prior.weight)
         return (columns.number(part) + pull) / (columns.number(whole) + weight)
@@ -88,31 +88,31 @@ def shrunk(feature: str, part: str, whole: str) -> NumberMaker:
 def shrunk_to_segment(feature: str, part: str, whole: str) -> NumberMaker:
     """Like :func:`shrunk`, drawn to the mean of the row's provider and reason instead of to the mean of all."""
 
-    def make(columns: Columns, vocabulary: Vocabulary) -> Floats:
+    def make(columns: ViewColumns, vocabulary: Vocabulary) -> Float32s:
         prior = vocabulary.shrinkage.get(feature, NO_SHRINKAGE)
         weight = np.float32(prior.weight)
         pull = np.asarray(vocabulary.segment_means or (prior.mean,), np.float32) * weight
         at = segments(columns, vocabulary) if vocabulary.segment_means else np.zeros(columns.n, np.int32)
-        rate: Floats = (columns.number(part) + pull[at]) / (columns.number(whole) + weight)
+        rate: Float32s = (columns.number(part) + pull[at]) / (columns.number(whole) + weight)
         return rate
 
     return make
 
 
-def segments(columns: Columns, vocabulary: Vocabulary) -> npt.NDArray[np.int32]:
+def segments(columns: ViewColumns, vocabulary: Vocabulary) -> npt.NDArray[np.int32]:
     """Return the position of each row's (provider, reason) in ``segment_means``, shape (n,)."""
     provider = text_codes(columns, vocabulary, "provider").astype(np.int32)
     return provider * vocabulary.size("reason_code") + text_codes(columns, vocabulary, "reason_code")
 
 
-def text_codes(columns: Columns, vocabulary: Vocabulary, name: str) -> Codes:
+def text_codes(columns: ViewColumns, vocabulary: Vocabulary, name: str) -> LevelCodes:
     """Return the code of each row's text in column ``name``, shape (n,)."""
     if name not in columns.codes:
         columns.codes[name] = _text_codes(columns.array(name), vocabulary.levels.get(name, ()), columns.n)
     return columns.codes[name]
 
 
-def _text_codes(array: pa.Array[Any] | None, levels: tuple[str, ...], n: int) -> Codes:
+def _text_codes(array: pa.Array[Any] | None, levels: tuple[str, ...], n: int) -> LevelCodes:
     if array is None or array.null_count == len(array):
         return np.full(n, UNKNOWN, np.int16)
     encoded: Any = array if pa.types.is_dictionary(array.type) else array.cast(pa.string()).dictionary_encode()
@@ -120,14 +120,14 @@ def _text_codes(array: pa.Array[Any] | None, levels: tuple[str, ...], n: int) ->
     words = encoded.dictionary.cast(pa.string()).to_pylist()
     # the last entry serves the NULLs, whose index is made -1
     table = np.array([UNKNOWN if word is None else known.get(word, OTHER) for word in words] + [UNKNOWN], np.int16)
-    codes: Codes = table[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    codes: LevelCodes = table[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
     return codes
 
 
 def flag(name: str) -> CodeMaker:
     """0 = no, anything else = yes."""
 
-    def make(columns: Columns, _: Vocabulary) -> Codes:
+    def make(columns: ViewColumns, _: Vocabulary) -> LevelCodes:
         return _by_table(columns.number(name), np.array([0, 1], np.int16))
 
     return make
@@ -139,14 +139,14 @@ def bands(name: str, starts: tuple[int, ...]) -> CodeMaker:
     return lambda columns, _: _by_table(columns.number(name), table)
 
 
-def weekday(columns: Columns, _: Vocabulary) -> Codes:
+def weekday(columns: ViewColumns, _: Vocabulary) -> LevelCodes:
     """Return the day of the week of as_of, Monday first."""
     days = day_numbers(columns, "as_of")
     code = ((days + 3) % 7 + FIRST_LEVEL).astype(np.int16)  # 1970-01-01 was a Thursday
     return np.where(days == NO_DAY, np.int16(UNKNOWN), code)
 
 
-def day_of_month(columns: Columns, _: Vocabulary) -> Codes:
+def day_of_month(columns: ViewColumns, _: Vocabulary) -> LevelCodes:
     """Return the day of the month of as_of, 1 to 31."""
     days = day_numbers(columns, "as_of")
     known = days != NO_DAY
@@ -158,21 +158,21 @@ def day_of_month(columns: Columns, _: Vocabulary) -> Codes:
     return np.where(known, table[np.where(known, days - first, 0)], np.int16(UNKNOWN))
 
 
-def promise(columns: Columns, _: Vocabulary) -> Codes:
+def promise(columns: ViewColumns, _: Vocabulary) -> LevelCodes:
     """Return whether a promise to pay is live at as_of, and whether it falls due within a week; NULL is none."""
     days = columns.days_until("promised_until", "as_of")
     kind = np.where(days <= 7, np.int16(1), np.int16(2))
     return np.where(np.isnan(days) | (days < 0), np.int16(0), kind) + np.int16(FIRST_LEVEL)
 
 
-def _by_table(numbers: Floats, table: Codes) -> Codes:
+def _by_table(numbers: Float32s, table: LevelCodes) -> LevelCodes:
     """Look up whole numbers in ``table`` (cut to its ends); NaN and negative numbers are unknown."""
     top = np.float32(len(table) - 1)
     at = (np.fmin(np.fmax(numbers, np.float32(-1)), top) + np.float32(1)).astype(np.int16)
     return np.concatenate(([np.int16(UNKNOWN)], table + np.int16(FIRST_LEVEL)))[at]
 
 
-def _ratio(part: Floats, whole: Floats) -> Floats:
+def _ratio(part: Float32s, whole: Float32s) -> Float32s:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = part / whole
     return np.where(whole > 0, ratio, np.float32(np.nan))

@@ -10,15 +10,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from payrec.common.short_repr import short_repr
 from payrec.model.features import derive, shrink
 from payrec.model.features.declarations import CATEGORIES, NUMBERS, TEXTS
-from payrec.model.features.view_columns import Columns, Rows
+from payrec.model.features.view_columns import ViewColumns, ViewRows
 from payrec.model.features.vocabulary import Shrinkage, Vocabulary
 
 MIN_LEVEL_ROWS = 30  # a value seen less often is "other"
 MAX_LEVELS = 200
 
 
+@short_repr
 @dataclass(frozen=True)
 class Matrix:
     """The features of n rows, in the order of ``NUMBERS`` and ``CATEGORIES``.
@@ -42,7 +44,7 @@ class Matrix:
         return len(self.numbers)
 
 
-def matrix(rows: Rows, vocabulary: Vocabulary) -> Matrix:
+def matrix(rows: ViewRows, vocabulary: Vocabulary) -> Matrix:
     """Return the features of ``rows``; each row's features depend on that row and the vocabulary alone.
 
     Raises
@@ -50,7 +52,7 @@ def matrix(rows: Rows, vocabulary: Vocabulary) -> Matrix:
     DataRefused
         A column holds text where numbers or times belong.
     """
-    columns = Columns(rows)
+    columns = ViewColumns(rows)
     numbers = np.empty((columns.n, len(NUMBERS)), np.float32, order="F")
     codes = np.empty((columns.n, len(CATEGORIES)), np.int16, order="F")
     for position, feature in enumerate(NUMBERS):
@@ -64,9 +66,9 @@ def matrix(rows: Rows, vocabulary: Vocabulary) -> Matrix:
     return Matrix(numbers, codes)
 
 
-def learn(rows: Rows) -> Vocabulary:
+def learn(rows: ViewRows) -> Vocabulary:
     """Learn levels, typical amounts and shrinkage from the rows a model is trained on, never from a label."""
-    columns = Columns(rows)
+    columns = ViewColumns(rows)
     levels = {feature.name: _levels(columns.array(feature.name)) for feature in TEXTS}
     typical, overall = _typical(columns, levels["currency"])
     start = Vocabulary(levels, typical, overall)
@@ -95,7 +97,7 @@ def _levels(array: pa.Array[Any] | None) -> tuple[str, ...]:
     return tuple(sorted(value for _, value in frequent[:MAX_LEVELS]))
 
 
-def _typical(columns: Columns, currencies: tuple[str, ...]) -> tuple[dict[str, float], float]:
+def _typical(columns: ViewColumns, currencies: tuple[str, ...]) -> tuple[dict[str, float], float]:
     owed = columns.number("outstanding_minor").astype(np.float64)
     code = derive.text_codes(columns, Vocabulary({"currency": currencies}), "currency")
     overall = _median(owed, 10_000.0)
@@ -109,7 +111,7 @@ def _median(amounts: npt.NDArray[np.float64], otherwise: float) -> float:
     return float(np.median(known)) if len(known) else otherwise
 
 
-def _newest_of_each_customer(columns: Columns) -> npt.NDArray[np.intp]:
+def _newest_of_each_customer(columns: ViewColumns) -> npt.NDArray[np.intp]:
     """Position of one row of each customer, the last: repeated snapshots must not count a customer's history twice."""
     customer = columns.array("customer_id")
     if customer is None:
@@ -119,17 +121,17 @@ def _newest_of_each_customer(columns: Columns) -> npt.NDArray[np.intp]:
 
 
 def _counts(
-    columns: Columns, at: npt.NDArray[np.intp], part: str, whole: str
+    columns: ViewColumns, at: npt.NDArray[np.intp], part: str, whole: str
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     trials = np.nan_to_num(columns.number(whole)[at].astype(np.float64))
     return np.clip(np.nan_to_num(columns.number(part)[at].astype(np.float64)), 0, trials), trials
 
 
-def _fit(columns: Columns, at: npt.NDArray[np.intp], part: str, whole: str) -> Shrinkage:
+def _fit(columns: ViewColumns, at: npt.NDArray[np.intp], part: str, whole: str) -> Shrinkage:
     return shrink.fit(*_counts(columns, at, part, whole))
 
 
-def _pooled(columns: Columns, part: str, whole: str) -> Shrinkage:
+def _pooled(columns: ViewColumns, part: str, whole: str) -> Shrinkage:
     """Mean over all rows, with the weight of 20 cases: context rates have many, so that the weight hardly matters."""
     successes, trials = _counts(columns, np.arange(columns.n), part, whole)
     return Shrinkage(round(float(successes.sum() / trials.sum()), 6) if trials.sum() else 0.5, 20.0)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from payrec.common.arrow import Floats
 from payrec.model.features.vocabulary import Shrinkage
-
-Array = npt.NDArray[np.float64]
 
 MIN_WEIGHT, MAX_WEIGHT = 0.5, 500.0
 
 
-def fit(successes: Array, trials: Array) -> Shrinkage:
+def fit(successes: Floats, trials: Floats) -> Shrinkage:
     """Fit mean m and weight w of rates that vary as Beta(w·m, w·(1 − m)) between customers.
 
     Parameters
@@ -35,7 +34,7 @@ def fit(successes: Array, trials: Array) -> Shrinkage:
     pairs, count = np.unique(np.stack([successes[seen], trials[seen]]), axis=1, return_counts=True)
     k, n = pairs
 
-    def loss(at: Array) -> float:
+    def loss(at: Floats) -> float:
         a, b = _shape(at)
         return float(-(count * (betaln(k + a, n - k + b) - betaln(a, b))).sum() / count.sum())
 
@@ -45,13 +44,13 @@ def fit(successes: Array, trials: Array) -> Shrinkage:
     return Shrinkage(round(float(expit(best[0])), 6), round(float(np.exp(best[1])), 4))
 
 
-def _shape(at: Array) -> tuple[float, float]:
+def _shape(at: Floats) -> tuple[float, float]:
     mean, weight = 1.0 / (1.0 + np.exp(-at[0])), np.exp(at[1])
     return float(mean * weight), float((1 - mean) * weight)
 
 
 def segment_means(
-    successes: Array, trials: Array, segment: npt.NDArray[np.int32], size: int, prior: Shrinkage
+    successes: Floats, trials: Floats, segment: npt.NDArray[np.int32], size: int, prior: Shrinkage
 ) -> tuple[float, ...]:
     """Mean rate of each segment, itself drawn to the overall mean as if by 20 further customers.
 

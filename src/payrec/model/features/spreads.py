@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from payrec.common.short_repr import short_repr
 from payrec.model.features.declarations import CATEGORIES, FEATURES, NUMBERS
 from payrec.model.features.matrix import Matrix
 from payrec.model.features.vocabulary import RESERVED, Vocabulary
@@ -14,6 +15,7 @@ from payrec.model.features.vocabulary import RESERVED, Vocabulary
 BINS = 10
 
 
+@short_repr
 @dataclass(frozen=True)
 class Spread:
     """Shares of the rows in each bin of one feature; they add up to 1.
@@ -30,11 +32,11 @@ class Spread:
 
 def spreads(inputs: Matrix, vocabulary: Vocabulary) -> tuple[Spread, ...]:
     """Return the spread of every feature over the rows of ``inputs``, bins by deciles."""
-    made = {f.name: _of_number(f.name, inputs.numbers[:, at]) for at, f in enumerate(NUMBERS)}
+    by_feature = {f.name: _of_number(f.name, inputs.numbers[:, at]) for at, f in enumerate(NUMBERS)}
     for at, feature in enumerate(CATEGORIES):
         names = RESERVED + (feature.levels or vocabulary.levels.get(feature.name, ()))
-        made[feature.name] = Spread(feature.name, (), names, _shares(inputs.codes[:, at], len(names)))
-    return tuple(made[feature.name] for feature in FEATURES)
+        by_feature[feature.name] = Spread(feature.name, (), names, _shares(inputs.codes[:, at], len(names)))
+    return tuple(by_feature[feature.name] for feature in FEATURES)
 
 
 def like(spread: Spread, inputs: Matrix) -> tuple[float, ...]:

@@ -11,23 +11,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from payrec.common.errors import DataRefused
+from payrec.common.short_repr import short_repr
 
-Floats = npt.NDArray[np.float32]
-Codes = npt.NDArray[np.int16]
-Days = npt.NDArray[np.int32]
-Rows = pa.Table | pa.RecordBatch
+Float32s = npt.NDArray[np.float32]
+LevelCodes = npt.NDArray[np.int16]
+DayNumbers = npt.NDArray[np.int32]
+ViewRows = pa.Table | pa.RecordBatch
 
 MICROSECONDS_A_DAY = 86_400_000_000
 NO_DAY = np.int32(-(2**31))
 
 
+@short_repr
 @dataclass(frozen=True)
-class Columns:
+class ViewColumns:
     """The rows of one matrix; each column is converted once."""
 
-    rows: Rows
-    made: dict[str, Floats] = field(default_factory=dict)
-    codes: dict[str, Codes] = field(default_factory=dict)
+    rows: ViewRows
+    numbers: dict[str, Float32s] = field(default_factory=dict)
+    codes: dict[str, LevelCodes] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -41,17 +43,17 @@ class Columns:
         column = self.rows.column(name)
         return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
-    def number(self, name: str) -> Floats:
+    def number(self, name: str) -> Float32s:
         """Return the column as float32, shape (n,); NaN where it is NULL. Do not write into it."""
-        if name not in self.made:
+        if name not in self.numbers:
             array = self.array(name)
             if array is None or pa.types.is_null(array.type):
-                self.made[name] = np.full(self.n, np.nan, np.float32)
+                self.numbers[name] = np.full(self.n, np.nan, np.float32)
             else:
-                self.made[name] = _floats(name, array)
-        return self.made[name]
+                self.numbers[name] = _floats(name, array)
+        return self.numbers[name]
 
-    def days_until(self, name: str, start: str) -> Floats:
+    def days_until(self, name: str, start: str) -> Float32s:
         """Return days from time ``start`` to time ``name``, shape (n,), NaN where either is NULL."""
         end, begin = self.array(name), self.array(start)
         if end is None or begin is None or end.null_count == len(end):
@@ -61,7 +63,7 @@ class Columns:
         return days.cast(pa.float32()).to_numpy(zero_copy_only=False)
 
 
-def day_numbers(columns: Columns, name: str) -> Days:
+def day_numbers(columns: ViewColumns, name: str) -> DayNumbers:
     """Return days since 1970-01-01 of a timestamp column, shape (n,); ``NO_DAY`` where it is NULL or missing."""
     array = columns.array(name)
     if array is None or array.null_count == len(array):
@@ -71,7 +73,7 @@ def day_numbers(columns: Columns, name: str) -> Days:
     return np.where(array.is_valid().to_numpy(zero_copy_only=False), days, NO_DAY) if array.null_count else days
 
 
-def _floats(name: str, array: pa.Array[Any]) -> Floats:
+def _floats(name: str, array: pa.Array[Any]) -> Float32s:
     try:
         if pa.types.is_string(array.type) or pa.types.is_decimal(array.type):
             array = array.cast(pa.float64())

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from payrec.common.short_repr import short_repr
+
 UNKNOWN = 0  # code of NULL
 OTHER = 1  # code of a value that training did not see, or hardly
 FIRST_LEVEL = 2  # code of the first known value
 RESERVED = ("unknown", "other")
 
 
+@short_repr
 @dataclass(frozen=True)
 class Shrinkage:
     """A rate of ``n`` cases is drawn to ``mean`` as if ``weight`` further cases had had it."""
@@ -21,6 +24,7 @@ class Shrinkage:
     weight: float
 
 
+@short_repr
 @dataclass(frozen=True)
 class Vocabulary:
     """State of the features, fixed at training.

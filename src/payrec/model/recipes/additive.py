@@ -14,11 +14,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from payrec.common.arrow import Floats
+from payrec.common.short_repr import short_repr
 from payrec.model.features.declarations import CATEGORIES, NUMBERS
 from payrec.model.features.matrix import Matrix
 
-Array = npt.NDArray[np.float64]
-Term = tuple[tuple[str, ...], Array]
+Term = tuple[tuple[str, ...], Floats]
 
 CELLS = 128  # a curve's knots lie on a grid of this many cells, so that finding the cell is one multiplication
 BLOCK = 16_384  # rows scored at once: their intermediate arrays stay in the cache
@@ -27,6 +28,7 @@ NUMBER_AT = {feature.name: position for position, feature in enumerate(NUMBERS)}
 CATEGORY_AT = {feature.name: position for position, feature in enumerate(CATEGORIES)}
 
 
+@short_repr
 @dataclass(frozen=True)
 class Curve:
     """A piecewise linear function of one number, constant beyond ``low`` and ``high``.
@@ -44,7 +46,7 @@ class Curve:
     unknown: float
 
     @cached_property
-    def lines(self) -> tuple[Array, Array]:
+    def lines(self) -> tuple[Floats, Floats]:
         """Intercept and slope in each cell, shape (CELLS + 2,) each; entry 0 serves NaN, the last serves ``high``."""
         grid = np.interp(np.arange(CELLS + 1), self.cells, self.values)
         slope = np.concatenate(([0.0], np.diff(grid), [0.0]))
@@ -58,7 +60,7 @@ class Curve:
         position = (numbers - np.float32(self.low)) * np.float32(CELLS / (self.high - self.low))
         return np.asarray(np.minimum(np.maximum(position, np.float32(0)), np.float32(CELLS)))
 
-    def at(self, position: npt.NDArray[np.float32]) -> Array:
+    def at(self, position: npt.NDArray[np.float32]) -> Floats:
         """Return the log-odds at positions on the grid."""
         known = np.fmax(position, np.float32(-1))
         cell = known.astype(np.int32)
@@ -70,19 +72,21 @@ class Curve:
         return result
 
 
+@short_repr
 @dataclass(frozen=True)
-class Levels:
+class CategoryTerm:
     """One value for each code of a category."""
 
     feature: str
     values: tuple[float, ...]
 
     @cached_property
-    def array(self) -> Array:
+    def array(self) -> Floats:
         """``values`` as an array."""
         return np.array(self.values)
 
 
+@short_repr
 @dataclass(frozen=True)
 class Pair:
     """One value for each pair of codes of two categories that training saw often enough, ``rest`` for all others.
@@ -97,13 +101,14 @@ class Pair:
     rest: float
 
     @cached_property
-    def array(self) -> Array:
+    def array(self) -> Floats:
         """The whole table, shape (shape[0] * shape[1],)."""
         table = np.full(self.shape[0] * self.shape[1], self.rest)
         table[list(self.cells)] = self.values
         return table
 
 
+@short_repr
 @dataclass(frozen=True)
 class Slope:
     """A straight line in a number (grid position less ``centre``) for each code of a category; 0 where NaN."""
@@ -114,23 +119,24 @@ class Slope:
     offset: float
 
     @cached_property
-    def array(self) -> Array:
+    def array(self) -> Floats:
         """``slopes`` as an array."""
         return np.array(self.slopes)
 
 
+@short_repr
 @dataclass(frozen=True)
-class Tables:
+class AdditiveModel:
     """A whole additive model."""
 
     intercept: float
     curves: tuple[Curve, ...]
-    levels: tuple[Levels, ...]
+    levels: tuple[CategoryTerm, ...]
     pairs: tuple[Pair, ...]
     slopes: tuple[Slope, ...]
 
 
-def log_odds(tables: Tables, inputs: Matrix) -> Array:
+def log_odds(tables: AdditiveModel, inputs: Matrix) -> Floats:
     """Return the log-odds of each row, shape (n,). A row's result does not depend on the rows beside it."""
     result = np.full(len(inputs), tables.intercept)
     for start in range(0, len(inputs), BLOCK):
@@ -140,14 +146,14 @@ def log_odds(tables: Tables, inputs: Matrix) -> Array:
     return result
 
 
-def contributions(tables: Tables, inputs: Matrix) -> tuple[tuple[tuple[str, ...], ...], Array]:
+def contributions(tables: AdditiveModel, inputs: Matrix) -> tuple[tuple[tuple[str, ...], ...], Floats]:
     """Return the features of each term, and the terms, shape (n, terms), that sum to log-odds - intercept."""
     terms = list(_terms(tables, inputs, slice(None)))
     values = np.stack([values for _, values in terms], axis=1) if terms else np.zeros((len(inputs), 0))
     return tuple(features for features, _ in terms), values
 
 
-def _terms(tables: Tables, inputs: Matrix, rows: slice) -> Iterator[Term]:
+def _terms(tables: AdditiveModel, inputs: Matrix, rows: slice) -> Iterator[Term]:
     moved = {}
     sloping = {slope.features[1]: slope.centre for slope in tables.slopes}
     for curve in tables.curves:

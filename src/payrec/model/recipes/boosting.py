@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from payrec.common.arrow import Floats
+from payrec.common.short_repr import short_repr
 from payrec.model.features.declarations import CATEGORIES, NUMBERS, Feature
 from payrec.model.features.matrix import Matrix
 from payrec.model.features.vocabulary import UNKNOWN
@@ -17,7 +19,6 @@ from payrec.model.recipes import booster_check
 if TYPE_CHECKING:
     import xgboost
 
-Array = npt.NDArray[np.float64]
 
 THREADS = 1  # sums over threads depend on their count, and the same data must give the same bytes on any machine
 SMALL_ROWS = 20_000
@@ -30,6 +31,7 @@ CODES_AT = [at for at, feature in enumerate(CATEGORIES) if feature.trees != "no"
 INPUTS: tuple[Feature, ...] = (*(NUMBERS[at] for at in NUMBERS_AT), *(CATEGORIES[at] for at in CODES_AT))
 
 
+@short_repr
 @dataclass(frozen=True)
 class Trees:
     """A fitted booster in XGBoost's own binary form (UBJSON)."""
@@ -66,7 +68,7 @@ def parameters(rows: int, seed: int) -> dict[str, Any]:
     }
 
 
-def fit(inputs: Matrix, label: Array, rounds: int, seed: int) -> Trees:
+def fit(inputs: Matrix, label: Floats, rounds: int, seed: int) -> Trees:
     """Fit ``rounds`` trees to labels 0 and 1, shape (n,)."""
     import xgboost
 
@@ -74,7 +76,7 @@ def fit(inputs: Matrix, label: Array, rounds: int, seed: int) -> Trees:
     return _kept(xgboost.train(parameters(len(inputs), seed), data, rounds))
 
 
-def fit_stopping(inputs: Matrix, label: Array, later: Matrix, later_label: Array, seed: int) -> tuple[Trees, int]:
+def fit_stopping(inputs: Matrix, label: Floats, later: Matrix, later_label: Floats, seed: int) -> tuple[Trees, int]:
     """Fit until the log loss of the later rows has not fallen for 40 trees; return the trees and their best count."""
     import xgboost
 
@@ -91,7 +93,7 @@ def fit_stopping(inputs: Matrix, label: Array, later: Matrix, later_label: Array
     return _kept(booster[:rounds]), rounds
 
 
-def log_odds(trees: Trees, inputs: Matrix) -> Array:
+def log_odds(trees: Trees, inputs: Matrix) -> Floats:
     """Return the log-odds of each row, shape (n,). A row's result does not depend on the rows beside it."""
     result = np.empty(len(inputs))
     for start in range(0, len(inputs), BLOCK):
@@ -107,7 +109,7 @@ def base(trees: Trees) -> float:
     return float(trees.booster.predict(_plain(nothing), pred_contribs=True)[0, -1])
 
 
-def contributions(trees: Trees, inputs: Matrix) -> tuple[Array, Array]:
+def contributions(trees: Trees, inputs: Matrix) -> tuple[Floats, Floats]:
     """Return SHAP values, shape (n, len(INPUTS)), and each row's log-odds, shape (n,); values sum to log-odds - base.
 
     XGBoost adds them up in single precision; what is lost by that is spread over the features.
@@ -135,7 +137,7 @@ def _types() -> list[str]:
     return ["c" if feature.kind == "category" and feature.trees == "yes" else "q" for feature in INPUTS]
 
 
-def _data(inputs: Matrix, label: Array) -> xgboost.DMatrix:
+def _data(inputs: Matrix, label: Floats) -> xgboost.DMatrix:
     import xgboost
 
     return xgboost.QuantileDMatrix(
@@ -143,7 +145,7 @@ def _data(inputs: Matrix, label: Array) -> xgboost.DMatrix:
     )
 
 
-def _plain(inputs: Matrix, label: Array | None = None) -> xgboost.DMatrix:
+def _plain(inputs: Matrix, label: Floats | None = None) -> xgboost.DMatrix:
     import xgboost
 
     return xgboost.DMatrix(_table(inputs), label, feature_types=_types(), nthread=THREADS, enable_categorical=True)

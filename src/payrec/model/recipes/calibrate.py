@@ -12,24 +12,27 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
-Kind = Literal["none", "level", "sigmoid", "beta"]
+from payrec.common.arrow import Floats
+from payrec.common.short_repr import short_repr
 
-KINDS: tuple[Kind, ...] = ("level", "sigmoid", "beta")
+CalibrationKind = Literal["none", "level", "sigmoid", "beta"]
+
+KINDS: tuple[CalibrationKind, ...] = ("level", "sigmoid", "beta")
 FOLDS = 5
 
 
-def expit(z: Array) -> Array:
+def expit(z: Floats) -> Floats:
     """Return 1 / (1 + e^-z), shape of ``z``; e is only raised to powers below 0, so nothing overflows.
 
     >>> expit(np.array([-1000.0, 0.0, 1000.0])).tolist()
     [0.0, 0.5, 1.0]
     """
     small = np.exp(-np.abs(z))
-    chance: Array = np.where(z >= 0, 1.0, small) / (1.0 + small)
+    chance: Floats = np.where(z >= 0, 1.0, small) / (1.0 + small)
     return chance
 
 
+@short_repr
 @dataclass(frozen=True)
 class Calibration:
     """A rising map of log-odds z to a probability.
@@ -38,12 +41,12 @@ class Calibration:
     beta (Kull, Silva Filho, Flach 2017): σ(low · ln σ(z) − high · ln(1 − σ(z)) + shift). low and high are positive.
     """
 
-    kind: Kind = "none"
+    kind: CalibrationKind = "none"
     low: float = 1.0
     high: float = 1.0
     shift: float = 0.0
 
-    def log_odds(self, z: Array) -> Array:
+    def log_odds(self, z: Floats) -> Floats:
         """Return the calibrated log-odds, shape of ``z``."""
         if self.kind == "none":
             return z
@@ -51,12 +54,12 @@ class Calibration:
             return self.low * -np.logaddexp(0.0, -z) + self.high * np.logaddexp(0.0, z) + self.shift
         return self.low * z + self.shift
 
-    def probability(self, z: Array) -> Array:
+    def probability(self, z: Floats) -> Floats:
         """Return the calibrated probability, shape of ``z``, in the open interval (0, 1) up to rounding."""
         return expit(np.asarray(self.log_odds(z)))
 
 
-def fit(kind: Kind, z: Array, label: Array) -> Calibration:
+def fit(kind: CalibrationKind, z: Floats, label: Floats) -> Calibration:
     """Fit a calibration of log-odds ``z`` to labels 0 and 1, both of shape (n,), by maximum likelihood.
 
     Where the fitted map would not rise, the next simpler kind is fitted instead.
@@ -75,7 +78,7 @@ def fit(kind: Kind, z: Array, label: Array) -> Calibration:
     return Calibration()
 
 
-def _newton(parts: Array, label: Array, offset: Array) -> Array:
+def _newton(parts: Floats, label: Floats, offset: Floats) -> Floats:
     """Maximum of the likelihood of σ(parts · w + offset); a tiny ridge keeps separable data finite."""
     at = np.zeros(parts.shape[1])
     for _ in range(50):
@@ -89,12 +92,12 @@ def _newton(parts: Array, label: Array, offset: Array) -> Array:
     return at
 
 
-def log_losses(z: Array, label: Array) -> Array:
+def log_losses(z: Floats, label: Floats) -> Floats:
     """Return the log loss of each row, shape (n,), for log-odds ``z``."""
     return np.logaddexp(0.0, z) - label * z
 
 
-def crossfit(kind: Kind, z: Array, label: Array, fold: npt.NDArray[np.intp]) -> Array:
+def crossfit(kind: CalibrationKind, z: Floats, label: Floats, fold: npt.NDArray[np.intp]) -> Floats:
     """Return the log-odds of each row by a calibration fitted on the rows of the other folds, shape (n,)."""
     result = np.empty_like(z)
     for held_out in np.unique(fold):
@@ -103,7 +106,9 @@ def crossfit(kind: Kind, z: Array, label: Array, fold: npt.NDArray[np.intp]) -> 
     return result
 
 
-def choose(z: Array, label: Array, group: npt.NDArray[np.intp], kinds: tuple[Kind, ...] = KINDS) -> Calibration:
+def choose(
+    z: Floats, label: Floats, group: npt.NDArray[np.intp], kinds: tuple[CalibrationKind, ...] = KINDS
+) -> Calibration:
     """Fit the kind with the lowest log loss on rows it has not seen, or none if that is not surely lower.
 
     Surely means by two standard errors: without a calibration the model may learn from the newest rows, too.

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from payrec.model.features.declarations import NEEDED, TEXTS
-from payrec.model.features.view_columns import Columns, Rows
+from payrec.model.features.view_columns import ViewColumns, ViewRows
 from payrec.model.recipes import sample
 from payrec.model.recipes.training import TrainSpec
 
@@ -23,7 +23,7 @@ CATEGORIES = tuple(feature.name for feature in TEXTS)
 NUMBERS = tuple(name for name in NEEDED if name not in CATEGORIES + TIMES)
 
 
-def export_joblib(rows: Rows, spec: TrainSpec, path: Path) -> Path:
+def export_joblib(rows: ViewRows, spec: TrainSpec, path: Path) -> Path:
     """Fit the original's recipe in scikit-learn alone and write it to ``path``, whole or not at all.
 
     The object takes the frame that :func:`frame` makes, columns ``NUMBERS`` and ``CATEGORIES`` of the feature view,
@@ -54,15 +54,15 @@ def export_joblib(rows: Rows, spec: TrainSpec, path: Path) -> Path:
     return path
 
 
-def frame(rows: Rows) -> pd.DataFrame:
+def frame(rows: ViewRows) -> pd.DataFrame:
     """Return the columns that the exported model takes: numbers with NaN and text with ``unknown`` for NULL."""
-    columns = Columns(rows)
-    made: dict[str, Any] = {name: columns.number(name) for name in NUMBERS}
+    columns = ViewColumns(rows)
+    series: dict[str, Any] = {name: columns.number(name) for name in NUMBERS}
     for name in CATEGORIES:
         array = columns.array(name)
         values = [None] * columns.n if array is None else array.cast(pa.string()).to_pylist()
-        made[name] = pd.Series(["unknown" if value is None else value for value in values], dtype=object)
-    return pd.DataFrame(made)
+        series[name] = pd.Series(["unknown" if value is None else value for value in values], dtype=object)
+    return pd.DataFrame(series)
 
 
 def _pipeline() -> Any:

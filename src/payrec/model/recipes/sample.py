@@ -9,11 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from payrec.common.arrow import Floats
 from payrec.common.errors import DataRefused
+from payrec.common.short_repr import short_repr
 from payrec.model.features.declarations import LABEL
-from payrec.model.features.view_columns import NO_DAY, Columns, Rows, day_numbers
+from payrec.model.features.view_columns import NO_DAY, ViewColumns, ViewRows, day_numbers
 
-Array = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
 
 MIN_ROWS = 200
@@ -24,6 +25,7 @@ CALIBRATION_SHARE = 0.15
 SELECTION_SHARE = 0.2
 
 
+@short_repr
 @dataclass(frozen=True)
 class Sample:
     """The rows of a training, by (as_of, order_id).
@@ -41,12 +43,13 @@ class Sample:
     """
 
     rows: pa.Table
-    label: Array
+    label: Floats
     day: npt.NDArray[np.int32]
     customer: Positions
     left_out: dict[str, int]
 
 
+@short_repr
 @dataclass(frozen=True)
 class Slices:
     """Positions of rows: ``fit`` is older than ``select``, both are ``older`` than ``calibrate``, with an embargo.
@@ -60,7 +63,7 @@ class Slices:
     calibrate: Positions
 
 
-def draw(rows: Rows, horizon_days: int, max_rows: int, seed: int) -> Sample:
+def draw(rows: ViewRows, horizon_days: int, max_rows: int, seed: int) -> Sample:
     """Return the rows to train on: at landmark ages, mature, at most ``max_rows`` (drawn evenly by ``seed``).
 
     Raises
@@ -79,9 +82,9 @@ def draw(rows: Rows, horizon_days: int, max_rows: int, seed: int) -> Sample:
     if table.num_rows > max_rows:
         table = table.take(np.sort(np.random.default_rng(seed).choice(table.num_rows, max_rows, replace=False)))
     table = table.combine_chunks()
-    label = Columns(table).number(LABEL).astype(np.float64)
+    label = ViewColumns(table).number(LABEL).astype(np.float64)
     _refuse_too_few(label, left_out)
-    day = day_numbers(Columns(table), "as_of")
+    day = day_numbers(ViewColumns(table), "as_of")
     if (day == NO_DAY).any():
         msg = "found rows without as_of, expected the time of each snapshot"
         raise DataRefused(msg)
@@ -121,7 +124,7 @@ def _newest(day: npt.NDArray[np.int32], share: float) -> Positions:
     return np.nonzero(day >= start)[0]
 
 
-def _enough(label: Array) -> bool:
+def _enough(label: Floats) -> bool:
     positive = int(label.sum())
     return len(label) >= MIN_SLICE_ROWS and min(positive, len(label) - positive) >= MIN_SLICE_OF_EACH_CLASS
 
@@ -129,7 +132,7 @@ def _enough(label: Array) -> bool:
 def _landmark(table: pa.Table) -> npt.NDArray[np.bool_]:
     if "is_landmark" not in table.schema.names:
         return np.ones(table.num_rows, bool)
-    return np.asarray(Columns(table).number("is_landmark") != 0)
+    return np.asarray(ViewColumns(table).number("is_landmark") != 0)
 
 
 def _refuse_other_horizon(table: pa.Table, horizon_days: int) -> None:
@@ -139,16 +142,16 @@ def _refuse_other_horizon(table: pa.Table, horizon_days: int) -> None:
             raise DataRefused(msg)
     if "horizon_days" not in table.schema.names:
         return
-    found = sorted(
+    others = sorted(
         int(days) for days in pc.unique(table["horizon_days"]).to_pylist() if days not in (horizon_days, None)
     )
-    if found:
-        days = ", ".join(str(days) for days in found)
+    if others:
+        days = ", ".join(str(days) for days in others)
         msg = f"found labels over {days} days, expected {horizon_days}: build again with --horizon {horizon_days}"
         raise DataRefused(msg)
 
 
-def _refuse_too_few(label: Array, left_out: dict[str, int]) -> None:
+def _refuse_too_few(label: Floats, left_out: dict[str, int]) -> None:
     positive = int(label.sum())
     negative = len(label) - positive
     if len(label) >= MIN_ROWS and min(positive, negative) >= MIN_OF_EACH_CLASS:

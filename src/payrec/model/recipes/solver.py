@@ -12,38 +12,41 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize
 from scipy.special import expit
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-Array = npt.NDArray[np.float64]
+from payrec.common.arrow import Floats
+from payrec.common.short_repr import short_repr
+
 Sparse = Any  # scipy has no types
 
 SAMPLE_ROWS = 8_000
 NEWTON_STEPS = 10
 
 
+@short_repr
 @dataclass(frozen=True)
-class Problem:
+class PenalisedLoss:
     """Σ weight · log loss(label, design · w) + ½ wᵀ · penalty · w; the last column of the design is the constant."""
 
     design: Sparse
-    label: Array
-    weight: Array
+    label: Floats
+    weight: Floats
     penalty: Sparse
 
 
+@short_repr
 @dataclass(frozen=True)
-class Guess:
+class StartingPoint:
     """Where to start: coefficients, shape (columns,), and the second derivative of the mean log loss near there."""
 
-    coefficients: Array
-    curvature: Array
+    coefficients: Floats
+    curvature: Floats
 
 
-def minimise(problem: Problem, start: Guess) -> Array:
+def minimise(problem: PenalisedLoss, start: StartingPoint) -> Floats:
     """Return the coefficients, shape (columns,), by L-BFGS over all rows from ``start``.
 
     The coordinates are u with coefficients = start + L⁻ᵀ u and curvature = L Lᵀ. One thread, so that sums are added up
@@ -52,7 +55,7 @@ def minimise(problem: Problem, start: Guess) -> Array:
     with threadpool_limits(limits=1):
         lower = np.linalg.cholesky(start.curvature * problem.weight.sum() + problem.penalty.toarray())
 
-        def loss(u: Array) -> tuple[float, Array]:
+        def loss(u: Floats) -> tuple[float, Floats]:
             value, slope = _loss(start.coefficients + solve_triangular(lower, u, trans="T", lower=True), problem)
             return value, solve_triangular(lower, slope, lower=True)
 
@@ -61,7 +64,7 @@ def minimise(problem: Problem, start: Guess) -> Array:
         return np.asarray(start.coefficients + solve_triangular(lower, best.x, trans="T", lower=True))
 
 
-def guess(problem: Problem) -> Guess:
+def starting_point(problem: PenalisedLoss) -> StartingPoint:
     """Minimise roughly over evenly spaced rows by Newton's method, halving steps that do not improve."""
     sample = _sample(problem)
     at = np.zeros(problem.design.shape[1])
@@ -80,29 +83,29 @@ def guess(problem: Problem) -> Guess:
             loss, slope = _loss(at, sample)
             if decrease < 0.01 * len(at):  # nearer than the sample's minimum is to that of all rows
                 break
-        return Guess(at, _curvature(sample, at) / sample.weight.sum())
+        return StartingPoint(at, _curvature(sample, at) / sample.weight.sum())
 
 
-def _sample(problem: Problem) -> Problem:
+def _sample(problem: PenalisedLoss) -> PenalisedLoss:
     """Evenly spaced rows, with the penalty scaled to their share of the weight."""
     n = problem.design.shape[0]
     if n <= SAMPLE_ROWS:
         return problem
     at = np.linspace(0, n - 1, SAMPLE_ROWS).astype(np.intp)
     share = float(problem.weight[at].sum() / problem.weight.sum())
-    return Problem(problem.design[at], problem.label[at], problem.weight[at], problem.penalty * share)
+    return PenalisedLoss(problem.design[at], problem.label[at], problem.weight[at], problem.penalty * share)
 
 
-def _curvature(problem: Problem, at: Array) -> Array:
+def _curvature(problem: PenalisedLoss, at: Floats) -> Floats:
     """Second derivative of the loss without its penalty."""
     chance = expit(problem.design @ at)
     dense = problem.design.astype(np.float32).toarray()
     dense *= np.sqrt(problem.weight * chance * (1 - chance)).astype(np.float32)[:, None]
-    curvature: Array = (dense.T @ dense).astype(np.float64)
+    curvature: Floats = (dense.T @ dense).astype(np.float64)
     return curvature
 
 
-def _loss(at: Array, problem: Problem) -> tuple[float, Array]:
+def _loss(at: Floats, problem: PenalisedLoss) -> tuple[float, Floats]:
     odds = problem.design @ at
     pull = problem.penalty @ at
     loss = problem.weight @ (np.logaddexp(0.0, odds) - problem.label * odds) + 0.5 * at @ pull

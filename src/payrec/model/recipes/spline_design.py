@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import block_diag, csr_matrix
 
+from payrec.common.arrow import Floats
+from payrec.common.short_repr import short_repr
 from payrec.model.features.declarations import CATEGORIES, NUMBERS
 from payrec.model.features.matrix import Matrix
 from payrec.model.features.vocabulary import FIRST_LEVEL, Vocabulary
@@ -20,12 +22,11 @@ from payrec.model.recipes.additive import (
     CATEGORY_AT,
     CELLS,
     NUMBER_AT,
-    Array,
+    AdditiveModel,
+    CategoryTerm,
     Curve,
-    Levels,
     Pair,
     Slope,
-    Tables,
 )
 
 RIDGE_OF_CONSTANT = 1e-6
@@ -59,8 +60,9 @@ SLOPES = (
 )
 
 
+@short_repr
 @dataclass(frozen=True)
-class Options:
+class LogisticOptions:
     """How a logistic regression is fitted.
 
     ``knots`` of each curve; 2 gives a straight line. The bending of a curve is held back by ``smoothness`` times the
@@ -75,9 +77,10 @@ class Options:
 
 
 # The original's recipe: numbers as they are in straight lines, one column for each category, balanced classes.
-ORIGINAL = Options(knots=2, interactions=False, logs=False, balanced=True)
+ORIGINAL = LogisticOptions(knots=2, interactions=False, logs=False, balanced=True)
 
 
+@short_repr
 @dataclass(frozen=True)
 class Design:
     """The columns of a regression.
@@ -94,7 +97,7 @@ class Design:
         Sparse and symmetric: what a strength of 1 adds to the second derivative.
     """
 
-    empty: Tables
+    empty: AdditiveModel
     widths: tuple[int, ...]
     columns: csr_matrix
     penalty: csr_matrix
@@ -109,22 +112,21 @@ class _Block:
     width: int
 
 
-def make(inputs: Matrix, vocabulary: Vocabulary, options: Options) -> Design:
+def build(inputs: Matrix, vocabulary: Vocabulary, options: LogisticOptions) -> Design:
     """Make the columns of all terms that vary in ``inputs``, with knots at quantiles of its numbers."""
     empty = _skeleton(inputs, vocabulary, options)
-    first = list(_blocks(empty, inputs.take(slice(0, 1))))
-    widths = tuple(block.width for block in first)
+    widths = tuple(block.width for block in _blocks(empty, inputs.take(slice(0, 1))))
     penalty = _penalty(empty, widths, options.smoothness)
     return Design(empty, widths, _sparse(empty, widths, inputs), penalty)
 
 
-def first(of: Design, rows: int) -> csr_matrix:
+def first_rows(of: Design, rows: int) -> csr_matrix:
     """Return the columns of the first ``rows`` rows, without copying them."""
     whole, ends = of.columns, of.columns.indptr[: rows + 1]
     return csr_matrix((whole.data[: ends[-1]], whole.indices[: ends[-1]], ends), shape=(rows, whole.shape[1]))
 
 
-def _penalty(empty: Tables, widths: tuple[int, ...], smoothness: float) -> csr_matrix:
+def _penalty(empty: AdditiveModel, widths: tuple[int, ...], smoothness: float) -> csr_matrix:
     """Ridge on every coefficient but the constant; on curves also on the change of slope from knot to knot."""
     parts = [np.eye(width) for width in widths]
     for part, curve in zip(parts, empty.curves, strict=False):
@@ -132,7 +134,7 @@ def _penalty(empty: Tables, widths: tuple[int, ...], smoothness: float) -> csr_m
     return block_diag([*parts, [[RIDGE_OF_CONSTANT]]], format="csr")
 
 
-def _bending(curve: Curve) -> Array:
+def _bending(curve: Curve) -> Floats:
     """DᵀD with D the change of slope at each inner knot, the whole width as the unit of length."""
     at = np.array(curve.cells) / CELLS
     change = np.zeros((max(len(at) - 2, 0), len(at)))
@@ -143,7 +145,7 @@ def _bending(curve: Curve) -> Array:
     return change.T @ change
 
 
-def _skeleton(inputs: Matrix, vocabulary: Vocabulary, options: Options) -> Tables:
+def _skeleton(inputs: Matrix, vocabulary: Vocabulary, options: LogisticOptions) -> AdditiveModel:
     """Tables of the right shape with zeros in them: which terms there are, and where the knots lie."""
     curves = []
     for feature in NUMBERS:
@@ -154,9 +156,9 @@ def _skeleton(inputs: Matrix, vocabulary: Vocabulary, options: Options) -> Table
     sizes = {feature.name: len(feature.levels) + FIRST_LEVEL for feature in CATEGORIES}
     sizes |= {name: vocabulary.size(name) for name in vocabulary.levels}
     varied = {name for name, at in CATEGORY_AT.items() if len(inputs) and np.ptp(inputs.codes[:, at])}
-    levels = tuple(Levels(name, (0.0,) * sizes[name]) for name in CATEGORY_AT if name in varied)
+    levels = tuple(CategoryTerm(name, (0.0,) * sizes[name]) for name in CATEGORY_AT if name in varied)
     if not options.interactions:
-        return Tables(0.0, tuple(curves), levels, (), ())
+        return AdditiveModel(0.0, tuple(curves), levels, (), ())
     pairs = tuple(_pair((a, b), (sizes[a], sizes[b]), inputs) for a, b in PAIRS if a in varied and b in varied)
     moving = {curve.feature: curve for curve in curves}
     slopes = tuple(
@@ -164,7 +166,7 @@ def _skeleton(inputs: Matrix, vocabulary: Vocabulary, options: Options) -> Table
         for a, b in SLOPES
         if a in varied and b in moving
     )
-    return Tables(0.0, tuple(curves), levels, pairs, slopes)
+    return AdditiveModel(0.0, tuple(curves), levels, pairs, slopes)
 
 
 def _pair(features: tuple[str, str], shape: tuple[int, int], inputs: Matrix) -> Pair:
@@ -203,7 +205,7 @@ def _mean(curve: Curve, inputs: Matrix) -> float:
     return float(np.nanmean(position.astype(np.float64)))
 
 
-def _blocks(tables: Tables, inputs: Matrix) -> Iterator[_Block]:
+def _blocks(tables: AdditiveModel, inputs: Matrix) -> Iterator[_Block]:
     """Yield the design's columns of each term, in the order in which :func:`_filled` takes them back."""
     positions = {}
     for curve in tables.curves:
@@ -244,7 +246,7 @@ def _one_hot(codes: npt.NDArray[np.int16] | npt.NDArray[np.int32], width: int) -
     return _Block(codes.astype(np.int32)[:, None], np.ones((len(codes), 1), np.float32), width)
 
 
-def _sparse(empty: Tables, widths: tuple[int, ...], inputs: Matrix) -> csr_matrix:
+def _sparse(empty: AdditiveModel, widths: tuple[int, ...], inputs: Matrix) -> csr_matrix:
     """Fill in the columns, some rows at a time, so that what lies between stays in the cache."""
     n, starts = len(inputs), np.cumsum([0, *widths]).astype(np.int32)
     entries = 3 * len(empty.curves) + len(widths) - len(empty.curves) + 1

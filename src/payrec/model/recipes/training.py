@@ -1,4 +1,4 @@
-"""Training and predicting: from rows of the feature view to a calibrated :class:`Model` and its probabilities.
+"""Training: from rows of the feature view to a calibrated :class:`Model`.
 
 1. The newest 15 % of the rows are set aside. What is older, less one horizon, is cut once more: its newest fifth tunes
    the recipes that are fitted on the rest.
@@ -12,31 +12,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from payrec.common.arrow import Floats
 from payrec.common.errors import UsageError
-from payrec.model.features import matrix
-from payrec.model.features import spreads as profile
+from payrec.common.short_repr import short_repr
+from payrec.model.features import matrix, spreads
 from payrec.model.features.declarations import schema_hash
 from payrec.model.features.matrix import Matrix
-from payrec.model.features.view_columns import Rows
+from payrec.model.features.view_columns import ViewRows
 from payrec.model.features.vocabulary import Vocabulary
 from payrec.model.recipes import additive, boosting, calibrate, sample
-from payrec.model.recipes.additive import Tables
 from payrec.model.recipes.boosting import Trees
 from payrec.model.recipes.calibrate import Calibration
-from payrec.model.recipes.sample import Sample, Slices
-from payrec.model.recipes.training_summary import Training, describe
+from payrec.model.recipes.model import Model, Recipe, Scorer, score
+from payrec.model.recipes.sample import Positions, Sample, Slices
+from payrec.model.recipes.training_summary import describe
 
 if TYPE_CHECKING:
     from payrec.model.recipes.logistic import Regression
 
-Array = npt.NDArray[np.float64]
-Positions = npt.NDArray[np.intp]
-Recipe = Literal["logistic", "xgboost", "original"]
 
 RECIPES = ("logistic", "xgboost", "auto", "original")
 LOGISTIC_ROWS = 300_000  # a few hundred coefficients gain nothing from more
@@ -45,6 +42,7 @@ PENALTIES = (10.0, 30.0, 100.0)
 DEFAULTS: dict[Recipe, float] = {"logistic": 30.0, "xgboost": 150.0, "original": 1.0}
 
 
+@short_repr
 @dataclass(frozen=True)
 class TrainSpec:
     """What to train: the recipe, the days in which a payment counts, the seed, the largest number of rows."""
@@ -56,43 +54,6 @@ class TrainSpec:
 
 
 @dataclass(frozen=True)
-class Model:
-    """A trained model: everything that scoring needs, and what it was made from.
-
-    Attributes
-    ----------
-    recipe, horizon_days, max_age_days
-        Which; over how many days; the oldest age it has seen.
-    vocabulary, scorer, calibration
-        rows → features → log-odds → probability.
-    base_log_odds
-        Mean log-odds of the training rows before calibration: where explanations start.
-    training
-        Window, rows, base rate, seed, what was left out, how recipes compared.
-    schema
-        Hash of the features it was made for.
-    spreads
-        How each feature was spread at training.
-    """
-
-    recipe: Recipe
-    horizon_days: int
-    max_age_days: int
-    vocabulary: Vocabulary
-    scorer: Tables | Trees
-    calibration: Calibration
-    base_log_odds: float
-    training: Training
-    schema: str
-    spreads: tuple[profile.Spread, ...]
-
-    @property
-    def base_rate(self) -> float:
-        """Share of the training rows that were recovered."""
-        return self.training.base_rate
-
-
-@dataclass(frozen=True)
 class _Data:
     """A sample with its features."""
 
@@ -101,7 +62,7 @@ class _Data:
     vocabulary: Vocabulary
     spec: TrainSpec
 
-    def part(self, at: Positions) -> tuple[Matrix, Array]:
+    def part(self, at: Positions) -> tuple[Matrix, Floats]:
         return self.inputs.take(at), self.sample.label[at]
 
     @cached_property
@@ -114,7 +75,7 @@ class _Data:
         """The columns of the regression, made once for all its fits."""
         from payrec.model.recipes import logistic  # on use: SciPy takes long to import, and only fitting needs it
 
-        options = logistic.ORIGINAL if self.spec.recipe == "original" else logistic.Options()
+        options = logistic.ORIGINAL if self.spec.recipe == "original" else logistic.LogisticOptions()
         return logistic.prepare(*self.part(self.kept), self.vocabulary, options)
 
 
@@ -124,10 +85,10 @@ class _Candidate:
 
     recipe: Recipe
     tuned: float
-    scorer: Tables | Trees
+    scorer: Scorer
 
 
-def train(rows: Rows, spec: TrainSpec) -> Model:
+def train(rows: ViewRows, spec: TrainSpec) -> Model:
     """Train a model on rows of the feature view; rows without a label are left out and counted.
 
     The same rows in any order, with the same spec, give the same model.
@@ -157,23 +118,6 @@ def train(rows: Rows, spec: TrainSpec) -> Model:
     return _model(data, slices, everything, calibration, losses)
 
 
-def predict(model: Model, rows: Rows) -> Array:
-    """Return the probability of each row to be recovered within the horizon, shape (n,), in the order of ``rows``.
-
-    Independent of how rows are cut into batches, to the last bit.
-    """
-    return model.calibration.probability(log_odds(model, matrix.matrix(rows, model.vocabulary)))
-
-
-def log_odds(model: Model, inputs: Matrix) -> Array:
-    """Return the log-odds before calibration, shape (n,)."""
-    return _score(model.scorer, inputs)
-
-
-def _score(scorer: Tables | Trees, inputs: Matrix) -> Array:
-    return additive.log_odds(scorer, inputs) if isinstance(scorer, Tables) else boosting.log_odds(scorer, inputs)
-
-
 def _best(data: _Data, slices: Slices) -> tuple[_Candidate, dict[str, float]]:
     """Tune the recipes on older rows, and take the one with the lowest log loss on the newest, which none has seen."""
     names: tuple[Recipe, ...] = ("logistic", "xgboost") if data.spec.recipe == "auto" else (_single(data.spec.recipe),)
@@ -187,7 +131,7 @@ def _best(data: _Data, slices: Slices) -> tuple[_Candidate, dict[str, float]]:
 def _loss(candidate: _Candidate, data: _Data, slices: Slices) -> float:
     """Log loss on the newest rows, each calibrated by other customers' rows."""
     newest, label = data.part(slices.calibrate)
-    z, customer = _score(candidate.scorer, newest), _customers(data, slices)
+    z, customer = score(candidate.scorer, newest), _customers(data, slices)
     kind = calibrate.choose(z, label, customer).kind
     unseen = z if kind == "none" else calibrate.crossfit(kind, z, label, customer % calibrate.FOLDS)
     return float(calibrate.log_losses(unseen, label).mean())
@@ -196,7 +140,7 @@ def _loss(candidate: _Candidate, data: _Data, slices: Slices) -> float:
 def _calibration(older: _Candidate, data: _Data, slices: Slices) -> Calibration:
     """Hold a recipe, fitted on all older rows, against the newest: what it gets wrong there."""
     newest, label = data.part(slices.calibrate)
-    z = _score(older.scorer, newest)
+    z = score(older.scorer, newest)
     calibration = calibrate.choose(z, label, _customers(data, slices))
     if older.recipe == "original" and calibration.kind == "none":
         return calibrate.fit("sigmoid", z, label)  # balanced weights move the level: it has to be put back
@@ -234,13 +178,13 @@ def _tuned(recipe: Recipe, data: _Data, slices: Slices) -> _Candidate:
         return _Candidate(recipe, float(rounds), trees)
     fitted = {penalty: _fit(recipe, data, slices.fit, penalty) for penalty in PENALTIES}
     losses = {
-        penalty: calibrate.log_losses(_score(scorer, later), later_label).mean() for penalty, scorer in fitted.items()
+        penalty: calibrate.log_losses(score(scorer, later), later_label).mean() for penalty, scorer in fitted.items()
     }
     best = min(losses, key=lambda penalty: losses[penalty])
     return _Candidate(recipe, best, fitted[best])
 
 
-def _fit(recipe: Recipe, data: _Data, at: Positions, tuned: float) -> Tables | Trees:
+def _fit(recipe: Recipe, data: _Data, at: Positions, tuned: float) -> Scorer:
     """Fit on the rows ``at``, which are the oldest ones in every slice but the newest."""
     if recipe == "xgboost":
         inputs, label = data.part(at)
@@ -271,5 +215,5 @@ def _model(
         base_log_odds=base,
         training=describe(data.sample, data.inputs, data.spec.seed, slices, losses),
         schema=schema_hash(),
-        spreads=profile.spreads(seen, data.vocabulary),
+        spreads=spreads.spreads(seen, data.vocabulary),
     )

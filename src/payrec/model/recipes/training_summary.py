@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from payrec.common.short_repr import short_repr
 from payrec.model.features.declarations import CATEGORIES, NUMBERS
 from payrec.model.features.matrix import Matrix
 from payrec.model.recipes.sample import Sample, Slices
@@ -16,8 +17,9 @@ from payrec.model.recipes.sample import Sample, Slices
 EPOCH = datetime(1970, 1, 1)  # times are UTC without zone
 
 
+@short_repr
 @dataclass(frozen=True)
-class Training:
+class TrainingSummary:
     """The training rows in numbers.
 
     Attributes
@@ -56,13 +58,15 @@ class Training:
     losses: dict[str, float]
 
 
-def describe(drawn: Sample, inputs: Matrix, seed: int, slices: Slices | None, losses: dict[str, float]) -> Training:
+def describe(
+    drawn: Sample, inputs: Matrix, seed: int, slices: Slices | None, losses: dict[str, float]
+) -> TrainingSummary:
     """Describe the rows a model was trained on."""
     window: Any = pc.min_max(drawn.rows["as_of"]).as_py()
     counts = {} if slices is None else {"fit": slices.fit, "select": slices.select, "calibrate": slices.calibrate}
     start = None if slices is None else EPOCH + timedelta(days=int(drawn.day[slices.calibrate[0]]))
     positives = int(drawn.label.sum())
-    return Training(
+    return TrainingSummary(
         first_as_of=window["min"],
         last_as_of=window["max"],
         rows=len(drawn.label),
@@ -79,7 +83,7 @@ def describe(drawn: Sample, inputs: Matrix, seed: int, slices: Slices | None, lo
     )
 
 
-def choice(training: Training) -> str:
+def choice(training: TrainingSummary) -> str:
     """One sentence on how the recipes compared; empty where only one was tried."""
     if len(training.losses) < 2:
         return ""

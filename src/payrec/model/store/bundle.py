@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from payrec.common.errors import ModelRefused
-from payrec.model.recipes import training
-from payrec.model.recipes.training import Model
+from payrec.common.json import canonical_json
+from payrec.common.short_repr import short_repr
+from payrec.model.recipes.model import Model, predict
 from payrec.model.store import model_json, reference_rows
 
 MANIFEST = "manifest.json"
@@ -33,6 +34,7 @@ TOLERANCE = 1e-6
 AGAIN = "train again, or use another version: payrec models list"
 
 
+@short_repr
 @dataclass(frozen=True)
 class Bundle:
     """A verified model with its card and its id: the first 12 hex digits of the manifest's sha256."""
@@ -42,6 +44,7 @@ class Bundle:
     model_id: str
 
 
+@short_repr
 @dataclass(frozen=True)
 class Portable:
     """A model that travels to another process as the files of its bundle, and is opened there once, as they are."""
@@ -71,7 +74,7 @@ def save(model: Model, folder: Path, card: dict[str, Any] | None = None) -> Path
     if trees is not None:
         files["model.ubj"] = trees
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
-    for name, content in [*files.items(), (MANIFEST, model_json.plain_json({"files": hashes}))]:
+    for name, content in [*files.items(), (MANIFEST, canonical_json({"files": hashes}))]:
         with (folder / name).open("wb") as file:
             file.write(content)
             file.flush()
@@ -97,8 +100,8 @@ def read(folder: Path) -> Bundle:
     files = {name: _verified(folder, name, digest) for name, digest in manifest.items()}
     model, card = model_json.parse(files["model.json"], files.get("model.ubj"), folder.name)
     expected = reference_rows.parse(files["golden.json"], folder.name)
-    found = training.predict(model, expected.rows)
-    worst = float(np.abs(found - expected.probability).max())
+    probability = predict(model, expected.rows)
+    worst = float(np.abs(probability - expected.probability).max())
     if not worst <= TOLERANCE:
         versions = model_json.versions_line(files["model.json"])
         msg = f"found golden rows of {folder.name} that differ by {worst:.2g}, expected at most {TOLERANCE:g}"
@@ -113,8 +116,8 @@ def model_id(folder: Path) -> str:
 
 def _manifest(folder: Path) -> dict[str, str]:
     if not folder.is_dir():
-        found = _kind_of_file(folder) if folder.is_file() else "nothing"
-        msg = f"found {found} at {folder}, expected a model's folder with {MANIFEST}; nothing of it was run"
+        kind = _kind_of_file(folder) if folder.is_file() else "nothing"
+        msg = f"found {kind} at {folder}, expected a model's folder with {MANIFEST}; nothing of it was run"
         raise ModelRefused(f"{msg}\n{AGAIN}")
     try:
         files = json.loads(_bounded(folder, MANIFEST))["files"]

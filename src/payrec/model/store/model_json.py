@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from functools import cache
 from importlib.metadata import version
 from itertools import pairwise
@@ -13,23 +12,26 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from payrec.common.errors import ModelRefused
+from payrec.common.json import canonical_json
+from payrec.common.short_repr import short_repr
 from payrec.common.text import terminal_text
 from payrec.model.features.declarations import CATEGORIES, NUMBERS, TEXTS, schema_hash
 from payrec.model.features.spreads import Spread
 from payrec.model.features.vocabulary import FIRST_LEVEL, Vocabulary
 from payrec.model.recipes import boosting
-from payrec.model.recipes.additive import CELLS, Curve, Pair, Slope, Tables
+from payrec.model.recipes.additive import CELLS, AdditiveModel, Curve, Pair, Slope
 from payrec.model.recipes.boosting import Trees
 from payrec.model.recipes.calibrate import Calibration
-from payrec.model.recipes.training import Model
-from payrec.model.recipes.training_summary import Training
+from payrec.model.recipes.model import Model
+from payrec.model.recipes.training_summary import TrainingSummary
 
 FORMAT = 1
 AGAIN = "train again, or use another version: payrec models list"
 
 
+@short_repr
 @dataclass(frozen=True)
-class Document:
+class ModelDocument:
     """The content of ``model.json``; ``tables`` is null where the trees stand in ``model.ubj``."""
 
     format: Literal[1]
@@ -41,15 +43,15 @@ class Document:
     base_log_odds: float
     calibration: Calibration
     vocabulary: Vocabulary
-    tables: Tables | None
-    training: Training
+    tables: AdditiveModel | None
+    training: TrainingSummary
     spreads: tuple[Spread, ...]
     card: dict[str, Any] | None
 
 
 def dump(model: Model, card: dict[str, Any] | None) -> bytes:
     """Return the bytes of ``model.json``: keys sorted, numbers in their shortest exact form."""
-    document = Document(
+    document = ModelDocument(
         format=1,
         schema=model.schema,
         libraries=libraries(),
@@ -59,12 +61,12 @@ def dump(model: Model, card: dict[str, Any] | None) -> bytes:
         base_log_odds=model.base_log_odds,
         calibration=model.calibration,
         vocabulary=model.vocabulary,
-        tables=model.scorer if isinstance(model.scorer, Tables) else None,
+        tables=model.scorer if isinstance(model.scorer, AdditiveModel) else None,
         training=model.training,
         spreads=model.spreads,
         card=card,
     )
-    return plain_json(asdict(document))
+    return canonical_json(asdict(document))
 
 
 def trees(model: Model) -> bytes | None:
@@ -83,7 +85,7 @@ def parse(content: bytes, ubj: bytes | None, name: str) -> tuple[Model, dict[str
     _refuse_foreign(content, name)
     try:
         document = _adapter().validate_json(content, strict=True)
-        again = plain_json(asdict(document))
+        again = canonical_json(asdict(document))
     except (ValidationError, ValueError) as error:
         where = (
             "/".join(terminal_text(str(part)) for part in error.errors()[0]["loc"])
@@ -103,14 +105,8 @@ def libraries() -> dict[str, str]:
 
 def versions_line(content: bytes) -> str:
     """Name the versions a model was made with and those here."""
-    made = json.loads(content)["libraries"]
-    return "made with " + _named(made) + "; here " + _named(libraries())
-
-
-def plain_json(value: object) -> bytes:
-    """Return JSON with sorted keys and no spaces, ASCII only. Raises ValueError for a number that is not finite."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_text)
-    return text.encode("ascii") + b"\n"
+    trained_with = json.loads(content)["libraries"]
+    return "made with " + _named(trained_with) + "; here " + _named(libraries())
 
 
 def _named(versions: object) -> str:
@@ -119,42 +115,35 @@ def _named(versions: object) -> str:
     return ", ".join(f"{terminal_text(str(name))} {terminal_text(str(version))}" for name, version in known[:10])
 
 
-def _text(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    msg = f"found {type(value).__name__} in a model's card, expected plain JSON values"
-    raise TypeError(msg)
-
-
 @cache
-def _adapter() -> TypeAdapter[Document]:
-    return TypeAdapter(Document)
+def _adapter() -> TypeAdapter[ModelDocument]:
+    return TypeAdapter(ModelDocument)
 
 
 def _refuse_foreign(content: bytes, name: str) -> None:
     try:
         head = json.loads(content)
-        found = (head["format"], head["schema"])
+        versions = (head["format"], head["schema"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         msg = f"found a model.json in {name} that is no model's, expected one that payrec wrote\n{AGAIN}"
         raise ModelRefused(msg) from error
-    if found != (FORMAT, schema_hash()):
+    if versions != (FORMAT, schema_hash()):
         msg = (
-            f"found a model for format {terminal_text(str(found[0]))} and features {terminal_text(str(found[1]))}, "
-            f"expected {FORMAT} and {schema_hash()}\n"
+            f"found a model for format {terminal_text(str(versions[0]))} and features "
+            f"{terminal_text(str(versions[1]))}, expected {FORMAT} and {schema_hash()}\n"
             f"made with {_named(head.get('libraries'))}; here {_named(libraries())}\n{AGAIN}"
         )
         raise ModelRefused(msg)
 
 
-def _refuse_misshapen(document: Document, canonical: bool, name: str) -> None:
+def _refuse_misshapen(document: ModelDocument, canonical: bool, name: str) -> None:
     wrong = "its bytes" if not canonical else _misshapen(document)
     if wrong:
         msg = f"found a malformed model.json in {name} ({wrong}), expected one that payrec wrote\n{AGAIN}"
         raise ModelRefused(msg)
 
 
-def _misshapen(document: Document) -> str:
+def _misshapen(document: ModelDocument) -> str:
     """Name the first part whose shape does not fit the features, or nothing."""
     vocabulary, tables = document.vocabulary, document.tables
     if set(vocabulary.levels) != {feature.name for feature in TEXTS}:
@@ -166,7 +155,7 @@ def _misshapen(document: Document) -> str:
     return "" if tables is None else _misshapen_tables(tables, vocabulary)
 
 
-def _misshapen_tables(tables: Tables, vocabulary: Vocabulary) -> str:
+def _misshapen_tables(tables: AdditiveModel, vocabulary: Vocabulary) -> str:
     sizes = {f.name: FIRST_LEVEL + len(f.levels or vocabulary.levels.get(f.name, ())) for f in CATEGORIES}
     moving = {curve.feature for curve in tables.curves}
     checks = (
@@ -195,7 +184,7 @@ def _is_slope(slope: Slope, sizes: dict[str, int], moving: set[str]) -> bool:
     return len(slope.slopes) == sizes.get(slope.features[0]) and slope.features[1] in moving
 
 
-def _scorer(document: Document, ubj: bytes | None, name: str) -> Tables | Trees:
+def _scorer(document: ModelDocument, ubj: bytes | None, name: str) -> AdditiveModel | Trees:
     if document.tables is not None and ubj is None:
         return document.tables
     wrong = boosting.problem(ubj or b"")
@@ -205,7 +194,7 @@ def _scorer(document: Document, ubj: bytes | None, name: str) -> Tables | Trees:
     return Trees(ubj or b"")
 
 
-def _model(document: Document, scorer: Tables | Trees) -> Model:
+def _model(document: ModelDocument, scorer: AdditiveModel | Trees) -> Model:
     return Model(
         recipe=document.recipe,
         horizon_days=document.horizon_days,

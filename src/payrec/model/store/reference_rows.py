@@ -16,10 +16,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from payrec.common.errors import ModelRefused
+from payrec.common.json import canonical_json
+from payrec.common.short_repr import short_repr
 from payrec.model.features.declarations import NEEDED, TEXTS
-from payrec.model.recipes import training
-from payrec.model.recipes.training import Model
-from payrec.model.store.model_json import AGAIN, plain_json
+from payrec.model.recipes.model import Model, predict
+from payrec.model.store.model_json import AGAIN
 
 ROWS = 40
 UNSEEN = "never seen"
@@ -29,27 +30,30 @@ COUNTS = (0, 1, 2, 3, 5, 8, 13, 30, 90, 400, None)
 AMOUNTS = (0, 100, 2_500, 9_900, 12_345, 60_000, 1_000_000, None)
 
 
+@short_repr
 @dataclass(frozen=True)
-class Golden:
+class ReferenceRows:
     """Rows of the feature view and the probability of each, shape (n,)."""
 
     rows: pa.Table
     probability: npt.NDArray[np.float64]
 
 
-def record(model: Model) -> Golden:
+def record(model: Model) -> ReferenceRows:
     """Make golden rows for ``model`` and score them."""
     rows = _rows({name: _values(name, model) for name in NEEDED})
-    return Golden(rows, training.predict(model, rows))
+    return ReferenceRows(rows, predict(model, rows))
 
 
-def dump(made: Golden) -> bytes:
+def dump(reference: ReferenceRows) -> bytes:
     """Return the bytes of ``golden.json``."""
-    columns = {name: [_plain(value) for value in made.rows[name].to_pylist()] for name in made.rows.column_names}
-    return plain_json({"columns": columns, "probability": made.probability.tolist()})
+    columns = {
+        name: [_plain(value) for value in reference.rows[name].to_pylist()] for name in reference.rows.column_names
+    }
+    return canonical_json({"columns": columns, "probability": reference.probability.tolist()})
 
 
-def parse(content: bytes, name: str) -> Golden:
+def parse(content: bytes, name: str) -> ReferenceRows:
     """Return what :func:`dump` wrote. Raises ModelRefused for anything else."""
     try:
         document = json.loads(content)
@@ -68,7 +72,7 @@ def parse(content: bytes, name: str) -> Golden:
     ) as error:
         msg = f"found a malformed golden.json in {name}, expected one that payrec wrote\n{AGAIN}"
         raise ModelRefused(msg) from error
-    return Golden(rows, probability)
+    return ReferenceRows(rows, probability)
 
 
 def _rows(columns: dict[str, list[Any]]) -> pa.Table:

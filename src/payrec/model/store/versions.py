@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from payrec.common.errors import ModelRefused, UsageError, file_errors
-from payrec.model.recipes.training import Model
+from payrec.common.json import canonical_json
+from payrec.common.short_repr import short_repr
+from payrec.model.recipes.model import Model
 from payrec.model.store import bundle
 from payrec.model.store.bundle import Bundle
-from payrec.model.store.model_json import plain_json
 
 POINTER = "champion"
 KEPT = 50  # pointers remembered for rollback
@@ -28,6 +29,7 @@ ABANDONED_S = 86_400  # what was written aside longer ago than this belongs to a
 MODEL_ID = re.compile(r"[0-9a-f]{12}")
 
 
+@short_repr
 @dataclass(frozen=True)
 class Version:
     """One model in the store; ``problem`` says why it cannot serve, and then ``bundle`` is None."""
@@ -91,8 +93,8 @@ def ids(folder: Path) -> tuple[str, ...]:
 def versions(folder: Path) -> tuple[Version, ...]:
     """Return all versions, each verified, the newest training window first."""
     serving = champion_id(folder)
-    found = [_version(folder, model_id, serving) for model_id in ids(folder)]
-    return tuple(sorted(found, key=_newest_first, reverse=True))
+    stored = [_version(folder, model_id, serving) for model_id in ids(folder)]
+    return tuple(sorted(stored, key=_newest_first, reverse=True))
 
 
 def champion_id(folder: Path) -> str | None:
@@ -139,8 +141,8 @@ def resolve(folder: Path, reference: str) -> str:
         return serving
     matches = [model_id for model_id in known if reference and model_id.startswith(reference)]
     if len(matches) != 1:
-        found = "several versions" if matches else "no version"
-        msg = f"found {found} of the model named {reference!r} in {folder}, expected one ({_known(folder)})"
+        count = "several versions" if matches else "no version"
+        msg = f"found {count} of the model named {reference!r} in {folder}, expected one ({_known(folder)})"
         raise UsageError(msg)
     return matches[0]
 
@@ -173,12 +175,12 @@ def rollback(folder: Path) -> str:
 
 def _version(folder: Path, model_id: str, serving: str | None) -> Version:
     try:
-        found = bundle.read(folder / model_id)
+        content = bundle.read(folder / model_id)
     except ModelRefused as error:
         return Version(model_id, model_id == serving, None, str(error).splitlines()[0])
-    if found.model_id != model_id:
-        return Version(model_id, model_id == serving, None, f"its content is that of {found.model_id}")
-    return Version(model_id, model_id == serving, found, "")
+    if content.model_id != model_id:
+        return Version(model_id, model_id == serving, None, f"its content is that of {content.model_id}")
+    return Version(model_id, model_id == serving, content, "")
 
 
 def _newest_first(version: Version) -> tuple[str, str]:
@@ -205,7 +207,7 @@ def _point(folder: Path, model_id: str, before: tuple[str, ...]) -> None:
     handle, aside = tempfile.mkstemp(prefix=".champion-", dir=folder)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(plain_json({"champion": model_id, "before": before[:KEPT]}))
+            file.write(canonical_json({"champion": model_id, "before": before[:KEPT]}))
             file.flush()
             os.fsync(file.fileno())
         Path(aside).chmod(0o644)

@@ -1,0 +1,120 @@
+"""A trained model, and the probabilities it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from payrec.common.errors import DataRefused
+from payrec.model.features import matrix
+from payrec.model.features.matrix import Matrix
+from payrec.model.features.spreads import Spread
+from payrec.model.features.view_columns import ViewColumns, ViewRows
+from payrec.model.features.vocabulary import Vocabulary
+from payrec.model.recipes import additive, boosting
+from payrec.model.recipes.additive import AdditiveModel
+from payrec.model.recipes.boosting import Trees
+from payrec.model.recipes.calibrate import Calibration
+from payrec.model.recipes.training_summary import TrainingSummary
+
+Recipe = Literal["logistic", "xgboost", "original"]
+Scorer = AdditiveModel | Trees
+
+
+@dataclass(frozen=True, repr=False)
+class Model:
+    """A trained model: everything that scoring needs, and a summary of its training.
+
+    Attributes
+    ----------
+    recipe, horizon_days, max_age_days
+        Name of the recipe; horizon of the labels; oldest age among the training rows.
+    vocabulary, scorer, calibration
+        rows → features → log-odds → probability.
+    base_log_odds
+        Mean log-odds of the training rows before calibration, from which explanations start.
+    training
+        Window, rows, base rate, seed, rows left out, comparison of the recipes.
+    schema
+        Hash of the features the model expects.
+    spreads
+        Distribution of each feature over the training rows.
+    """
+
+    recipe: Recipe
+    horizon_days: int
+    max_age_days: int
+    vocabulary: Vocabulary
+    scorer: Scorer
+    calibration: Calibration
+    base_log_odds: float
+    training: TrainingSummary
+    schema: str
+    spreads: tuple[Spread, ...]
+
+    @property
+    def base_rate(self) -> float:
+        """Share of the training rows that were recovered."""
+        return self.training.base_rate
+
+    def predict_proba(self, frame: ViewRows | pd.DataFrame) -> npt.NDArray[np.float64]:
+        """Return the probability that each order is recovered within the horizon, as ``payrec score`` gives it.
+
+        Parameters
+        ----------
+        frame
+            Columns of ``v_feature_view``, n rows, as an Arrow table or batch or a pandas frame; NULL, NaN and missing
+            columns are unknown.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n,), in the order of ``frame``; NaN where ``age_days`` exceeds ``max_age_days``.
+
+        Raises
+        ------
+        DataRefused
+            A column holds text where numbers or times are expected.
+        """
+        rows = _arrow(frame) if isinstance(frame, pd.DataFrame) else frame
+        too_old = ViewColumns(rows).number("age_days") > self.max_age_days
+        return np.where(too_old, np.nan, predict(self, rows))
+
+    def __repr__(self) -> str:
+        """Name the recipe, the horizon and the training rows."""
+        about = self.training
+        return (
+            f"<Model {self.recipe}, {self.horizon_days} days: {about.rows:,} snapshots of {about.orders:,} orders "
+            f"from {about.first_as_of:%Y-%m-%d} to {about.last_as_of:%Y-%m-%d}, {about.base_rate:.1%} recovered>"
+        )
+
+
+def predict(model: Model, rows: ViewRows) -> npt.NDArray[np.float64]:
+    """Return the probability of each row, whatever its age, shape (n,), in the order of ``rows``.
+
+    How rows are cut into batches does not change the last bit.
+    """
+    return model.calibration.probability(log_odds(model, matrix.matrix(rows, model.vocabulary)))
+
+
+def log_odds(model: Model, inputs: Matrix) -> npt.NDArray[np.float64]:
+    """Return the log-odds before calibration, shape (n,)."""
+    return score(model.scorer, inputs)
+
+
+def score(scorer: Scorer, inputs: Matrix) -> npt.NDArray[np.float64]:
+    """Return the log-odds that a fitted scorer gives, shape (n,)."""
+    return additive.log_odds(scorer, inputs) if isinstance(scorer, AdditiveModel) else boosting.log_odds(scorer, inputs)
+
+
+def _arrow(frame: pd.DataFrame) -> pa.Table:
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        msg = f"found a column of mixed types, expected columns as in v_feature_view: {error}"
+        raise DataRefused(msg) from error
