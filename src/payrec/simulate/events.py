@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from payrec.simulate.world import (
 )
 
 NONE = -1  # no amount, reason, channel or promised day
+NOT_DATED, NOT_EXPORTED = 0, 1  # events that no log holds: the export knows the result; nobody but the payer knows
 REASON_CHANGES = 0.15  # of the retries fail for another reason than the one before
 VAGUE_SHARE = 0.03
 SAME_SECOND, LATE_SHARE, LATE_HOURS, LATEST_HOURS = 0.6, 0.025, 16.0, 120.0
@@ -32,7 +33,11 @@ LATE_TYPES = ("attempt", "contact")  # money is recorded within seconds, on its 
 
 @dataclass(frozen=True)
 class Part:
-    """Some events of one type: number of the order, seconds since the first day, and what the type carries."""
+    """Some events of one type: number of the order, seconds since the first day, and what the type carries.
+
+    ``amount_minor`` is in the order's currency; a payment in another ``currency`` carries ``currency_minor`` of that.
+    ``promised_day`` is also the day a snooze ends. ``visibility`` is one of NOT_DATED, NOT_EXPORTED, or NONE: exported.
+    """
 
     kind: str
     order: Ints
@@ -41,6 +46,9 @@ class Part:
     reason: Ints | None = None
     channel: Ints | None = None
     promised_day: Ints | None = None
+    currency: Ints | None = None
+    currency_minor: Ints | None = None
+    visibility: Ints | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,9 @@ class Log:
     reason: Ints
     channel: Ints
     promised_day: Ints
+    currency: Ints
+    currency_minor: Ints
+    visibility: Ints
     size: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +74,10 @@ class Log:
     def of(self, *kinds: str) -> Bools:
         """Return where the events are of one of these types."""
         return np.isin(self.kind, [EVENT[kind] for kind in kinds])
+
+    def take(self, rows: Bools | Ints) -> Log:
+        """Return some of the events."""
+        return Log(**{f.name: getattr(self, f.name)[rows] for f in fields(self) if f.init})
 
 
 def first_charges(rows: Orders) -> Iterator[Part]:
@@ -133,4 +148,7 @@ def assemble(rng: np.random.Generator, parts: Sequence[Part], end_second: int) -
         reason=np.where((reason != NONE) & (rng.random(len(reason)) < VAGUE_SHARE), VAGUE_REASON, reason),
         channel=column("channel"),
         promised_day=column("promised_day"),
+        currency=column("currency"),
+        currency_minor=column("currency_minor"),
+        visibility=column("visibility"),
     )

@@ -122,6 +122,12 @@ def final(rows: Orders, course: Course, log: Log, span: Span) -> Final:
     return Final(paid_at, outstanding, attempts, reason, back["chargeback"], status)
 
 
+def terms_days(rows: Orders) -> Ints:
+    """Return the terms of each order in days; NONE for all but invoices."""
+    by_policy = np.array([DUE_DAYS.get(policy, NONE) for policy in range(len(POLICIES))])
+    return np.where(rows.kind == INVOICE, by_policy[rows.policy], NONE)
+
+
 def transactions(rng: np.random.Generator, rows: Orders, last: Final, span: Span) -> pa.Table:
     """Return one row an order, with the columns and types of raw_transactions."""
     n, is_unpaid = len(rows.day), last.paid_at == NEVER_SECOND
@@ -137,8 +143,7 @@ def transactions(rng: np.random.Generator, rows: Orders, last: Final, span: Span
         name: names(words, np.where(rng.random(n) < MISSING[name], NONE, code)) for name, (words, code) in codes.items()
     }
     paid_at = np.where(is_unpaid, 0, last.paid_at)
-    due_days = np.array([DUE_DAYS.get(policy, NONE) for policy in range(len(POLICIES))])[rows.policy]
-    due_days = np.where(rows.kind == INVOICE, due_days, NONE)
+    due_days = terms_days(rows)
     return pa.table(
         {
             "order_id": identifiers("o", np.arange(1, n + 1), 8),

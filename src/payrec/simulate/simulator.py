@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,12 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from payrec.common.errors import UsageError
+from payrec.simulate import changes, customers, exports, incidents, payments, raw_tables, truth
 from payrec.simulate import course as courses
-from payrec.simulate import customers, incidents, payments, raw_tables, truth
 from payrec.simulate import events as logs
 from payrec.simulate import orders as books
+from payrec.simulate.complications import PLAIN, Complications, due_days
+from payrec.simulate.standing import Facts, standing_at
 from payrec.simulate.world import RATES_TO_REPORTING, REPORTING_CURRENCY
 
 __all__ = [
@@ -38,6 +40,8 @@ DEFAULT_DAYS = 730
 FAILED_SHARE = 0.45
 RATE_SD = 0.004  # of the daily step of the log rate
 FILES = ("transactions.csv", "events.csv", "fx.csv", "truth.parquet")
+STATUS_FILE = "truth_status.parquet"  # only with complications
+WEEKS = 12
 MOST_ORDERS = 99_999_999  # the digits of an order_id
 
 
@@ -51,12 +55,16 @@ class Portfolio:
         Columns and types of raw_transactions, raw_events and fx_rates.
     truth
         One row for each failed order and time at which it is open: :func:`payrec.simulate.truth.table`.
+        Complications are not part of these probabilities.
+    facts
+        What really happened, also where no export says it: :func:`payrec.simulate.standing.standing_at`.
     """
 
     transactions: pa.Table
     events: pa.Table
     fx: pa.Table
     truth: pa.Table
+    facts: Facts
 
 
 def portfolio(
@@ -66,6 +74,7 @@ def portfolio(
     end: date = DEFAULT_END,
     days: int = DEFAULT_DAYS,
     failed_share: float = FAILED_SHARE,
+    options: Complications = PLAIN,
 ) -> Portfolio:
     """Draw a portfolio; the same arguments give the same bytes.
 
@@ -81,6 +90,8 @@ def portfolio(
         Days of orders before ``end``.
     failed_share
         Share of the orders whose first charge fails, about; 40 % of those are recovered within 30 days.
+    options
+        Complications and gaps; with the default the tables have neither.
 
     Raises
     ------
@@ -88,7 +99,8 @@ def portfolio(
         A number out of range.
     """
     _refuse(orders, seed, days, failed_share)
-    world, people, book, fate, log_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5))
+    seeds = np.random.SeedSequence(seed).spawn(6)
+    world, people, book, fate, log_rng, extra = (np.random.default_rng(s) for s in seeds)
     span = _span(world, end, days)
     merchants = customers.draw_merchants(world)
     owing = customers.draw(people, orders, days, int(span.month[-1]) + 1)
@@ -104,13 +116,18 @@ def portfolio(
         *incidents.disputes(log_rng, course),
         *incidents.write_offs(log_rng, course),
     ]
+    if options != PLAIN:
+        parts = changes.complicated(extra, options, changes.Draft(rows, course, settlement, span, parts))
     log = logs.assemble(log_rng, parts, days * books.DAY_SECONDS)
-    return Portfolio(
-        transactions=raw_tables.transactions(log_rng, rows, raw_tables.final(rows, course, log, span), span),
-        events=raw_tables.events(log, span),
-        fx=raw_tables.rates(span),
-        truth=truth.table(course, span),
+    transactions = raw_tables.transactions(log_rng, rows, raw_tables.final(rows, course, log, span), span)
+    facts = Facts(rows, log, span, due_days(extra, options, raw_tables.terms_days(rows)))
+    simulated = Portfolio(
+        transactions, raw_tables.events(log, span), raw_tables.rates(span), truth.table(course, span), facts
     )
+    if options == PLAIN:
+        return simulated
+    gaps = exports.with_gaps(facts, options)
+    return exports.at(replace(simulated, facts=gaps), datetime.combine(end, time.min))
 
 
 def _refuse(orders: int, seed: int, days: int, failed_share: float) -> None:
@@ -143,9 +160,22 @@ def write(simulated: Portfolio, out: Path) -> None:
     _csv(simulated.transactions, out / FILES[0])
     _csv(simulated.events, out / FILES[1])
     _csv(simulated.fx, out / FILES[2])
-    aside = out / f".{FILES[3]}.part"
-    parquet.write_table(simulated.truth, aside, compression="zstd")
-    aside.replace(out / FILES[3])
+    _parquet(simulated.truth, out / FILES[3])
+    if "status" in simulated.transactions.column_names:
+        _parquet(standing_at(simulated.facts, weekly(simulated.facts)), out / STATUS_FILE)
+
+
+def weekly(facts: Facts) -> list[datetime]:
+    """Return WEEKS times a week apart, the last of them the end of the portfolio."""
+    end = facts.span.first.astype(datetime) + timedelta(days=facts.span.days)
+    ends = (end - timedelta(days=7 * week) for week in range(min(WEEKS, facts.span.days // 7 + 1)))
+    return sorted(datetime.combine(day, time.min) for day in ends)
+
+
+def _parquet(table: pa.Table, path: Path) -> None:
+    aside = path.with_name(f".{path.name}.part")
+    parquet.write_table(table, aside, compression="zstd")
+    aside.replace(path)
 
 
 def _csv(rows: pa.Table, path: Path) -> None:

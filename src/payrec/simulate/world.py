@@ -102,7 +102,8 @@ REASONS = (
 )
 REASON_NUMBER = {reason.code: number for number, reason in enumerate(REASONS)}
 VAGUE_REASON = len(REASONS)  # a failed attempt whose reason was not passed on
-REASON_CODES = (*REASON_NUMBER, "generic_decline")
+RETURN_REASON = VAGUE_REASON + 1  # of a payment that the bank took back: the first of two
+REASON_CODES = (*REASON_NUMBER, "generic_decline", "R01", "AM04")
 REASON_KIND = np.array([reason.kind for reason in REASONS])
 
 # Days after the failure on which a charge is tried again (for an invoice: due date, then reminders), by policy.
@@ -114,6 +115,7 @@ DUE_DAYS = {NET_14: 14, NET_30: 30}
 EVENT_TYPES = (
     "attempt", "payment", "refund", "chargeback", "dispute_opened", "dispute_closed",
     "contact", "promise", "credit", "write_off", "opt_out",
+    "pending", "return", "void", "snooze",
 )  # fmt: skip
 EVENT = {name: number for number, name in enumerate(EVENT_TYPES)}
 
