@@ -14,7 +14,7 @@ test: setup  ## set up, then every test
 	@./scripts/test-setup.sh
 	@$(PY) -m pytest -n 2 --dist loadfile
 
-quick: setup  ## the unit tests that need no server, browser or process of their own: a minute
+quick: setup  ## the unit tests that need no database, server, browser or process: within a minute
 	@PAYREC_TEST_ENGINES=duckdb $(PY) -m pytest --quick
 
 faults: setup  ## every fault at every step of load, train, run and publish, on both databases: up to four hours

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -9,7 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,15 @@ from payrec.monitor.limits import Limits
 from payrec.worklist.policy import Policy
 
 ROOT = Path(__file__).resolve().parent.parent
-BLOCK = re.compile(r"(<!-- output: payrec ([^>]+) -->\n```\n).*?(```\n<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(
+    r"(<!-- output(?: \(exit (?P<code>\d)\))?: payrec (?P<command>[^>]+) -->\n```\n)(?P<output>.*?)(```\n<!-- end -->)",
+    re.DOTALL,
+)
+EXCERPT = re.compile(
+    r"(<!-- excerpt of (?P<page>\S+), from \"(?P<from>[^\"]+)\" to \"(?P<to>[^\"]+)\" -->\n```\n)"
+    r"(?P<output>.*?)(```\n<!-- end -->)",
+    re.DOTALL,
+)
 
 
 def commands_page() -> str:
@@ -141,11 +150,48 @@ def checks_page() -> str:
     return "\n".join([head, "| check | promise |", "|---|---|", *rows, ""])
 
 
-def output_of(command: str, folder: str) -> str:
-    """Return what a command of payrec prints on stdout, run in ``folder``."""
+def output_of(command: str, folder: Path, code: int = 0) -> str:
+    """Return the output of a payrec command run in ``folder``, with its messages where it has to fail."""
     program = Path(sys.executable).with_name("payrec")
-    done = subprocess.run([str(program), *command.split()], cwd=folder, capture_output=True, text=True, check=True)
-    return "\n".join(line.rstrip() for line in done.stdout.splitlines()) + "\n"
+    ended = subprocess.run([str(program), *command.split()], cwd=folder, capture_output=True, text=True, check=False)
+    if ended.returncode != code:
+        raise RuntimeError(f"payrec {command}: exit code {ended.returncode}, expected {code}\n{ended.stderr}")
+    text = ended.stdout + (ended.stderr if code else "")
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def own_file(folder: Path) -> None:
+    """Write the files that docs/quick-start.md uses; the invoices are simulated, with the five columns of the page."""
+    text = (ROOT / "docs" / "quick-start.md").read_text(encoding="utf-8")
+    (folder / "map.toml").write_text(re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0], encoding="utf-8")
+    (folder / "april.csv").write_text(re.findall(r"```\n(Invoice,.*?)```", text, re.DOTALL)[-1], encoding="utf-8")
+    output_of("simulate --orders 4000 --seed 1 --out simulated", folder)
+    names = ("order_id", "customer_id", "amount", "invoice_date", "payment_date")
+    with (folder / "simulated" / "transactions.csv").open(newline="", encoding="utf-8") as source:
+        rows = [[row[name] for name in names] for row in csv.DictReader(source) if row["currency"] == "EUR"]
+    with (folder / "invoices.csv").open("w", newline="", encoding="utf-8") as target:
+        csv.writer(target).writerows([text.split("```\n", 1)[1].split("\n", 1)[0].split(","), *rows])
+
+
+def with_outputs(page: Path, folder: Path) -> str:
+    """Return a page with the outputs of its commands, run in the order of the page."""
+
+    def filled(block: re.Match[str]) -> str:
+        return block[1] + output_of(block["command"], folder, int(block["code"] or 0)) + block[5]
+
+    return BLOCK.sub(filled, page.read_text(encoding="utf-8"))
+
+
+def with_excerpts(text: str) -> str:
+    """Return a page with its excerpts copied from the outputs that other pages record."""
+
+    def filled(block: re.Match[str]) -> str:
+        recorded = BLOCK.search((ROOT / block["page"]).read_text(encoding="utf-8"))
+        lines = recorded["output"].splitlines() if recorded else []
+        first, last = (next(i for i, line in enumerate(lines) if line.startswith(block[end])) for end in ("from", "to"))
+        return block[1] + "\n".join(lines[first : last + 1]) + "\n" + block[6]
+
+    return EXCERPT.sub(filled, text)
 
 
 PAGES = {
@@ -157,15 +203,21 @@ PAGES = {
 }
 
 
+RECORDED: dict[str, Callable[[Path], None]] = {"docs/demo.md": lambda folder: None, "docs/quick-start.md": own_file}
+"""Pages with recorded outputs, and what their folder holds beforehand."""
+
+
 def make() -> None:
     """Write all pages and outputs."""
     for name, page_of in PAGES.items():
         (ROOT / "docs" / name).write_text(page_of(), encoding="utf-8")
-    page = ROOT / "README.md"
-    text = page.read_text(encoding="utf-8")
-    with tempfile.TemporaryDirectory() as folder:
-        filled = BLOCK.sub(lambda block: block[1] + output_of(block[2], folder) + block[3], text)
-    page.write_text(filled, encoding="utf-8")
+    for name, prepare in RECORDED.items():
+        with tempfile.TemporaryDirectory() as folder:
+            prepare(Path(folder))
+            text = with_outputs(ROOT / name, Path(folder))
+        (ROOT / name).write_text(text, encoding="utf-8")
+    readme = ROOT / "README.md"
+    readme.write_text(with_excerpts(readme.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,11 @@ from payrec.data.engines import Engine, connect
 sys.path.insert(0, str(Path(__file__).parent))
 import postgres_server
 from open_orders import open_orders  # noqa: F401 - a fixture
-from quick import pytest_addoption, pytest_collection_modifyitems  # noqa: F401  hooks of `make quick`
+from quick import (  # noqa: F401 - hooks of `make quick`
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_ignore_collect,
+)
 
 ENGINES = tuple(os.environ.get("PAYREC_TEST_ENGINES", "duckdb postgres spark").split())
 SCHEMA = files("payrec.data") / "sql" / "01_schema.sql"

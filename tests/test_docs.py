@@ -48,8 +48,22 @@ def test_make_targets_named_in_the_readme_exist() -> None:
 
 
 def test_the_readme_shows_real_output() -> None:
-    blocks = make_docs.BLOCK.findall((ROOT / "README.md").read_text())
-    assert blocks
-    text = make_docs.BLOCK.search((ROOT / "README.md").read_text())
-    assert text is not None
-    assert "what then happened" in text[0]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert make_docs.EXCERPT.search(readme)
+    assert make_docs.with_excerpts(readme) == readme
+
+
+def test_the_commands_of_the_quick_start_run(tmp_path: Path) -> None:
+    """In the order of the page; what is loaded and refused is printed as the page shows it."""
+    make_docs.own_file(tmp_path)
+    page = ROOT / "docs" / "quick-start.md"
+    recorded = {block["command"]: block["output"] for block in make_docs.BLOCK.finditer(page.read_text())}
+    printed = {
+        block["command"]: block["output"] for block in make_docs.BLOCK.finditer(make_docs.with_outputs(page, tmp_path))
+    }
+    assert list(printed) == list(recorded)
+    assert len([command for command in printed if "april.csv" not in command]) == 3
+    for command, output in printed.items():
+        if command.startswith("load"):
+            assert output == recorded[command]
+    assert len((tmp_path / "list.csv").read_text(encoding="utf-8").splitlines()) > 20
