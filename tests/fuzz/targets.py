@@ -151,7 +151,7 @@ def models_files(data: bytes) -> None:
     how, change = data[:1] or b"\0", data[1:]
     files = dict(saved(how[0] % 2))
     name = sorted(files)[how[0] // 2 % len(files)]
-    changed = _changed(files[name], change, as_json=name != "model.ubj" and how[0] < 200)
+    changed = _changed(files[name], change, as_json=how[0] < 200)
     files[name] = changed
     if name != bundle.MANIFEST:
         hashes = {each: hashlib.sha256(files[each]).hexdigest() for each in files if each != bundle.MANIFEST}
@@ -212,5 +212,5 @@ TARGETS: dict[str, Target] = {
     "parquet": Target(loader, lambda: [b"\0" + hostile.parquet_file()]),
     "features": Target(features, lambda: [*_views(), *_parquets()]),
     "models": Target(models_files, lambda: [bytes([at, 2, 0, 1, 0, 2, 5]) for at in range(8)]),
-    "trees": Target(trees, lambda: [saved(1)["model.ubj"]]),
+    "trees": Target(trees, lambda: [saved(1)["booster.json"]]),
 }

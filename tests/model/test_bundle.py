@@ -109,7 +109,7 @@ def test_golden_rows_hold_no_customer(saved: Path) -> None:
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_changed_byte_is_refused(of_trees: Path, data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from(["model.json", "model.ubj", "golden.json", "manifest.json"]))
+    name = data.draw(st.sampled_from(["model.json", "booster.json", "golden.json", "manifest.json"]))
     path = of_trees / name
     whole = path.read_bytes()
     at = data.draw(st.integers(0, len(whole) - 1))
@@ -130,7 +130,7 @@ def json_files(path: Path) -> object:
         return None
 
 
-@pytest.mark.parametrize("name", ["model.json", "model.ubj", "golden.json", "manifest.json"])
+@pytest.mark.parametrize("name", ["model.json", "booster.json", "golden.json", "manifest.json"])
 def test_a_truncated_file_is_refused(of_trees: Path, tmp_path: Path, name: str) -> None:
     folder = copied(of_trees, tmp_path)
     whole = (folder / name).read_bytes()
@@ -140,20 +140,28 @@ def test_a_truncated_file_is_refused(of_trees: Path, tmp_path: Path, name: str) 
             refusal(folder)
 
 
-@pytest.mark.parametrize("name", ["model.ubj"])
+@pytest.mark.parametrize("name", ["booster.json"])
 def test_truncated_trees_with_a_right_hash_are_refused(of_trees: Path, tmp_path: Path, name: str) -> None:
     folder = copied(of_trees, tmp_path)
     whole = (folder / name).read_bytes()
     for content in (b"", b"{", whole[: len(whole) // 2], b"\x80\x04" + whole):
         (folder / name).write_bytes(content)
-        assert "model.ubj" in refusal(resealed(folder))
+        assert "booster.json" in refusal(resealed(folder))
 
 
-@pytest.mark.parametrize("name", ["model.json", "model.ubj", "golden.json", "manifest.json"])
+@pytest.mark.parametrize("name", ["model.json", "booster.json", "golden.json", "manifest.json"])
 def test_a_missing_file_is_named(of_trees: Path, tmp_path: Path, name: str) -> None:
     folder = copied(of_trees, tmp_path)
     (folder / name).unlink()
     assert name in refusal(folder)
+
+
+def test_a_booster_in_the_former_binary_form_is_to_be_trained_again(of_trees: Path, tmp_path: Path) -> None:
+    folder = copied(of_trees, tmp_path)
+    (folder / "booster.json").rename(folder / "model.ubj")
+    manifest = (folder / "manifest.json").read_text().replace("booster.json", "model.ubj")
+    (folder / "manifest.json").write_text(manifest)
+    assert refusal(folder).endswith("\ntrain again: payrec train")
 
 
 def test_no_folder_at_all(tmp_path: Path) -> None:
@@ -178,7 +186,7 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path, name: str) -> None:
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("name", ["model.json", "model.ubj", "golden.json", "manifest.json"])
+@pytest.mark.parametrize("name", ["model.json", "booster.json", "golden.json", "manifest.json"])
 def test_a_pickle_in_the_place_of_a_file_is_refused_and_not_run(of_trees: Path, tmp_path: Path, name: str) -> None:
     folder, mark = copied(of_trees, tmp_path), tmp_path / "it ran"
     (folder / name).write_bytes(pickle.dumps(Bomb(mark)))

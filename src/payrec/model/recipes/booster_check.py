@@ -1,17 +1,16 @@
-"""What a booster must look like before XGBoost may read it: whole, and every index within its bounds.
+"""Check of a booster's JSON before XGBoost reads it: nothing missing, every index within its bounds.
 
-A file can be changed on purpose and sealed again; an index out of bounds would then read foreign memory, and a circle
-in a tree would never end.
+Somebody may edit a file and renew its hash. XGBoost would then follow an index out of bounds into foreign memory, and
+never leave a tree with a circle in it.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import numpy as np
-
-from payrec.model.recipes import ubj
 
 KEYS = {
     "": {"learner", "version"},
@@ -31,31 +30,59 @@ KEYS = {
     "tree_param": {"num_deleted", "num_feature", "num_nodes", "size_leaf_vector"},
 }
 PER_NODE = {
-    "base_weights": "f4",
-    "default_left": "u1",
-    "left_children": "i4",
-    "loss_changes": "f4",
-    "parents": "i4",
-    "right_children": "i4",
-    "split_conditions": "f4",
-    "split_indices": "i4",
-    "split_type": "u1",
-    "sum_hessian": "f4",
+    "base_weights": float,
+    "default_left": int,
+    "left_children": int,
+    "loss_changes": float,
+    "parents": int,
+    "right_children": int,
+    "split_conditions": float,
+    "split_indices": int,
+    "split_type": int,
+    "sum_hessian": float,
 }
-PER_SET = {"categories_nodes": "i4", "categories_segments": "i8", "categories_sizes": "i8"}
+PER_SET = {"categories_nodes": int, "categories_segments": int, "categories_sizes": int}
 TREE_KEYS = {*PER_NODE, *PER_SET, "categories", "id", "tree_param"}
 BASE_SCORE = re.compile(r"\[?([0-9]+(?:\.[0-9]+)?(?:E-?[0-9]{1,3})?)\]?")
 ROOT_PARENT = 2**31 - 1
 MOST_CODES = 2**15
 LARGEST_LEAF = 100.0
+LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
 
 def problem(content: bytes, feature_types: list[str]) -> str:
     """Say what is wrong with the booster in ``content`` for inputs of ``feature_types``; nothing if it may be read."""
     try:
-        return _problem(ubj.parse(content), feature_types)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        return _problem(parse(content), feature_types)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         return str(error) or type(error).__name__
+
+
+def parse(content: bytes) -> Any:
+    """Return the JSON document in ``content`` if every JSON reader reads the same in it.
+
+    Raises
+    ------
+    ValueError
+        Not ASCII, an escape, a key that appears twice, NaN or infinity, or no JSON.
+    """
+    if b"\\" in content:
+        msg = "an escape"
+        raise ValueError(msg)
+    return json.loads(content.decode("ascii"), object_pairs_hook=_once, parse_constant=_no_constant)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        msg = "a key twice"
+        raise ValueError(msg)
+    return document
+
+
+def _no_constant(name: str) -> None:
+    msg = f"the number {name}"
+    raise ValueError(msg)
 
 
 def _problem(document: Any, feature_types: list[str]) -> str:
@@ -79,11 +106,13 @@ def _problem(document: Any, feature_types: list[str]) -> str:
         about["boost_from_average"] in ("0", "1"),
         base_score is not None and 0 < float(base_score[1]) < 1,
         set(model["cats"]) == {"enc", "feature_segments", "sorted_idx"},
-        all(len(part) == 0 for part in model["cats"].values()),
-        list(model["iteration_indptr"]) == list(range(len(trees) + 1)),
-        list(model["tree_info"]) == [0] * len(trees),
+        all(part == [] for part in model["cats"].values()),
+        _is_array(model["iteration_indptr"], int, len(trees) + 1),
+        model["iteration_indptr"] == list(range(len(trees) + 1)),
+        _is_array(model["tree_info"], int, len(trees)),
+        model["tree_info"] == [0] * len(trees),
         len(document["version"]) == 3,
-        all(isinstance(part, int) and 0 <= part < 1000 for part in document["version"]),
+        all(type(part) is int and 0 <= part < 1000 for part in document["version"]),
     )
     if not all(fits):
         return f"part {fits.index(False)} of its frame"
@@ -99,7 +128,7 @@ def _keys(part: Any, name: str) -> Any:
 
 
 def _is_tree(tree: Any, number: int, feature_types: list[str]) -> bool:
-    if set(tree) != TREE_KEYS or tree["id"] != number:
+    if set(tree) != TREE_KEYS or type(tree["id"]) is not int or tree["id"] != number:
         return False
     nodes = len(tree["left_children"])
     expected = {
@@ -110,20 +139,18 @@ def _is_tree(tree: Any, number: int, feature_types: list[str]) -> bool:
     }
     arrays = [(name, kind, nodes) for name, kind in PER_NODE.items()]
     arrays += [(name, kind, len(tree["categories_nodes"])) for name, kind in PER_SET.items()]
-    arrays.append(("categories", "i4", len(tree["categories"])))
+    arrays.append(("categories", int, len(tree["categories"])))
     whole = all(_is_array(tree[name], kind, length) for name, kind, length in arrays)
     if not whole or tree["tree_param"] != expected or not nodes:
         return False
     return _is_grown(tree, nodes) and _has_sets(tree, feature_types) and _is_moderate(tree)
 
 
-def _is_array(part: Any, kind: str, length: int) -> bool:
-    """Whether it is an array of that type and length; XGBoost leaves the type out of an empty one."""
-    if isinstance(part, list):
-        return not part and not length
-    same = part.dtype.newbyteorder("=") == np.dtype(kind)
-    finite = part.dtype.kind != "f" or bool(np.isfinite(part).all())
-    return same and finite and len(part) == length
+def _is_array(part: Any, kind: type, length: int) -> bool:
+    """Whether it is a list of that length, of whole numbers or of floats within XGBoost's 32 bits."""
+    if type(part) is not list or len(part) != length or not set(map(type, part)) <= {kind}:
+        return False
+    return bool((np.abs(np.array(part, np.float64)) <= (LARGEST_FLOAT if kind is float else ROOT_PARENT)).all())
 
 
 def _is_grown(tree: Any, nodes: int) -> bool:

@@ -34,17 +34,17 @@ INPUTS: tuple[Feature, ...] = (*(NUMBERS[at] for at in NUMBERS_AT), *(CATEGORIES
 @short_repr
 @dataclass(frozen=True)
 class Trees:
-    """A fitted booster in XGBoost's own binary form (UBJSON)."""
+    """A fitted booster in XGBoost's JSON form."""
 
-    ubj: bytes
+    content: bytes
 
     @cached_property
     def booster(self) -> xgboost.Booster:
-        """The booster, read once; bytes from outside have passed :func:`problem` before."""
+        """The booster, read once; :func:`problem` has checked bytes from outside."""
         import xgboost
 
         booster = xgboost.Booster({"nthread": THREADS})
-        booster.load_model(bytearray(self.ubj))
+        booster.load_model(bytearray(self.content))
         return booster
 
 
@@ -125,12 +125,12 @@ def contributions(trees: Trees, inputs: Matrix) -> tuple[Floats, Floats]:
 
 def _kept(booster: xgboost.Booster) -> Trees:
     booster.set_attr(best_iteration=None, best_score=None)
-    return Trees(bytes(booster.save_raw("ubj")))
+    return Trees(bytes(booster.save_raw("json")))
 
 
-def problem(ubj: bytes) -> str:
-    """Say what keeps ``ubj`` from being trees over our inputs; nothing if they are. XGBoost does not see it before."""
-    return booster_check.problem(ubj, _types())
+def problem(content: bytes) -> str:
+    """Return why ``content`` is no booster over our inputs, or nothing if it is one; XGBoost does not read it."""
+    return booster_check.problem(content, _types())
 
 
 def _types() -> list[str]:

@@ -1,8 +1,8 @@
 """A model as a folder of plain data: saved, verified and loaded without a pickle.
 
-    model.json     everything but the trees: vocabulary, tables, calibration, window, card
-    model.ubj      the trees of XGBoost, in its own form (only for that recipe)
-    golden.json    made rows and their probabilities
+    model.json     vocabulary, additive model, calibration, training summary, card
+    booster.json   the trees of XGBoost in its JSON form (recipe xgboost only)
+    golden.json    reference rows: simulated rows and their probabilities
     manifest.json  sha256 of each of these
 
 Loading verifies the hashes, then parses strictly, then scores the golden rows again. Whatever does not fit is refused.
@@ -28,7 +28,8 @@ from payrec.model.recipes.model import Model, predict
 from payrec.model.store import model_json, reference_rows
 
 MANIFEST = "manifest.json"
-LARGEST = {"model.json": 64_000_000, "model.ubj": 512_000_000, "golden.json": 4_000_000, MANIFEST: 10_000}
+LARGEST = {"model.json": 64_000_000, "booster.json": 64_000_000, "golden.json": 4_000_000, MANIFEST: 10_000}
+FORMER_BOOSTER = "model.ubj"  # XGBoost's binary form, written before booster.json
 DIGEST = re.compile(r"[0-9a-f]{64}")
 TOLERANCE = 1e-6
 AGAIN = "train again, or use another version: payrec models list"
@@ -72,7 +73,7 @@ def save(model: Model, folder: Path, card: dict[str, Any] | None = None) -> Path
     }
     trees = model_json.trees(model)
     if trees is not None:
-        files["model.ubj"] = trees
+        files["booster.json"] = trees
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
     for name, content in [*files.items(), (MANIFEST, canonical_json({"files": hashes}))]:
         with (folder / name).open("wb") as file:
@@ -98,7 +99,7 @@ def read(folder: Path) -> Bundle:
     """Return the model in ``folder`` with its card and id; raises as :func:`load`."""
     manifest = _manifest(folder)
     files = {name: _verified(folder, name, digest) for name, digest in manifest.items()}
-    model, card = model_json.parse(files["model.json"], files.get("model.ubj"), folder.name)
+    model, card = model_json.parse(files["model.json"], files.get("booster.json"), folder.name)
     expected = reference_rows.parse(files["golden.json"], folder.name)
     probability = predict(model, expected.rows)
     worst = float(np.abs(probability - expected.probability).max())
@@ -122,6 +123,9 @@ def _manifest(folder: Path) -> dict[str, str]:
     try:
         files = json.loads(_bounded(folder, MANIFEST))["files"]
         names = set(files)
+        if FORMER_BOOSTER in names:
+            msg = f"found {FORMER_BOOSTER} in {folder}, in XGBoost's binary form, expected booster.json"
+            raise ModelRefused(f"{msg}\ntrain again: payrec train")
         fits = {"model.json", "golden.json"} <= names <= set(LARGEST) - {MANIFEST}
         if not fits or not all(DIGEST.fullmatch(digest) for digest in files.values()):
             raise ValueError

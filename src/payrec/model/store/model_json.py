@@ -32,7 +32,7 @@ AGAIN = "train again, or use another version: payrec models list"
 @short_repr
 @dataclass(frozen=True)
 class ModelDocument:
-    """The content of ``model.json``; ``tables`` is null where the trees stand in ``model.ubj``."""
+    """The content of ``model.json``; ``tables`` is null where ``booster.json`` holds trees."""
 
     format: Literal[1]
     schema: str
@@ -70,12 +70,12 @@ def dump(model: Model, card: dict[str, Any] | None) -> bytes:
 
 
 def trees(model: Model) -> bytes | None:
-    """Return the bytes of ``model.ubj``, or None for a model of tables."""
-    return model.scorer.ubj if isinstance(model.scorer, Trees) else None
+    """Return the bytes of ``booster.json``, or None for an additive model."""
+    return model.scorer.content if isinstance(model.scorer, Trees) else None
 
 
-def parse(content: bytes, ubj: bytes | None, name: str) -> tuple[Model, dict[str, Any] | None]:
-    """Return the model and the card of ``model.json`` and ``model.ubj``.
+def parse(content: bytes, booster: bytes | None, name: str) -> tuple[Model, dict[str, Any] | None]:
+    """Return the model and the card of ``model.json`` and ``booster.json``.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def parse(content: bytes, ubj: bytes | None, name: str) -> tuple[Model, dict[str
         msg = f"found a malformed model.json in {name} (at {where}), expected one that payrec wrote\n{AGAIN}"
         raise ModelRefused(msg) from error
     _refuse_misshapen(document, again == content, name)
-    return _model(document, _scorer(document, ubj, name)), document.card
+    return _model(document, _scorer(document, booster, name)), document.card
 
 
 def libraries() -> dict[str, str]:
@@ -184,14 +184,14 @@ def _is_slope(slope: Slope, sizes: dict[str, int], moving: set[str]) -> bool:
     return len(slope.slopes) == sizes.get(slope.features[0]) and slope.features[1] in moving
 
 
-def _scorer(document: ModelDocument, ubj: bytes | None, name: str) -> AdditiveModel | Trees:
-    if document.tables is not None and ubj is None:
+def _scorer(document: ModelDocument, booster: bytes | None, name: str) -> AdditiveModel | Trees:
+    if document.tables is not None and booster is None:
         return document.tables
-    wrong = boosting.problem(ubj or b"")
-    if wrong or document.tables is not None:
-        msg = f"found a model.ubj in {name} that does not belong ({wrong or 'a model of tables'})\n{AGAIN}"
+    problem = boosting.problem(booster or b"")
+    if problem or document.tables is not None:
+        msg = f"found a booster.json in {name} that is not this model's ({problem or 'an additive model'})\n{AGAIN}"
         raise ModelRefused(msg)
-    return Trees(ubj or b"")
+    return Trees(booster or b"")
 
 
 def _model(document: ModelDocument, scorer: AdditiveModel | Trees) -> Model:
