@@ -73,16 +73,16 @@ def test_two_ledgers_are_apart(engine: Engine) -> None:
 def test_files_are_found_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     for name in ("10_c.sql", "02_b.postgres.sql", "01_a.sql", "README.md", "03_d.duckdb.sql"):
         (tmp_path / name).write_text("SELECT 1")
-    assert [one.name for one in migrations.found(tmp_path)] == ["01_a.sql", "10_c.sql"]
-    assert [one.number for one in migrations.found(tmp_path, "postgres")] == [1, 2, 10]
+    assert [one.name for one in migrations.migrations_in(tmp_path)] == ["01_a.sql", "10_c.sql"]
+    assert [one.number for one in migrations.migrations_in(tmp_path, "postgres")] == [1, 2, 10]
     (tmp_path / "001_twice.sql").write_text("SELECT 2")
     with pytest.raises(UsageError, match=r"two migrations with one number: .*01_a.sql"):
-        migrations.found(tmp_path)
+        migrations.migrations_in(tmp_path)
 
 
 def test_preparing_applies_them_and_may_be_done_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     known = (FIRST,)
-    monkeypatch.setattr(migrations, "found", lambda *_: known)
+    monkeypatch.setattr(migrations, "migrations_in", lambda *_: known)
     for _ in range(2):
         layers.prepare(engine)
     assert "teller" in engine.read("SELECT * FROM raw_events").schema.names

@@ -17,7 +17,8 @@ import pytest
 from payrec.common.errors import UsageError
 from payrec.data import layers
 from payrec.data.engines import Engine, connect
-from payrec.publish import ledger, migrations
+from payrec.data.migrations import migrate_published
+from payrec.publish import ledger
 
 ROLES = files("payrec.data") / "sql" / "postgres" / "roles.sql"
 SCHEMAS = {"payrec_reader": "payrec_raw", "payrec_writer": "payrec,payrec_raw", "payrec_app": "payrec"}
@@ -76,7 +77,7 @@ def member(postgres_url: str, owner: Engine) -> Iterator[Callable[[str, str], En
 
 def build(writer: Engine) -> None:
     layers.build(writer, layers.Parameters(as_of=(dt.datetime(2024, 2, 10),), landmark_ages=(0,)))
-    migrations.apply(writer)
+    migrate_published(writer)
 
 
 def test_a_writer_builds_and_publishes_from_raw_tables_of_others(member: Callable[..., Engine]) -> None:
@@ -171,5 +172,5 @@ def test_no_role_can_do_more(owner: Engine, member: Callable[..., Engine], group
 
 def test_without_the_roles_publishing_goes_on(postgres_url: str) -> None:
     with connect(postgres_url) as engine:
-        assert migrations.apply(engine)
+        assert migrate_published(engine)
         assert engine.read("SELECT * FROM payrec_worklist").num_rows == 0

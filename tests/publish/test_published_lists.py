@@ -17,11 +17,12 @@ import pytest
 
 from payrec.common import files
 from payrec.common.errors import DataRefused, UsageError
+from payrec.data import migrations
 from payrec.data.engines import Engine
 from payrec.monitor import verdicts
 from payrec.monitor.drift import Figure
 from payrec.monitor.limits import Limits
-from payrec.publish import database_store, migrations, run_info
+from payrec.publish import database_store, run_info
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.run_info import RunSummary
 from payrec.publish.store import ListStore, open_store
@@ -248,30 +249,30 @@ def test_run_ids_come_from_all_that_decides_and_nothing_else() -> None:
 
 
 def test_migrations_are_applied_once_in_order_and_checked(engine: Engine) -> None:
-    names = [migration.name for migration in migrations.known()]
+    names = [migration.name for migration in migrations.published()]
     assert names == sorted(names)
-    assert migrations.apply(engine) == names
-    assert migrations.apply(engine) == []
-    changed = tuple(replace(one, sql=one.sql + "\n") for one in migrations.known())
+    assert migrations.migrate_published(engine) == names
+    assert migrations.migrate_published(engine) == []
+    changed = tuple(replace(one, sql=one.sql + "\n") for one in migrations.published())
     with pytest.raises(UsageError, match="applied to this database with another content"):
-        migrations.apply(engine, changed)
+        migrations.migrate_published(engine, changed)
     with pytest.raises(UsageError, match="made by a newer version"):
-        migrations.apply(engine, migrations.known()[:1])
+        migrations.migrate_published(engine, migrations.published()[:1])
 
 
 def test_a_migration_that_fails_leaves_nothing(engine: Engine) -> None:
     wrong = (
-        *migrations.known(),
+        *migrations.published(),
         migrations.Migration(99, "99_wrong.sql", "CREATE TABLE a (x BIGINT); SELECT nonsense"),
     )
     before = engine.tables()
     with pytest.raises(Exception, match="nonsense"):
-        migrations.apply(engine, wrong)
+        migrations.migrate_published(engine, wrong)
     assert engine.tables() == before
 
 
 def test_the_tables_have_the_columns_of_the_contract(engine: Engine) -> None:
-    migrations.apply(engine)
+    migrations.migrate_published(engine)
     assert set(engine.read("SELECT * FROM payrec_scores").column_names) == set(rank.SCHEMA.names)
     assert set(engine.read("SELECT * FROM payrec_monitor").column_names) == set(run_info.VERDICTS.names)
 

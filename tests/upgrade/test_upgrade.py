@@ -21,9 +21,9 @@ import postgres_server
 from payrec import cli
 from payrec.app import list_source
 from payrec.common.settings import Settings
+from payrec.data import migrations
 from payrec.data.engines import Engine, connect
 from payrec.model.store import versions
-from payrec.publish import migrations
 from payrec.publish.store import ListStore, open_store
 from payrec.worklist import rank
 
@@ -188,8 +188,9 @@ def p_of(rows: list[dict[str, Any]]) -> dict[str, float]:
 def assert_up_to_date(left: Left) -> None:
     """Every migration is applied, nothing raw was lost, and no promise of the layers is broken."""
     with connect(left.url) as engine:
-        known = [one.name for one in migrations.known()]
-        assert engine.read(f"SELECT name FROM {migrations.LEDGER} ORDER BY number")["name"].to_pylist() == known
+        known = [one.name for one in migrations.published()]
+        ledger = f"SELECT name FROM {migrations.PUBLISHED_LEDGER} ORDER BY number"
+        assert engine.read(ledger)["name"].to_pylist() == known
         assert engine.read("SELECT COUNT(*) AS n FROM raw_transactions")["n"].to_pylist() == [700]
         current = engine.read("SELECT * FROM v_feature_view")
         assert pc.count_distinct(current["order_id"]).as_py() > 100

@@ -72,23 +72,23 @@ def read(path: Path, as_of: datetime | None) -> pa.Table:
         Columns are missing, values cannot be read, orders stand twice, or there are several times.
     """
     rows = _named(_raw(path), path)
-    made: dict[str, Any] = {f.name: _typed(rows[f.name], f, path) for f in SCHEMA if f.name in rows.column_names}
+    columns: dict[str, Any] = {f.name: _typed(rows[f.name], f, path) for f in SCHEMA if f.name in rows.column_names}
     n = rows.num_rows
-    if "as_of" not in made or made["as_of"].null_count == n:
+    if "as_of" not in columns or columns["as_of"].null_count == n:
         if as_of is None:
             msg = f"{path.name} does not say when its rows were true, expected a column as_of\nsay it with --as-of TIME"
             raise UsageError(msg)
-        made["as_of"] = pa.array([as_of] * n, pa.timestamp("us"))
-    minor = pc.cast(pc.multiply(made["amount"], pa.scalar(100)), pa.int64())
-    made.setdefault("amount_minor", minor)
-    made.setdefault("outstanding_minor", minor)
-    return _one_row_an_order(_unpaid(pa.table(made), rows), path)
+        columns["as_of"] = pa.array([as_of] * n, pa.timestamp("us"))
+    minor = pc.cast(pc.multiply(columns["amount"], pa.scalar(100)), pa.int64())
+    columns.setdefault("amount_minor", minor)
+    columns.setdefault("outstanding_minor", minor)
+    return _one_row_an_order(_unpaid(pa.table(columns), rows), path)
 
 
 def _raw(path: Path) -> pa.Table:
     try:
-        with opened(path, Limits()) as (found, stream):
-            if found.form == "parquet":
+        with opened(path, Limits()) as (signature, stream):
+            if signature.form == "parquet":
                 rows = parquet.read_table(stream)
                 return rows.rename_columns(list(rows.column_names))  # which says whether the names are text
             names = csv.open_csv(stream).schema.names
@@ -130,11 +130,11 @@ def _typed(cells: pa.ChunkedArray[Any], field: pa.Field[Any], path: Path) -> Any
         raise DataRefused(msg) from error
 
 
-def _unpaid(made: pa.Table, rows: pa.Table) -> pa.Table:
+def _unpaid(typed: pa.Table, rows: pa.Table) -> pa.Table:
     """Leave out what had been paid already, where the file says so."""
     if "payment_date" not in rows.column_names:
-        return made
-    return made.filter(_is_blank(rows["payment_date"].cast(pa.string())))
+        return typed
+    return typed.filter(_is_blank(rows["payment_date"].cast(pa.string())))
 
 
 def _is_blank(column: Any) -> Any:  # a column of text -> a column of booleans, true for NULL too

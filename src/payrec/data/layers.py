@@ -94,7 +94,7 @@ def _prepare(engine: Engine) -> None:
             made = _SCHEMA_TABLE.search(statement)
             if made and (made[1] in ASKED or made[1] not in there):
                 engine.run(statement)
-        migrations.apply(engine, migrations.found(_folder("migrations"), engine.name))
+        migrations.apply(engine, migrations.migrations_in(_folder("migrations"), engine.name))
 
 
 def declare(engine: Engine, parameters: Parameters) -> None:

@@ -1,8 +1,8 @@
-"""Changes to tables that hold data: numbered SQL files, each applied once, in order, with a checksum kept of it.
+"""Changes to tables that hold data: numbered SQL files, each applied once, in order, with its checksum stored.
 
-``sql/01_schema.sql`` makes the raw tables of a new database; what has to change in one that is there already is a file
-in ``sql/migrations``, named ``NN_what.sql``, or ``NN_what.postgres.sql`` for one engine alone. A file that has been
-published is never changed: the next one corrects it.
+``sql/01_schema.sql`` creates the raw tables of a new database; a change to an existing one is a file in
+``sql/migrations``, named ``NN_what.sql``, or ``NN_what.postgres.sql`` for one engine alone. The published tables are
+all created by the files of ``publish/sql``. A file that has been released is never changed: the next one corrects it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from payrec.common.errors import UsageError
 from payrec.data.engines import Engine
+from payrec.data.engines.retry import retrying
 
-RAW_LEDGER = "payrec_raw_migrations"
+RAW_LEDGER, PUBLISHED_LEDGER = "payrec_raw_migrations", "payrec_migrations"
 _FILE = re.compile(r"^(\d+)_\w+(?:\.(\w+))?\.sql$")
 
 
@@ -37,7 +38,7 @@ class Migration:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-def found(folder: Traversable, engine: str = "") -> tuple[Migration, ...]:
+def migrations_in(folder: Traversable, engine: str = "") -> tuple[Migration, ...]:
     """Return the migrations in a folder, in order; those of another engine than ``engine`` are left out.
 
     Raises
@@ -47,8 +48,8 @@ def found(folder: Traversable, engine: str = "") -> tuple[Migration, ...]:
     """
     named = [(match, file) for file in folder.iterdir() if (match := _FILE.match(file.name))]
     ours = [(match, file) for match, file in named if match[2] in (None, engine)]
-    made = [Migration(int(match[1]), file.name, file.read_text(encoding="utf-8")) for match, file in ours]
-    ordered = sorted(made, key=lambda migration: migration.number)
+    migrations = [Migration(int(match[1]), file.name, file.read_text(encoding="utf-8")) for match, file in ours]
+    ordered = sorted(migrations, key=lambda migration: migration.number)
     for one, other in pairwise(ordered):
         if one.number == other.number:
             raise UsageError(f"found two migrations with one number: {one.name} and {other.name}")
@@ -79,11 +80,26 @@ def apply(engine: Engine, wanted: tuple[Migration, ...], ledger: str = RAW_LEDGE
     return [migration.name for migration in missing]
 
 
-def open_to_app(engine: Engine) -> None:
-    """Let the web app's role read what is published, where there is such a role (PostgreSQL)."""
-    if engine.name == "postgres":
-        grants = files("payrec.data") / "sql" / "postgres" / "app_grants.sql"
-        engine.run(grants.read_text(encoding="utf-8"))
+def published() -> tuple[Migration, ...]:
+    """Return the migrations of the published tables, in order."""
+    return migrations_in(files("payrec.publish") / "sql")
+
+
+def migrate_published(engine: Engine, wanted: tuple[Migration, ...] | None = None) -> list[str]:
+    """Bring the published tables up to date, as :func:`apply`; what the server interrupts is repeated as a whole.
+
+    On PostgreSQL the role of the web app, if there is one, may read what was added.
+    """
+
+    def migrate() -> list[str]:
+        with engine.transaction():
+            applied = apply(engine, published() if wanted is None else wanted, PUBLISHED_LEDGER)
+            if applied and engine.name == "postgres":
+                grants = files("payrec.data") / "sql" / "postgres" / "app_grants.sql"
+                engine.run(grants.read_text(encoding="utf-8"))
+        return applied
+
+    return retrying(migrate)
 
 
 def _applied(engine: Engine, ledger: str) -> dict[int, tuple[str, str]]:

@@ -17,7 +17,8 @@ from payrec.common.errors import UsageError
 from payrec.common.text import sql_literal
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
-from payrec.publish import migrations, run_info
+from payrec.data.migrations import migrate_published
+from payrec.publish import run_info
 from payrec.publish.details import KEPT_RUNS, NAMES, Details
 from payrec.publish.lists import KEEP_RUNS, as_contract, to_publish
 from payrec.publish.personal import PERSON, Person
@@ -38,7 +39,7 @@ class DatabaseStore:
     def commit(self, run: RunInfo, scores: pa.Table, keep: int = KEEP_RUNS, details: Details | None = None) -> bool:
         """Publish a list in one transaction; what the server interrupts is repeated as a whole."""
         rows = to_publish(run, scores)
-        migrations.apply(self.engine)
+        migrate_published(self.engine)
         return retrying(lambda: self._commit(run, rows, keep, details or {}))
 
     def _commit(self, run: RunInfo, scores: pa.Table, keep: int, details: Details) -> bool:
@@ -105,7 +106,7 @@ class DatabaseStore:
 
     def add_verdicts(self, run_id: str, verdicts: pa.Table) -> None:
         """Store the verdicts of a run; replaces those of the same run."""
-        migrations.apply(self.engine)
+        migrate_published(self.engine)
 
         def replace() -> None:
             with self.engine.transaction():

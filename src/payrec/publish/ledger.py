@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from payrec.common.arrow import TIME
 from payrec.data.engines import Engine
-from payrec.publish import migrations
+from payrec.data.migrations import migrate_published
 
 TABLE = "payrec_ledger"
 Status = Literal["started", "done", "failed", "abandoned"]
@@ -33,7 +33,7 @@ class Entry:
 
 def add(engine: Engine, entry: Entry) -> None:
     """Write an entry down, after all others."""
-    migrations.apply(engine)
+    migrate_published(engine)
     with engine.transaction():
         last = engine.read(f"SELECT COALESCE(MAX(entry_no), 0) AS n FROM {TABLE}")["n"][0].as_py()
         row = {**vars(entry), "entry_no": last + 1, "detail": entry.detail[:4000]}

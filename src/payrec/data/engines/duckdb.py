@@ -34,7 +34,7 @@ _KINDS: tuple[tuple[type[duckdb.Error], type[PayrecError]], ...] = (
 )
 
 
-def _said(error: duckdb.Error) -> PayrecError:
+def _payrec_error(error: duckdb.Error) -> PayrecError:
     kind = next((ours for theirs, ours in _KINDS if isinstance(error, theirs)), PayrecError)
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and "^" not in line]
     said = "DuckDB: " + " / ".join(lines[:3])
@@ -50,10 +50,10 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise _said(error) from error
+        raise _payrec_error(error) from error
 
 
-def _place(url: str) -> tuple[str, dict[str, str]]:
+def _address(url: str) -> tuple[str, dict[str, str]]:
     """File (or ``:memory:``) and options that an address names."""
     address, _, query = url.removeprefix("duckdb://").partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
@@ -87,10 +87,10 @@ class DuckDB:
     text_collation = ""  # text sorts by bytes as it is
 
     def __init__(self, url: str) -> None:
-        self.path, options = _place(url)
+        self.path, options = _address(url)
         self._db = _opened(self.path, options)
         self._depth = 0
-        self._made = 0  # temporary tables so far, for their names
+        self._temporary_tables = 0  # temporary tables so far, for their names
 
     def __repr__(self) -> str:
         return f"DuckDB({self.path})"
@@ -117,9 +117,9 @@ class DuckDB:
     def read(self, select: str) -> pa.Table:
         """Return all rows of ``select``."""
         with _translated(), self._reader() as reader:
-            found = reader.sql(select).to_arrow_table()
-        schema = read_schema(found.schema)
-        return pa.Table.from_batches([normalised(batch, schema) for batch in found.to_batches()], schema)
+            rows = reader.sql(select).to_arrow_table()
+        schema = read_schema(rows.schema)
+        return pa.Table.from_batches([normalised(batch, schema) for batch in rows.to_batches()], schema)
 
     @contextmanager
     def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -169,8 +169,8 @@ class DuckDB:
             return write_mapped(self, select, batches, into, key, function)
 
     def _temporary_name(self) -> str:
-        self._made += 1
-        return f"_payrec_{self._made}"
+        self._temporary_tables += 1
+        return f"_payrec_{self._temporary_tables}"
 
     def stage(self, table: str) -> str:
         """Make an empty temporary table like ``table``."""
@@ -207,11 +207,11 @@ class DuckDB:
 
     def tables(self) -> frozenset[str]:
         """Names of the tables and views."""
-        found = self.read(
+        rows = self.read(
             "SELECT table_name FROM information_schema.tables "
             "WHERE table_schema = 'main' AND table_type <> 'LOCAL TEMPORARY'"
         )
-        return frozenset(map(str, found["table_name"].to_pylist()))
+        return frozenset(map(str, rows["table_name"].to_pylist()))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

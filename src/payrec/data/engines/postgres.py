@@ -23,7 +23,7 @@ from payrec.data.engines.rows import BATCH_ROWS, query
 from payrec.data.engines.writing import write, write_mapped
 
 SETTLE_ROWS = 10_000  # from here on the planner is told about new rows at once; autovacuum would take a minute
-MADE_BY = "made by payrec"  # the comment on our views: only these may be dropped to make room for a new one
+VIEW_COMMENT = "made by payrec"  # the comment on our views: only these may be dropped to make room for a new one
 
 _TABLES = """
 SELECT CAST(c.relname AS VARCHAR) AS name
@@ -61,7 +61,7 @@ class Postgres:
         self.address = address(url)
         self._idle: list[Session] = []
         self._current: Session | None = None  # the session of the open transaction
-        self._made = 0  # temporary tables and cursors so far, for their names
+        self._temporary_names = 0  # temporary tables and cursors so far, for their names
         self._give_back(self._checked(Session(self.address)))
 
     def __repr__(self) -> str:
@@ -127,22 +127,24 @@ class Postgres:
 
     def view(self, name: str, select: str) -> None:
         """Make or replace view ``name``; views of ours that read it are dropped if its columns change."""
-        made = f"CREATE OR REPLACE VIEW {sql_identifier(name)} AS {query(select)}"
+        create = f"CREATE OR REPLACE VIEW {sql_identifier(name)} AS {query(select)}"
         with self.transaction():
             self.run("SAVEPOINT view_before")
             try:
-                self.run(made)
+                self.run(create)
             except UsageError as error:
                 if getattr(error.__cause__, "sqlstate", "") != "42P16":  # the columns it has may not change
                     raise
                 self.run("ROLLBACK TO SAVEPOINT view_before")
                 self._expect_only_ours_read(name)
                 self.run(f"DROP VIEW {sql_identifier(name)} CASCADE")
-                self.run(made)
-            self.run(f"COMMENT ON VIEW {sql_identifier(name)} IS {sql_literal(MADE_BY)}")
+                self.run(create)
+            self.run(f"COMMENT ON VIEW {sql_identifier(name)} IS {sql_literal(VIEW_COMMENT)}")
 
     def _expect_only_ours_read(self, name: str) -> None:
-        foreign = self.read(_DEPENDENTS.format(name=sql_literal(sql_identifier(name)), made_by=sql_literal(MADE_BY)))
+        foreign = self.read(
+            _DEPENDENTS.format(name=sql_literal(sql_identifier(name)), made_by=sql_literal(VIEW_COMMENT))
+        )
         if foreign.num_rows:
             names = ", ".join(map(str, foreign["name"].to_pylist()))
             msg = f"view {name} has to change, but it is read by what payrec did not make: {names}\ndrop that first"
@@ -201,8 +203,8 @@ class Postgres:
             return write_mapped(self, select, batches, into, key, function)
 
     def _temporary_name(self) -> str:
-        self._made += 1
-        return f"_payrec_{self._made}"
+        self._temporary_names += 1
+        return f"_payrec_{self._temporary_names}"
 
     def stage(self, table: str) -> str:
         """Make an empty temporary table like ``table``."""

@@ -9,14 +9,14 @@ import pyarrow as pa
 from payrec.data.engines.rows import BATCH_ROWS, normalised, read_schema
 
 
-def _typed(found: pa.Schema) -> pa.Schema:
+def _typed(schema: pa.Schema) -> pa.Schema:
     """Give NUMERIC its precision and scale: the driver hands it out as text, with the type modifier beside it."""
     fields = []
-    for field in found:
-        told = field.metadata or {}
+    for field in schema:
+        metadata = field.metadata or {}
         kind = field.type
-        if told.get(b"POSTGRESQL:type") == b"numeric":
-            modifier = int(told.get(b"POSTGRESQL:typmod", b"-1")) - 4
+        if metadata.get(b"POSTGRESQL:type") == b"numeric":
+            modifier = int(metadata.get(b"POSTGRESQL:typmod", b"-1")) - 4
             precision, scale = (modifier >> 16, modifier & 0x7FF) if modifier >= 0 else (38, 0)
             kind = pa.decimal128(min(precision, 38), scale)  # of any width, or too wide: refused by its 38 digits
         fields.append(pa.field(field.name, kind))

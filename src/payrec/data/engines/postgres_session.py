@@ -70,12 +70,12 @@ class Address:
 
 def address(url: str) -> Address:
     """Read an address; what it lacks is left to libpq (its PG… variables and password file)."""
-    found = re.fullmatch(r"postgres(?:ql)?://(?:([^@/]*)@)?([^/?@]*)(?:/([^?]*))?(?:\?(.*))?", url)
-    if not found:
+    match = re.fullmatch(r"postgres(?:ql)?://(?:([^@/]*)@)?([^/?@]*)(?:/([^?]*))?(?:\?(.*))?", url)
+    if not match:
         msg = f"found an address of PostgreSQL that cannot be read, expected {_FORM}"
         raise UsageError(msg)
-    user, _, password = (found[1] or "").partition(":")
-    hosts = [re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(\d*))?", part) for part in found[2].split(",")]
+    user, _, password = (match[1] or "").partition(":")
+    hosts = [re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(\d*))?", part) for part in match[2].split(",")]
     if not all(hosts):
         msg = f"found a host or port of PostgreSQL that cannot be read, expected {_FORM}"
         raise UsageError(msg)
@@ -84,9 +84,9 @@ def address(url: str) -> Address:
         "password": unquote(password),
         "host": ",".join(unquote(host[1].strip("[]")) for host in hosts if host),
         "port": ",".join(host[2] or "" for host in hosts if host),
-        "dbname": unquote(found[3] or ""),
+        "dbname": unquote(match[3] or ""),
     }
-    options = dict(parse_qsl(found[4] or "", keep_blank_values=True))
+    options = dict(parse_qsl(match[4] or "", keep_blank_values=True))
     session = {**_SESSION, **{name: options.pop(name) for name in _SESSION if name in options}}
     schemas = tuple(name for name in session.pop("schema").split(",") if name)
     libpq = {**_LIBPQ, **{name: value for name, value in parts.items() if value.strip(",")}, **options}
@@ -111,15 +111,15 @@ FROM pg_database AS d WHERE datname = current_database()
 """
 _MAKES_TABLE = re.compile(r"\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([\w.]+|\"[^\"]+\")", re.IGNORECASE)
 _BY_BYTES = """DO $payrec$
-DECLARE found record;
+DECLARE target record;
 BEGIN
-    FOR found IN
+    FOR target IN
         SELECT attrelid::regclass AS name, attname, format_type(atttypid, atttypmod) AS kind
         FROM pg_attribute
         WHERE attrelid = to_regclass({table}) AND attnum > 0 AND NOT attisdropped
           AND attcollation = (SELECT oid FROM pg_collation WHERE collname = 'default')
     LOOP
-        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s COLLATE "C"', found.name, found.attname, found.kind);
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s COLLATE "C"', target.name, target.attname, target.kind);
     END LOOP;
 END $payrec$"""
 
@@ -135,29 +135,29 @@ _ADVICE = (
 )
 
 
-def _unreachable(place: Address, error: Exception) -> PayrecError:
+def _unreachable(server: Address, error: Exception) -> PayrecError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     fatal = [line for line in lines if "failed:" in line] or lines
-    said = place.masked(fatal[-1].rsplit("failed: ", 1)[-1].removeprefix("FATAL:").strip())
+    said = server.masked(fatal[-1].rsplit("failed: ", 1)[-1].removeprefix("FATAL:").strip())
     advice = next(advice for pattern, advice in _ADVICE if re.search(pattern, said))
     kind = UsageError if "invalid connection option" in said else DatabaseUnreachable
-    return kind(f"cannot connect to PostgreSQL at {place.shown}: {said}\n{advice}")
+    return kind(f"cannot connect to PostgreSQL at {server.shown}: {said}\n{advice}")
 
 
 class Session:
     """One open connection; statements commit by themselves unless BEGIN was run."""
 
-    def __init__(self, place: Address) -> None:
-        self._place = place
+    def __init__(self, server: Address) -> None:
+        self._server = server
         self.by_bytes = True  # whether text sorts by bytes of itself
         try:
             self._db = dbapi.connect(
-                _conninfo(place.libpq),
+                _conninfo(server.libpq),
                 db_kwargs={"adbc.postgresql.type_resolver_mode": "builtin"},  # half the time to connect
                 autocommit=True,
             )
         except adbc_driver_manager.Error as error:
-            raise _unreachable(place, error) from None  # what libpq said is in our words, and checked for the password
+            raise _unreachable(server, error) from None  # what libpq said is in our words, and checked for the password
         try:
             self._set_up()
         except BaseException:
@@ -165,16 +165,16 @@ class Session:
             raise
 
     def _set_up(self) -> None:
-        settings = {**_FIXED, **dict(self._place.settings)}
-        if self._place.schemas:
-            settings["search_path"] = sql_identifiers(self._place.schemas)
+        settings = {**_FIXED, **dict(self._server.settings)}
+        if self._server.schemas:
+            settings["search_path"] = sql_identifiers(self._server.schemas)
         calls = (f"set_config({sql_literal(name)}, {sql_literal(value)}, false)" for name, value in settings.items())
         self.run("SELECT " + ", ".join(calls))
-        (found,) = self.read(_TEXT).to_pylist()
-        if found["encoding"] != "UTF8":
-            msg = f"the database {self._place.shown} keeps text as {found['encoding']}, expected UTF8"
+        (database,) = self.read(_TEXT).to_pylist()
+        if database["encoding"] != "UTF8":
+            msg = f"the database {self._server.shown} keeps text as {database['encoding']}, expected UTF8"
             raise UsageError(f"{msg}\nmake one: createdb --encoding=UTF8 --locale=C --template=template0 NAME")
-        self.by_bytes = bool(found["by_bytes"])
+        self.by_bytes = bool(database["by_bytes"])
 
     @property
     def state(self) -> str:
@@ -192,8 +192,8 @@ class Session:
         """Return all rows as the driver gives them."""
         with self.translated(select), self._db.cursor() as cursor:
             cursor.execute(select)
-            found: pa.Table = cursor.fetch_arrow_table()
-            return found
+            rows: pa.Table = cursor.fetch_arrow_table()
+            return rows
 
     @contextmanager
     def stream(self, select: str, *, copied: bool = True) -> Iterator[pa.RecordBatchReader]:
@@ -209,15 +209,15 @@ class Session:
             cursor.adbc_ingest(table, batch, mode="append", db_schema_name=schema, temporary=schema is None)
 
     def schema_of(self, table: str) -> str:
-        """Name of the schema in which ``table`` is found."""
-        found = self.read(
+        """Name of the schema that holds ``table``."""
+        schemas = self.read(
             "SELECT CAST(n.nspname AS VARCHAR) AS name FROM pg_class AS c JOIN pg_namespace AS n "
             f"ON n.oid = c.relnamespace WHERE c.oid = to_regclass({sql_literal(sql_identifier(table))})"
         )
-        if not found.num_rows:
-            msg = f"found no table {table} in the database {self._place.shown}"
+        if not schemas.num_rows:
+            msg = f"found no table {table} in the database {self._server.shown}"
             raise UsageError(msg)
-        return str(found["name"][0].as_py())
+        return str(schemas["name"][0].as_py())
 
     def expect_sound(self) -> None:
         """Make sure that COMMIT will keep the work: of a failed transaction it keeps nothing and says nothing."""
@@ -244,7 +244,7 @@ class Session:
         try:
             yield
         except (adbc_driver_manager.Error, OSError) as error:
-            raise _said(self._place, error, sql, cut=self.state == "unknown") from error
+            raise _payrec_error(self._server, error, sql, cut=self.state == "unknown") from error
 
 
 # first letters of SQLSTATE, the longest match wins; https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -264,26 +264,26 @@ _KINDS: dict[str, tuple[type[PayrecError], str]] = {
 
 
 def _details(error: Exception) -> dict[str, str]:
-    found: list[tuple[Any, Any]] = getattr(error, "details", None) or []
+    details: list[tuple[Any, Any]] = getattr(error, "details", None) or []
     return {
         (name.decode() if isinstance(name, bytes) else str(name)).removeprefix("PG_DIAG_"): (
             value.decode(errors="replace") if isinstance(value, bytes) else str(value)
         )
-        for name, value in found
+        for name, value in details
     }
 
 
-def _said(place: Address, error: Exception, sql: str, *, cut: bool) -> PayrecError:
+def _payrec_error(server: Address, error: Exception, sql: str, *, cut: bool) -> PayrecError:
     details = _details(error)
     state = details.get("SQLSTATE") or getattr(error, "sqlstate", None) or ""
-    told = re.findall(r"(?:ERROR|FATAL|PANIC):\s+(.*)", str(error))
-    said = details.get("MESSAGE_PRIMARY") or (told[-1] if told else str(error).splitlines()[-1].strip())
+    messages = re.findall(r"(?:ERROR|FATAL|PANIC):\s+(.*)", str(error))
+    said = details.get("MESSAGE_PRIMARY") or (messages[-1] if messages else str(error).splitlines()[-1].strip())
     if cut:
-        return Interrupted(place.masked(f"lost the connection to PostgreSQL at {place.shown}: {said}"))
+        return Interrupted(server.masked(f"lost the connection to PostgreSQL at {server.shown}: {said}"))
     if state == "23505" and "MESSAGE_DETAIL" in details:
         said += f": {details['MESSAGE_DETAIL']}"
     if state.startswith("42") and "STATEMENT_POSITION" in details:
         line = sql[: int(details["STATEMENT_POSITION"]) - 1].count("\n")
         said += f", at line {line + 1}: {sql.splitlines()[line].strip()[:100]}"
     kind, advice = next((_KINDS[state[:length]] for length in (5, 3, 2) if state[:length] in _KINDS), (PayrecError, ""))
-    return kind(place.masked(f"PostgreSQL: {said}" + (f"\n{advice}" if advice else "")))
+    return kind(server.masked(f"PostgreSQL: {said}" + (f"\n{advice}" if advice else "")))

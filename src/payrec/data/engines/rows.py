@@ -56,7 +56,7 @@ def sql_type(kind: pa.DataType) -> str:
     return _SQL_TYPES[kind]
 
 
-def read_type(name: str, found: pa.DataType) -> pa.DataType:
+def read_type(name: str, kind: pa.DataType) -> pa.DataType:
     """Type under which a column is handed out.
 
     Raises
@@ -64,23 +64,23 @@ def read_type(name: str, found: pa.DataType) -> pa.DataType:
     UsageError
         The engines would give different types or values for it.
     """
-    if found in _SQL_TYPES:
-        return found
-    if pa.types.is_null(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found):
+    if kind in _SQL_TYPES:
+        return kind
+    if pa.types.is_null(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return pa.string()
-    if pa.types.is_timestamp(found) and found.tz is None:
+    if pa.types.is_timestamp(kind) and kind.tz is None:
         return pa.timestamp("us")
     # a sum of whole numbers or amounts is 38 digits wide on one engine and has no width on the other
-    if pa.types.is_decimal128(found) and found.precision < 38:
-        return found
-    kind = "decimal" if pa.types.is_decimal(found) else "zone" if pa.types.is_timestamp(found) else "other"
-    msg = f"column {name} has the type {found}, which the engines do not agree on\n{_ADVICE[kind]}"
+    if pa.types.is_decimal128(kind) and kind.precision < 38:
+        return kind
+    advice = "decimal" if pa.types.is_decimal(kind) else "zone" if pa.types.is_timestamp(kind) else "other"
+    msg = f"column {name} has the type {kind}, which the engines do not agree on\n{_ADVICE[advice]}"
     raise UsageError(msg)
 
 
-def read_schema(found: pa.Schema) -> pa.Schema:
+def read_schema(schema: pa.Schema) -> pa.Schema:
     """Return the schema under which rows are handed out: no metadata, everything may be NULL."""
-    return pa.schema([pa.field(field.name, read_type(field.name, field.type)) for field in found])
+    return pa.schema([pa.field(field.name, read_type(field.name, field.type)) for field in schema])
 
 
 def normalised(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -153,10 +153,10 @@ def _cast(column: pa.Array[Any], field: pa.Field[Any], table: str) -> pa.Array[A
     try:
         if pa.types.is_decimal(field.type) and pa.types.is_integer(column.type):
             column = pc.cast(column, pa.decimal128(38, field.type.scale))  # Arrow wants room for any integer first
-        made = pc.cast(column, field.type)
-        if pa.types.is_date(field.type) and not pc.cast(made, column.type).equals(column):
+        converted = pc.cast(column, field.type)
+        if pa.types.is_date(field.type) and not pc.cast(converted, column.type).equals(column):
             raise pa.ArrowInvalid("a time of day would be lost")  # Arrow drops it without a word
-        return made
+        return converted
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         reason = str(error).splitlines()[0]
         msg = (

@@ -55,10 +55,10 @@ class Spark:
     def run(self, sql: str) -> None:
         """Run one or more statements; several are one transaction."""
         with self._noting():
-            found = statements(sql)
-        if found:
+            parsed = statements(sql)
+        if parsed:
             with self.transaction(), self._noting():
-                for statement in found:
+                for statement in parsed:
                     do(self, statement)
 
     @contextmanager
@@ -93,14 +93,14 @@ class Spark:
     def _answer(self, select: str, through: RowFunction | None = None) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
         """Ask Spark, once more if another program replaced a table in between."""
         try:
-            return self._asked(select, through)
+            return self._query(select, through)
         except Interrupted:
             if self._depth:
                 raise
             self._shown.clear()
-            return self._asked(select, through)
+            return self._query(select, through)
 
-    def _asked(self, select: str, through: RowFunction | None) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
+    def _query(self, select: str, through: RowFunction | None) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
         at_hand = None if through else self._parts.at_hand(select, self._now.tables)
         if at_hand is not None:
             return iter(at_hand.to_batches(BATCH_ROWS)), at_hand.schema
@@ -109,9 +109,9 @@ class Spark:
             frame = spark_frames.mapped(frame, through, spark_frames.made_by(through, frame))
         if self._is_small(select):
             with translated():
-                found = frame.toArrow()
-            schema = read_schema(found.schema)
-            return (normalised(batch, schema) for batch in found.to_batches(BATCH_ROWS)), schema
+                rows = frame.toArrow()
+            schema = read_schema(rows.schema)
+            return (normalised(batch, schema) for batch in rows.to_batches(BATCH_ROWS)), schema
         names = frame.columns
         stream = self._through_files(frame.toDF(*[f"c{at}" for at in range(len(names))]), names)
         schema = next(stream)
@@ -119,10 +119,10 @@ class Spark:
 
     def _through_files(self, frame: Any, names: list[str]) -> Generator[Any, None, None]:
         """Yield the schema, then the rows, which Spark writes first: so the driver never holds them all."""
-        with self._warehouse.reading() as place:
+        with self._warehouse.reading() as path:
             with translated():
-                frame.write.parquet(str(place))
-            files = sorted(place.glob("part-*.parquet"))
+                frame.write.parquet(str(path))
+            files = sorted(path.glob("part-*.parquet"))
             schema = read_schema(pq.read_schema(files[0]))
             yield pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
             for file in files:
@@ -144,11 +144,11 @@ class Spark:
 
     def _mentioned(self, select: str) -> list[str]:
         """Tables and views that a query needs, each after those that it needs itself."""
-        state, found = self._now, []
+        state, names = self._now, []
         for name in sorted(words(select) & (state.tables.keys() | state.views.keys())):
             inner = self._mentioned(state.views[name]) if name in state.views else []
-            found += [one for one in (*inner, name) if one not in found]
-        return found
+            names += [one for one in (*inner, name) if one not in names]
+        return names
 
     def _is_small(self, select: str) -> bool:
         tables = self._now.tables
@@ -201,15 +201,15 @@ class Spark:
         """Have Spark write the rows of a plan into a new part."""
         folder = self._warehouse.new_part()
         with translated():
-            frame.write.parquet(str(self._warehouse.place(folder)))
+            frame.write.parquet(str(self._warehouse.path(folder)))
         return self._parts.counted(folder)
 
     def table(self, name: str) -> Table:
         """Return a table; one that is not there is refused."""
-        found = self._now.tables.get(name)
-        if found is None:
+        table = self._now.tables.get(name)
+        if table is None:
             raise UsageError(f"found no table {name} in {self._warehouse.folder}\nmake it first, or check its name")
-        return found
+        return table
 
     def create(self, name: str, table: Table) -> None:
         """Add a table; a name that is taken is refused."""
@@ -264,11 +264,11 @@ class Spark:
                 yield
                 self._commit(before)
             except BaseException:
-                self._warehouse.remove(frozenset(self._warehouse.made) - before.folders)
+                self._warehouse.remove(frozenset(self._warehouse.new_parts) - before.folders)
                 raise
             finally:
                 self._depth = 0
-                self._warehouse.made.clear()
+                self._warehouse.new_parts.clear()
 
     def _commit(self, before: State) -> None:
         if self._failed:
@@ -277,7 +277,7 @@ class Spark:
         after = State(lasting, self.state.views)
         if after != before:
             self._warehouse.commit(after)
-        self._warehouse.remove((before.folders | self._warehouse.made) - after.folders)
+        self._warehouse.remove((before.folders | self._warehouse.new_parts) - after.folders)
 
     def close(self) -> None:
         """Let go of the tables; Spark itself ends with the process."""

@@ -100,20 +100,20 @@ def to_json(state: State) -> str:
 
 def from_json(text: str) -> State:
     """Read what :func:`to_json` wrote."""
-    found = json.loads(text)
+    document = json.loads(text)
     tables = {
-        name: Table(_shape(told), tuple(Part(str(folder), int(rows)) for folder, rows in told["parts"]))
-        for name, told in found["tables"].items()
+        name: Table(_shape(entry), tuple(Part(str(folder), int(rows)) for folder, rows in entry["parts"]))
+        for name, entry in document["tables"].items()
     }
-    return State(tables, dict(found["views"]))
+    return State(tables, dict(document["views"]))
 
 
-def _shape(told: dict[str, list[list[str]]]) -> Shape:
+def _shape(entry: dict[str, list[list[str]]]) -> Shape:
     columns = ", ".join(
         '"' + name.replace('"', '""') + f'" {kind}{" NOT NULL" if needed else ""}'
-        for name, kind, needed in told["columns"]
+        for name, kind, needed in entry["columns"]
     )
-    return replace(shape(columns), keys=tuple(map(tuple, told["keys"])), rules=tuple(map(str, told["rules"])))
+    return replace(shape(columns), keys=tuple(map(tuple, entry["keys"])), rules=tuple(map(str, entry["rules"])))
 
 
 class Warehouse:
@@ -121,7 +121,7 @@ class Warehouse:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.made: set[str] = set()  # parts that this program has begun and no catalog names yet
+        self.new_parts: set[str] = set()  # parts that this program has begun and no catalog names yet
         self._seen: tuple[int, int, int] | None = None
         self._state = State()
         try:
@@ -172,7 +172,7 @@ class Warehouse:
     def commit(self, state: State) -> None:
         """Make ``state`` what the warehouse holds, in one step; the caller holds the lock."""
         aside = self.folder / f"{NAME}.new"
-        with _told(self.folder):
+        with _folder_errors(self.folder):
             with aside.open("w", encoding="utf-8") as sink:
                 sink.write(to_json(state))
                 sink.flush()
@@ -183,26 +183,26 @@ class Warehouse:
     def new_part(self) -> str:
         """Return the name of a folder for rows; it is not made yet."""
         name = uuid.uuid4().hex
-        self.made.add(name)
+        self.new_parts.add(name)
         return name
 
-    def place(self, folder: str) -> Path:
+    def path(self, folder: str) -> Path:
         """Path of a part."""
         return self.folder / PARTS / folder
 
     def remove(self, folders: frozenset[str]) -> None:
         """Take parts away."""
         for folder in folders:
-            shutil.rmtree(self.place(folder), ignore_errors=True)
+            shutil.rmtree(self.path(folder), ignore_errors=True)
 
     @contextmanager
     def reading(self) -> Iterator[Path]:
         """Give a folder for the rows of one query, for as long as they are read."""
-        place = self.folder / f"reading-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
+        folder = self.folder / f"reading-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
         try:
-            yield place
+            yield folder
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def clean(self) -> None:
         """Take away what programs that were killed have left."""
@@ -231,7 +231,7 @@ def _alive(rest: str) -> bool:
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _folder_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -59,10 +59,10 @@ def fitted(frame: Any, columns: list[str], schema: pa.Schema) -> Any:
         msg = f"found {len(frame.columns)} values for the columns {', '.join(columns)}"
         raise UsageError(f"{msg}\nexpected one for each, and only columns of the table: {', '.join(schema.names)}")
     numbered = frame.toDF(*[f"c{at}" for at in range(len(columns))])
-    place = {name: numbered[f"c{at}"] for at, name in enumerate(columns)}
+    column_of = {name: numbered[f"c{at}"] for at, name in enumerate(columns)}
     kinds = struct(schema)
     return numbered.select(
-        *[place.get(field.name, functions.lit(None)).cast(field.dataType).alias(field.name) for field in kinds]
+        *[column_of.get(field.name, functions.lit(None)).cast(field.dataType).alias(field.name) for field in kinds]
     )
 
 

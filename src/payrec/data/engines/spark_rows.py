@@ -29,7 +29,7 @@ _NEW, _OLD = "new_rows", "old_rows"
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _folder_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, duckdb.IOException) as error:
@@ -52,8 +52,8 @@ class Parts:
 
     def read(self, select: str) -> pa.Table:
         """Return all rows of ``select``, which speaks of ``new_rows`` and ``old_rows``."""
-        found: pa.Table = self._db.sql(select).to_arrow_table()
-        return found
+        rows: pa.Table = self._db.sql(select).to_arrow_table()
+        return rows
 
     def written(self, batches: Iterable[pa.RecordBatch], table: str, schema: pa.Schema) -> Part:
         """Write rows, made to fit ``schema``, into a new part; without rows no folder is made."""
@@ -62,10 +62,10 @@ class Parts:
         first = next(stream, None)
         if first is None:
             return Part(folder, 0)
-        place = self._warehouse.place(folder)
-        with _told(place):
-            place.mkdir()
-            with pq.ParquetWriter(place / "0.parquet", schema) as sink:
+        path = self._warehouse.path(folder)
+        with _folder_errors(path):
+            path.mkdir()
+            with pq.ParquetWriter(path / "0.parquet", schema) as sink:
                 for batch in chain([first], stream):
                     sink.write_batch(fitted(batch, table, schema))
                     rows += batch.num_rows
@@ -78,7 +78,7 @@ class Parts:
     def files(self, parts: Iterable[Part]) -> list[str]:
         """Return the Parquet files of parts, in the order of their rows."""
         return [
-            str(file) for part in parts for file in sorted(self._warehouse.place(part.folder).glob("[!_.]*.parquet"))
+            str(file) for part in parts for file in sorted(self._warehouse.path(part.folder).glob("[!_.]*.parquet"))
         ]
 
     def rows(self, table: Table) -> pa.Table:
@@ -100,24 +100,24 @@ class Parts:
 
     def at_hand(self, select: str, tables: dict[str, Table]) -> pa.Table | None:
         """Answer a query without Spark where the catalog or a small table says it all; None: ask Spark."""
-        asked = plain(select)
-        table = tables.get(asked.table) if asked else None
-        if asked is None or table is None:
+        parsed = plain(select)
+        table = tables.get(parsed.table) if parsed else None
+        if parsed is None or table is None:
             return None
-        if asked.counted:
+        if parsed.counted:
             return pa.table({"n": pa.array([table.rows], pa.int64())})
-        if table.rows > SMALL_ROWS or not set(asked.columns) <= set(table.schema.names):
+        if table.rows > SMALL_ROWS or not set(parsed.columns) <= set(table.schema.names):
             return None
         rows = self.rows(table)
-        return rows.select(list(asked.columns)) if asked.columns else rows
+        return rows.select(list(parsed.columns)) if parsed.columns else rows
 
     def fingerprint(self, table: Table) -> str:
         """Return a hash of a table's rows, whatever their order and the parts they are in."""
         for part in table.parts:
             if part.folder not in self._hashes:
                 self._look(_OLD, (part,), table)
-                (found,) = self.read(f"SELECT CAST(SUM(hash(t)) AS VARCHAR) AS h FROM {_OLD} AS t")["h"].to_pylist()
-                self._hashes[part.folder] = int(found or 0)
+                (row_hash,) = self.read(f"SELECT CAST(SUM(hash(t)) AS VARCHAR) AS h FROM {_OLD} AS t")["h"].to_pylist()
+                self._hashes[part.folder] = int(row_hash or 0)
         return f"{table.rows}:{sum(self._hashes[part.folder] for part in table.parts)}"
 
     def merged(self, name: str, table: Table, part: Part, key: tuple[str, ...]) -> tuple[Part, ...]:
@@ -172,11 +172,11 @@ class Parts:
 
     def _expect_new(self, name: str, table: Table, kept: tuple[Part, ...], columns: tuple[str, ...]) -> None:
         self._look(_OLD, kept, table)
-        found = self.read(
+        repeated = self.read(
             f"SELECT {sql_identifiers(columns)} FROM {_OLD} SEMI JOIN {_NEW} USING ({sql_identifiers(columns)}) LIMIT 1"
         )
-        if found.num_rows:
-            values = ", ".join(f"{column} = {value}" for column, value in found.to_pylist()[0].items())
+        if repeated.num_rows:
+            values = ", ".join(f"{column} = {value}" for column, value in repeated.to_pylist()[0].items())
             msg = f"found a row for table {name} whose key is there already: {values}"
             raise DataRefused(f"{msg}\nexpected one row for each {', '.join(columns)}; nothing was written")
 
@@ -195,9 +195,9 @@ class Parts:
     def _copied(self, parts: tuple[Part, ...], table: Table, select: str) -> Part:
         self._look(_OLD, parts, table)
         folder = self._warehouse.new_part()
-        place = self._warehouse.place(folder)
-        with _told(place):
-            place.mkdir()
-            target = sql_literal(str(place / "0.parquet"))
+        path = self._warehouse.path(folder)
+        with _folder_errors(path):
+            path.mkdir()
+            target = sql_literal(str(path / "0.parquet"))
             self._db.execute(f"COPY ({select}) TO {target} (FORMAT parquet)")
         return self.counted(folder)

@@ -70,18 +70,18 @@ class Cluster:
 def address(url: str) -> tuple[Cluster, Path]:
     """Master, settings and warehouse folder that an address names."""
     master, _, options = url.partition("?")
-    told = dict(parse_qsl(options, keep_blank_values=True))
-    folder = told.pop("warehouse", "")
-    unknown = [name for name in told if not name.startswith("spark.")]
+    settings = dict(parse_qsl(options, keep_blank_values=True))
+    folder = settings.pop("warehouse", "")
+    unknown = [name for name in settings if not name.startswith("spark.")]
     if unknown or not folder:
-        found = f"found {', '.join(unknown)}" if unknown else "found no warehouse"
-        raise UsageError(f"{found} in the address of Spark, expected ?warehouse=FOLDER, then &spark.SETTING=VALUE")
+        problem = f"found {', '.join(unknown)}" if unknown else "found no warehouse"
+        raise UsageError(f"{problem} in the address of Spark, expected ?warehouse=FOLDER, then &spark.SETTING=VALUE")
     if not master.startswith("spark-local://"):
-        return Cluster(master, tuple(told.items())), Path(folder)
+        return Cluster(master, tuple(settings.items())), Path(folder)
     cores = master.removeprefix("spark-local://") or "*"
     if cores != "*" and not cores.isdecimal():
         raise UsageError(f"found spark-local://{cores}, expected a number of cores: spark-local://2?warehouse=FOLDER")
-    return Cluster(f"local[{cores}]", tuple(told.items())), Path(folder)
+    return Cluster(f"local[{cores}]", tuple(settings.items())), Path(folder)
 
 
 _running: dict[Cluster, Any] = {}
@@ -146,11 +146,11 @@ def whatever_pandas() -> Iterator[None]:
 
 def _settings(cluster: Cluster) -> list[tuple[str, str]]:
     ours = {name: value for name, value, _ in (*SETTINGS, *(LOCAL if cluster.master.startswith("local") else ()))}
-    told = {name: value for name, value in ours.items() if value} | dict(cluster.settings)
+    settings = {name: value for name, value in ours.items() if value} | dict(cluster.settings)
     silence = f"-Dlog4j2.configurationFile={files('payrec.data.engines') / 'spark_log4j2.properties'}"
-    java = f"{silence} {told.pop('spark.driver.extraJavaOptions', '')}".strip()
+    java = f"{silence} {settings.pop('spark.driver.extraJavaOptions', '')}".strip()
     fixed = {"spark.master": cluster.master, "spark.app.name": "payrec", "spark.driver.extraJavaOptions": java}
-    return list((told | fixed).items())
+    return list((settings | fixed).items())
 
 
 def _expect_java() -> None:
@@ -196,8 +196,8 @@ def said(text: str, kind: str) -> Exception:
         return DatabaseUnreachable("Spark: out of memory\ngive it more: spark.driver.memory=4g in the address")
     if "PythonException" in text or kind == "PythonException":
         return _raised_by_worker(text)
-    found = _CONDITION.findall(text)
-    name, message = found[-1] if found else ("", next(iter(text.splitlines()), ""))
+    conditions = _CONDITION.findall(text)
+    name, message = conditions[-1] if conditions else ("", next(iter(text.splitlines()), ""))
     message = re.sub(r" *SQLSTATE: *\w+.*$", "", message).strip()
     line = f"Spark: {message} ({name})" if name else f"Spark: {message}"
     if "FILE_NOT_EXIST" in name or "PATH_NOT_FOUND" in name or "FileNotFoundException" in text:
@@ -210,8 +210,8 @@ def said(text: str, kind: str) -> Exception:
 
 def _raised_by_worker(text: str) -> Exception:
     """Return the error that a function raised in a worker: of the same kind where that is payrec's or Python's own."""
-    told = [line for line in _RAISED.findall(text.partition("\tat ")[0]) if line[0] != "PythonException"]
-    name, message = told[-1] if told else ("PayrecError", "a function failed in a worker of Spark")
+    raised = [line for line in _RAISED.findall(text.partition("\tat ")[0]) if line[0] != "PythonException"]
+    name, message = raised[-1] if raised else ("PayrecError", "a function failed in a worker of Spark")
     kind = getattr(errors, name, None) or getattr(builtins, name, None)
     if isinstance(kind, type) and issubclass(kind, Exception) and kind is not errors.MissingExtra:
         with suppress(TypeError):

@@ -105,17 +105,17 @@ def statements(sql: str) -> list[Statement]:
 
 def _read(sql: str) -> Statement:
     for verb, form in _STATEMENTS:
-        found = form.fullmatch(sql)
-        if found:
-            told = found.groupdict()
-            name = next((group for group in found.groups() if group and re.fullmatch(_NAME, group)), "")
+        match = form.fullmatch(sql)
+        if match:
+            groups = match.groupdict()
+            name = next((group for group in match.groups() if group and re.fullmatch(_NAME, group)), "")
             return Statement(
                 verb,
                 "" if verb == "query" else unquoted(name),
-                told.get("body") or "",
-                told.get("listed") or "",
-                bool(told.get("iff")),
-                bool(told.get("temp")),
+                groups.get("body") or "",
+                groups.get("listed") or "",
+                bool(groups.get("iff")),
+                bool(groups.get("temp")),
             )
     msg = f"found the statement {sql[:60]!r}, which tables kept as files do not take"
     raise UsageError(f"{msg}\nexpected CREATE TABLE, CREATE VIEW, INSERT, UPDATE, DELETE, DROP, ALTER … ADD COLUMN")
@@ -137,11 +137,11 @@ def plain(sql: str) -> Plain | None:
     (Plain(table='t', columns=('a', 'b'), counted=False), None)
     """
     parts = _split(sql.strip().removesuffix(";"), ";")
-    found = _PLAIN.fullmatch(parts[0]) if len(parts) == 1 else None
-    if found is None:
+    match = _PLAIN.fullmatch(parts[0]) if len(parts) == 1 else None
+    if match is None:
         return None
-    listing = found["listed"] or "*"
-    return Plain(unquoted(found["name"]), () if listing == "*" else tuple(names(listing)), bool(found["count"]))
+    listing = match["listed"] or "*"
+    return Plain(unquoted(match["name"]), () if listing == "*" else tuple(names(listing)), bool(match["count"]))
 
 
 def unquoted(name: str) -> str:
@@ -155,8 +155,8 @@ def unquoted(name: str) -> str:
 
 def words(sql: str) -> frozenset[str]:
     """Return every name that occurs in ``sql``, as :func:`unquoted` gives it."""
-    found = _TOKEN.finditer(sql)
-    return frozenset(unquoted(token[0]) for token in found if token.lastgroup in ("word", "name"))
+    tokens = _TOKEN.finditer(sql)
+    return frozenset(unquoted(token[0]) for token in tokens if token.lastgroup in ("word", "name"))
 
 
 def spelled(sql: str) -> str:
@@ -173,10 +173,10 @@ def spelled(sql: str) -> str:
 
 def assignments(listed: str) -> dict[str, str]:
     """Return the new value, an expression, of each column that an UPDATE names."""
-    found = [re.fullmatch(rf"{_NAME} ?= ?(.*)", part, re.DOTALL) for part in _split(listed, ",")]
-    if not all(found):
+    matches = [re.fullmatch(rf"{_NAME} ?= ?(.*)", part, re.DOTALL) for part in _split(listed, ",")]
+    if not all(matches):
         raise UsageError(f"found SET {listed[:60]!r}, expected COLUMN = VALUE, with commas between")
-    return {unquoted(one[1]): one[2] for one in found if one}
+    return {unquoted(one[1]): one[2] for one in matches if one}
 
 
 def names(listed: str) -> list[str]:
@@ -203,10 +203,10 @@ def shape(body: str) -> Shape:
 
 
 def _column(part: str) -> tuple[Column, str]:
-    found = re.fullmatch(rf"{_NAME} (\w+)(?: PRECISION)? ?(?:\(([\d, ]+)\))?(.*)", part, re.IGNORECASE | re.DOTALL)
-    if not found:
+    match = re.fullmatch(rf"{_NAME} (\w+)(?: PRECISION)? ?(?:\(([\d, ]+)\))?(.*)", part, re.IGNORECASE | re.DOTALL)
+    if not match:
         raise UsageError(f"found the column {part[:60]!r}, expected its name and its type")
-    name, kind, size, rest = unquoted(found[1]), found[2].upper(), found[3], found[4]
+    name, kind, size, rest = unquoted(match[1]), match[2].upper(), match[3], match[4]
     if kind == "DECIMAL" and size:
         digits, _, scale = size.partition(",")
         arrow: pa.DataType = pa.decimal128(int(digits), int(scale or 0))
@@ -221,15 +221,15 @@ def _column(part: str) -> tuple[Column, str]:
 
 def _rules(rest: str) -> list[str]:
     """Return the conditions of ``CHECK (…)``, each to its own closing parenthesis."""
-    found = []
+    pieces = []
     for start in re.finditer(r"\bCHECK ?\(", rest, re.IGNORECASE):
         depth = 1
         for token in _TOKEN.finditer(rest, start.end()):
             depth += {"(": 1, ")": -1}.get(token[0], 0)
             if depth == 0:
-                found.append(rest[start.end() : token.start()])
+                pieces.append(rest[start.end() : token.start()])
                 break
-    return found
+    return pieces
 
 
 def _split(sql: str, sign: str) -> list[str]:

@@ -50,89 +50,91 @@ def do(tables: Tables, statement: Statement) -> None:
     _DO[statement.verb](tables, statement)
 
 
-def _create(tables: Tables, told: Statement) -> None:
-    if not (told.if_there and told.name in tables.state.tables):
-        tables.create(told.name, Table(shape(told.body), temporary=told.temporary))
+def _create(tables: Tables, statement: Statement) -> None:
+    if not (statement.if_there and statement.name in tables.state.tables):
+        tables.create(statement.name, Table(shape(statement.body), temporary=statement.temporary))
 
 
-def _create_as(tables: Tables, told: Statement) -> None:
-    if told.if_there and told.name in tables.state.tables:
+def _create_as(tables: Tables, statement: Statement) -> None:
+    if statement.if_there and statement.name in tables.state.tables:
         return
-    frame = tables.plan(told.body)
-    made = spark_frames.shape(spark_frames.arrow(frame))
-    tables.create(told.name, Table(made, temporary=told.temporary))
-    tables.add(told.name, tables.kept(frame, made.schema, told.body))
+    frame = tables.plan(statement.body)
+    new_shape = spark_frames.shape(spark_frames.arrow(frame))
+    tables.create(statement.name, Table(new_shape, temporary=statement.temporary))
+    tables.add(statement.name, tables.kept(frame, new_shape.schema, statement.body))
 
 
-def _view(tables: Tables, told: Statement) -> None:
-    if told.name in tables.state.tables or told.name in tables.state.views:
-        raise UsageError(f"found a table or view {told.name} already, expected none\ndrop it first")
-    tables.plan(told.body)
-    tables.state = tables.state.with_view(told.name, told.body)
+def _view(tables: Tables, statement: Statement) -> None:
+    if statement.name in tables.state.tables or statement.name in tables.state.views:
+        raise UsageError(f"found a table or view {statement.name} already, expected none\ndrop it first")
+    tables.plan(statement.body)
+    tables.state = tables.state.with_view(statement.name, statement.body)
 
 
-def _drop(tables: Tables, told: Statement) -> None:
-    found = tables.state.views if told.verb == "drop view" else tables.state.tables
-    if told.name in found:
-        tables.state = tables.state.without(told.name)
-    elif not told.if_there:
-        raise UsageError(f"found no {told.verb.removeprefix('drop ')} {told.name} to drop")
+def _drop(tables: Tables, statement: Statement) -> None:
+    names_in_use = tables.state.views if statement.verb == "drop view" else tables.state.tables
+    if statement.name in names_in_use:
+        tables.state = tables.state.without(statement.name)
+    elif not statement.if_there:
+        raise UsageError(f"found no {statement.verb.removeprefix('drop ')} {statement.name} to drop")
 
 
-def _delete(tables: Tables, told: Statement) -> None:
-    table = tables.table(told.name)
+def _delete(tables: Tables, statement: Statement) -> None:
+    table = tables.table(statement.name)
     kept: tuple[Part, ...] = ()
-    if told.body and table.rows:
+    if statement.body and table.rows:
         columns = table.schema.names
-        rest = f"SELECT {sql_identifiers(columns)} FROM {sql_identifier(told.name)} WHERE ({told.body}) IS NOT TRUE"
-        part = tables.part(table.schema, rest, columns)
+        source = f"{sql_identifier(statement.name)} WHERE ({statement.body}) IS NOT TRUE"
+        part = tables.part(table.schema, f"SELECT {sql_identifiers(columns)} FROM {source}", columns)
         kept = (part,) if part.rows else ()
-    tables.state = tables.state.with_table(told.name, replace(table, parts=kept))
+    tables.state = tables.state.with_table(statement.name, replace(table, parts=kept))
 
 
-def _update(tables: Tables, told: Statement) -> None:
-    table, values = tables.table(told.name), assignments(told.listed)
+def _update(tables: Tables, statement: Statement) -> None:
+    table, values = tables.table(statement.name), assignments(statement.listed)
     columns = table.schema.names
     if not values.keys() <= set(columns):
-        raise UsageError(f"found SET {told.listed[:60]}, expected columns of {told.name}: {', '.join(columns)}")
-    where = told.body or "1 = 1"
+        raise UsageError(
+            f"found SET {statement.listed[:60]}, expected columns of {statement.name}: {', '.join(columns)}"
+        )
+    where = statement.body or "1 = 1"
     changed = [
         f"CASE WHEN {where} THEN {values[name]} ELSE {sql_identifier(name)} END"
         if name in values
         else sql_identifier(name)
         for name in columns
     ]
-    part = tables.part(table.schema, f"SELECT {', '.join(changed)} FROM {sql_identifier(told.name)}", columns)
-    tables.state = tables.state.with_table(told.name, replace(table, parts=()))
-    tables.add(told.name, part)
+    part = tables.part(table.schema, f"SELECT {', '.join(changed)} FROM {sql_identifier(statement.name)}", columns)
+    tables.state = tables.state.with_table(statement.name, replace(table, parts=()))
+    tables.add(statement.name, part)
 
 
-def _insert(tables: Tables, told: Statement) -> None:
-    schema = tables.table(told.name).schema
-    columns = names(told.listed) if told.listed else schema.names
-    tables.add(told.name, tables.part(schema, told.body, columns))
+def _insert(tables: Tables, statement: Statement) -> None:
+    schema = tables.table(statement.name).schema
+    columns = names(statement.listed) if statement.listed else schema.names
+    tables.add(statement.name, tables.part(schema, statement.body, columns))
 
 
-def _alter(tables: Tables, told: Statement) -> None:
-    table, more = tables.table(told.name), shape(told.body)
+def _alter(tables: Tables, statement: Statement) -> None:
+    table, more = tables.table(statement.name), shape(statement.body)
     (column,) = more.columns
     if column.name in table.schema.names:
-        if told.if_there:
+        if statement.if_there:
             return
-        raise UsageError(f"found column {column.name} in {told.name} already, expected none")
+        raise UsageError(f"found column {column.name} in {statement.name} already, expected none")
     before = table.schema.names
     wider = replace(table.shape, columns=(*table.shape.columns, column), rules=(*table.shape.rules, *more.rules))
-    part = tables.part(wider.schema, f"SELECT {sql_identifiers(before)} FROM {sql_identifier(told.name)}", before)
-    tables.state = tables.state.with_table(told.name, Table(wider))
-    tables.add(told.name, part)
+    part = tables.part(wider.schema, f"SELECT {sql_identifiers(before)} FROM {sql_identifier(statement.name)}", before)
+    tables.state = tables.state.with_table(statement.name, Table(wider))
+    tables.add(statement.name, part)
 
 
-def _analyze(tables: Tables, told: Statement) -> None:
-    tables.table(told.name)  # Parquet files carry their own figures
+def _analyze(tables: Tables, statement: Statement) -> None:
+    tables.table(statement.name)  # Parquet files carry their own figures
 
 
-def _query(tables: Tables, told: Statement) -> None:
-    tables.plan(told.body)
+def _query(tables: Tables, statement: Statement) -> None:
+    tables.plan(statement.body)
 
 
 _DO: dict[str, Callable[[Tables, Statement], None]] = {

@@ -81,15 +81,15 @@ def write_mapped(
 ) -> int:
     """Put ``function`` of each batch of ``select`` into table ``into``; see :meth:`payrec.data.engines.Engine.map`."""
     with store.transaction():
-        found = next(batches, None)
+        batch = next(batches, None)
         absent = into not in store.tables()
-        if found is None and not absent:
+        if batch is None and not absent:
             return 0
-        if found is None:  # no rows: the table is made all the same, so its shape is asked for
-            found = pa.RecordBatch.from_pylist(
+        if batch is None:  # no rows: the table is made all the same, so its shape is asked for
+            batch = pa.RecordBatch.from_pylist(
                 [], store.read(f"SELECT * FROM ({query(select)}) AS shape LIMIT 0").schema
             )
-        first = function(found)
+        first = function(batch)
         if absent:
             columns = definition(first.schema, store.text_collation)
             store.run(f"CREATE TABLE {sql_identifier(into)} ({columns})")

@@ -1,4 +1,4 @@
-"""Lots: the same for the same key and seed, whatever stands beside it; even; and different for another seed."""
+"""Sampling: a key and a seed alone decide, other rows do not; numbers are even, and differ for another seed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_number_of_a_text_is_what_the_published_hashes_say() -> None:
         number = mixed(7) ^ 0xCBF29CE484222325
         for byte in text.encode():
             number = (number ^ byte) * 0x100000001B3 % 2**64
-        assert sampling.numbers(pa.array([text, "b"]), 7)[0] == mixed(number)
+        assert sampling.hash_numbers(pa.array([text, "b"]), 7)[0] == mixed(number)
 
 
 def test_splitmix_gives_its_published_first_number() -> None:
@@ -35,28 +35,28 @@ def test_splitmix_gives_its_published_first_number() -> None:
 
 
 @given(TEXTS, st.integers(0, 2**63), st.data())
-def test_a_lot_depends_on_its_key_alone(texts: list[str], seed: int, data: st.DataObject) -> None:
-    whole = sampling.numbers(pa.array(texts, pa.string()), seed)
+def test_a_hash_depends_on_its_key_alone(texts: list[str], seed: int, data: st.DataObject) -> None:
+    whole = sampling.hash_numbers(pa.array(texts, pa.string()), seed)
     at = data.draw(st.integers(0, len(texts) - 1))
-    assert sampling.numbers(pa.array(texts, pa.string()).slice(at), seed).tolist() == whole[at:].tolist()
-    assert sampling.numbers(pa.array(texts, pa.large_string()), seed).tolist() == whole.tolist()
-    assert sampling.numbers(pa.array(texts, pa.string()).dictionary_encode(), seed).tolist() == whole.tolist()
+    assert sampling.hash_numbers(pa.array(texts, pa.string()).slice(at), seed).tolist() == whole[at:].tolist()
+    assert sampling.hash_numbers(pa.array(texts, pa.large_string()), seed).tolist() == whole.tolist()
+    assert sampling.hash_numbers(pa.array(texts, pa.string()).dictionary_encode(), seed).tolist() == whole.tolist()
 
 
-def test_lots_are_even_and_another_seed_draws_others() -> None:
+def test_hashes_are_even_and_another_seed_draws_others() -> None:
     keys = pa.array([f"o{n:08d}" for n in range(100_000)])
     for seed in (0, 1, 20_260_101):
-        counts = np.bincount((sampling.numbers(keys, seed) >> np.uint64(57)).astype(np.int64), minlength=128)
+        counts = np.bincount((sampling.hash_numbers(keys, seed) >> np.uint64(57)).astype(np.int64), minlength=128)
         assert ((counts - 781.25) ** 2 / 781.25).sum() < 200  # chi-square of 127 degrees: one in 30,000 is larger
-    one, other = sampling.drawn(keys, 1, 0.3), sampling.drawn(keys, 2, 0.3)
+    one, other = sampling.is_sampled(keys, 1, 0.3), sampling.is_sampled(keys, 2, 0.3)
     assert abs(one.mean() - 0.3) < 0.006
     assert abs((one & other).mean() - 0.09) < 0.004
 
 
 def test_the_whole_share_takes_all_and_none_takes_none() -> None:
     keys = pa.array([f"k{n}" for n in range(1000)])
-    assert sampling.drawn(keys, 5, 1.0).all()
-    assert not sampling.drawn(keys, 5, 0.0).any()
+    assert sampling.is_sampled(keys, 5, 1.0).all()
+    assert not sampling.is_sampled(keys, 5, 0.0).any()
 
 
 def test_examples() -> None:
