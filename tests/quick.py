@@ -81,5 +81,6 @@ def imports(path: Path) -> frozenset[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            names |= {node.module.partition(".")[0], node.module}
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return frozenset(names)
