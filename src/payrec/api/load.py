@@ -1,4 +1,4 @@
-"""File → raw tables, as ``payrec load``: transactions, events, fx; every row is loaded or accounted for.
+"""File → raw tables, as ``payrec load``: transactions, events, fx; every row is either loaded or listed as rejected.
 
 ``plan`` shows beforehand how a file would be read, ``read_mapping`` reads a map.toml.
 """

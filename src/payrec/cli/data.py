@@ -14,7 +14,7 @@ from payrec.cli.options import AsOf, Database, Horizon, Json, Until, configured,
 from payrec.common.errors import DataRefused, UsageError
 
 load_app = typer.Typer(
-    help="Load a file into the raw tables: show how it is read, then every row loaded or accounted for."
+    help="Load a file into the raw tables: show how it is read, then every row is loaded or listed as rejected."
 )
 
 File = Annotated[
@@ -90,7 +90,7 @@ def load(
     url: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Load a file into the raw tables: show how it is read, then every row is loaded or accounted for."""
+    """Load a file into the raw tables: show how it is read, then every row is either loaded or listed as rejected."""
     from payrec.data import layers
     from payrec.data import load as loader
 

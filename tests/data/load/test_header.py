@@ -141,7 +141,7 @@ def test_made_event_ids_are_stable(tmp_path: Path) -> None:
     assert once.column("event_id")[1] == once.column("event_id")[0] + "-2"
     later = read(written(tmp_path, lines("o0,2025-01-01,contact,,", *reversed(rows), header=header)), "events")
     assert set(ids.values()) < set(later.column("event_id"))
-    assert "the file has no event_id: ids were made of each event's content" in later.report.notes
+    assert "the file has no event_id: ids were computed from each event's content" in later.report.notes
 
 
 def test_event_types(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_too_many_bad_rows_refuse_the_file_and_leave_the_rejects(tmp_path: Path)
         load.parse(path, "transactions", None, out, NOW),
     ):
         pass
-    assert "2 × amount has other signs beside the number" in str(refused.value)
+    assert "2 × amount has characters that belong to no number" in str(refused.value)
     assert len(out.read_text().splitlines()) == 3
     with load.parse(path, "transactions", None, out, NOW, load.Options(max_rejected_share=0.1)) as parsed:
         assert parsed.report.loaded == 18

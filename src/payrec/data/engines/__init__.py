@@ -73,7 +73,7 @@ class Engine(Protocol):
         ...
 
     def fingerprint(self, table: str) -> str:
-        """Return a hash of a table's rows, whatever their order; it changes with any value, and differs by engine."""
+        """Return a hash of a table's rows in any order; it changes with any value, and differs by engine."""
         ...
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -201,7 +201,7 @@ class DuckDB:
         """Nothing is needed here."""
 
     def fingerprint(self, table: str) -> str:
-        """Return a hash of a table's rows, whatever their order."""
+        """Return a hash of a table's rows in any order."""
         summed = f"CAST(COUNT(*) AS VARCHAR) || ':' || CAST(SUM({self.row_hash}) AS VARCHAR)"
         return str(self.read(f"SELECT {summed} AS f FROM {sql_identifier(table)} AS t")["f"][0].as_py())
 

@@ -22,7 +22,7 @@ from payrec.data.engines.retry import Interrupted, retrying
 from payrec.data.engines.rows import BATCH_ROWS, query
 from payrec.data.engines.writing import write, write_mapped
 
-SETTLE_ROWS = 10_000  # from here on the planner is told about new rows at once; autovacuum would take a minute
+SETTLE_ROWS = 10_000  # from here on the table is analysed at once; autovacuum would take a minute
 VIEW_COMMENT = "made by payrec"  # the comment on our views: only these may be dropped to make room for a new one
 
 _TABLES = """
@@ -228,7 +228,7 @@ class Postgres:
             self.run(f"ANALYZE {sql_identifier(table)}")
 
     def fingerprint(self, table: str) -> str:
-        """Return a hash of a table's rows, whatever their order."""
+        """Return a hash of a table's rows in any order."""
         summed = f"CAST(COUNT(*) AS VARCHAR) || ':' || CAST(SUM({self.row_hash}) AS VARCHAR)"
         return str(self.read(f"SELECT {summed} AS f FROM {sql_identifier(table)} AS t")["f"][0].as_py())
 
@@ -249,7 +249,7 @@ class Postgres:
                 yield
                 session.expect_sound()
             except BaseException:
-                with suppress(PayrecError):  # a connection that is gone undid everything by itself
+                with suppress(PayrecError):  # a lost connection has undone everything
                     session.run("ROLLBACK")
                 raise
             finally:

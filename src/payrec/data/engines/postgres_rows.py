@@ -10,7 +10,7 @@ from payrec.data.engines.rows import BATCH_ROWS, normalised, read_schema
 
 
 def _typed(schema: pa.Schema) -> pa.Schema:
-    """Give NUMERIC its precision and scale: the driver hands it out as text, with the type modifier beside it."""
+    """Give NUMERIC its precision and scale: the driver returns text, with the type modifier as metadata."""
     fields = []
     for field in schema:
         metadata = field.metadata or {}

@@ -1,4 +1,4 @@
-"""Work that a database undid through no fault of ours is done again, a few times."""
+"""Retries of work that the database undid: deadlocks, locks, lost connections."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def retrying(work: Callable[[], Result], pause: Callable[[float], None] | None =
             pause(pause_s)
             first = False
         except DatabaseUnreachable:
-            if first:  # not reachable at all: that is said at once; later it may be on its way back
+            if first:  # unreachable from the start: fail at once; later it may be restarting
                 raise
             pause(pause_s)
     return work()

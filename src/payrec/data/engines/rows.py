@@ -1,4 +1,4 @@
-"""What rows look like, whatever the engine: one set of Arrow types comes out; what goes in is made to fit its table.
+"""Rows are the same on every engine: reading gives one set of Arrow types, writing fits rows to their table.
 
 SQL type          Arrow type           SQL type     Arrow type
 SMALLINT          int16                VARCHAR      string

@@ -1,12 +1,12 @@
-"""File → raw tables: dialect and mapping are shown, rows are proven or rejected, and every row is accounted for.
+"""File → raw tables: the reading is shown first; every row is either loaded or listed as rejected.
 
     mapping.read_mapping      map.toml → Mapping
-    parsing.plan              first lines + map → LoadPlan, to be shown before anything is loaded
-    source → text → records   bytes → clean UTF-8 → rows with line numbers (``damaged`` text, ``parquet`` files)
+    parsing.plan              first lines + map → LoadPlan (``layout``, ``origins``), shown before anything is loaded
+    file_bytes → encoding → records   bytes → clean UTF-8 → rows with line numbers; ``parquet`` files → the same rows
     staging                   rows as text → forms proven by columns (``dates``, ``numbers``) → values (``readings``)
-    rejects, duplicates       what is not loaded, and why
-    transactions, events, fx  all of one file in one transaction
-    folder                    the same for a folder of parts
+    rejects                   rows that are not loaded, and why
+    load_report               counts that must add up, and notes
+    transactions, events, fx  one file in one transaction; ``in_parts`` a folder of parts
 
 ``docs/loading.md`` is the manual.
 """
@@ -89,7 +89,7 @@ def events(
     """Load a file of events into ``raw_events``; parameters and errors as for :func:`transactions`.
 
     If it holds payments, refunds, chargebacks or credits, payments are known from events from then on, and
-    ``payment_date`` no longer counts. Events without ``event_id`` get one made of their content.
+    ``payment_date`` no longer counts. Events without ``event_id`` get one computed from their content.
     """
     with parse(path, "events", mapping, rejects, now, options) as parsed:
         return _store(engine, parsed)

@@ -57,7 +57,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Form:
-    """How a column is read: declared (a strptime format or one of ``WORDS``), or by itself with a proven order."""
+    """How a column is read: declared (a strptime format or one of ``WORDS``), or recognised, with a proven order."""
 
     declared: str | None = None
     order: Order = None

@@ -142,7 +142,7 @@ Condition = tuple[int, tuple[str, ...]]  # the column at a place has one of thes
 
 @dataclass(frozen=True)
 class Carried:
-    """A column made of an event log: the last value so far, within a case, of a column in rows that meet conditions."""
+    """A column carried through an event log: the last value so far within a case, from rows that meet conditions."""
 
     position: int
     by: int

@@ -1,4 +1,4 @@
-"""Where a column of ours comes from: the file, a constant, or made of others by the map's [derived] rules."""
+"""Where a column of ours comes from: the file, a constant, or other columns by the map's [derived] rules."""
 
 from __future__ import annotations
 

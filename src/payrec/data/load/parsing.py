@@ -50,7 +50,7 @@ def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def _sweep(new: Path) -> None:
-    """Take away what killed loads left beside ``new``; age is told by the disk alone, so that no clock is read."""
+    """Delete what killed loads left in the folder of ``new``; age is taken from the disk, so that no clock is read."""
     newest = new.stat().st_mtime
     for folder in new.parent.glob(f"{PREFIX}*"):
         with suppress(OSError):  # another load took it away

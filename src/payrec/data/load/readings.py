@@ -190,7 +190,10 @@ def _numeric(column: Column, form: numbers.Form, origin: Origin) -> tuple[str, R
         (f"{p} IS NOT NULL", "must be above 0"),
         (f"regexp_full_match({r}, '\\(.*\\)')", "is in brackets: write -7.00 instead"),
         (f"regexp_matches({r}, '\\d[eE][+\\-]?\\d')", "has an exponent: write the number out"),
-        (f"regexp_matches({r}, '[^0-9.,+\\- ]')", "has other signs beside the number; strip in the map takes them out"),
+        (
+            f"regexp_matches({r}, '[^0-9.,+\\- ]')",
+            "has characters that belong to no number; strip in the map removes them",
+        ),
         (_ALWAYS, "is no plain number such as 1234.50; a decimal comma must be declared, or proven by the column"),
     ]
 

@@ -113,9 +113,9 @@ def _drop_equal_rows(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> None:
 
 
 def _make_event_ids(db: duckdb.DuckDBPyConnection, target: Target) -> None:
-    """Give each event an id made of its content, so that the same event gets the same id from any file it is in.
+    """Give each event an id computed from its content, so that the same event gets the same id from any file it is in.
 
-    Events of equal content in one file are told apart by a number at the end.
+    Events of equal content in one file get a number at the end.
     """
     content = " || ".join(
         f"coalesce(CAST({name} AS VARCHAR), chr(30)) || chr(31)" for name in target.names() if name != "event_id"
