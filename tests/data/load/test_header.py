@@ -201,7 +201,9 @@ def test_rejects_are_one_line_a_row_and_safe_to_open(tmp_path: Path) -> None:
         ("3", "currency; amount; payment_date", "'@X;' =1+1; soon"),
         ("4", "", "short"),
     ]
-    assert rows[0]["reason"].startswith("currency is no currency of three letters; amount has other signs")
+    assert rows[0]["reason"].startswith(
+        "currency is no currency of three letters; amount has characters that belong to no number"
+    )
     assert list(out.parent.iterdir()) == [out]
 
 
