@@ -41,6 +41,7 @@ def meaning(exported: Portfolio, as_of: datetime) -> dict[str, Meaning]:
 
 
 def truth_at(simulated: Portfolio, as_of: datetime) -> dict[str, dict[str, object]]:
+    assert simulated.facts
     return {row["order_id"]: row for row in standing_at(simulated.facts, [as_of]).to_pylist()}
 
 
@@ -89,6 +90,8 @@ def test_without_complications_nothing_is_new() -> None:
     assert plain.transactions.equals(portfolio(600, 4, options=complications([])).transactions)
     assert not NEW_TYPES & set(plain.events["event_type"].unique().to_pylist())
     assert "status" not in plain.transactions.column_names
+    with pytest.raises(UsageError, match="without complications has one export"):
+        exports.at(plain, END)
 
 
 def test_the_same_seed_gives_the_same_tables(everything: Portfolio) -> None:

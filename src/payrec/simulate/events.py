@@ -133,7 +133,9 @@ def assemble(rng: np.random.Generator, parts: Sequence[Part], end_second: int) -
     ranked = known[np.argsort(at[known] * (int(order.max()) + 1) + order[known], kind="stable")]
 
     def column(name: str) -> Ints:
-        columns = (getattr(part, name) for part in parts)
+        columns = [getattr(part, name) for part in parts]
+        if all(c is None for c in columns):
+            return np.broadcast_to(np.int64(NONE), ranked.shape)  # takes no memory
         filled = [np.full(len(p.order), NONE) if c is None else c for p, c in zip(parts, columns, strict=True)]
         joined: Ints = np.concatenate(filled)[ranked]
         return joined

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from payrec.common.errors import UsageError
 from payrec.simulate import raw_tables
 from payrec.simulate.complications import Complications
 from payrec.simulate.events import NONE, NOT_DATED, NOT_EXPORTED
@@ -39,8 +40,16 @@ def at(simulated: Portfolio, moment: datetime) -> Portfolio:
     """Return the portfolio with the transactions and events that an export at ``moment`` (a UTC midnight) holds.
 
     Transactions get ``status`` and ``stated_at``, events ``currency``; order and event ids are the same at any time.
+
+    Raises
+    ------
+    UsageError
+        A portfolio without complications: its tables are those of its end alone.
     """
-    facts, second = simulated.facts, simulated.facts.second(moment)
+    facts = simulated.facts
+    if facts is None:
+        raise UsageError("a portfolio without complications has one export, that of its end: simulate it with some")
+    second = facts.second(moment)
     orders = facts.orders.day < second // DAY_SECONDS
     log = facts.log
     dated = (log.recorded_at < second) & (log.visibility == NONE)

@@ -57,14 +57,14 @@ class Portfolio:
         One row for each failed order and time at which it is open: :func:`payrec.simulate.truth.table`.
         Complications are not part of these probabilities.
     facts
-        What really happened, also where no export says it: :func:`payrec.simulate.standing.standing_at`.
+        With complications: what really happened, for :func:`payrec.simulate.standing.standing_at`; else None.
     """
 
     transactions: pa.Table
     events: pa.Table
     fx: pa.Table
     truth: pa.Table
-    facts: Facts
+    facts: Facts | None = None
 
 
 def portfolio(
@@ -119,15 +119,17 @@ def portfolio(
     if options != PLAIN:
         parts = changes.complicated(extra, options, changes.Draft(rows, course, settlement, span, parts))
     log = logs.assemble(log_rng, parts, days * books.DAY_SECONDS)
-    transactions = raw_tables.transactions(log_rng, rows, raw_tables.final(rows, course, log, span), span)
-    facts = Facts(rows, log, span, due_days(extra, options, raw_tables.terms_days(rows)))
     simulated = Portfolio(
-        transactions, raw_tables.events(log, span), raw_tables.rates(span), truth.table(course, span), facts
+        transactions=raw_tables.transactions(log_rng, rows, raw_tables.final(rows, course, log, span), span),
+        events=raw_tables.events(log, span),
+        fx=raw_tables.rates(span),
+        truth=truth.table(course, span),
     )
     if options == PLAIN:
         return simulated
-    gaps = exports.with_gaps(facts, options)
-    return exports.at(replace(simulated, facts=gaps), datetime.combine(end, time.min))
+    facts = Facts(rows, log, span, due_days(extra, options, raw_tables.terms_days(rows)))
+    facts = exports.with_gaps(facts, options)
+    return exports.at(replace(simulated, facts=facts), datetime.combine(end, time.min))
 
 
 def _refuse(orders: int, seed: int, days: int, failed_share: float) -> None:
@@ -161,7 +163,7 @@ def write(simulated: Portfolio, out: Path) -> None:
     _csv(simulated.events, out / FILES[1])
     _csv(simulated.fx, out / FILES[2])
     _parquet(simulated.truth, out / FILES[3])
-    if "status" in simulated.transactions.column_names:
+    if simulated.facts is not None:
         _parquet(standing_at(simulated.facts, weekly(simulated.facts)), out / STATUS_FILE)
 
 
