@@ -60,7 +60,7 @@ def test_reasons_are_the_strongest_contributions(model: Model) -> None:
             group, direction = reason.reason_id.split(".")
             assert group in GROUPS
             assert direction == ("up" if reason.points > 0 else "down")
-            assert reason.text.endswith(": raises the chance" if reason.points > 0 else ": lowers the chance")
+            assert reason.text.endswith(" (raises the chance)" if reason.points > 0 else " (lowers the chance)")
 
 
 def test_reason_ids_are_stable() -> None:
@@ -96,23 +96,23 @@ def test_no_rows_no_reasons(model: Model) -> None:
         ("history", {"cust_decided": 1, "cust_recovered_in_time": 0},
          "this customer's one earlier failed payment was not recovered in time"),
         ("history", {"cust_decided": 0, "cust_recovered_in_time": 0},
-         "no earlier failed payment of this customer to judge by"),
-        ("history", {}, "nothing known of this customer's earlier payments"),
+         "no earlier failed payments by this customer"),
+        ("history", {}, "this customer's earlier payments unknown"),
         ("age", {"age_days": 1}, "open for 1 day"),
-        ("age", {"age_days": 0}, "open since less than a day"),
+        ("age", {"age_days": 0}, "opened less than a day ago"),
         ("due", {"days_to_due": -3}, "3 days past due"),
         ("due", {"days_to_due": 1}, "due in 1 day"),
         ("due", {}, "no due date known"),
-        ("amount", {"outstanding_minor": 123456, "currency": "EUR"}, "EUR 1,234.56 is owed"),
+        ("amount", {"outstanding_minor": 123456, "currency": "EUR"}, "EUR 1,234.56 outstanding"),
         ("amount", {"outstanding_minor": 5, "currency": "EUR", "paid_minor": 9},
-         "EUR 0.05 is owed, part of it is paid already"),
+         "EUR 0.05 outstanding, partly paid"),
         ("activity", {"attempts": 3, "contacts": 1, "last_event_type": "attempt", "days_since_last_event": 2},
          "3 attempts and 1 contact so far, the last event (attempt) 2 days ago"),
-        ("activity", {}, "nothing known of attempts"),
-        ("open", {"cust_open": 2}, "2 other orders of this customer still open"),
+        ("activity", {}, "attempts unknown"),
+        ("open", {"cust_open": 2}, "2 other open orders of this customer"),
         ("open", {"cust_open": 0}, "no other open order"),
         ("recent", {"cust_orders_90d": 4, "cust_failures_90d": 1},
-         "4 orders of this customer in 90 days, 1 of them failed"),
+         "4 orders by this customer in 90 days, 1 of them failed"),
         ("reason", {"reason_code": "expired_card", "reason_decided_90d": 50, "reason_recovered_90d": 20},
          "failed by expired_card, 40% of those recovered lately"),
         ("provider", {"provider": "adyen", "provider_decided_90d": 0, "provider_recovered_90d": 0}, "provider adyen"),
@@ -121,7 +121,7 @@ def test_no_rows_no_reasons(model: Model) -> None:
          "payment by card, one_off"),
         ("calendar", {"as_of": datetime(2024, 2, 29)}, "scored on a Thursday, day 29 of the month"),
         ("status", {"is_disputed": 1, "has_chargeback": 0}, "a dispute is open"),
-        ("status", {"promised_until": datetime(2024, 3, 5)}, "payment is promised until 2024-03-05"),
+        ("status", {"promised_until": datetime(2024, 3, 5)}, "payment promised by 2024-03-05"),
         ("status", {"is_disputed": 0}, "no dispute and no promise"),
     ],
 )  # fmt: skip

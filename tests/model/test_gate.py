@@ -33,7 +33,7 @@ def test_the_first_model_needs_no_champion() -> None:
         ({"log_loss": float("nan")}, "log loss nan"),
         ({"pr_auc": float("nan")}, "PR AUC nan"),
         ({"ece": float("nan")}, "calibration error nan"),
-        ({"log_loss": float("inf"), "champion_log_loss": None}, "log loss inf is no number"),
+        ({"log_loss": float("inf"), "champion_log_loss": None}, "log loss inf is not a number"),
     ],
 )
 def test_each_limit_is_named(change: dict[str, float], words: str) -> None:

@@ -127,7 +127,7 @@ def test_figures_of_the_page_are_those_of_the_card() -> None:
     low, high = tested["ci95"]["pr_auc"]
     assert f"{tested['pr_auc']:.3f}" in read().seen
     assert f"95% interval {low:.3f}–{high:.3f}" in read().seen
-    assert "the model is surely better than ranking by the customer's own history" in read().seen
+    assert "the model is significantly better than ranking by the customer's own history" in read().seen
     for reason in tested["excluded"]:
         assert reason in model_report.NOT_TESTED
 
@@ -144,12 +144,14 @@ def test_no_intervals_no_importance_and_one_class_still_make_a_page() -> None:
     bare = model_report.card(made()[0], tested)
     drawn = model_report.html(bare)
     assert "all ended the same way" in drawn
-    assert "No audit came with this card" in drawn
+    assert "This card has no audit" in drawn
     assert bare["reproduce"][1].endswith("--split 2025-03-01 --ages 0,7")
-    assert any("not surely better" in limit for limit in bare["limits"])
+    assert any("not significantly better" in limit for limit in bare["limits"])
 
 
-@pytest.mark.parametrize(("low", "high", "words"), [(-0.1, 0.1, "not surely different"), (-0.2, -0.1, "surely worse")])
+@pytest.mark.parametrize(
+    ("low", "high", "words"), [(-0.1, 0.1, "not significantly different"), (-0.2, -0.1, "significantly worse")]
+)
 def test_the_verdict_follows_the_interval(low: float, high: float, words: str) -> None:
     tested = {**card()["backtest"], "ci95": {**card()["backtest"]["ci95"], "pr_auc_over_history_rate": [low, high]}}
     assert words in model_report.verdict(tested)

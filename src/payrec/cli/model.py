@@ -157,7 +157,7 @@ def explain(
             f"order {order_id} at {at:%Y-%m-%d %H:%M} UTC: {steps.probability:.1%} within "
             f"{champion.model.horizon_days} days (model {champion.model_id})"
         )
-        output.say(f"{'':>7}  {steps.base:>6.1%}  where every order starts")
+        output.say(f"{'':>7}  {steps.base:>6.1%}  average order")
         for s in steps.steps:
             output.say(f"{100 * s.points:>+7.1f}  {s.after:>6.1%}  {bar(s.points)} {s.fact}")
 

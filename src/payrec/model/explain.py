@@ -1,8 +1,8 @@
-"""Why a row got its probability: contributions of groups of features that add up exactly, and sentences about them.
+"""Explain a probability: contributions of feature groups that add up exactly, and a sentence for each.
 
-Log-odds contributions of a row (a table's own terms, or the SHAP values of the trees) sum to z − z₀, with z₀ the mean
-of the training rows. On the scale of the calibrated probability P each is multiplied by (P(z) − P(z₀)) / (z − z₀), so
-that they sum to P(z) − P(z₀).
+Log-odds contributions of a row (terms of the additive model, SHAP values of the trees) sum to z − z₀, with z₀ the
+mean of the training rows. On the scale of the calibrated probability P each is multiplied by (P(z) − P(z₀)) / (z − z₀),
+so that they sum to P(z) − P(z₀).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from payrec.model.recipes.additive import AdditiveModel
 from payrec.model.recipes.boosting import Trees
 from payrec.model.recipes.model import Model
 
-LEAST_POINTS = 0.0005  # below a twentieth of a percentage point nothing is given as a reason
+LEAST_POINTS = 0.0005  # a smaller contribution (0.05 percentage points) is no reason
 NEAR = 1e-6
 
 
 @short_repr
 @dataclass(frozen=True)
 class Contributions:
-    """What each group of features adds to the probability of each row.
+    """Contribution of each feature group to the probability of each row.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Waterfall:
 
 
 def contributions(model: Model, rows: ViewRows) -> Contributions:
-    """Return the contributions of each group to each row's probability. Trees take about a millisecond a row."""
+    """Return the contribution of each group to each row's probability; trees take about a millisecond a row."""
     inputs = matrix.matrix(rows, model.vocabulary)
     groups = tuple(GROUPS)
     if isinstance(model.scorer, Trees):
@@ -96,7 +96,7 @@ def contributions(model: Model, rows: ViewRows) -> Contributions:
 
 
 def reasons(model: Model, rows: ViewRows, top: int = 3) -> list[tuple[ModelReason, ...]]:
-    """Return up to ``top`` reasons of each row, the strongest first, as sentences with their direction."""
+    """Return up to ``top`` reasons for each row, strongest first, each a sentence with its direction."""
     parts = contributions(model, rows)
     clauses = sentences.sentences(rows)
     order = np.argsort(-np.abs(parts.values), axis=1, kind="stable")[:, :top]
@@ -111,7 +111,7 @@ def reasons(model: Model, rows: ViewRows, top: int = 3) -> list[tuple[ModelReaso
 
 
 def waterfall(model: Model, row: ViewRows) -> Waterfall:
-    """Return the steps from the base to the probability of the first of ``row``; what adds nothing is left out."""
+    """Return the steps from the base to the probability of the first row; groups that add nothing are left out."""
     parts = contributions(model, row.slice(0, 1))
     clauses = sentences.sentences(row.slice(0, 1))[0]
     after, steps = parts.base, []
@@ -125,14 +125,14 @@ def waterfall(model: Model, row: ViewRows) -> Waterfall:
 
 def _reason(group: str, points: float, fact: str) -> ModelReason:
     direction, words = ("up", "raises the chance") if points > 0 else ("down", "lowers the chance")
-    return ModelReason(f"{group}.{direction}", points, f"{fact}: {words}")
+    return ModelReason(f"{group}.{direction}", points, f"{fact} ({words})")
 
 
 def _of_tables(scorer: AdditiveModel, inputs: matrix.Matrix, groups: tuple[str, ...]) -> tuple[Floats, Floats]:
     terms, values = additive.contributions(scorer, inputs)
     parts = np.zeros((len(inputs), len(groups)))
     for term, names in enumerate(terms):
-        for name in names:  # what two features do together is shared out to both
+        for name in names:  # an interaction is split evenly between its features
             parts[:, groups.index(BY_NAME[name].group)] += values[:, term] / len(names)
     return parts, additive.log_odds(scorer, inputs)
 
@@ -146,7 +146,7 @@ def _of_trees(scorer: Trees, inputs: matrix.Matrix, groups: tuple[str, ...]) -> 
 
 
 def _scale(model: Model, z: Floats, probability: Floats, base: float) -> Floats:
-    """(P(z) − P(z₀)) / (z − z₀), or the slope of P at z₀ where z is that near to it that rounding would rule."""
+    """(P(z) − P(z₀)) / (z − z₀), or the slope of P at z₀ where z is too close to it to divide."""
     gap = z - model.base_log_odds
     around = model.calibration.probability(np.array([model.base_log_odds - 1e-3, model.base_log_odds + 1e-3]))
     slope = float(around[1] - around[0]) / 2e-3

@@ -1,4 +1,4 @@
-"""What is so about a row, in one clause for each group of features: the words of the reasons."""
+"""Facts about a row, one clause for each feature group: the words of the reasons."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Known(dict[str, Any]):
 
 
 def word(value: object) -> str:
-    """Return text from data made safe for a sentence: no control or direction marks, at most 60 signs."""
+    """Return text from data cleaned for a sentence: no control or direction marks, at most 60 characters."""
     text = "".join(" " if unicodedata.category(sign)[0] == "C" else sign for sign in str(value))
     text = " ".join(text.split())
     return text if len(text) <= LONGEST_WORD else text[: LONGEST_WORD - 1] + "…"
@@ -47,13 +47,13 @@ def _age(row: ViewRow) -> str:
     days = row["age_days"]
     if days is None:
         return "age of the order unknown"
-    return f"open for {_count(days, 'day')}" if days >= 1 else "open since less than a day"
+    return f"open for {_count(days, 'day')}" if days >= 1 else "opened less than a day ago"
 
 
 def _activity(row: ViewRow) -> str:
     if row["attempts"] is None:
         since = row["days_since_last_event"]
-        return "nothing known of attempts" if since is None else f"last heard of {_count(since, 'day')} ago"
+        return "attempts unknown" if since is None else f"last event {_count(since, 'day')} ago"
     text = f"{_count(row['attempts'], 'attempt')} and {_count(row['contacts'] or 0, 'contact')} so far"
     if row["days_since_last_event"] is None or row["last_event_type"] is None:
         return text
@@ -72,16 +72,16 @@ def _amount(row: ViewRow) -> str:
     if owed is None:
         return "amount unknown"
     whole, part = divmod(abs(int(owed)), 100)
-    text = f"{word(row['currency'] or '')} {'-' if owed < 0 else ''}{whole:,}.{part:02d} is owed".strip()
-    return f"{text}, part of it is paid already" if (row["paid_minor"] or 0) > 0 else text
+    text = f"{word(row['currency'] or '')} {'-' if owed < 0 else ''}{whole:,}.{part:02d} outstanding".strip()
+    return f"{text}, partly paid" if (row["paid_minor"] or 0) > 0 else text
 
 
 def _history(row: ViewRow) -> str:
     decided, in_time = row["cust_decided"], row["cust_recovered_in_time"]
     if decided is None or in_time is None:
-        return "nothing known of this customer's earlier payments"
+        return "this customer's earlier payments unknown"
     if not decided:
-        return "no earlier failed payment of this customer to judge by"
+        return "no earlier failed payments by this customer"
     if decided == 1:
         return f"this customer's one earlier failed payment was {'' if in_time else 'not '}recovered in time"
     were = "was" if in_time == 1 else "were"
@@ -91,15 +91,15 @@ def _history(row: ViewRow) -> str:
 def _open(row: ViewRow) -> str:
     count = row["cust_open"]
     if count is None:
-        return "nothing known of this customer's other orders"
-    return f"{_count(count, 'other order')} of this customer still open" if count else "no other open order"
+        return "this customer's other orders unknown"
+    return f"{_count(count, 'other open order')} of this customer" if count else "no other open order"
 
 
 def _recent(row: ViewRow) -> str:
     orders, failures = row["cust_orders_90d"], row["cust_failures_90d"]
     if orders is None or failures is None:
-        return "nothing known of this customer's last 90 days"
-    return f"{_count(orders, 'order')} of this customer in 90 days, {int(failures)} of them failed"
+        return "this customer's last 90 days unknown"
+    return f"{_count(orders, 'order')} by this customer in 90 days, {int(failures)} of them failed"
 
 
 def _rate(row: ViewRow, of: str) -> str:
@@ -134,13 +134,13 @@ def _calendar(row: ViewRow) -> str:
 def _status(row: ViewRow) -> str:
     words = {
         "is_disputed": "a dispute is open",
-        "has_chargeback": "there was a chargeback",
-        "is_written_off": "it is written off",
+        "has_chargeback": "the payment was charged back",
+        "is_written_off": "the order is written off",
         "is_opted_out": "the customer opted out of contacts",
     }
     clauses = [text for name, text in words.items() if row[name]]
     if isinstance(row["promised_until"], datetime):
-        clauses.append(f"payment is promised until {row['promised_until']:%Y-%m-%d}")
+        clauses.append(f"payment promised by {row['promised_until']:%Y-%m-%d}")
     return " and ".join(clauses) or "no dispute and no promise"
 
 

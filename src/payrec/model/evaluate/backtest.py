@@ -1,8 +1,8 @@
-"""Backtest: refit in the past, judge on what came after, and say how sure the figures are.
+"""Backtest: refit in the past, test on later snapshots, with intervals for every figure.
 
-Only landmark snapshots count, each observed at an age fixed beforehand; a scoring snapshot of some day would be there
-because somebody looked. Labels are missing only because their time has not come (checked), so leaving those rows out
-does not favour payers.
+Only landmark snapshots count, each observed at an age fixed beforehand; a scoring snapshot exists only because somebody
+scored that day. Labels are missing only because their time has not come (checked), so leaving those rows out does not
+favour payers.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Backtest:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """One fold: its test rows, what the model said of them, and the fold's own figures."""
+    """One fold: its test rows, the model's probabilities, and the fold's own figures."""
 
     rows: pa.Table
     tested: TestedRows
@@ -97,7 +97,7 @@ Progress = Callable[[int, int], None]
 
 
 def _silent(_done: int, _steps: int) -> None:
-    """Tell nobody."""
+    """Ignore the step."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,9 @@ def run(rows: pa.Table, spec: BacktestSpec, fit: Fit = with_recipe, progress: Pr
     spec
         What to test.
     fit
-        Makes a predictor from training rows; another one judges anything else in the same way.
+        Makes a predictor from training rows; pass another to test any other method.
     progress
-        Told (steps done, steps in all): a step a fold, and one for the verdict.
+        Called with (steps done, steps in all): one step for each fold, one for the figures.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def run(rows: pa.Table, spec: BacktestSpec, fit: Fit = with_recipe, progress: Pr
         If the labels are over another horizon or missing for other reasons than time, or a fold has nothing to
         learn from or to test on.
     UsageError
-        If the options cannot be meant together.
+        If options contradict each other.
     """
     if not 0.0 < spec.k_share <= 1.0:
         raise UsageError(f"A share of {spec.k_share} cannot be contacted: expected more than 0 and at most 1.")

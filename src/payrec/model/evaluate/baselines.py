@@ -1,4 +1,4 @@
-"""What a model has to beat: the orders a team could work through without one, and the money they are judged by."""
+"""Baselines: orderings a team could use without a model, and the amounts that measure them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMES = {
 @short_repr
 @dataclass(frozen=True)
 class OutstandingAmounts:
-    """What each row still owes, and the currency it may be added up in.
+    """Outstanding amount of each row, and the currency in which it may be summed.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Ranking:
 
 
 def money(rows: pa.Table) -> OutstandingAmounts:
-    """Amounts of the rows: in the reporting currency if all have one there, else each in its own, never added up."""
+    """Amounts of the rows: in the reporting currency if all have one there, else each in its own, never summed."""
     if "outstanding_reporting_minor" in rows.column_names and not rows["outstanding_reporting_minor"].null_count:
         return OutstandingAmounts(
             _floats(rows, "outstanding_reporting_minor"), np.zeros(rows.num_rows, np.int64), (REPORTING,)
@@ -63,7 +63,7 @@ def money(rows: pa.Table) -> OutstandingAmounts:
 
 
 def history_rate(rows: pa.Table, learnt_from: pa.Table) -> Floats:
-    """Share of the customer's earlier failed payments that were recovered in time, drawn to the mean, (n,).
+    """Share of the customer's earlier failed payments that were recovered in time, shrunk towards the mean, (n,).
 
     ``(recovered + weight · mean) / (decided + weight)``, counts as known at ``as_of``; mean and weight are those of a
     beta-binomial fitted to the training rows, so a customer without a history gets the mean.
@@ -77,7 +77,7 @@ def rankings(rows: pa.Table, p: Floats, history: Floats, of: OutstandingAmounts)
     """Rank the rows by the model (``model``) and by each baseline, for who pays and for where the money is.
 
     Where a ranking has a probability (the model, the customer's rate) the money is ranked by amount × probability;
-    the others know one order only. Amounts of different currencies are compared by their place within their own.
+    the others know one order only. Amounts of different currencies are compared by their rank within their own.
     """
     age = _floats(rows, "age_days")
     nothing = np.zeros(rows.num_rows)

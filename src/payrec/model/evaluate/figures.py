@@ -1,4 +1,4 @@
-"""A verdict on tested rows: every figure, baseline, interval, table and curve of a backtest, ready for JSON."""
+"""Figures of a backtest: every measure, baseline, interval, table and curve, ready for JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CURVE_SHARES = np.unique(np.round(np.concatenate((np.arange(0.0, 0.2, 0.01), np.
 @short_repr
 @dataclass(frozen=True)
 class TestedRows:
-    """Rows that a model has not seen, and what it said of them.
+    """Rows that a model has not seen, with its probabilities.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class TestedRows:
 
     @cached_property
     def money(self) -> OutstandingAmounts:
-        """What each row owes, and in which unit it may be added up."""
+        """Outstanding amount of each row, and the currency in which it may be summed."""
         return baselines.money(self.rows)
 
     @cached_property
@@ -50,7 +50,7 @@ class TestedRows:
 
     @property
     def gain_minor(self) -> Floats:
-        """What each row brought back: what it owed, if it was recovered in time."""
+        """Amount recovered from each row: its outstanding amount if recovered in time, else 0."""
         return self.y * self.money.outstanding_minor
 
     @cached_property
@@ -120,7 +120,7 @@ def ci95(of: TestedRows, k_share: float, resamples: int, seed: int) -> dict[str,
 
 
 def by_age(of: TestedRows, k_share: float) -> list[dict[str, Any]]:
-    """Figures at each age by itself, where no row can win by being younger, with the history rate beside them."""
+    """Figures at each age by itself, where no row can win by being younger, with the history rate for comparison."""
     ages = of.rows["age_days"].to_numpy()
     rows = []
     for age in np.unique(ages):

@@ -1,8 +1,8 @@
-"""Which snapshots a model may learn from and which judge it: in time order, with an embargo of one horizon.
+"""Training and test windows in time order, with an embargo of one horizon.
 
 A training row's label is known only a horizon after its ``as_of``. So a model that starts to serve at ``test_from``
-can have learnt from snapshots with ``as_of + horizon <= test_from`` and no others; the rows in between belong to
-nobody. A test row is never older than ``test_from``.
+can have learnt from snapshots with ``as_of + horizon <= test_from`` and no others; the rows in between are
+not used. A test row is never older than ``test_from``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FIRST_TEST_SHARE = 0.5
 @short_repr
 @dataclass(frozen=True)
 class Fold:
-    """One refit: learn from what had matured by ``test_from``, judge on ``test_from <= as_of < test_until``."""
+    """One refit: train on what had matured by ``test_from``, test on ``test_from <= as_of < test_until``."""
 
     number: int
     test_from: datetime
@@ -74,7 +74,7 @@ def rolling(matured: Times, horizon_days: int, folds: int) -> tuple[Fold, ...]:
         raise UsageError(f"--folds {folds}: at least one fold was expected.")
     if matured.size == 0:
         raise DataRefused(
-            "No snapshot has matured, so there is nothing to judge a model by.\n"
+            "No snapshot has matured, so no model can be tested.\n"
             f"A label is known {horizon_days} days after its as_of: load older orders or take a shorter --horizon."
         )
     first, last = (moment.astype("datetime64[us]").item() for moment in (matured.min(), matured.max()))

@@ -1,4 +1,8 @@
-"""The quality gate: whether a model may become the champion, from numbers that were measured elsewhere."""
+"""The quality gate: whether a model may be promoted to champion.
+
+The *gate* decides on figures. *Figures* are what a backtest measured (:mod:`figures`). A *verdict* is what
+monitoring says of a model that serves (:mod:`payrec.monitor.verdicts`).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from payrec.common.short_repr import short_repr
 @short_repr
 @dataclass(frozen=True)
 class GateLimits:
-    """What a model must keep.
+    """Limits a model must keep to be promoted.
 
     Attributes
     ----------
@@ -23,7 +27,7 @@ class GateLimits:
     max_ece
         Expected calibration error.
     min_rows
-        Rows the numbers must rest on.
+        Matured rows that the figures need.
     """
 
     max_log_loss_increase: float = 0.01
@@ -35,7 +39,7 @@ class GateLimits:
 @short_repr
 @dataclass(frozen=True)
 class GateFigures:
-    """What was measured on newly matured rows; ``champion_log_loss`` is None before the first champion."""
+    """Figures on newly matured rows; ``champion_log_loss`` is None before the first champion."""
 
     rows: int
     log_loss: float
@@ -48,13 +52,13 @@ class GateFigures:
 @short_repr
 @dataclass(frozen=True)
 class GateResult:
-    """The findings that forbid promotion; none = passed."""
+    """Reasons against promotion; none = passed."""
 
     failures: tuple[str, ...]
 
     @property
     def passed(self) -> bool:
-        """Whether nothing forbids promotion."""
+        """Whether the model may be promoted."""
         return not self.failures
 
 
@@ -62,7 +66,7 @@ def assess(numbers: GateFigures, limits: GateLimits = GateLimits()) -> GateResul
     """Compare ``numbers`` with ``limits``; a number that is not finite fails its limit."""
     failures = []
     if numbers.rows < limits.min_rows:
-        failures.append(f"only {numbers.rows} matured rows to judge by, expected at least {limits.min_rows}")
+        failures.append(f"only {numbers.rows} matured rows, expected at least {limits.min_rows}")
     if numbers.champion_log_loss is not None:
         most = numbers.champion_log_loss * (1 + limits.max_log_loss_increase)
         if not numbers.log_loss <= most:
@@ -71,7 +75,7 @@ def assess(numbers: GateFigures, limits: GateLimits = GateLimits()) -> GateResul
                 f"expected at most {most:.4f}"
             )
     elif not math.isfinite(numbers.log_loss):
-        failures.append(f"log loss {numbers.log_loss} is no number")
+        failures.append(f"log loss {numbers.log_loss} is not a number")
     least = numbers.history_rate_pr_auc + limits.min_pr_auc_gain
     if not numbers.pr_auc > least:
         failures.append(
@@ -82,8 +86,8 @@ def assess(numbers: GateFigures, limits: GateLimits = GateLimits()) -> GateResul
     return GateResult(tuple(failures))
 
 
-def require(verdict: GateResult) -> None:
+def require(result: GateResult) -> None:
     """Raise QualityGate with all failures in one line, unless there are none."""
-    if verdict.failures:
-        msg = f"found {'; '.join(verdict.failures)}\nthe champion stays; payrec models promote ID overrules"
+    if result.failures:
+        msg = f"found {'; '.join(result.failures)}\nthe champion stays; overrule: payrec models promote ID"
         raise QualityGate(msg)

@@ -1,8 +1,8 @@
-"""What a model leans on: how much worse it gets when one kind of information is mixed up between the rows.
+"""Feature importance: how much worse a model gets when one group of columns is shuffled between rows.
 
-Permutation importance (Breiman 2001) on rows the model has not seen, whatever the recipe. Columns are mixed up in
-the groups in which features are explained, and together, since a model finds half of what one column hides in the
-others. It says what the model uses, not what causes a payment.
+Permutation importance (Breiman 2001) on rows the model has not seen, whatever the recipe. Columns are shuffled in
+the groups in which features are explained, since columns of a group carry much the same information. The result
+says what the model uses, not what causes a payment.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def columns_of(group: str) -> tuple[str, ...]:
 
 
 def by_permutation(predict: Predict, rows: pa.Table, y: Floats, most_rows: int, seed: int) -> list[dict[str, Any]]:
-    """Loss of quality when each group of columns is mixed up, the largest first.
+    """Loss of quality when each group of columns is shuffled, the largest first.
 
     Parameters
     ----------

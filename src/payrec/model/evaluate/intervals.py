@@ -1,4 +1,4 @@
-"""How far a figure could have come out otherwise: intervals that know that rows of one customer go together.
+"""Confidence intervals of figures, by resampling customers: rows of one customer are not independent.
 
 The bootstrap draws customers, not rows: each resample gives every customer a Poisson(1) number of copies, and all of
 their rows count that often (the "Poisson bootstrap": Hanley and MacGibbon 2006; Chamandy et al. 2012). So a resample is

@@ -1,4 +1,4 @@
-"""The snapshots a backtest may use, why the others are left out, and a refusal where that cannot be told."""
+"""Snapshots that a backtest may use, and why the others are left out."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _refuse_other_horizon(rows: pa.Table, horizon_days: int) -> None:
     there = np.unique(integers(rows, "horizon_days"))
     if there.tolist() != [horizon_days]:
         raise DataRefused(
-            f"The labels are over {', '.join(map(str, there))} days, {horizon_days} were asked for.\n"
+            f"The labels are over {', '.join(map(str, there))} days, expected {horizon_days}.\n"
             f"Build the feature view with a horizon of {horizon_days} days."
         )
 
@@ -93,7 +93,7 @@ def _refuse_missing_for_other_reasons(landmarks: Landmarks) -> None:
         raise DataRefused(
             f"{odd} snapshots have no label although others as late as {newest} have one.\n"
             "A label may be missing only because its time has not come; other gaps favour payers.\n"
-            "Build the feature view anew, or export it whole."
+            "Build the feature view again, or export all of it."
         )
 
 

@@ -1,4 +1,4 @@
-"""The model card: one JSON document that says what a model is, and one page that shows it, with nothing from outside.
+"""The model card: one JSON document that describes a model, and a self-contained HTML page that shows it.
 
 ``card`` gathers, ``html`` draws. The page is made from the card alone, so an old model's page can be made again.
 """
@@ -36,38 +36,38 @@ DARK = {
 """Colours of the charts on a dark page, by role."""
 
 FIGURES = {
-    "pr_auc": ("PR AUC", "how purely the rows ranked first are payers; ranking by lot gets the base rate"),
-    "roc_auc": ("ROC AUC", "chance that a payer is ranked above one who does not pay; by lot 0.5"),
+    "pr_auc": ("PR AUC", "precision of the ranking; a random order gets the base rate"),
+    "roc_auc": ("ROC AUC", "chance that a payer is ranked above a non-payer; random 0.5"),
     "brier": ("Brier score", "mean squared error of the probabilities; lower is better"),
-    "brier_skill": ("Brier skill", "share of that error removed against always saying the base rate"),
-    "log_loss": ("Log loss", "mean surprise at what happened; lower is better"),
-    "ece": ("Calibration error (ECE)", "mean gap between promised and recovered share"),
-    "lift_at_k": ("Lift at K", "how many times more payers are in the top of the list than in all of it"),
-    "value_at_k": ("Value at K", "money found in the top of the list, of the most that could be found there"),
+    "brier_skill": ("Brier skill", "share of that error removed compared with predicting the base rate"),
+    "log_loss": ("Log loss", "mean negative log-likelihood of the outcomes; lower is better"),
+    "ece": ("Calibration error (ECE)", "mean gap between predicted and recovered share"),
+    "lift_at_k": ("Lift at K", "share of payers in the top of the list, relative to the whole list"),
+    "value_at_k": ("Value at K", "money recovered in the top of the list, as a share of the best possible"),
 }
 
 NOT_TESTED = {
     "immature": "the horizon is not over, so the outcome is not known yet",
-    "already_recovered": "not a snapshot at all: the order was closed before it came to that age",
-    "embargo": "before the test, but its outcome was known too late to learn from",
-    "train_only": "learnt from, and older than every test",
-    "after_until": "later than the end that was asked for",
-    "other_ages": "of an age that was not asked for",
-    "not_landmark": "made for scoring on some day, not at an age fixed beforehand",
+    "already_recovered": "not a snapshot: the order was closed before that age",
+    "embargo": "before the test, but its outcome was known too late to train on",
+    "train_only": "used for training, older than every test",
+    "after_until": "later than the end given by --until",
+    "other_ages": "of an age not selected",
+    "not_landmark": "made for scoring, not at a landmark age",
 }
 
 GENERAL_LIMITS = (
     "It says who is likely to pay, not who pays because of a contact. Some would have paid anyway.",
-    "It knows the past. After a change of prices, providers, retry rules or policy it has to be tested anew.",
-    "Recovered means: at most 5% of the amount is still owed, net of refunds and chargebacks; never a write-off.",
+    "It knows the past. After a change of prices, providers, retry rules or policy it must be tested again.",
+    "Recovered means: at most 5% of the amount is outstanding, net of refunds and chargebacks; never a write-off.",
     "A snapshot is one order at one age, so an order counts once at each age at which it was open.",
-    "What it leans on is not what causes payment: features that go together share their influence.",
+    "Feature importance is not causation: correlated features share their influence.",
     "A score is an aid. People decide, see the reasons, and can be asked to explain a decision.",
 )
 
 
 def card(model: Model, backtest: Backtest, audit: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Gather what a model is, what it learnt from, how it did, what it may get wrong and how to make it again.
+    """Return the model card: recipe, training, features, backtest, limits, and the commands that reproduce it.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def card(model: Model, backtest: Backtest, audit: Mapping[str, Any] | None = Non
     Returns
     -------
     dict
-        Fit for JSON. The same model, backtest and audit give the same card: it holds no time of its own making.
+        Fit for JSON. The same model, backtest and audit give the same card: it records no time of its own.
     """
     learnt, left_out = model.training, set(model.training.left_out_features)
     gathered = {
@@ -121,7 +121,7 @@ def card(model: Model, backtest: Backtest, audit: Mapping[str, Any] | None = Non
 
 def _limits(model: Model, tested: Mapping[str, Any]) -> list[str]:
     special = [
-        f"It has seen orders up to {model.max_age_days} days old; older ones are listed apart and not scored.",
+        f"It has seen orders up to {model.max_age_days} days old; older ones are listed separately and not scored.",
     ]
     if tested["ece"] is not None and tested["ece"] > 2 * tested["ece_by_chance"]:
         special.append(
@@ -129,10 +129,10 @@ def _limits(model: Model, tested: Mapping[str, Any]) -> list[str]:
             f"more than the {percent(tested['ece_by_chance'], 1)} that chance explains."
         )
     if len(tested["value_by_currency"]) > 1:
-        special.append("Amounts of different currencies were not added up: no rate was known for all of them.")
+        special.append("Amounts of different currencies were not summed: no rate was known for all of them.")
     over = tested["ci95"].get("pr_auc_over_history_rate", [None, None])[0]
     if over is None or over <= 0:
-        special.append("On the rows tested it is not surely better than ranking by the customer's own history.")
+        special.append("On the rows tested it is not significantly better than ranking by the customer's own history.")
     return [*special, *GENERAL_LIMITS]
 
 
@@ -191,14 +191,20 @@ def _figures(tested: Mapping[str, Any]) -> list[dict[str, Any]]:
 def verdict(tested: Mapping[str, Any]) -> str:
     """Say in a sentence whether the model is worth having."""
     if tested["pr_auc"] is None:
-        return "The snapshots tested all ended the same way, so nothing can be said of the model."
+        return "The snapshots tested all ended the same way, so the model cannot be assessed."
     low, high = tested["ci95"].get("pr_auc_over_history_rate", [None, None])
     history = tested["baselines"]["history_rate"]["pr_auc"]
     compared = f"PR AUC {tested['pr_auc']:.3f} against {history:.3f}"
     seen = f"On {tested['rows']:,} snapshots it had not seen"
     if low is None:
-        return f"{seen}, the model beside the customer's own history: {compared}; no interval could be worked out."
-    sure = "surely better than" if low > 0 else "surely worse than" if high < 0 else "not surely different from"
+        return f"{seen}, the model compared with the customer's own history: {compared}; no interval available."
+    sure = (
+        "significantly better than"
+        if low > 0
+        else "significantly worse than"
+        if high < 0
+        else "not significantly different from"
+    )
     return f"{seen}, the model is {sure} ranking by the customer's own history: {compared}."
 
 

@@ -1,4 +1,4 @@
-"""The pictures of a model card: each drawn from the card alone, with the sentence that it is there to say."""
+"""Charts of a model card, each drawn from the card alone, with its main finding as a sentence."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def value_at_k(tested: dict[str, Any]) -> Picture | None:
     )
     k = theme.percent(tested["k_share"])
     chart = ranking.bars(frame, "share of the best possible (line: 95% interval)")
-    sentence = ranking.bars_text(frame, f"Money found in the top {k}, of the most that could be found there")
-    return Picture(f"Money found in the top {k} of the list", theme.svg(chart, "bars"), sentence)
+    sentence = ranking.bars_text(frame, f"Money recovered in the top {k}, share of the best possible")
+    return Picture(f"Money recovered in the top {k} of the list", theme.svg(chart, "bars"), sentence)
 
 
 def capture(tested: dict[str, Any], kind: str) -> Picture | None:
@@ -59,14 +59,14 @@ def capture(tested: dict[str, Any], kind: str) -> Picture | None:
 
 
 def reliability(tested: dict[str, Any]) -> Picture:
-    """Draw promised against observed share."""
+    """Draw predicted against observed share."""
     table = pd.DataFrame(tested["reliability"])
     chart = calibration.reliability(table, pd.DataFrame(tested["spread"]))
-    return Picture("Promised and recovered", theme.svg(chart, "reliability"), calibration.reliability_text(table))
+    return Picture("Predicted and recovered", theme.svg(chart, "reliability"), calibration.reliability_text(table))
 
 
 def segments(tested: dict[str, Any]) -> list[Picture]:
-    """Draw promised against observed share by age, kind of customer, reason and country."""
+    """Draw predicted against observed share by age, kind of customer, reason and country."""
     charts = []
     for name, (title, axis, many) in SEGMENTS.items():
         frame = pd.DataFrame(tested["calibration"][name])
@@ -76,12 +76,12 @@ def segments(tested: dict[str, Any]) -> list[Picture]:
 
 
 def importance(tested: dict[str, Any]) -> Picture | None:
-    """Draw what the model leans on; None if it was not measured."""
+    """Draw the feature importance; None if it was not measured."""
     frame = pd.DataFrame(tested["importance"])
     if frame.empty:
         return None
     svg = theme.svg(behaviour.importance(frame), "importance")
-    return Picture("What the model leans on", svg, behaviour.importance_text(frame))
+    return Picture("Most important features", svg, behaviour.importance_text(frame))
 
 
 def over_time(tested: dict[str, Any]) -> Picture | None:

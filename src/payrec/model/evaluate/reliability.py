@@ -1,4 +1,4 @@
-"""Do the probabilities come true: predicted against observed share, by level of the probability and by segment."""
+"""Calibration: predicted against observed share, by probability and by segment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_SEGMENTS = 12
 @short_repr
 @dataclass(frozen=True)
 class Predictions:
-    """Rows with an answer: label, probability and customer's code, each of shape (n,)."""
+    """Rows with a known outcome: label, probability and customer's code, each of shape (n,)."""
 
     y: Floats
     p: Floats
@@ -37,7 +37,7 @@ def table(of: Predictions, bins: int = metrics.ECE_BINS) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``p_low, p_high``: smallest and largest p of the bin; ``mean_p``: what was promised; ``observed``: share that
+        ``p_low, p_high``: smallest and largest p of the bin; ``mean_p``: mean prediction; ``observed``: share that
         was recovered; ``low, high``: its 95 % interval by customer; ``rows``. Empty bins are left out.
     """
     codes = metrics.equal_count_bins(of.p, bins)
@@ -55,7 +55,7 @@ def spread(p: Floats, bars: int = 20) -> pd.DataFrame:
 
 
 def by_segment(of: Predictions, codes: GroupCodes, labels: Sequence[str]) -> pd.DataFrame:
-    """Promised against observed share in each segment that has rows, in the order of ``labels``.
+    """Predicted against observed share in each segment that has rows, in the order of ``labels``.
 
     Parameters
     ----------

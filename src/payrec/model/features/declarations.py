@@ -86,23 +86,25 @@ def _flag(name: str, meaning: str) -> Feature:
 
 def _context(of: str, group: str) -> Feature:
     name, decided, recovered = f"{of}_rate_90d", f"{of}_decided_90d", f"{of}_recovered_90d"
-    meaning = f"share recovered in time of this {of}'s failed payments decided in the last 90 days, drawn to the mean"
+    meaning = (
+        f"share recovered in time of this {of}'s failed payments decided in the last 90 days, shrunk towards the mean"
+    )
     return _number(name, group, "share", meaning, derive.shrunk(name, recovered, decided), needs=(recovered, decided))
 
 
 IN_TIME = ("cust_recovered_in_time", "cust_decided")
 
 FEATURES: tuple[Feature, ...] = (
-    _days("age_days", "age", "days since the payment failed or the invoice was made"),
-    _days("days_since_last_event", "activity", "days since anything was heard of the order"),
-    _count("attempts", "activity", "tries to collect so far"),
-    _count("contacts", "activity", "contacts with the customer about it so far"),
-    _days("days_to_due", "due", "days until it is due; negative when past due", scale="linear"),
+    _days("age_days", "age", "days since the payment failed or the invoice was issued"),
+    _days("days_since_last_event", "activity", "days since the last event of the order"),
+    _count("attempts", "activity", "collection attempts so far"),
+    _count("contacts", "activity", "contacts about the order so far"),
+    _days("days_to_due", "due", "days until the due date; negative when past due", scale="linear"),
     _number(
         "outstanding_relative",
         "amount",
         "%",
-        "what is still owed, as a percentage of the median of its currency",
+        "outstanding amount, as a percentage of the median of its currency",
         derive.percent_of_typical("outstanding_minor"),
         needs=("outstanding_minor", "currency"),
         scale="log",
@@ -111,7 +113,7 @@ FEATURES: tuple[Feature, ...] = (
         "outstanding_reporting",
         "amount",
         "reporting currency",
-        "what is still owed, in the reporting currency",
+        "outstanding amount, in the reporting currency",
         derive.hundredths("outstanding_reporting_minor"),
         needs=("outstanding_reporting_minor",),
         scale="log",
@@ -120,7 +122,7 @@ FEATURES: tuple[Feature, ...] = (
         "paid_share",
         "amount",
         "share",
-        "share of the amount that is paid already",
+        "share of the amount already paid",
         derive.share("paid_minor", "amount_minor"),
         needs=("paid_minor", "amount_minor"),
     ),
@@ -128,7 +130,7 @@ FEATURES: tuple[Feature, ...] = (
         "cust_in_time_rate",
         "history",
         "share",
-        "share of the customer's decided failed payments recovered in time, drawn to that of the provider and reason",
+        "share of decided failed payments recovered in time, shrunk towards that of the provider and reason",
         derive.shrunk_to_segment("cust_in_time_rate", *IN_TIME),
         needs=(*IN_TIME, "provider", "reason_code"),
         trend=1,
@@ -137,7 +139,7 @@ FEATURES: tuple[Feature, ...] = (
         "cust_recovered_rate",
         "history",
         "share",
-        "share of the customer's failed payments recovered by now, drawn to the mean",
+        "share of the customer's failed payments recovered by now, shrunk towards the mean",
         derive.shrunk("cust_recovered_rate", "cust_recovered", "cust_failures"),
         needs=("cust_recovered", "cust_failures"),
     ),
@@ -173,7 +175,7 @@ FEATURES: tuple[Feature, ...] = (
         "cust_failure_rate",
         "history",
         "share",
-        "share of the customer's orders that failed at first, drawn to the mean",
+        "share of the customer's orders that failed at first, shrunk towards the mean",
         derive.shrunk("cust_failure_rate", "cust_failures", "cust_orders"),
         needs=("cust_failures", "cust_orders"),
     ),
@@ -182,7 +184,7 @@ FEATURES: tuple[Feature, ...] = (
         "cust_open_relative",
         "open",
         "%",
-        "what the customer owes on other orders in this currency, as a percentage of the currency's median order",
+        "outstanding on the customer's other orders in this currency, as a percentage of its median order",
         derive.percent_of_typical("cust_open_minor"),
         needs=("cust_open_minor", "currency"),
         scale="log",
@@ -197,7 +199,7 @@ FEATURES: tuple[Feature, ...] = (
     _text("provider", "provider", "payment provider"),
     _text("payment_method", "method", "payment method"),
     _text("country", "country", "country of the customer"),
-    _text("device", "method", "device the order was made on"),
+    _text("device", "method", "device of the order"),
     _text("transaction_type", "method", "type of the transaction"),
     _text("reason_code", "reason", "last known reason of failure"),
     _text("last_event_type", "activity", "kind of the last known event"),
@@ -233,7 +235,7 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _flag("is_disputed", "whether a dispute is open"),
     _flag("has_chargeback", "whether there was a chargeback"),
-    _flag("is_written_off", "whether it is written off"),
+    _flag("is_written_off", "whether the order is written off"),
     _flag("is_opted_out", "whether the customer opted out of contacts"),
     _derived(
         "promise",

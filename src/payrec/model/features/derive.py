@@ -1,4 +1,4 @@
-"""How each feature is made from the columns of the feature view: small functions for the table in :mod:`features`.
+"""Compute each feature from columns of the feature view: small functions for :mod:`declarations`.
 
 A maker takes the columns and the vocabulary and returns float32 numbers (NaN = unknown) or int16 codes, shape (n,).
 Everything is element-wise: a row's features depend on that row alone.
@@ -75,7 +75,7 @@ def percent_of_typical(name: str) -> NumberMaker:
 
 
 def shrunk(feature: str, part: str, whole: str) -> NumberMaker:
-    """(part + weight · mean) / (whole + weight): a rate drawn to the fitted mean, the more the fewer its cases."""
+    """(part + weight · mean) / (whole + weight): a rate shrunk towards the fitted mean, more so with fewer cases."""
 
     def make(columns: ViewColumns, vocabulary: Vocabulary) -> Float32s:
         prior = vocabulary.shrinkage.get(feature, NO_SHRINKAGE)
@@ -86,7 +86,7 @@ def shrunk(feature: str, part: str, whole: str) -> NumberMaker:
 
 
 def shrunk_to_segment(feature: str, part: str, whole: str) -> NumberMaker:
-    """Like :func:`shrunk`, drawn to the mean of the row's provider and reason instead of to the mean of all."""
+    """Like :func:`shrunk`, shrunk towards the mean of the row's provider and reason instead of the overall mean."""
 
     def make(columns: ViewColumns, vocabulary: Vocabulary) -> Float32s:
         prior = vocabulary.shrinkage.get(feature, NO_SHRINKAGE)

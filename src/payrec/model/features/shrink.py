@@ -1,4 +1,4 @@
-"""How far a sparse rate is drawn to its mean: the prior of a beta-binomial, fitted to many customers."""
+"""Shrinkage of sparse rates towards their mean: the prior of a beta-binomial, fitted to many customers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def fit(successes: Floats, trials: Floats) -> Shrinkage:
     Parameters
     ----------
     successes, trials
-        Whole counts of each customer, shape (n,), ``0 <= successes <= trials``; rows without a trial say nothing.
+        Whole counts of each customer, shape (n,), ``0 <= successes <= trials``; rows without a trial are ignored.
 
     Returns
     -------
@@ -52,9 +52,9 @@ def _shape(at: Floats) -> tuple[float, float]:
 def segment_means(
     successes: Floats, trials: Floats, segment: npt.NDArray[np.int32], size: int, prior: Shrinkage
 ) -> tuple[float, ...]:
-    """Mean rate of each segment, itself drawn to the overall mean as if by 20 further customers.
+    """Mean rate of each segment, itself shrunk towards the overall mean as if by 20 further customers.
 
-    A customer with n trials counts n / (n + weight): the precision of its rate, so that no heavy customer rules.
+    A customer with n trials counts n / (n + weight): the precision of its rate, so that no heavy customer dominates.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = np.where(trials > 0, successes / trials, 0.0)

@@ -1,4 +1,4 @@
-"""How each feature was spread at training: what drift is measured against."""
+"""Distribution of each feature over the training rows: the reference of the drift measures."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def spreads(inputs: Matrix, vocabulary: Vocabulary) -> tuple[Spread, ...]:
 
 
 def like(spread: Spread, inputs: Matrix) -> tuple[float, ...]:
-    """Return the shares of the rows of ``inputs`` in the bins of ``spread``: the other side of a drift measure."""
+    """Return the shares of the rows of ``inputs`` in the bins of ``spread``: to compare with the spread at training."""
     for at, feature in enumerate(NUMBERS):
         if feature.name == spread.feature:
             return _shares(_bins(inputs.numbers[:, at], spread.edges), len(spread.names))

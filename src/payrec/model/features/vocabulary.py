@@ -1,6 +1,6 @@
-"""What the features have to remember from training: known categories, typical amounts, where sparse rates are drawn to.
+"""State of the features, fixed at training: known categories, typical amounts, priors of sparse rates.
 
-Nothing in here is learnt from a label; it is saved in the bundle and the same at training and at scoring.
+Nothing here is learnt from a label. The bundle stores it, so training and scoring use the same.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from payrec.common.short_repr import short_repr
 
 UNKNOWN = 0  # code of NULL
-OTHER = 1  # code of a value that training did not see, or hardly
+OTHER = 1  # code of a value that training saw rarely or never
 FIRST_LEVEL = 2  # code of the first known value
 RESERVED = ("unknown", "other")
 
@@ -18,7 +18,7 @@ RESERVED = ("unknown", "other")
 @short_repr
 @dataclass(frozen=True)
 class Shrinkage:
-    """A rate of ``n`` cases is drawn to ``mean`` as if ``weight`` further cases had had it."""
+    """Prior of a rate: it is shrunk towards ``mean`` as if by ``weight`` further cases."""
 
     mean: float
     weight: float
@@ -38,7 +38,7 @@ class Vocabulary:
     typical_minor_overall
         The same over all rows, for currencies that are not known.
     shrinkage
-        Where each shrunk rate is drawn to, by feature name.
+        Prior of each shrunk rate, by feature name.
     segment_means
         Mean of ``cust_in_time_rate`` for each (code of provider, code of reason), row-major.
     """

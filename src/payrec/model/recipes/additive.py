@@ -1,4 +1,4 @@
-"""An additive model as lookup tables: what a fitted logistic regression is kept as, scored by and explained by.
+"""An additive model as lookup tables: the stored form of a fitted logistic regression, for scoring and explaining.
 
 log-odds = intercept + Σ curves + Σ levels + Σ pairs + Σ slopes. Every term is centred: its mean over the training rows
 is 0, so that the intercept is the mean log-odds and a term says how far a row lies from the average.
@@ -137,7 +137,7 @@ class AdditiveModel:
 
 
 def log_odds(tables: AdditiveModel, inputs: Matrix) -> Floats:
-    """Return the log-odds of each row, shape (n,). A row's result does not depend on the rows beside it."""
+    """Return the log-odds of each row, shape (n,). A row's result does not depend on other rows."""
     result = np.full(len(inputs), tables.intercept)
     for start in range(0, len(inputs), BLOCK):
         rows = slice(start, start + BLOCK)

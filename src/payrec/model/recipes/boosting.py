@@ -94,7 +94,7 @@ def fit_stopping(inputs: Matrix, label: Floats, later: Matrix, later_label: Floa
 
 
 def log_odds(trees: Trees, inputs: Matrix) -> Floats:
-    """Return the log-odds of each row, shape (n,). A row's result does not depend on the rows beside it."""
+    """Return the log-odds of each row, shape (n,). A row's result does not depend on other rows."""
     result = np.empty(len(inputs))
     for start in range(0, len(inputs), BLOCK):
         rows = slice(start, start + BLOCK)
@@ -112,7 +112,7 @@ def base(trees: Trees) -> float:
 def contributions(trees: Trees, inputs: Matrix) -> tuple[Floats, Floats]:
     """Return SHAP values, shape (n, len(INPUTS)), and each row's log-odds, shape (n,); values sum to log-odds - base.
 
-    XGBoost adds them up in single precision; what is lost by that is spread over the features.
+    XGBoost adds them up in single precision; the rounding error is spread over the features.
     """
     odds = log_odds(trees, inputs)
     if not len(inputs):
@@ -152,7 +152,7 @@ def _plain(inputs: Matrix, label: Floats | None = None) -> xgboost.DMatrix:
 
 
 def _table(inputs: Matrix) -> npt.NDArray[np.float32]:
-    """Numbers and codes side by side, unknown as NaN."""
+    """Numbers and codes in one array, unknown as NaN."""
     chosen = inputs.codes[:, CODES_AT]
     codes = np.where(chosen == UNKNOWN, np.float32(np.nan), chosen)
     return np.hstack([inputs.numbers[:, NUMBERS_AT], codes], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""From a model's log-odds to probabilities that mean what they say.
+"""Calibration: from a model's log-odds to probabilities that match observed shares.
 
 A calibration is fitted on newer rows than the model, by Newton's method, and kept only if it lowers the log loss of
 rows it was not fitted on. No isotonic step function: its ties cost ranking.

@@ -1,6 +1,6 @@
 """A plain scikit-learn model for notebook users, as the original project wrote one: ``models/model_calibrated.joblib``.
 
-It is written and never read by payrec: loading a joblib file runs whatever is in it.
+payrec writes it and never reads it: loading a joblib file runs the code in it.
 """
 
 from __future__ import annotations

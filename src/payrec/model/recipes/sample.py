@@ -1,4 +1,4 @@
-"""Which rows a model is trained on, and how they are cut in time."""
+"""Selection of the training rows and their temporal slices."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Sample:
     customer
         Code of each row's customer, shape (n,).
     left_out
-        How many rows were not used, by reason.
+        Count of unused rows, by reason.
     """
 
     rows: pa.Table

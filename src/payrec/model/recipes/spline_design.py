@@ -1,6 +1,6 @@
 """The columns of the logistic regression: numbers as piecewise linear curves, categories one-hot, pairs of them.
 
-What belongs to one term stands side by side; the last column is the constant.
+Columns of one term are adjacent; the last column is the constant.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ SLOPES = (
 @short_repr
 @dataclass(frozen=True)
 class LogisticOptions:
-    """How a logistic regression is fitted.
+    """Options of a logistic regression.
 
-    ``knots`` of each curve; 2 gives a straight line. The bending of a curve is held back by ``smoothness`` times the
-    penalty of a coefficient: without it, curves fit single customers who come again in many rows.
+    ``knots`` of each curve; 2 gives a straight line. The change of slope is regularised by ``smoothness`` times the
+    penalty of a coefficient; without it, curves fit single customers who appear in many rows.
     """
 
     knots: int = 12

@@ -3,8 +3,8 @@
 1. The newest 15 % of the rows are set aside. What is older, less one horizon, is cut once more: its newest fifth tunes
    the recipes that are fitted on the rest.
 2. On the rows set aside, which no recipe has seen, the one with the lowest log loss is chosen. Fitted on all older
-   rows, it is held against them once more: what it gets wrong there, if it surely does, is its calibration.
-3. At last it is fitted on all rows. The calibration stays: it corrects what the recipe gets wrong on newer rows.
+   rows, it is held against them once more: a significant error there becomes its calibration.
+3. It is refitted on all rows. The calibration stays: it corrects what the recipe gets wrong on newer rows.
    (The original's recipe ends with its calibration, as it did.)
 """
 
@@ -45,7 +45,7 @@ DEFAULTS: dict[Recipe, float] = {"logistic": 30.0, "xgboost": 150.0, "original":
 @short_repr
 @dataclass(frozen=True)
 class TrainSpec:
-    """What to train: the recipe, the days in which a payment counts, the seed, the largest number of rows."""
+    """What to train: recipe, horizon in days, seed, maximum number of rows."""
 
     recipe: str = "auto"
     horizon_days: int = 30
@@ -81,7 +81,7 @@ class _Data:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A recipe with what was tuned, and a scorer fitted with it."""
+    """A recipe with its tuned parameter, and a scorer fitted with it."""
 
     recipe: Recipe
     tuned: float
@@ -138,12 +138,12 @@ def _loss(candidate: _Candidate, data: _Data, slices: Slices) -> float:
 
 
 def _calibration(older: _Candidate, data: _Data, slices: Slices) -> Calibration:
-    """Hold a recipe, fitted on all older rows, against the newest: what it gets wrong there."""
+    """Calibrate a recipe, fitted on all older rows, on the newest."""
     newest, label = data.part(slices.calibrate)
     z = score(older.scorer, newest)
     calibration = calibrate.choose(z, label, _customers(data, slices))
     if older.recipe == "original" and calibration.kind == "none":
-        return calibrate.fit("sigmoid", z, label)  # balanced weights move the level: it has to be put back
+        return calibrate.fit("sigmoid", z, label)  # balanced weights shift the level
     return calibration
 
 
@@ -153,7 +153,7 @@ def _customers(data: _Data, slices: Slices) -> Positions:
 
 
 def _untuned(data: _Data) -> tuple[_Candidate, Calibration]:
-    """Too short a window to hold anything back: defaults, on all rows, uncalibrated but for the original's level."""
+    """Window too short for a held-out slice: defaults, on all rows, uncalibrated except the original's level."""
     recipe = "logistic" if data.spec.recipe == "auto" else _single(data.spec.recipe)
     tuned = DEFAULTS[recipe]
     scorer = _fit(recipe, data, np.arange(len(data.sample.label)), tuned)

@@ -1,4 +1,4 @@
-"""What a model was trained on, for its card: window, counts, what was left out, how the recipes compared."""
+"""Summary of a training for the model card: window, counts, rows left out, comparison of the recipes."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def choice(training: TrainingSummary) -> str:
         return ""
     (best, low), (other, high) = sorted(training.losses.items(), key=lambda item: item[1])
     return (
-        f"{best} was taken: log loss {low:.4f} on the newest rows, against {high:.4f} with {other}, "
+        f"{best} was chosen: log loss {low:.4f} on the newest rows, against {high:.4f} with {other}, "
         f"{(high - low) / high:.1%} less"
     )
 

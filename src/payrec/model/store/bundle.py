@@ -5,7 +5,7 @@
     golden.json    reference rows: simulated rows and their probabilities
     manifest.json  sha256 of each of these
 
-Loading verifies the hashes, then parses strictly, then scores the golden rows again. Whatever does not fit is refused.
+Loading verifies the hashes, then parses strictly, then scores the reference rows again; any difference is refused.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Bundle:
 @short_repr
 @dataclass(frozen=True)
 class Portable:
-    """A model that travels to another process as the files of its bundle, and is opened there once, as they are."""
+    """A model that travels to another process as the files of its bundle, and is opened there once."""
 
     model: Model
 
@@ -89,8 +89,8 @@ def load(folder: Path) -> Model:
     Raises
     ------
     ModelRefused
-        A file is missing, changed, malformed or foreign; the model was made for other features; or the golden rows
-        come out differently here.
+        A file is missing, changed, malformed or foreign; the model was made for other features; or the reference rows
+        get other probabilities here.
     """
     return read(folder).model
 
@@ -105,7 +105,7 @@ def read(folder: Path) -> Bundle:
     worst = float(np.abs(probability - expected.probability).max())
     if not worst <= TOLERANCE:
         versions = model_json.versions_line(files["model.json"])
-        msg = f"found golden rows of {folder.name} that differ by {worst:.2g}, expected at most {TOLERANCE:g}"
+        msg = f"found reference rows of {folder.name} that differ by {worst:.2g}, expected at most {TOLERANCE:g}"
         raise ModelRefused(f"{msg}\n{versions}\n{AGAIN}")
     return Bundle(model, card, model_id(folder))
 

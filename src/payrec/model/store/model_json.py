@@ -1,4 +1,4 @@
-"""``model.json``: a model as one JSON document, written in one way only and parsed strictly."""
+"""``model.json``: a model as one JSON document, written canonically and parsed strictly."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def parse(content: bytes, booster: bytes | None, name: str) -> tuple[Model, dict
     Raises
     ------
     ModelRefused
-        Made for other features or another format; a key, type or shape that does not belong; trees XGBoost refuses.
+        Made for other features or another format; an unexpected key, type or shape; trees that fail the check.
     """
     _refuse_foreign(content, name)
     try:
@@ -99,7 +99,7 @@ def parse(content: bytes, booster: bytes | None, name: str) -> tuple[Model, dict
 
 
 def libraries() -> dict[str, str]:
-    """Versions of what the golden rows depend on."""
+    """Versions of the libraries that the reference rows depend on."""
     return {name: version(name) for name in ("numpy", "payrec", "pyarrow", "xgboost-cpu")}
 
 
@@ -125,7 +125,7 @@ def _refuse_foreign(content: bytes, name: str) -> None:
         head = json.loads(content)
         versions = (head["format"], head["schema"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        msg = f"found a model.json in {name} that is no model's, expected one that payrec wrote\n{AGAIN}"
+        msg = f"found a model.json in {name} that is not a model, expected one that payrec wrote\n{AGAIN}"
         raise ModelRefused(msg) from error
     if versions != (FORMAT, schema_hash()):
         msg = (

@@ -1,7 +1,7 @@
-"""Made rows that a model must score the same wherever it is loaded.
+"""Reference rows: simulated rows that a model must score the same wherever it is loaded.
 
-They are put together from the model's own vocabulary and spreads, so that they hold no customer's data: every known
-category, the range of each number, unknown and never seen values.
+They are built from the model's own vocabulary and spreads, so they hold no customer's data: every known
+category, the range of each number, unknown and unseen values.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ReferenceRows:
 
 
 def record(model: Model) -> ReferenceRows:
-    """Make golden rows for ``model`` and score them."""
+    """Build reference rows for ``model`` and score them."""
     rows = _rows({name: _values(name, model) for name in NEEDED})
     return ReferenceRows(rows, predict(model, rows))
 

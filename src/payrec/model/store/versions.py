@@ -1,4 +1,4 @@
-"""Versions of the model in one folder, and which of them serves: ``champion`` is a pointer file replaced in one step.
+"""Versions of the model in one folder, and which of them is champion: a pointer file, replaced atomically.
 
 models/3f2a9c…/   a bundle, named by its content
 models/champion   {"champion": id, "before": [ids, the last served first]}
@@ -25,7 +25,7 @@ from payrec.model.store.bundle import Bundle
 POINTER = "champion"
 KEPT = 50  # pointers remembered for rollback
 ASIDE = ".new-"
-ABANDONED_S = 86_400  # what was written aside longer ago than this belongs to a training that was killed
+ABANDONED_S = 86_400  # older leftovers belong to a killed training
 MODEL_ID = re.compile(r"[0-9a-f]{12}")
 
 
@@ -41,7 +41,7 @@ class Version:
 
 
 def add(folder: Path, model: Model, card: dict[str, Any] | None = None) -> str:
-    """Save ``model`` as a version and return its id; it is there as a whole or not at all.
+    """Save ``model`` as a version and return its id; a crash leaves all of it or nothing.
 
     A model that is there already is left as it is.
 
@@ -74,7 +74,7 @@ def _add(folder: Path, model: Model, card: dict[str, Any] | None) -> str:
 
 
 def _sweep(folder: Path) -> None:
-    """Take away what killed trainings left aside; age is told by the disk alone, so that no clock is read."""
+    """Remove leftovers of killed trainings; their age comes from the disk, so no clock is read."""
     left = [path for path in folder.iterdir() if path.name.startswith(ASIDE)]
     with tempfile.TemporaryFile(dir=folder) as probe:
         newest = os.fstat(probe.fileno()).st_mtime
