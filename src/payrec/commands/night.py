@@ -91,8 +91,9 @@ def _held(engine: Engine, how: Night, progress: Progress) -> Report:
     with _told(engine, how, "build"):
         bundle = versions.champion(how.models)
         asked = question(engine, bundle, how.policy, how.as_of, how.now, progress)
+    damages = store.repair()
     former = store.current()
-    if former is not None and former.run.run_id == asked.run_id and ledger.ended(engine, asked.run_id):
+    if not damages and former is not None and former.run.run_id == asked.run_id and ledger.ended(engine, asked.run_id):
         _retire(store, how)
         return _as_before(store, former)
     done = ledger.begin(engine, how.now, str(how.holder), asked.run_id)
@@ -106,7 +107,8 @@ def _held(engine: Engine, how: Night, progress: Progress) -> Report:
         store.commit(decided.run, decided.ranked, details=_beside(engine, asked, decided))
         _step(engine, how, "publish", asked.run_id)
         progress("monitoring")
-        judged = watch(engine, how, decided, bundle)
+        damaged = [drift.Figure("damaged", str(one), 1.0) for one in damages]
+        judged = verdicts.verdicts_of(damaged, limits_of(how.policy)) + watch(engine, how, decided, bundle)
         store.add_verdicts(asked.run_id, verdicts.to_table(judged, asked.run_id, asked.as_of))
         _step(engine, how, "monitor", asked.run_id)
         # told before it counts as done: a run that is killed in between tells it again, rather than never
@@ -197,7 +199,11 @@ def _matured(engine: Engine, past: list[Published]) -> list[Published]:
 
 
 def _came_true(engine: Engine, store: ListStore, past: Published) -> Iterator[drift.Figure]:
-    listed = store.scores(past.run.run_id)
+    try:
+        listed = store.scores(past.run.run_id)
+    except DataRefused as error:  # an old list that is damaged stops no new one
+        yield drift.Figure("damaged", str(error).splitlines()[0], 1.0)
+        return
     known = layers.outcomes(engine, past.run.as_of, past.run.horizon_days)
     yield from outcomes.cohort(listed, known)
     yield from outcomes.money(listed, known)

@@ -169,6 +169,11 @@ def _money(figure: Figure, limits: Limits) -> tuple[Level, str]:
     return "watch", f"money of week {figure.subject} is {abs(figure.value):,.0f} {side} the expected interval"
 
 
+def _damaged(figure: Figure, limits: Limits) -> tuple[Level, str]:
+    del limits
+    return "alarm", figure.subject
+
+
 _RULES: dict[str, VerdictRule] = {
     "psi": _psi,
     "psi_clock": _psi_clock,
@@ -181,5 +186,6 @@ _RULES: dict[str, VerdictRule] = {
     "ece": _ece,
     "pr_auc": _pr_auc,
     "money_outside": _money,
+    "damaged": _damaged,
 }
 _NEEDS_ROWS = frozenset({"ece", "pr_auc"})

@@ -20,6 +20,7 @@ from payrec.data.engines.retry import retrying
 from payrec.data.migrations import migrate_published
 from payrec.publish import run_info
 from payrec.publish.details import KEPT_RUNS, NAMES, Details
+from payrec.publish.folder_repair import Damage
 from payrec.publish.lists import KEEP_RUNS, as_contract, to_publish
 from payrec.publish.personal import PERSON, Person
 from payrec.publish.run_info import VERDICTS, Published, RunInfo
@@ -145,6 +146,10 @@ class DatabaseStore:
         if SCORES in self.engine.tables():
             self.engine.run(f"DELETE FROM {SCORES} WHERE {PERSON} = {sql_literal(person.customer_id)}")
         return erased
+
+    def repair(self) -> list[Damage]:
+        """Return nothing: the server keeps its files whole."""
+        return []
 
     def _write_detail(self, run_id: str, name: str, batches: Iterator[pa.RecordBatch]) -> None:
         first = next(batches, None)

@@ -5,6 +5,7 @@ published/
     runs/<run id>/           scores.parquet  run.json     written aside, then renamed; the newest runs also have
                              features, events, months and examples (see payrec.publish.details)
     monitor/<run id>.parquet
+    .damaged-…               what :meth:`FolderStore.repair` moved out of the way
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,16 @@ from payrec.common.arrow import pc
 from payrec.common.errors import DataRefused, UsageError, file_errors
 from payrec.publish import run_info
 from payrec.publish.details import KEPT_RUNS, NAMES, Details
+from payrec.publish.folder_repair import (
+    Damage,
+    damaged_details,
+    damaged_verdicts,
+    delete_set_aside,
+    problem_of_parquet,
+    problem_of_run,
+    read_run,
+    set_aside,
+)
 from payrec.publish.lists import KEEP_RUNS, as_contract, to_publish
 from payrec.publish.personal import PERSON, Person
 from payrec.publish.run_info import VERDICTS, Published, RunInfo
@@ -53,10 +64,13 @@ class FolderStore:
         order = self._order()
         with file_errors(self.folder):
             if order[:1] == [run.run_id]:
+                self._complete(run.run_id, details or {})
                 self._clear(order)  # a run that was killed may have left files
                 return False
             (self.folder / "runs").mkdir(parents=True, exist_ok=True)
-            if not self.run_folder(run.run_id).is_dir():
+            if self.run_folder(run.run_id).is_dir():
+                self._complete(run.run_id, details or {})
+            else:
                 number = 1 + max((one.published_no for one in self.runs()), default=0)
                 self._write(run_info.counted(run, number, rows), rows, details or {})
             order = [run.run_id, *(name for name in order if name != run.run_id)][:keep]
@@ -66,11 +80,14 @@ class FolderStore:
 
     def current(self) -> Published | None:
         """Return the run that is served, None before the first."""
-        return next(iter(self.runs()), None)
+        order = self._order()
+        return self._read(order[0]) if order else None
 
     def runs(self) -> list[Published]:
         """Return all kept runs, the served one first."""
-        return [self._read(name) for name in self._order()]
+        order = self._order()
+        served = [self._read(name) for name in order[:1]]  # readers get no older list in its stead
+        return served + [self._read(name) for name in order[1:] if not problem_of_run(self.run_folder(name))]
 
     def scores(self, run_id: str) -> pa.Table:
         """Return the list of a run."""
@@ -78,15 +95,16 @@ class FolderStore:
         if not path.is_file():
             kept = ", ".join(self._order()) or "none"
             raise UsageError(f"there is no published run {run_id} in {self.folder}; kept are: {kept}")
-        return as_contract(pyarrow.parquet.read_table(path, partitioning=None))
+        return as_contract(_read_parquet(path))
 
     def detail(self, run_id: str, name: str) -> pa.Table | None:
         """Return a detail of a run, None if it had no rows or is no longer kept."""
         path = self.detail_file(run_id, name)
-        return pyarrow.parquet.read_table(path, partitioning=None) if path.is_file() else None
+        return _read_parquet(path) if path.is_file() else None
 
     def retire(self, before: datetime) -> list[str]:
         """Delete lists of before a time, except the served one; return their run ids."""
+        delete_set_aside(self.folder, before.replace(tzinfo=UTC).timestamp())
         old = [one.run.run_id for one in self.runs()[1:] if one.run.as_of < before]
         if old:
             order = [name for name in self._order() if name not in old]
@@ -108,27 +126,65 @@ class FolderStore:
     def verdicts(self) -> pa.Table:
         """Return the verdicts of all runs."""
         paths = sorted((self.folder / "monitor").glob("*.parquet"))
-        tables = [pyarrow.parquet.read_table(path, schema=VERDICTS, partitioning=None) for path in paths]
+        whole = [path for path in paths if not problem_of_parquet(path, VERDICTS)]
+        tables = [pyarrow.parquet.read_table(path, schema=VERDICTS, partitioning=None) for path in whole]
         return pa.concat_tables(tables) if tables else VERDICTS.empty_table()
 
     def scores_of(self, customer_id: str) -> pa.Table:
         """Return the rows of a customer in all kept lists."""
         paths = [self.scores_file(one.run.run_id) for one in self.runs()]
         filters = pc.field(PERSON) == customer_id
-        tables = [as_contract(pyarrow.parquet.read_table(path, partitioning=None, filters=filters)) for path in paths]
+        tables = [as_contract(_read_parquet(path, filters)) for path in paths]
         return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
     def erase(self, person: Person) -> int:
-        """Delete a person's rows from all lists and details, file by file; return their number."""
+        """Delete a person's rows from all lists and details, file by file, and all damaged files; return their number.
+
+        Nobody can tell whom a damaged file names.
+        """
+        self.repair()
+        delete_set_aside(self.folder)
         erased = 0
         for path in sorted((self.folder / "runs").glob("*/*.parquet")):
-            table = pyarrow.parquet.read_table(path, partitioning=None)
+            table = _read_parquet(path)
             others = person.without(table)
             if others.num_rows < table.num_rows:
                 erased += table.num_rows - others.num_rows
                 with files.replacing(path) as sink:
                     pyarrow.parquet.write_table(others, sink, compression="zstd", row_group_size=ROW_GROUP)
         return erased
+
+    def repair(self) -> list[Damage]:
+        """Move damaged files out of the way and write a damaged pointer again; the caller holds the lock of the run.
+
+        A run whose ``run.json`` or list is damaged goes as a whole; publishing the same run again restores it, and
+        restores missing details of the run that is published.
+        """
+        if not self.folder.is_dir():
+            return []
+        with file_errors(self.folder):
+            damages = [
+                set_aside(self.folder, path, "it is not a folder")
+                for path in (self.folder / "runs", self.folder / "monitor")
+                if os.path.lexists(path) and not path.is_dir()
+            ]
+            pointed, problem = self._pointed()
+            order = self._order_by_number() if problem else list(pointed)
+            if problem and (order or os.path.lexists(self.folder / POINTER)):
+                damages.append(set_aside(self.folder, self.folder / POINTER, problem))
+            for run_id in tuple(order):
+                if unusable := problem_of_run(self.run_folder(run_id)):
+                    damages.append(set_aside(self.folder, self.run_folder(run_id), unusable))
+                    order.remove(run_id)
+                elif of_run := damaged_details(self.folder, self.run_folder(run_id), order.index(run_id) < KEPT_RUNS):
+                    damages += of_run
+                    _write_run(self.run_folder(run_id), self._read(run_id))
+            damages += damaged_verdicts(self.folder)
+            if order and (problem or order != pointed):
+                self._point(order)
+            elif pointed and not order:
+                (self.folder / POINTER).unlink(missing_ok=True)
+        return damages
 
     def run_folder(self, run_id: str) -> Path:
         """Return the folder of a run."""
@@ -150,12 +206,18 @@ class FolderStore:
                 pyarrow.parquet.write_table(scores, sink, compression="zstd", row_group_size=ROW_GROUP)
             for name, read in details.items():
                 write_batches(aside / f"{name}.parquet", read())
-            with files.replacing(aside / "run.json") as sink:
-                sink.write(json.dumps(run_info.to_json(published), indent=1).encode())
+            _write_run(aside, published)
             os.rename(aside, self.run_folder(published.run.run_id))
         finally:
             shutil.rmtree(aside, ignore_errors=True)
         files.sync_folder(self.folder / "runs")
+
+    def _complete(self, run_id: str, details: Details) -> None:
+        """Write the details of a published run that are missing."""
+        for name, read in details.items():
+            if not self.detail_file(run_id, name).is_file():
+                write_batches(self.detail_file(run_id, name), read())
+        _write_run(self.run_folder(run_id), self._read(run_id))
 
     def _point(self, order: list[str]) -> None:
         with files.replacing(self.folder / POINTER) as sink:
@@ -176,21 +238,45 @@ class FolderStore:
             path.unlink(missing_ok=True)
 
     def _order(self) -> list[str]:
+        """Return the run ids, the served one first; without a usable pointer in the order of publication."""
+        order, problem = self._pointed()
+        return self._order_by_number() if problem else order
+
+    def _pointed(self) -> tuple[list[str], str | None]:
+        """Return what the pointer says, or what is wrong with it."""
         path = self.folder / POINTER
-        if not path.is_file():
-            return []
         try:
-            pointer: dict[str, Any] = json.loads(path.read_bytes())
-            return [_checked(name) for name in (pointer["current"], *pointer["before"])]
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataRefused(f"{path} is damaged: {error}\npublish again (payrec run)") from error
+            pointer: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
+            return [_checked(name) for name in (pointer["current"], *pointer["before"])], None
+        except (OSError, ValueError, KeyError, TypeError, UsageError):
+            return [], "it does not name the published runs" if os.path.lexists(path) else "it is missing"
+
+    def _order_by_number(self) -> list[str]:
+        folders = [path for path in (self.folder / "runs").glob("*") if RUN_ID.fullmatch(path.name)]
+        runs = [read_run(path / "run.json") for path in folders if not problem_of_run(path)]
+        return [one.run.run_id for one in sorted(runs, key=lambda one: -one.published_no)]
 
     def _read(self, run_id: str) -> Published:
-        path = self.run_folder(run_id) / "run.json"
-        try:
-            return run_info.from_json(json.loads(path.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataRefused(f"{path} is missing or damaged: {error}\npublish again (payrec run)") from error
+        if problem := problem_of_run(self.run_folder(run_id)):
+            raise DataRefused(f"the published list {run_id} is damaged: {problem}\npublish it again: payrec run")
+        return read_run(self.run_folder(run_id) / "run.json")
+
+
+def _write_run(folder: Path, published: Published) -> None:
+    """Write ``run.json``, with the names of the details that are there."""
+    kept = sorted(path.stem for path in folder.glob("*.parquet") if path.name != "scores.parquet")
+    content = json.dumps(run_info.to_json(published) | {"details": kept}, indent=1).encode()
+    path = folder / "run.json"
+    if not path.is_file() or path.read_bytes() != content:
+        with files.replacing(path) as sink:
+            sink.write(content)
+
+
+def _read_parquet(path: Path, filters: Any = None) -> pa.Table:
+    try:
+        return pyarrow.parquet.read_table(path, partitioning=None, filters=filters)
+    except (OSError, ValueError) as error:
+        raise DataRefused(f"{path} is damaged: {str(error).splitlines()[0]}\npublish again: payrec run") from error
 
 
 def write_batches(path: Path, batches: Iterator[pa.RecordBatch]) -> None:

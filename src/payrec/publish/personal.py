@@ -58,6 +58,15 @@ def tag(customer_id: str, key: str | None) -> str:
 def exports(folder: Path, run_ids: Iterable[str]) -> list[dict[str, Any]]:
     """Return the downloads made from one of these runs, from the export log in ``folder``."""
     path, runs = folder / "exports.jsonl", set(run_ids)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    entries: list[dict[str, Any]] = [json.loads(line) for line in lines if line.strip()]
+    lines = path.read_bytes().splitlines() if path.is_file() else []
+    entries = [entry for line in lines if (entry := _logged(line))]
     return [entry for entry in entries if entry["run_id"] in runs]
+
+
+def _logged(line: bytes) -> dict[str, Any] | None:
+    """Return an entry of the export log, None for a line that is damaged."""
+    try:
+        entry: dict[str, Any] = json.loads(line)
+        return entry if "run_id" in entry else None
+    except (ValueError, TypeError):
+        return None

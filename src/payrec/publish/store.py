@@ -11,6 +11,7 @@ import pyarrow as pa
 from payrec.data.engines import Engine
 from payrec.publish.database_store import DatabaseStore
 from payrec.publish.details import NAMES, Details
+from payrec.publish.folder_repair import Damage
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.lists import KEEP_RUNS
 from payrec.publish.personal import Person
@@ -72,6 +73,9 @@ class ListStore(Protocol):
 
     def scores_of(self, customer_id: str) -> pa.Table:
         """Return the rows of a customer in all kept lists."""
+
+    def repair(self) -> list[Damage]:
+        """Move damaged files out of the way, so that they stop no run; return what was damaged."""
 
     def erase(self, person: Person) -> int:
         """Delete a person's rows from all lists and details; return their number.
