@@ -202,7 +202,7 @@ def test_progress_is_told() -> None:
         (replace(QUICK, split=date(2023, 1, 1)), DataRefused, "By 2023-01-01 0 snapshots had matured"),
         (replace(QUICK, until=date(2025, 1, 1)), UsageError, "--until belongs to --split"),
         (replace(QUICK, k_share=0.0), UsageError, "cannot be contacted"),
-        (replace(QUICK, horizon_days=14), DataRefused, "14 were asked for"),
+        (replace(QUICK, horizon_days=14), DataRefused, "expected 14"),
     ],
 )
 def test_refusals(spec: BacktestSpec, error: type[Exception], words: str) -> None:

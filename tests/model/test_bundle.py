@@ -209,12 +209,12 @@ def test_another_format_is_refused(of_tables: Path, tmp_path: Path) -> None:
     assert "format 2" in refusal(edited(copied(of_tables, tmp_path), lambda d: d.update(format=2)))
 
 
-def test_changed_coefficients_are_found_by_the_golden_rows(of_tables: Path, tmp_path: Path) -> None:
+def test_changed_coefficients_are_found_by_the_reference_rows(of_tables: Path, tmp_path: Path) -> None:
     def change(document: dict[str, dict[str, float]]) -> None:
         document["tables"]["intercept"] += 0.01
 
     text = refusal(edited(copied(of_tables, tmp_path), change))
-    assert "golden rows" in text
+    assert "reference rows" in text
     assert "numpy" in text
 
 

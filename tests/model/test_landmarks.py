@@ -36,7 +36,7 @@ def test_a_label_missing_for_another_reason_is_refused() -> None:
 
 def test_other_horizons_and_ages_are_refused() -> None:
     rows = feature_rows(200, 1)
-    with pytest.raises(DataRefused, match="over 30 days, 14 were asked for"):
+    with pytest.raises(DataRefused, match="over 30 days, expected 14"):
         landmarks.select(rows, None, 14)
     with pytest.raises(UsageError, match="ages built: 0, 3, 7"):
         landmarks.select(rows, [5], 30)
