@@ -183,3 +183,25 @@ def test_a_folder_that_cannot_be_written_is_said_at_the_start(
     site = Site(duckdb_url, tmp_path, models, portfolio)
     with pytest.raises(UsageError, match=r"cannot write .*file"):
         site.night(lock_folder=tmp_path / "file" / "below")
+
+
+def test_a_damaged_file_of_an_old_list_is_named_once_and_stops_no_run(site: Site) -> None:
+    if site.published is None:  # the server keeps its files whole
+        with site.open() as engine:
+            assert open_store(engine).repair() == []
+        return
+    first = site.night(FIRST_NIGHT).published.run.run_id
+    site.arrive(FIRST_NIGHT + DAY)
+    (site.published / "runs" / first / "scores.parquet").write_bytes(b"")
+    report = site.night(FIRST_NIGHT + DAY)
+    assert report.level == "alarm"
+    damaged = [one.sentence for one in report.verdicts if one.figure.metric == "damaged"]
+    assert [sentence.startswith(f"runs/{first} is damaged") for sentence in damaged] == [True]
+    assert open_store(site.published).runs() == [report.published]
+    again = site.night(FIRST_NIGHT + DAY)
+    assert again.already_done
+    shutil.rmtree(site.published / "runs" / report.published.run.run_id)
+    restored = site.night(FIRST_NIGHT + DAY)
+    assert not restored.already_done
+    assert restored.ranked == report.ranked
+    assert restored.level == "alarm"
