@@ -6,7 +6,7 @@ In are the tests of the rooms, the folders of ``tests`` that have a namesake in 
 - tests with a fixture that a session or module shares: it is shared because it is expensive,
 - tests with a database: one of the fixtures of ``tests/conftest.py`` that give an engine.
 
-A parametrised test runs its first ``CASES`` cases, a property its first ``EXAMPLES`` examples.
+A parametrised test runs its first case (``CASES``), a property its first ``EXAMPLES`` examples.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SLOW_IMPORTS = {
     *("subprocess", "multiprocessing", "playwright", "psycopg", "nbclient", "streamlit", "postgres_server"),
     *("payrec.model.recipes.training", "payrec.model.evaluate.backtest"),
 }
-CASES, EXAMPLES = 2, 3
+CASES, EXAMPLES = 1, 3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -67,3 +67,15 @@ def test_the_commands_of_the_quick_start_run(tmp_path: Path) -> None:
         if command.startswith("load"):
             assert output == recorded[command]
     assert len((tmp_path / "list.csv").read_text(encoding="utf-8").splitlines()) > 20
+
+
+def test_every_file_that_contributing_names_exists() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:src|tests|docs|scripts|locks|benchmarks)/[\w./-]*)`", text)
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    rooms = {
+        room for cell in re.findall(r"^\| (`.+?`) \|", text, re.MULTILINE) for room in re.findall(r"`(\w+)/", cell)
+    }
+    folders = {path.name for path in (ROOT / "src" / "payrec").iterdir() if (path / "__init__.py").exists()}
+    assert rooms - {"api"} == folders - {"api"}
