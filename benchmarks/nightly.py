@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks import inputs, reading, scoring
 from benchmarks.inputs import NOW
 from benchmarks.measure import server_cpu_s, timed
-from payrec.commands.night import Night, night
+from payrec.commands.run import RunConfig, execute
 from payrec.data import layers
 from payrec.data.engines import connect
 from payrec.model.features.declarations import schema_hash
@@ -32,10 +32,10 @@ def prepared(orders: int) -> None:
         versions.promote(MODELS, versions.add(MODELS, bundle.load(scoring.folder_of("logistic")), None))
 
 
-def _night(orders: int, url: str, published: Path | None) -> Night:
+def _night(orders: int, url: str, published: Path | None) -> RunConfig:
     folder = inputs.Portfolio(orders, inputs.MANY_OPEN).folder
     holder = lock.Holder(os.getpid(), "benchmark", NOW)
-    return Night(None, MODELS, Policy(), published, holder, url, folder, NOW)
+    return RunConfig(None, MODELS, Policy(), published, holder, url, folder, NOW)
 
 
 def first(orders: int) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def first(orders: int) -> dict[str, Any]:
     path, published = inputs.copy_of(portfolio, "night.duckdb"), portfolio.folder / "published"
     shutil.rmtree(published, ignore_errors=True)
     with timed() as cost:
-        report = night(_night(orders, f"duckdb:///{path}", published), lambda _: None)
+        report = execute(_night(orders, f"duckdb:///{path}", published), lambda _: None)
     return {"rows": report.ranked.num_rows, **vars(cost)}
 
 
@@ -59,11 +59,11 @@ def next_night(orders: int) -> dict[str, Any]:
         later = f"event_ts > TIMESTAMP '{until}'"
         held_back = engine.read(f"SELECT * FROM raw_events WHERE {later}")
         engine.run(f"DELETE FROM raw_events WHERE {later}")
-    night(replace(how, as_of=until), lambda _: None)
+    execute(replace(how, as_of=until), lambda _: None)
     with connect(how.database_url) as engine:
         layers.change(engine, lambda: engine.write("raw_events", held_back, key=("event_id",)))
     with timed() as cost:
-        report = night(how, lambda _: None)
+        report = execute(how, lambda _: None)
     cost.figures["events_of_the_day"] = held_back.num_rows
     return {"rows": report.ranked.num_rows, **vars(cost)}
 
@@ -75,7 +75,7 @@ def again(orders: int) -> dict[str, Any]:
         first(orders)
     how = _night(orders, f"duckdb:///{portfolio.folder / 'night.duckdb'}", portfolio.folder / "published")
     with timed() as cost:
-        report = night(how, lambda _: None)
+        report = execute(how, lambda _: None)
     cost.figures["was_done_already"] = report.already_done
     return {"rows": report.ranked.num_rows, **vars(cost)}
 
@@ -88,9 +88,9 @@ def on_postgres(orders: int) -> dict[str, Any]:
             inputs.load_into(engine, portfolio)
             engine.run("ANALYZE")
         with timed(lambda: server_cpu_s(data)) as cost:
-            report = night(_night(orders, url, None), lambda _: None)
+            report = execute(_night(orders, url, None), lambda _: None)
         with timed(lambda: server_cpu_s(data)) as second:
-            repeated = night(_night(orders, url, None), lambda _: None)
+            repeated = execute(_night(orders, url, None), lambda _: None)
     cost.figures |= {"again_wall_s": second.wall_s, "again_cpu_s": second.cpu_s + second.server_cpu_s}
     cost.figures["was_done_already"] = repeated.already_done
     return {"rows": report.ranked.num_rows, **vars(cost)}

@@ -11,14 +11,13 @@ from pyarrow import parquet
 from benchmarks import inputs
 from benchmarks.inputs import NOW
 from benchmarks.measure import timed
-from payrec import commands
+from payrec.commands.score import score_file
 from payrec.model.features.declarations import schema_hash
 from payrec.model.recipes import notebook, training
 from payrec.model.recipes.model import predict
 from payrec.model.recipes.training import TrainSpec
 from payrec.model.store import bundle
 from payrec.publish import export
-from payrec.worklist.policy import Policy
 
 TRAINED_ON = 200_000
 BATCH = 100_000
@@ -84,7 +83,7 @@ def file_to_file(orders: int) -> dict[str, Any]:
     rows, ranked = _files(orders, "ranked.parquet")
     champion = bundle.read(folder_of("logistic"))
     with timed() as cost:
-        decided = commands.score_file(rows, champion, Policy(), None, NOW, lambda _: None)
+        decided = score_file(rows, champion, now=NOW)
         export.write(decided.ranked, ranked, decided.run.stamp)
     cost.figures["bytes_out"] = ranked.stat().st_size
     ranked.unlink()

@@ -13,11 +13,12 @@ from benchmarks import inputs, reading
 from benchmarks.inputs import NOW
 from benchmarks.measure import forget_peak, give_back_memory, peak_now_mb, server_cpu_s, timed, tree_cpu_s, tree_peak_mb
 from benchmarks.scoring import folder_of
-from payrec import commands
+from payrec.commands.build import parameters
+from payrec.commands.scoring import score_layers, scoring_request
+from payrec.commands.train import train
 from payrec.data import layers, load
 from payrec.data.engines import Engine, connect, keeps_lists
 from payrec.data.load import Mapping
-from payrec.model.recipes.training import TrainSpec
 from payrec.model.store import versions
 from payrec.model.store.bundle import Bundle, read
 from payrec.publish.store import ListStore, open_store
@@ -119,13 +120,12 @@ def _database(engine: str, scratch: Path) -> Iterator[tuple[str, Path | None]]:
 
 
 def _steps(course: Course, url: str, portfolio: inputs.Portfolio, folder: Path) -> None:
-    models, asked = portfolio.folder / "steps-models", layers.Parameters()
+    models = portfolio.folder / "steps-models"
     shutil.rmtree(models, ignore_errors=True)
     with connect(url) as engine:
         course("load", lambda: _loaded(engine, portfolio), lambda rows: rows)
-        _built(course, engine, "build to train", asked)
-        how = commands.Learning(asked, TrainSpec("logistic"), models, NOW)
-        course("train", lambda: commands.train(engine, how, _quiet).card, lambda card: int(card["training"]["rows"]))
+        _built(course, engine, "build to train", parameters())
+        course("train", lambda: train(engine, models, "logistic", now=NOW), lambda t: t.model.training.rows)
         bundle = versions.show(models, versions.ids(models)[0])
         _listed(course, engine, bundle, open_store(engine if keeps_lists(url) else folder))
 
@@ -148,8 +148,8 @@ def _steps_of_one_customer(course: Course, url: str, portfolio: inputs.Portfolio
 
 def _listed(course: Course, engine: Engine, bundle: Bundle, store: ListStore) -> None:
     _built(course, engine, "build to score", layers.Parameters(None, ()))
-    question = commands.question(engine, bundle, Policy(), None, NOW, _quiet)
-    decided = course("score", lambda: commands.score(engine, question, _quiet), lambda d: d.ranked.num_rows)
+    question = scoring_request(engine, bundle, Policy(), None, NOW, _quiet)
+    decided = course("score", lambda: score_layers(engine, question, _quiet), lambda d: d.ranked.num_rows)
     course("publish", lambda: store.commit(decided.run, decided.ranked), lambda _: decided.ranked.num_rows)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from payrec.cli import web
+from payrec.commands import app as web
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
@@ -51,7 +51,7 @@ def served(folder: Path, script: Path | None = None) -> Iterator[tuple[str, int]
     with socket.socket() as asked:
         asked.bind(("127.0.0.1", 0))
         port = asked.getsockname()[1]
-    command = web.command(port, "127.0.0.1", list(web.LOOPBACK))
+    command = web.server_command(port)
     if script is not None:
         command[command.index("run") + 1] = str(script)
     running = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -14,7 +14,7 @@ import pytest
 
 import payrec
 from payrec.cli import VERBS, main
-from payrec.cli.data import Kind
+from payrec.cli.data import FileKind
 from payrec.cli.models import models_app
 from payrec.data import feature_file
 
@@ -22,7 +22,10 @@ ROOT = Path(__file__).resolve().parent.parent
 MANUAL = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 SERVED_ONLY = {"app"}  # a server, not a function
 NOW = datetime.fromisoformat("2026-07-01T06:00:00")
-MODULES = ("api.preparing", "api.load", "api.learning", "api.models", "api.deciding")
+MODULES = (
+    "simulate", "build", "check", "features", "sql", "train", "backtest", "report", "models", "score", "explain", "run",
+    "worklist", "monitor",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,7 @@ def test_every_verb_of_the_command_line_is_a_word_of_the_api() -> None:
     verbs = {verb.__name__ for verb in VERBS} - SERVED_ONLY
     assert verbs <= set(payrec.__all__)
     assert {str(command.name) for command in models_app.registered_commands} == set(payrec.models.__all__)
-    assert {kind.value for kind in Kind} <= set(payrec.load.__all__)
+    assert {kind.value for kind in FileKind} <= set(payrec.load.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
@@ -81,7 +84,7 @@ def test_the_map_names_no_room_that_is_not_there() -> None:
 
 
 def examples(module: str) -> list[doctest.DocTest]:
-    return [t for t in doctest.DocTestFinder().find(importlib.import_module(f"payrec.{module}")) if t.examples]
+    return [t for t in doctest.DocTestFinder().find(importlib.import_module(f"payrec.commands.{module}")) if t.examples]
 
 
 def run_examples(test: doctest.DocTest, names: dict[str, Any]) -> None:
@@ -102,7 +105,7 @@ def test_the_examples_of_every_function_run(world: dict[str, Any]) -> None:
 
 def test_the_examples_of_loading_run(world: dict[str, Any]) -> None:
     with payrec.connect("duckdb://") as fresh:
-        for test in examples("api.load"):
+        for test in examples("load"):
             run_examples(test, world | {"engine": fresh})
 
 

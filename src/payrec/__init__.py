@@ -1,17 +1,19 @@
 """Which failed or unpaid payments will be recovered in the next 30 days, and whom to contact first.
 
-The map, in the order in which the data walks; each word is also a command (``payrec WORD``)::
+The map, in the order of the data; each word is also a command (``payrec WORD``)::
 
-    file → raw               simulate, load.transactions, load.events, load.fx      (connect gives the engine)
+    file → raw               simulate, load.transactions, load.events, load.fx      (connect returns the engine)
     raw → staging → snapshots → features, labels        build, sql, features; check audits them
     features, labels → model                            train; models.list, show, promote, rollback
     model → how good it is                              backtest, report
-    features, model → probabilities → decided list      score, score_file, explain
-    list → published → watched                          run, worklist, monitor
-    all of it on made data                              demo
+    features, model → probabilities → ranked list       score, score_file, explain
+    list → published → monitored                        run, replay, worklist, monitor; privacy.export, erase
+    all of it on simulated data                         demo
+    all of it on one database                           open, which returns a Project
 
-Pictures are in ``payrec.charts``. The rooms below, top may use below: ``cli | app > api > pipeline > action > model >
-data > charts | settings > errors``. Nothing is imported before it is used. ``docs/python.md`` is the manual.
+Pictures are in ``payrec.charts``. Each room imports only rooms to its right:
+``cli | app > commands > monitor > publish > worklist > model | data > charts | simulate > common``.
+Nothing is imported before it is used. ``docs/python.md`` is the manual.
 
 >>> import payrec
 >>> payrec.simulate(orders=300, seed=1).transactions.num_rows
@@ -27,10 +29,23 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from payrec import charts
-    from payrec.api import load, models
-    from payrec.api.deciding import demo, explain, monitor, run, score, score_file, worklist
-    from payrec.api.learning import backtest, report, train
-    from payrec.api.preparing import build, check, features, simulate, sql
+    from payrec.commands import load, models, privacy
+    from payrec.commands.backtest import backtest
+    from payrec.commands.build import build
+    from payrec.commands.check import check
+    from payrec.commands.demo import demo
+    from payrec.commands.explain import explain
+    from payrec.commands.features import features
+    from payrec.commands.monitor import monitor
+    from payrec.commands.policies import read_policy
+    from payrec.commands.replay import replay
+    from payrec.commands.report import report
+    from payrec.commands.run import run
+    from payrec.commands.score import score, score_file
+    from payrec.commands.simulate import simulate
+    from payrec.commands.sql import sql
+    from payrec.commands.train import train
+    from payrec.commands.worklist import worklist
     from payrec.common import errors
     from payrec.data.engines import Engine, connect
     from payrec.worklist.policy import Policy
@@ -50,7 +65,9 @@ __all__ = [
     "load",
     "models",
     "monitor",
+    "privacy",
     "read_policy",
+    "replay",
     "report",
     "run",
     "score",
@@ -61,19 +78,25 @@ __all__ = [
     "worklist",
 ]
 
-_MODULES = {"charts": "charts", "errors": "common.errors", "load": "api.load", "models": "api.models"}
-_HOMES = {
-    "api.preparing": ("build", "check", "features", "simulate", "sql"),
-    "api.learning": ("backtest", "report", "train"),
-    "api.deciding": ("demo", "explain", "monitor", "run", "score", "score_file", "worklist"),
-    "data.engines": ("Engine", "connect"),
-    "worklist.policy": ("Policy",),
+_MODULES = {
+    "charts": "charts",
+    "errors": "common.errors",
+    "load": "commands.load",
+    "models": "commands.models",
+    "privacy": "commands.privacy",
 }
+_ELSEWHERE = {
+    "Engine": "data.engines",
+    "Policy": "worklist.policy",
+    "connect": "data.engines",
+    "read_policy": "commands.policies",
+    "score_file": "commands.score",
+}  # every other name is a function in the module of commands that has its name
 
 if not TYPE_CHECKING:
 
     class _Public(ModuleType):
-        """Public functions win over rooms of the same name: ``payrec.worklist()`` beside ``payrec.worklist.policy``."""
+        """Public functions win over packages of the same name: ``payrec.worklist()`` and ``payrec.worklist.policy``."""
 
         def __setattr__(self, name: str, value: object) -> None:
             if not (name in __all__ and isinstance(value, ModuleType) and value.__name__ == f"payrec.{name}"):
@@ -83,17 +106,14 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         """Import a public name when it is first used."""
+        if name not in __all__:
+            raise AttributeError(f"module 'payrec' has no attribute {name!r}")
         if name in _MODULES:
-            found = import_module(f"payrec.{_MODULES[name]}")
-        elif name == "read_policy":
-            found = import_module("payrec.commands.policies").read_policy
+            public = import_module(f"payrec.{_MODULES[name]}")
         else:
-            home = next((home for home, names in _HOMES.items() if name in names), None)
-            if home is None:
-                raise AttributeError(f"module 'payrec' has no attribute {name!r}")
-            found = getattr(import_module(f"payrec.{home}"), name)
-        globals()[name] = found
-        return found
+            public = getattr(import_module(f"payrec.{_ELSEWHERE.get(name, f'commands.{name}')}"), name)
+        globals()[name] = public
+        return public
 
 
 def __dir__() -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from payrec.cli import web
+from payrec.commands import app as web
 from payrec.publish.store import open_store
 
 FLAGS = (
@@ -49,7 +49,7 @@ def running(folder: Path) -> Iterator[str]:
     """Run the app in a folder as the command does; gives its address."""
     port = free_port()
     started = subprocess.Popen(
-        web.command(port, "127.0.0.1", list(web.LOOPBACK)),
+        web.server_command(port),
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

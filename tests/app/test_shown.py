@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 
 from payrec.app import access, formatting, list_source, verdict_frames
-from payrec.cli import web
+from payrec.commands import app as web
 from payrec.common.text import markdown_text
 
 
@@ -34,7 +34,7 @@ def test_both_looks_set_the_same_colours() -> None:
 
 
 def test_the_command_listens_on_this_machine_only() -> None:
-    made = web.command(8501, "127.0.0.1", list(web.LOOPBACK))
+    made = web.server_command()
     assert "--server.address=127.0.0.1" in made
     assert "--server.allowedHosts=localhost" in made
 

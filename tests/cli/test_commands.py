@@ -58,7 +58,7 @@ def test_demo_does_not_touch_a_database_that_is_not_its_own(tmp_path: Path) -> N
     assert payrec(tmp_path, "load", "transactions", "t.csv").code == 0
     done = payrec(tmp_path, "demo", "--orders", "2000")
     assert done.code == 2
-    assert "1 orders in the database that the demo did not make" in done.err
+    assert "1 orders in the database that the demo did not simulate" in done.err
 
 
 def test_load_shows_the_plan_and_accounts_for_every_row(tmp_path: Path) -> None:

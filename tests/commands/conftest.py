@@ -13,11 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from payrec import commands
-from payrec.common.settings import Settings
+from payrec.commands.run import RunConfig, RunReport, execute
+from payrec.commands.train import train
 from payrec.data import layers
 from payrec.data.engines import Engine, connect, keeps_lists
-from payrec.model.recipes.training import TrainSpec
 from payrec.model.store import versions
 from payrec.publish import lock
 from payrec.simulate import simulator
@@ -60,9 +59,8 @@ def models(portfolio: simulator.Portfolio, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("models")
     with connect("duckdb://") as engine:
         arrive(engine, portfolio, FIRST_NIGHT)
-        spec = TrainSpec(recipe="original", max_rows=100_000)
-        learning = commands.Learning(commands.parameters(Settings()), spec, folder, FIRST_NIGHT)
-        versions.promote(folder, commands.train(engine, learning, quiet).model_id)
+        trained = train(engine, folder, "original", now=FIRST_NIGHT, max_rows=100_000)
+        versions.promote(folder, trained.model_id)
     return folder
 
 
@@ -93,7 +91,7 @@ class Site:
         with self.open() as engine:
             arrive(engine, self.made, until)
 
-    def how(self, as_of: datetime | None = None, **more: Any) -> commands.Night:
+    def how(self, as_of: datetime | None = None, **more: Any) -> RunConfig:
         """Return what a run is told, some hours after ``as_of``."""
         now = (as_of or FIRST_NIGHT) + timedelta(hours=3)
         told: dict[str, Any] = {
@@ -106,11 +104,11 @@ class Site:
             "lock_folder": self.folder,
             "now": now,
         }
-        return commands.Night(**told | more)
+        return RunConfig(**told | more)
 
-    def night(self, as_of: datetime | None = None, **more: Any) -> commands.Report:
+    def night(self, as_of: datetime | None = None, **more: Any) -> RunReport:
         """Run one night."""
-        return commands.night(self.how(as_of, **more), quiet)
+        return execute(self.how(as_of, **more), quiet)
 
     def environment(self) -> dict[str, str]:
         """Return the settings that point the command line here."""
@@ -137,7 +135,7 @@ def payrec(site: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 
     for name, value in site.environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("payrec.cli.night.now", lambda: FIRST_NIGHT + timedelta(hours=3))
+    monkeypatch.setattr("payrec.cli.options.now", lambda: FIRST_NIGHT + timedelta(hours=3))
 
     def command(*arguments: str) -> int:
         with pytest.raises(SystemExit) as ended:

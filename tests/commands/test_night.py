@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from payrec import commands
+from payrec.commands.replay import replay
 from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, ModelRefused, UsageError
 from payrec.data import audit, layers
 from payrec.data.engines import Engine
@@ -33,7 +33,7 @@ from tests.commands.receiver import receiving
 
 Payrec = Callable[..., int]
 STORES = (FolderStore, DatabaseStore)
-NIGHT = importlib.import_module("payrec.commands.night")  # payrec.commands.night is the function
+NIGHT = importlib.import_module("payrec.commands.run")
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def test_the_same_run_again_changes_nothing(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("where", "step"),
-    [((audit,), "run"), ((NIGHT,), "score"), (STORES, "commit"), ((NIGHT,), "watch"), (STORES, "add_verdicts")],
+    [((audit,), "run"), ((NIGHT,), "score_layers"), (STORES, "commit"), ((NIGHT,), "watch"), (STORES, "add_verdicts")],
     ids=["check", "score", "publish", "judge", "monitor"],
 )
 def test_a_step_that_fails_leaves_a_whole_list_and_is_written_down(
@@ -345,6 +345,6 @@ def test_a_list_made_again_is_the_same(site: Site) -> None:
         site.arrive(as_of)
         site.night(as_of)
     with store_of(site) as store:
-        found = commands.replayed(store, site.models, report.published.run.run_id, lambda _: None)
+        found = replay(report.published.run.run_id, store, site.models)
     assert found.equal
     assert found.rows == report.published.orders > 100

@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 from typer.main import get_command
 
-from payrec import cli, commands
+from payrec import cli
+from payrec.commands.replay import replay
 from payrec.common import errors
 from payrec.common.settings import Settings
 from payrec.publish import details, lists
@@ -113,9 +114,7 @@ def test_a_back_up_by_the_commands_of_the_page_can_be_restored(tmp_path: Path, d
     assert again.already_done
     assert again.published == first.published
     assert restored.published is not None
-    assert commands.replayed(
-        open_store(restored.published), restored.models, first.published.run.run_id, lambda _: None
-    ).equal
+    assert replay(first.published.run.run_id, open_store(restored.published), restored.models).equal
 
 
 def test_the_workflows_run_what_a_developer_runs() -> None:

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from payrec import commands
+from payrec.commands.replay import replay
 from payrec.common.errors import DataRefused, UsageError
 from payrec.publish import database_store, folder_store
 from payrec.worklist import policy
-from tests.commands.conftest import DAY, FIRST_NIGHT, Site, quiet
+from tests.commands.conftest import DAY, FIRST_NIGHT, Site
 from tests.commands.test_night import store_of
 
 POLICY = """
@@ -53,7 +53,7 @@ def run_id(site: Site) -> str:
 
 def replayed(site: Site, run_id: str) -> Any:
     with store_of(site) as store:
-        return commands.replayed(store, site.models, run_id, quiet)
+        return replay(run_id, store, site.models)
 
 
 def tampered(site: Site, run_id: str) -> None:

@@ -27,8 +27,8 @@ RUN = """
 import sys
 from datetime import datetime
 from payrec import cli
-from payrec.cli import night
-night.now = lambda: datetime(2026, 5, 20, 3)
+from payrec.cli import options
+options.now = lambda: datetime(2026, 5, 20, 3)
 cli.main(sys.argv[1:])
 """
 

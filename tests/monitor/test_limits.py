@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from payrec.commands import read_policy
+from payrec.commands.policies import read_policy
 from payrec.common.errors import UsageError
 from payrec.monitor import verdicts
 from payrec.monitor.limits import Limits, limits_of

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import psycopg
 
-from payrec import commands
-from payrec.common.settings import Settings
+from payrec.commands import train as train_command
+from payrec.commands.run import RunConfig, execute
 from payrec.data import layers
 from payrec.data.engines import connect, keeps_lists
-from payrec.model.recipes.training import TrainSpec
 from payrec.model.store import versions
 from payrec.publish import lock
 from payrec.publish.store import open_store
@@ -77,9 +76,8 @@ def train(arrivals: Arrivals, first: datetime, models: Path) -> None:
     with connect("duckdb://") as engine:
         layers.prepare(engine)
         arrivals.hand_over(engine, None, first)
-        spec = TrainSpec(recipe="original", max_rows=100_000)
-        learning = commands.Learning(commands.parameters(Settings()), spec, models, first)
-        versions.promote(models, commands.train(engine, learning, lambda _: None).model_id)
+        trained = train_command.train(engine, models, "original", now=first, max_rows=100_000)
+        versions.promote(models, trained.model_id)
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def run(database: Place, soak: Soak) -> Iterator[Used]:
         before = _cpu() + database.server_cpu()
         with connect(database.url) as engine:
             arrivals.hand_over(engine, at - DAY, at)
-        report = commands.night(_night(database, soak, at), lambda _: None)
+        report = execute(_night(database, soak, at), lambda _: None)
         open_connections = database.connections()
         spent = _cpu() + database.server_cpu() - before
         database.overnight()
@@ -112,9 +110,9 @@ def run(database: Place, soak: Soak) -> Iterator[Used]:
         del report
 
 
-def _night(database: Place, soak: Soak, at: datetime) -> commands.Night:
+def _night(database: Place, soak: Soak, at: datetime) -> RunConfig:
     now = at + timedelta(hours=3)
-    return commands.Night(
+    return RunConfig(
         as_of=at,
         models=soak.models,
         policy=Policy(capacity={"total": 50}),

@@ -73,8 +73,7 @@ def left(version: str, database: str, tmp_path: Path, request: pytest.FixtureReq
     }
     for name, value in settings.items():
         monkeypatch.setenv(f"PAYREC_{name}", str(value))
-    for verbs in ("night", "data", "model"):
-        monkeypatch.setattr(f"payrec.cli.{verbs}.now", lambda: NOW)
+    monkeypatch.setattr("payrec.cli.options.now", lambda: NOW)
 
     def payrec(*arguments: str) -> int:
         with pytest.raises(SystemExit) as ended:

@@ -15,7 +15,7 @@ import streamlit as st
 
 from payrec.app import access, list_query, list_source, upload
 from payrec.app.list_source import Served, Source
-from payrec.commands import read_policy
+from payrec.commands.policies import read_policy
 from payrec.common.errors import PayrecError
 from payrec.common.settings import Settings, read_settings
 from payrec.model.store import versions

@@ -16,8 +16,10 @@ from typing import Any, BinaryIO, Literal
 import pyarrow as pa
 import pyarrow.parquet
 
-from payrec import commands
 from payrec.app import list_query
+from payrec.commands.score import score as score_orders
+from payrec.commands.score import score_file
+from payrec.commands.scoring import Worklist
 from payrec.common.errors import DataRefused
 from payrec.data import audit, feature_file, layers, load
 from payrec.data.engines import connect
@@ -212,7 +214,7 @@ def score(taken: Taken, asked: Asked, mapping: Mapping | None, progress: Progres
         The file cannot be read or ranked without guessing; the message says why and what to do.
     """
     if taken.kind == "features" and mapping is None:
-        decided = commands.score_file(taken.path, asked.bundle, asked.policy, asked.as_of, asked.now, progress)
+        decided = score_file(taken.path, asked.bundle, asked.as_of, asked.policy, now=asked.now, progress=progress)
         account = (f"{decided.ranked.num_rows:,} open orders read from an exported feature view",)
         return _result(taken, decided, account, (), None)
     return _score_transactions(taken, asked, mapping, progress)
@@ -226,16 +228,15 @@ def _score_transactions(taken: Taken, asked: Asked, mapping: Mapping | None, pro
         progress("reading the file")
         options = load.Options(limits=LIMITS)
         report = load.transactions(engine, taken.path, mapping, rejects, asked.now, options)
-        question = commands.question(engine, asked.bundle, asked.policy, asked.as_of, asked.now, progress)
+        decided = score_orders(engine, asked.bundle, asked.as_of, asked.policy, now=asked.now, progress=progress)
         progress("auditing")
         found = [f for f in audit.run(engine, asked.now).findings if f.code not in NOT_FOR_SCORING]
-        decided = commands.score(engine, question, progress)
     return _result(taken, decided, report.lines(), tuple(found), rejects if rejects.is_file() else None)
 
 
 def _result(
     taken: Taken,
-    decided: commands.Decided,
+    decided: Worklist,
     account: tuple[str, ...],
     findings: tuple[audit.Finding, ...],
     rejects: Path | None,

@@ -1,4 +1,4 @@
-"""The command line: ``payrec VERB``, one function a verb, thin over :mod:`payrec.commands`."""
+"""The command line: ``payrec VERB``, one function each: it parses, calls the function of that name, prints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from payrec.cli import action, data, demo, model, models, night, output, privacy, web
+from payrec.cli import data, demo, lists, model, models, output, privacy, runs, web
 from payrec.common.errors import PayrecError
 
 app = typer.Typer(
@@ -21,8 +21,8 @@ app = typer.Typer(
 VERBS = (
     *(demo.demo, data.simulate, data.load, data.check, data.build),
     *(model.train, model.backtest),
-    *(action.score, action.worklist, model.explain, model.report),
-    *(night.run, night.monitor, data.sql, web.app),
+    *(lists.score, lists.worklist, model.explain, model.report),
+    *(runs.run, runs.monitor, data.sql, web.app),
 )
 for verb in VERBS:
     app.command()(verb)
@@ -32,11 +32,11 @@ app.add_typer(privacy.privacy_app, name="privacy")
 
 @app.callback()
 def _options(debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error.")) -> None:
-    """Take the options that stand before the verb; they are read in :func:`main`."""
+    """Accept the options that come before the verb; they are read in :func:`main`."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command; every error of ours becomes one to three lines on stderr and its exit code."""
+    """Run one command; a PayrecError becomes one to three lines on stderr and its exit code."""
     if arguments is None:
         signal.signal(signal.SIGTERM, _stop)
     given = sys.argv[1:] if arguments is None else arguments
@@ -55,13 +55,13 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        output.note(f"a fault of payrec, not of your data: {type(error).__name__}: {_first_line(error)}")
+        output.note(f"internal error in payrec (your data is fine): {type(error).__name__}: {_first_line(error)}")
         output.note("run it again with --debug and report what it shows")
         sys.exit(1)
 
 
 def _stop(number: int, _frame: object) -> None:
-    """End as a shell expects of a stopped command, but by way of every ``finally``: locks and scratch files go."""
+    """Exit as a shell expects of a stopped command, through every ``finally``: locks and scratch files are removed."""
     sys.exit(128 + number)
 
 

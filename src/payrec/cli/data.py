@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from payrec.cli import output
-from payrec.cli.options import AsOf, Database, Horizon, Json, Until, configured, database, moment, now
-from payrec.common.errors import DataRefused, UsageError
-
-load_app = typer.Typer(
-    help="Load a file into the raw tables: show how it is read, then every row is loaded or listed as rejected."
-)
+import payrec
+from payrec.cli import options, output
+from payrec.cli.options import AsOf, Database, Horizon, Json, Until
+from payrec.common.errors import DataRefused
 
 File = Annotated[
     Path,
@@ -24,54 +21,49 @@ File = Annotated[
     ),
 ]
 MapFile = Annotated[
-    Path | None, typer.Option("--map", metavar="MAP.toml", help="How its columns and values are meant.")
+    Path | None, typer.Option("--map", metavar="MAP.toml", help="TOML file that maps columns and values.")
 ]
 Rejects = Annotated[
-    Path | None, typer.Option("--rejects", metavar="FILE", help="Where rejected rows go; a folder, if FILE is one.")
+    Path | None, typer.Option("--rejects", metavar="FILE", help="File for rejected rows; a folder, if FILE is one.")
 ]
 FeatureFile = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Also write the feature view of the open orders: .csv or .parquet."),
 ]
-Full = Annotated[bool, typer.Option("--full", help="Make everything anew, also what has not changed.")]
+Full = Annotated[bool, typer.Option("--full", help="Rebuild everything, also orders that have not changed.")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of the file, if it is not UTF-8.")]
 Reporting = Annotated[
-    str | None, typer.Option("--reporting-currency", metavar="EUR", help="What the rates convert to.")
+    str | None, typer.Option("--reporting-currency", metavar="EUR", help="Currency that the rates convert to.")
 ]
 Tolerance = Annotated[float, typer.Option("--tolerance", min=0.0, max=1.0, help="Largest share of rejected rows.")]
 
 
 def simulate(
-    orders: Annotated[int, typer.Option("--orders", min=1, help="How many orders.")] = 50_000,
+    orders: Annotated[int, typer.Option("--orders", min=1, help="Number of orders.")] = 50_000,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 1,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path("out/simulated"),
     as_json: Json = False,
 ) -> None:
-    """Make a portfolio with known truth: transactions.csv, events.csv, fx.csv and truth.parquet."""
-    from payrec.simulate.simulator import portfolio as simulated
-    from payrec.simulate.simulator import write
+    """Simulate a portfolio whose outcome is known, as files.
 
+    Writes transactions.csv, events.csv, fx.csv and truth.parquet.
+    """
     with output.steps(as_json) as step:
-        step(f"simulating {orders:,} orders")
-        portfolio = simulated(orders, seed)
-        write(portfolio, out)
+        portfolio = payrec.simulate(orders, seed, out, step)
     document = {
         "folder": out,
         "transactions": portfolio.transactions.num_rows,
         "events": portfolio.events.num_rows,
         "truth": portfolio.truth.num_rows,
     }
-
-    def render() -> None:
-        output.say(
-            f"{document['transactions']:,} orders and {document['events']:,} events in {out}, "
-            f"with the truth of {document['truth']:,} snapshots"
-        )
-
-    output.emit(document, as_json, render)
+    line = (
+        f"{document['transactions']:,} orders and {document['events']:,} events in {out}, "
+        f"with the truth of {document['truth']:,} snapshots"
+    )
+    output.emit(document, as_json, lambda: output.say(line))
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """What a file holds."""
 
     transactions = "transactions"
@@ -80,7 +72,7 @@ class Kind(StrEnum):
 
 
 def load(
-    kind: Annotated[Kind, typer.Argument(help="What the file holds: orders, events, or dated rates.")],
+    kind: Annotated[FileKind, typer.Argument(help="What the file holds: orders, events, or dated rates.")],
     file: File,
     map_file: MapFile = None,
     rejects: Rejects = None,
@@ -90,30 +82,19 @@ def load(
     url: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Load a file into the raw tables: show how it is read, then every row is either loaded or listed as rejected."""
-    from payrec.data import layers
-    from payrec.data import load as loader
-
-    settings = configured()
-    mapping = loader.read_mapping(map_file) if map_file else None
-    if reporting_currency:
-        mapping = replace(mapping or loader.Mapping(), reporting_currency=reporting_currency.upper())
-    options = loader.Options(max_rejected_share=tolerance, encoding=encoding)
-    plan = loader.plan(loader.parts(file)[0], kind.value, mapping, options)
+    """Load a file: each row is either loaded or listed as rejected."""
+    settings = options.configured()
+    mapping = payrec.load.mapping_of(map_file, reporting_currency)
+    reading = payrec.load.Options(max_rejected_share=tolerance, encoding=encoding)
+    plan = payrec.load.plan(file, kind.value, mapping, reading)
     if not as_json:
         for line in plan.lines():
             output.note(line)
-    loading = {"transactions": loader.transactions, "events": loader.events, "fx": loader.fx}[kind]
-    with database(url, settings) as engine, output.steps(as_json) as step:
-
-        def load_one(part: Path) -> loader.LoadReport:
-            step(f"loading {part.name}")
-            beside = f"{part.name if part != file else part.name.split('.')[0]}.rejects.csv"
-            bad = rejects if rejects and part == file else (rejects or settings.out_dir) / beside
-            return loading(engine, part, mapping, bad, now(), options)
-
-        layers.prepare(engine)
-        report = layers.change(engine, lambda: loader.in_parts(file, load_one))
+    if rejects is None:
+        rejects = settings.out_dir if file.is_dir() else settings.out_dir / f"{file.name.split('.')[0]}.rejects.csv"
+    with options.database(url, settings) as engine, output.steps(as_json) as step:
+        command = getattr(payrec.load, kind.value)
+        report = command(engine, file, mapping, rejects, options.now(), reading, progress=step)
 
     def render() -> None:
         for line in report.lines():
@@ -123,58 +104,54 @@ def load(
 
 
 def build(
-    as_of: AsOf = None, until: Until = None, horizon: Horizon = None, out: FeatureFile = None,
+    as_of: AsOf = None, observed_until: Until = None, horizon_days: Horizon = None, out: FeatureFile = None,
     full: Full = False, url: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Build staging, snapshots, features and labels from the raw tables.
+    """Build snapshots, features and labels from the raw tables.
 
     Orders whose raw rows have not changed since the last build keep their staging rows, unless most have changed.
     """
-    from payrec import commands
-
-    settings = configured()
-    asked = commands.parameters(settings, moment(as_of, "--as-of"), horizon, moment(until, "--observed-until"))
-    with database(url, settings) as engine, output.steps(as_json) as step:
-        built = commands.build(engine, asked, lambda file: step(f"building {file}"), full=full)
-        if out is not None and built.as_of:
-            from payrec.api import preparing
-
-            preparing.features(engine, built.as_of[-1], out)
+    settings = options.configured()
+    with options.database(url, settings) as engine, output.steps(as_json) as step:
+        built = payrec.build(
+            engine, options.moment(as_of, "--as-of"), horizon_days or settings.horizon_days,
+            options.moment(observed_until, "--observed-until"), out, full, settings.landmark_ages, step,
+        )  # fmt: skip
 
     def render() -> None:
         output.table(["table", "rows"], [(name, f"{n:,}") for name, n in built.rows.items()])
         if built.orders_remade is not None:
-            output.say(
-                f"{built.orders_remade:,} orders changed since the last build, only their staging rows were made anew"
-            )
+            output.say(f"{built.orders_remade:,} orders changed since the last build; only their staging rows are new")
         if built.observed_until:
             output.say(f"observed until {built.observed_until:%Y-%m-%d %H:%M} UTC; labels after that are unknown")
 
     output.emit(asdict(built), as_json, render)
 
 
-def check(until: Until = None, horizon: Horizon = None, url: Database = None, as_json: Json = False) -> None:
-    """Audit the data; exit 3 if training on it would be unsafe, and say why."""
-    from payrec import commands
-
-    settings = configured()
-    asked = commands.parameters(settings, None, horizon, moment(until, "--observed-until"))
-    with database(url, settings) as engine, output.steps(as_json) as step:
-        found = commands.check(engine, asked, now(), step)
-    document = {"findings": [asdict(f) for f in found.findings], "counts": found.counts, "safe": not found.refusals}
+def check(
+    observed_until: Until = None, horizon_days: Horizon = None, url: Database = None, as_json: Json = False
+) -> None:
+    """Audit the data; exit 3 if training on it would be unsafe."""
+    settings = options.configured()
+    with options.database(url, settings) as engine, output.steps(as_json) as step:
+        audit = payrec.check(
+            engine, horizon_days or settings.horizon_days, options.moment(observed_until, "--observed-until"),
+            options.now(), settings.landmark_ages, step,
+        )  # fmt: skip
+    document = {"findings": [asdict(f) for f in audit.findings], "counts": audit.counts, "safe": not audit.refusals}
 
     def render() -> None:
-        output.say(", ".join(f"{n:,} {name}" for name, n in found.counts.items()))
-        for finding in found.findings:
+        output.say(", ".join(f"{n:,} {name}" for name, n in audit.counts.items()))
+        for finding in audit.findings:
             lines = finding.message.splitlines()
             output.say(f"{finding.level:>6}  {lines[0]}")
             for line in lines[1:]:
                 output.say(f"        {line}")
 
     output.emit(document, as_json, render)
-    if found.refusals:
-        first = found.refusals[0]
-        msg = f"{len(found.refusals)} finding(s) make training unsafe: {', '.join(f.code for f in found.refusals)}"
+    if audit.refusals:
+        first = audit.refusals[0]
+        msg = f"{len(audit.refusals)} finding(s) make training unsafe: {', '.join(f.code for f in audit.refusals)}"
         raise DataRefused(msg if as_json is False else f"{msg}\n{first.message}")
 
 
@@ -183,15 +160,10 @@ def sql(
     as_json: Json = False,
 ) -> None:
     """List the SQL files in the order of running, or print one."""
-    from payrec.data import layers
-
-    files = dict(layers.layers()) | {f"checks/{n}.sql": text for n, text in layers.check_files()}
+    files = payrec.sql(name)
     if name is None:
         rows = [(n, text.splitlines()[0].removeprefix("-- ")) for n, text in files.items()]
         output.emit({"files": dict(rows)}, as_json, lambda: output.table(["file", "what one row is"], rows))
         return
-    found = [n for n in files if name in (n, n.removesuffix(".sql"), n.split("_", 1)[-1].removesuffix(".sql"))]
-    if not found:
-        msg = f"found no SQL file {name!r}, expected one of {', '.join(files)}"
-        raise UsageError(msg)
-    output.emit({"file": found[0], "sql": files[found[0]]}, as_json, lambda: print(files[found[0]], end=""))  # noqa: T201
+    ((file, text),) = files.items()
+    output.emit({"file": file, "sql": text}, as_json, lambda: print(text, end=""))  # noqa: T201

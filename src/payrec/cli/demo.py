@@ -1,4 +1,4 @@
-"""payrec demo: the whole job on made data, start to ranked list and report."""
+"""payrec demo: the whole job on simulated data, from files to the ranked list and the report."""
 
 from __future__ import annotations
 
@@ -6,58 +6,48 @@ from typing import Annotated, Any
 
 import typer
 
-from payrec.cli import output
-from payrec.cli.action import chosen_policy, chosen_rows, show_summary, summary
-from payrec.cli.model import learning, report_files, show_figures
-from payrec.cli.night import night_of
-from payrec.cli.options import Database, Json, configured
+import payrec
+from payrec.cli import options, output
+from payrec.cli.options import Database, Json
+from payrec.cli.summaries import show_figures, show_list
 
 
 def demo(
-    orders: Annotated[int, typer.Option("--orders", min=2_000, help="How many orders to make.")] = 50_000,
-    capacity: Annotated[int, typer.Option("--capacity", min=1, metavar="K", help="How many contacts.")] = 200,
+    orders: Annotated[int, typer.Option("--orders", min=2_000, help="Number of orders to simulate.")] = 50_000,
+    capacity: Annotated[int, typer.Option("--capacity", min=1, metavar="K", help="Number of contacts.")] = 200,
     url: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Do the whole job on made data: from files to the ranked list and the report; a second time only what is new."""
-    from payrec.commands import demo as made
-    from payrec.publish import export
-
-    settings = configured()
-    folder = settings.out_dir / "demo"
-    how = night_of(settings, url, chosen_policy(settings, None, capacity), None, 0.0)
+    """Do the whole job on simulated data, up to list and report."""
+    settings = options.configured()
     with output.steps(as_json) as step:
-        done = made.run(folder, orders, learning(settings, "auto", None, None), how, step)
-    ranked = done.report.ranked
-    run = done.report.published.run
-    out = folder / "worklist.csv"
-    export.write(chosen_rows(ranked), out, run.stamp)
-    page, _ = report_files(settings, "champion", folder / "report.html")
-    compared = made.truth(ranked, folder, capacity, settings.seed)
-    document = summary(ranked, run) | {
+        done = payrec.demo(
+            settings.out_dir / "demo", options.now(), orders, capacity, url or settings.database_url(),
+            settings.models_dir, settings.published_dir, policy=settings.policy, progress=step,
+            **options.learning(settings, None), **options.operation(settings),
+        )  # fmt: skip
+    document = done.report.summary() | {
         "rows": done.rows,
-        "truth": made.plain(compared),
-        "files": {"worklist": out, "report": page, "published": settings.published_dir},
+        "truth": None if done.truth is None else vars(done.truth),
+        "files": done.files,
     }
-    output.emit(document, as_json, lambda: _render(done, document, compared, ranked))
+    output.emit(document, as_json, lambda: _render(done, document))
 
 
-def _render(done: Any, document: dict[str, Any], compared: Any, ranked: Any) -> None:
+def _render(done: Any, document: dict[str, Any]) -> None:
     rows = done.rows
-    output.say(
-        f"1  data      {rows['raw_transactions']:,} orders and {rows['raw_events']:,} events, made, up to the last day"
-    )
+    output.say(f"1  data      {rows['raw_transactions']:,} simulated orders, {rows['raw_events']:,} events")
     trained = done.trained
     output.say(f"2  model     {document['model_id']}{', trained and tested now' if trained else ', as trained before'}")
     if trained:
         show_figures(trained.backtest.to_dict())
-    output.say(f"3  list      {'as published before' if done.report.already_done else 'published now'}")
-    show_summary(document)
+    output.say(f"3  list      {'as published before' if done.report.already_done else 'published'}")
+    show_list(document)
     output.say()
-    show_first(ranked, 5)
-    if compared is not None:
+    _show_first(done.report.ranked, 5)
+    if done.truth is not None:
         output.say()
-        _compare(compared)
+        _compare(done.truth)
     output.say()
     output.say("4  files")
     for name, path in document["files"].items():
@@ -65,8 +55,7 @@ def _render(done: Any, document: dict[str, Any], compared: Any, ranked: Any) -> 
     output.say("next: make app, or payrec explain ORDER_ID, or payrec --help")
 
 
-def show_first(ranked: Any, k: int) -> None:
-    """Print the first ``k`` of a ranked list."""
+def _show_first(ranked: Any, k: int) -> None:
     first = ranked.filter(ranked["rank"].is_valid()).slice(0, k).to_pylist()
     output.table(
         ["rank", "order", "outstanding", "", "age", "chance", "expected", "first reason"],
@@ -80,11 +69,11 @@ def show_first(ranked: Any, k: int) -> None:
     )  # fmt: skip
 
 
-def _compare(found: Any) -> None:
-    output.say(f"what then happened (these data know their future): {found.contacted} contacts in this order")
-    low, high = found.interval
-    output.say(f"   {'expected':<28}{found.expected:>12,.0f} EUR  (95 % of the time {low:,.0f} to {high:,.0f})")
-    output.say(f"   {'came back within 30 days':<28}{found.came_back:>12,.0f} EUR")
-    for name, value in found.by_other_order.items():
+def _compare(truth: Any) -> None:
+    output.say(f"what happened next (simulated data: outcome known): {truth.contacted} contacts in this order")
+    low, high = truth.interval
+    output.say(f"   {'expected':<28}{truth.expected:>12,.0f} EUR  (95 % of the time {low:,.0f} to {high:,.0f})")
+    output.say(f"   {'came back within 30 days':<28}{truth.came_back:>12,.0f} EUR")
+    for name, value in truth.by_other_order.items():
         output.say(f"   {name:<28}{value:>12,.0f} EUR")
-    output.say(f"   {'the best possible':<28}{found.best_possible:>12,.0f} EUR")
+    output.say(f"   {'the best possible':<28}{truth.best_possible:>12,.0f} EUR")

@@ -6,31 +6,30 @@ from typing import Annotated, Any
 
 import typer
 
+import payrec
 from payrec.cli import output
 from payrec.cli.options import Json, configured
 
-models_app = typer.Typer(help="Versions of the model, and which of them serves.", no_args_is_help=True)
+models_app = typer.Typer(help="Versions of the model; which is the champion.", no_args_is_help=True)
 Reference = Annotated[str, typer.Argument(metavar="ID", help="A model's id, the start of one, or champion.")]
 
 
 @models_app.command("list")
 def models_list(as_json: Json = False) -> None:
     """List all versions, newest data first, each verified."""
-    from payrec.model.store import versions
-
     folder = configured().models_dir
-    found = [_summary(v) for v in versions.versions(folder)]
+    rows = [_summary(v) for v in payrec.models.list(folder)]
 
     def render() -> None:
-        if not found:
+        if not rows:
             output.say(f"no model in {folder} yet; train one: payrec train")
             return
         output.table(
             ["model", "serves", "recipe", "horizon", "rows", "until", "problem"],
-            [[("champion" if v["is_champion"] else "") if k == "is_champion" else v[k] for k in v] for v in found],
+            [[("champion" if v["is_champion"] else "") if k == "is_champion" else v[k] for k in v] for v in rows],
         )
 
-    output.emit({"models": found}, as_json, render)
+    output.emit({"models": rows}, as_json, render)
 
 
 def _summary(version: Any) -> dict[str, Any]:
@@ -48,36 +47,29 @@ def _summary(version: Any) -> dict[str, Any]:
 
 @models_app.command("show")
 def models_show(reference: Reference = "champion", as_json: Json = False) -> None:
-    """Show one version: what it learnt from and how it did."""
-    from payrec.model.store import versions
-
-    found = versions.show(configured().models_dir, reference)
-    card = found.card or {}
+    """Show one version: its training data and its test."""
+    bundle = payrec.models.show(reference, configured().models_dir)
 
     def render() -> None:
-        training = found.model.training
-        output.say(f"model {found.model_id}: {found.model.recipe}, {found.model.horizon_days} days")
+        training = bundle.model.training
+        output.say(f"model {bundle.model_id}: {bundle.model.recipe}, {bundle.model.horizon_days} days")
         output.say(
             f"{training.rows:,} snapshots of {training.orders:,} orders, {training.first_as_of:%Y-%m-%d} to "
             f"{training.last_as_of:%Y-%m-%d}, {training.base_rate:.1%} recovered"
         )
 
-    output.emit({"model_id": found.model_id, "card": card}, as_json, render)
+    output.emit({"model_id": bundle.model_id, "card": bundle.card or {}}, as_json, render)
 
 
 @models_app.command("promote")
 def models_promote(reference: Reference, as_json: Json = False) -> None:
-    """Let a version serve from now on, whatever the gate said of it."""
-    from payrec.model.store import versions
-
-    model_id = versions.promote(configured().models_dir, reference)
-    output.emit({"champion": model_id}, as_json, lambda: output.say(f"model {model_id} serves from now on"))
+    """Make a version the champion, even if the gate refused it."""
+    model_id = payrec.models.promote(reference, configured().models_dir)
+    output.emit({"champion": model_id}, as_json, lambda: output.say(f"model {model_id} is now the champion"))
 
 
 @models_app.command("rollback")
 def models_rollback(as_json: Json = False) -> None:
-    """Go back to the model that served before."""
-    from payrec.model.store import versions
-
-    model_id = versions.rollback(configured().models_dir)
-    output.emit({"champion": model_id}, as_json, lambda: output.say(f"model {model_id} serves again"))
+    """Make the former champion the champion again."""
+    model_id = payrec.models.rollback(configured().models_dir)
+    output.emit({"champion": model_id}, as_json, lambda: output.say(f"model {model_id} is the champion again"))

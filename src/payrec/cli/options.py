@@ -1,21 +1,19 @@
-"""Options that many commands share, each with its one meaning, and how their values are read."""
+"""Options that many commands share, each with one meaning, and how their values are read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import payrec
 from payrec.common.errors import UsageError
 
 if TYPE_CHECKING:
     from payrec.common.settings import Settings
-    from payrec.data.engines import Engine
-    from payrec.publish.store import ListStore
 
 Database = Annotated[
     str | None,
@@ -29,21 +27,22 @@ Database = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 AsOf = Annotated[
     str | None,
-    typer.Option("--as-of", metavar="TIME", help="Ask from this time (UTC); default: the end of the observed data."),
+    typer.Option("--as-of", metavar="TIME", help="Time to score at (UTC); default: the end of the observed data."),
 ]
 Until = Annotated[
-    str | None,
-    typer.Option("--observed-until", metavar="TIME", help="Declare the end of the complete data (UTC)."),
+    str | None, typer.Option("--observed-until", metavar="TIME", help="Declare the end of the complete data (UTC).")
 ]
 Horizon = Annotated[
-    int | None, typer.Option("--horizon", min=1, max=365, metavar="DAYS", help="Days in which a payment counts.")
+    int | None,
+    typer.Option("--horizon", min=1, max=365, metavar="DAYS", help="Days within which a payment counts as recovered."),
 ]
 Recipe = Annotated[str, typer.Option("--recipe", help="logistic, xgboost, auto, or original (the plain baseline).")]
-Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write.")]
+PolicyFile = Annotated[Path | None, typer.Option("--policy", metavar="policy.toml", help="Capacity, costs, rules.")]
+Capacity = Annotated[int | None, typer.Option("--capacity", min=0, metavar="K", help="Number of contacts available.")]
 
 
 def now() -> datetime:
-    """Return the present (UTC, naive): the only place that reads the clock."""
+    """Return the present (UTC, naive); the command line reads the clock only here."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
@@ -54,22 +53,43 @@ def configured() -> Settings:
     return read_settings()
 
 
+def learning(settings: Settings, horizon_days: int | None) -> dict[str, Any]:
+    """Return the arguments of training and testing that come from the settings."""
+    return {
+        "horizon_days": horizon_days or settings.horizon_days,
+        "landmark_ages": settings.landmark_ages,
+        "seed": settings.seed,
+        "max_rows": settings.train_max_rows,
+    }
+
+
+def operation(settings: Settings) -> dict[str, Any]:
+    """Return the arguments of a run that come from the settings."""
+    secrets = (settings.db_pass, settings.alerts, settings.privacy_key)
+    return {
+        "lock_folder": settings.out_dir,
+        "alert_to": settings.alerts.get_secret_value() if settings.alerts else None,
+        "secrets": tuple(secret.get_secret_value() for secret in secrets if secret is not None),
+        "retention_days": settings.retention_days,
+    }
+
+
 def moment(text: str | None, option: str) -> datetime | None:
     """Read a time given on the command line: a date, or a date and time, taken as UTC unless it carries an offset."""
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError as error:
         msg = f"found {option} {text!r}, expected a date or time such as 2026-06-30 or 2026-06-30T06:00"
         raise UsageError(msg) from error
-    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
 def day(text: str | None, option: str) -> date | None:
     """Read a day given on the command line."""
-    found = moment(text, option)
-    return found.date() if found else None
+    time = moment(text, option)
+    return time.date() if time else None
 
 
 def ages(text: str | None) -> tuple[int, ...] | None:
@@ -83,24 +103,13 @@ def ages(text: str | None) -> tuple[int, ...] | None:
         raise UsageError(msg) from error
 
 
-@contextmanager
-def database(url: str | None, settings: Settings) -> Iterator[Engine]:
+def database(url: str | None, settings: Settings) -> payrec.Engine:
     """Open the database named on the command line, else the configured one."""
-    from payrec.data.engines import connect
-
-    with connect(url or settings.database_url()) as engine:
-        yield engine
+    return payrec.connect(url or settings.database_url())
 
 
-@contextmanager
-def published_store(settings: Settings, url: str | None) -> Iterator[ListStore]:
-    """Open the store of the published lists: the folder, or the database."""
-    from payrec.data.engines import keeps_lists
-    from payrec.publish.store import open_store
+def published(url: str | None, settings: Settings) -> AbstractContextManager[Any]:
+    """Open the published lists: in the configured folder, or in the database."""
+    from payrec.commands.published import open_lists
 
-    address = url or settings.database_url()
-    if not keeps_lists(address):
-        yield open_store(settings.published_dir)
-        return
-    with database(url, settings) as engine:
-        yield open_store(engine)
+    return open_lists(url or settings.database_url(), settings.published_dir)

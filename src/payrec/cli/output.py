@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -19,11 +16,11 @@ LOG_WIDTH = 150  # of tables in a file or a pipe, which has no width of its own
 
 
 def console(*, err: bool = False) -> Console:
-    """Return a console on the stream as it is now; markup in data is shown, not obeyed."""
-    made = Console(file=sys.stderr if err else sys.stdout, markup=False, highlight=False, soft_wrap=True)
-    if not made.is_terminal:
-        made.width = LOG_WIDTH
-    return made
+    """Return a console on the stream as it is now; markup in data is printed as it is."""
+    stream = Console(file=sys.stderr if err else sys.stdout, markup=False, highlight=False, soft_wrap=True)
+    if not stream.is_terminal:
+        stream.width = LOG_WIDTH
+    return stream
 
 
 def say(line: str = "") -> None:
@@ -32,41 +29,29 @@ def say(line: str = "") -> None:
 
 
 def note(line: str) -> None:
-    """Print one line beside the result."""
+    """Print one line on stderr."""
     console(err=True).print(line)
 
 
 def emit(document: dict[str, Any], as_json: bool, render: Callable[[], None]) -> None:
     """Print ``document`` as the one JSON document, or let ``render`` print it for people."""
     if as_json:
-        sys.stdout.write(json.dumps(document, default=plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        from payrec.common.json import readable_json
+
+        sys.stdout.write(readable_json(document) + "\n")
     else:
         render()
 
 
-def plain(value: Any) -> Any:
-    """Give JSON's word for a value it does not know."""
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, Path):
-        return str(value)
-    if hasattr(value, "item"):
-        return value.item()
-    msg = f"no JSON form for {type(value).__name__}"
-    raise TypeError(msg)
-
-
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> None:
-    """Print rows as a table; numbers to the right, data shown as it is."""
-    shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for at, name in enumerate(columns):
-        is_number = all(isinstance(r[at], int | float | Decimal) or _looks_numeric(r[at]) for r in rows)
-        shown.add_column(name, justify="right" if rows and is_number else "left", overflow="fold")
+    """Print rows as a table; numbers to the right, data printed as it is."""
+    grid = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for position, name in enumerate(columns):
+        is_number = all(isinstance(r[position], int | float | Decimal) or _looks_numeric(r[position]) for r in rows)
+        grid.add_column(name, justify="right" if rows and is_number else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    console().print(shown)
+        grid.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    console().print(grid)
 
 
 def _looks_numeric(cell: Any) -> bool:
@@ -75,7 +60,7 @@ def _looks_numeric(cell: Any) -> bool:
 
 @contextmanager
 def steps(as_json: bool) -> Iterator[Callable[[str], None]]:
-    """Give a function that shows the step under way: a spinner on a terminal, plain lines elsewhere, none for JSON."""
+    """Return a function that shows the current step: a spinner on a terminal, plain lines elsewhere, none for JSON."""
     out = console(err=True)
     if as_json:
         yield lambda _: None

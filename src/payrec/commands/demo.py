@@ -1,33 +1,47 @@
-"""The whole job on made data whose future is known: so the list can be held against what then happened."""
+"""payrec demo: the whole job on simulated data, whose outcome is known: so the list can be checked against it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from payrec.commands.layers import Progress
-from payrec.commands.learning import Learning, Trained, train
-from payrec.commands.night import Night, Report, night
+from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED, load
+from payrec.commands.list_summary import chosen
+from payrec.commands.report import report
+from payrec.commands.run import RunReport, run
+from payrec.commands.simulate import simulate
+from payrec.commands.train import Trained, train
 from payrec.common.errors import ModelRefused, UsageError
-from payrec.data import layers, load
+from payrec.common.progress import Progress, silent
+from payrec.data import layers
 from payrec.data.engines import Engine, connect
 from payrec.model.evaluate import metrics
 from payrec.model.store import versions
 from payrec.monitor import outcomes
-from payrec.simulate.simulator import REPORTING_CURRENCY, portfolio, write
+from payrec.publish import export
+from payrec.simulate.simulator import REPORTING_CURRENCY
+from payrec.worklist.policy import Policy
 
-SEED = 1
+_LISTED = [
+    "order_id",
+    "as_of",
+    "rank",
+    "outstanding_value",
+    "ev_recovered",
+    "p_recover_30d",
+    "age_days",
+    "horizon_days",
+]
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What the first K of a list brought within the horizon, in the reporting currency, against other orders of it."""
+    """What the first K of a list brought within the horizon, in the reporting currency, and what other orders bring."""
 
     contacted: int
     expected: float
@@ -37,73 +51,110 @@ class Truth:
     best_possible: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Demo:
-    """What the demo did; ``trained`` is None if the champion already came from these data."""
+    """What the demo did; ``trained`` is None if the champion was already trained on these data.
+
+    ``rows``: by raw table. ``truth``: None where the outcome is not known. ``files``: by what they hold.
+    """
 
     rows: dict[str, int]
     trained: Trained | None
-    report: Report
+    report: RunReport
+    truth: Truth | None
+    files: dict[str, Path]
+
+    def __repr__(self) -> str:
+        return f"<Demo of {self.rows['raw_transactions']:,} simulated orders: {self.report!r}>"
 
 
-def run(folder: Path, orders: int, learning: Learning, how: Night, progress: Progress) -> Demo:
-    """Simulate, load, check, build, train, score, decide, publish; what has been done already is not done again.
+def demo(
+    out: Path | str,
+    now: datetime,
+    orders: int = 50_000,
+    capacity: int = 200,
+    url: str | None = None,
+    models: Path | str | None = None,
+    published: Path | str | None = None,
+    lock_folder: Path | str | None = None,
+    policy: Policy | Path | str | None = None,
+    horizon_days: int = HORIZON_DAYS,
+    landmark_ages: tuple[int, ...] = layers.LANDMARK_AGES,
+    seed: int = SEED,
+    max_rows: int = MAX_ROWS,
+    alert_to: str | None = None,
+    secrets: tuple[str, ...] = (),
+    retention_days: int | None = None,
+    progress: Progress = silent,
+) -> Demo:
+    """Do the whole job on simulated data in the folder ``out``; a second time only what is new.
+
+    ``url``, ``models``, ``published`` and ``lock_folder`` are in ``out`` by default; the rest as :func:`payrec.train`
+    and :func:`payrec.run`.
 
     Raises
     ------
     UsageError
-        The database holds orders that the demo did not make.
+        The database holds orders that the demo did not simulate.
     """
-    with connect(how.database_url) as engine:
-        rows = _loaded(engine, folder, orders, how, progress)
-        inputs = layers.fingerprint(engine)
-        trained = None if _learnt_from(learning.models, inputs) else train(engine, learning, progress)
-    return Demo(rows, trained, night(how, progress))
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    address, store = url or f"duckdb:///{folder / 'payrec.duckdb'}", Path(models or folder / "models")
+    lists = Path(published or folder / "published")
+    trained = None
+    with connect(address) as engine:
+        rows = _loaded(engine, folder, orders, now, progress)
+        if not _trained_on(store, layers.fingerprint(engine)):
+            trained = train(
+                engine, store, "auto", horizon_days, now=now, landmark_ages=landmark_ages, seed=seed,
+                max_rows=max_rows, progress=progress,
+            )  # fmt: skip
+    done = run(
+        address, now, models=store, published=lists, policy=policy, capacity=capacity,
+        lock_folder=lock_folder or folder, alert_to=alert_to, secrets=secrets, retention_days=retention_days,
+        progress=progress,
+    )  # fmt: skip
+    export.write(chosen(done.ranked), folder / "worklist.csv", done.published.run.stamp)
+    page = report(folder / "report.html", "champion", store).page
+    files = {"worklist": folder / "worklist.csv", "report": page, "published": lists}
+    return Demo(rows, trained, done, truth(done.ranked, folder, capacity), files)
 
 
-def _loaded(engine: Engine, folder: Path, orders: int, how: Night, progress: Progress) -> dict[str, int]:
+def _loaded(engine: Engine, folder: Path, orders: int, now: datetime, progress: Progress) -> dict[str, int]:
     layers.prepare(engine)
-    there = layers.count(engine, "raw_transactions")
-    if not there:
-        progress(f"simulating {orders:,} orders")
-        write(portfolio(orders, SEED), folder)
-        for name, loading, mapping in _FILES:
-            progress(f"loading {name}")
-            loading(engine, folder / name, mapping, None, how.now, None)
-        layers.clear(engine)
-    elif not (folder / "truth.parquet").exists() or there != parquet.read_metadata(folder / "truth.parquet").num_rows:
-        _require_own(engine, folder, there)
+    stored = layers.count(engine, "raw_transactions")
+    if not stored:
+        simulate(orders, 1, folder, progress)
+        load.transactions(engine, folder / "transactions.csv", now=now, progress=progress)
+        load.events(engine, folder / "events.csv", now=now, progress=progress)
+        load.fx(engine, folder / "fx.csv", now=now, reporting_currency=REPORTING_CURRENCY, progress=progress)
+    elif not (folder / "truth.parquet").exists() or stored != parquet.read_metadata(folder / "truth.parquet").num_rows:
+        _require_own(engine, folder, stored)
     return {table: layers.count(engine, table) for table in ("raw_transactions", "raw_events", "fx_rates")}
 
 
-_FILES: tuple[tuple[str, Callable[..., load.LoadReport], load.Mapping | None], ...] = (
-    ("transactions.csv", load.transactions, None),
-    ("events.csv", load.events, None),
-    ("fx.csv", load.fx, load.Mapping(reporting_currency=REPORTING_CURRENCY)),
-)
-
-
-def _require_own(engine: Engine, folder: Path, there: int) -> None:
+def _require_own(engine: Engine, folder: Path, stored: int) -> None:
     strange = layers.count(engine, "raw_transactions", "order_id NOT LIKE 'o________' OR customer_id NOT LIKE 'c%'")
     if strange or not (folder / "truth.parquet").exists():
         msg = (
-            f"found {there:,} orders in the database that the demo did not make, expected none or its own\n"
+            f"found {stored:,} orders in the database that the demo did not simulate, expected none or its own\n"
             "run it in another folder, or name an empty database with --database"
         )
         raise UsageError(msg)
 
 
-def _learnt_from(models: Path, inputs: str) -> bool:
+def _trained_on(models: Path, inputs: str) -> bool:
     try:
         return (versions.champion(models).card or {}).get("inputs_sha256") == inputs
     except ModelRefused:
         return False
 
 
-def truth(ranked: pa.Table, folder: Path, k: int, seed: int) -> Truth | None:
-    """Hold the first ``k`` of a ranked list against what then happened; None where the future is not known."""
+def truth(ranked: pa.Table, folder: Path, k: int) -> Truth | None:
+    """Compare the first ``k`` of a ranked list with what happened next; None where the outcome is not known."""
     known = parquet.read_table(folder / "truth.parquet", columns=["order_id", "as_of", "recovered_after_days"])
-    rows = _with_future(ranked, known)
+    listed = ranked.filter(ranked["rank"].is_valid()).select(_LISTED)
+    rows = listed.join(known, ["order_id", "as_of"], join_type="inner")
     if rows.num_rows == 0:
         return None
     value = rows["outstanding_value"].cast(pa.float64()).to_numpy()
@@ -122,29 +173,3 @@ def truth(ranked: pa.Table, folder: Path, k: int, seed: int) -> Truth | None:
     low, high = outcomes.interval(np.rint(value[first] * 100).astype(np.int64), chance)
     best = float(np.sort(gain)[::-1][:k].sum())
     return Truth(len(first), float(expected), (low / 100, high / 100), float(gain[first].sum()), others, best)
-
-
-def _with_future(ranked: pa.Table, known: pa.Table) -> pa.Table:
-    listed = ranked.filter(ranked["rank"].is_valid())
-    columns = [
-        "order_id",
-        "as_of",
-        "rank",
-        "outstanding_value",
-        "ev_recovered",
-        "p_recover_30d",
-        "age_days",
-        "horizon_days",
-    ]
-    joined: pa.Table = listed.select(columns).join(known, ["order_id", "as_of"], join_type="inner")
-    return joined
-
-
-def limited(how: Night, capacity: int) -> Night:
-    """Return the night with room for ``capacity`` contacts."""
-    return replace(how, policy=replace(how.policy, capacity=replace(how.policy.capacity, total=capacity)))
-
-
-def plain(found: Truth | None) -> dict[str, Any] | None:
-    """Return the comparison as plain values for JSON."""
-    return None if found is None else vars(found)

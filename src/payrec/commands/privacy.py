@@ -1,24 +1,28 @@
-"""What is known of one customer, handed over or taken out: raw rows, layers, published lists and what is beside them.
+"""payrec privacy: one customer's data, exported or erased: raw rows, layers, published lists and their details.
 
-What payrec cannot reach is told: files that left through the app, and files in the output folder that name the person.
+What payrec cannot reach is listed: downloads from the app, and files in the output folder that name the person.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from payrec.common.errors import UsageError
+from payrec.common.files import replacing
+from payrec.common.json import readable_json
 from payrec.common.text import sql_literal
 from payrec.data import layers
-from payrec.data.engines import Engine
-from payrec.publish import ledger, personal
+from payrec.data.engines import Engine, connect, keeps_lists
+from payrec.publish import ledger, lock, personal
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.personal import Person
-from payrec.publish.store import ListStore, personal_details
+from payrec.publish.store import ListStore, open_store, personal_details
 
 RAW = ("raw_events", "raw_transactions")
 READABLE = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".html", ".log"}
@@ -26,19 +30,8 @@ CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Request:
-    """Whose data, by whom and when; ``tag`` stands for the person in the audit trail (see ``personal.tag``)."""
-
-    customer_id: str
-    tag: str
-    who: str
-    now: datetime
-    out: Path
-
-
-@dataclass(frozen=True)
 class Erased:
-    """Rows taken out, by raw table and of what is published; files that payrec cannot take them out of."""
+    """Rows deleted, by raw table and of what is published; and files out of reach that may hold the person."""
 
     raw: dict[str, int]
     published: int
@@ -46,46 +39,96 @@ class Erased:
     mentioned_in: list[str]
 
     @property
-    def found(self) -> bool:
-        """Whether there was anything."""
-        return bool(self.published or any(self.raw.values()))
+    def is_empty(self) -> bool:
+        """Whether nothing was held."""
+        return not (self.published or any(self.raw.values()))
 
 
-def export(engine: Engine, store: ListStore, asked: Request) -> dict[str, Any]:
-    """Return all that is held of a customer, as plain values; the request itself is written down."""
-    person, listed = _person(engine, store, asked.customer_id)
-    raw = {table: _read(engine, table, _of_person(table, asked.customer_id)) for table in RAW}
-    view = _read(engine, layers.VIEW, f"customer_id = {sql_literal(asked.customer_id)}")
-    told = {
-        "customer_id": asked.customer_id,
-        "made_at": asked.now,
-        **raw,
-        "feature_view": view,
-        "lists": listed.to_pylist(),
-        "beside_lists": personal_details(store, person),
-        "exports": _exports(store, listed, asked),
-        "mentioned_in": mentions(asked.out, asked.customer_id),
-    }
-    _write_down(engine, asked, "privacy.export", {table: len(rows) for table, rows in raw.items()})
-    return told
+def export(
+    url: str,
+    customer_id: str,
+    now: datetime,
+    published: Path | str = "out/published",
+    out_folder: Path | str = "out",
+    out: Path | str | None = None,
+    key: str | None = None,
+) -> dict[str, Any]:
+    """Return all that is held of a customer, as plain values; the request itself is recorded.
+
+    Parameters
+    ----------
+    now
+        Time of the request (UTC, without zone), for the record.
+    published, out_folder
+        Folders of the published lists (not used on PostgreSQL) and of payrec's files, searched for the customer.
+    out
+        Also write it, as JSON.
+    key
+        Key of the hash that stands for the customer in the record; without it nothing does.
+
+    Raises
+    ------
+    UsageError
+        The customer id is empty, or no text of the database.
+    """
+    with connect(url) as engine:
+        store = _store(url, engine, published)
+        person, listed = _person(engine, store, customer_id)
+        raw = {table: _read(engine, table, _of_person(table, customer_id)) for table in RAW}
+        held = {
+            "customer_id": customer_id,
+            "made_at": now,
+            **raw,
+            "feature_view": _read(engine, layers.VIEW, f"customer_id = {sql_literal(customer_id)}"),
+            "lists": listed.to_pylist(),
+            "beside_lists": personal_details(store, person),
+            "exports": _exports(store, listed, Path(out_folder)),
+            "mentioned_in": mentions(Path(out_folder), customer_id),
+        }
+        counts = {table: len(rows) for table, rows in raw.items()}
+        _record(engine, now, "privacy.export", personal.tag(customer_id, key), counts)
+    if out is not None:
+        with replacing(Path(out)) as sink:
+            sink.write(readable_json(held).encode())
+    return held
 
 
-def erase(engine: Engine, store: ListStore, asked: Request) -> Erased:
-    """Take a customer out of everything; the caller holds the lock of the run. The same again takes out nothing.
+def erase(
+    url: str,
+    customer_id: str,
+    now: datetime,
+    published: Path | str = "out/published",
+    out_folder: Path | str = "out",
+    key: str | None = None,
+) -> Erased:
+    """Delete a customer from raw tables, layers and lists, under the lock of the run; a second time deletes nothing.
 
     In a database it is one transaction. In a folder the published files come first and the raw rows last, so that an
-    erasure that was broken off is ended by the same command.
+    erasure that was interrupted is finished by the same command. Parameters and errors as :func:`export`.
+
+    Raises
+    ------
+    Locked
+        A run is under way.
     """
-    with engine.transaction():
-        person, listed = _person(engine, store, asked.customer_id)
-        left = _exports(store, listed, asked)
-        published = store.erase(person)
-        raw = {table: _delete(engine, table, asked.customer_id) for table in RAW}
-        if any(raw.values()):
-            layers.clear(engine)  # made of the rows that are gone; the next build makes them anew
-        _write_down(engine, asked, "privacy.erase", raw | {"published": published})
-    shutil.rmtree(asked.out / "app", ignore_errors=True)  # the app's copies of lists from a database
-    return Erased(raw, published, left, mentions(asked.out, asked.customer_id))
+    folder = Path(out_folder)
+    holder = lock.Holder(os.getpid(), socket.gethostname(), now)
+    with lock.held(url, folder, holder, 0.0), connect(url) as engine:
+        with engine.transaction():
+            store = _store(url, engine, published)
+            person, listed = _person(engine, store, customer_id)
+            downloads = _exports(store, listed, folder)
+            deleted = store.erase(person)
+            raw = {table: _delete(engine, table, customer_id) for table in RAW}
+            if any(raw.values()):
+                layers.clear(engine)  # they hold rows of the customer; the next build makes them without
+            _record(engine, now, "privacy.erase", personal.tag(customer_id, key), raw | {"published": deleted})
+        shutil.rmtree(folder / "app", ignore_errors=True)  # the app's copies of lists from a database
+        return Erased(raw, deleted, downloads, mentions(folder, customer_id))
+
+
+def _store(url: str, engine: Engine, published: Path | str) -> ListStore:
+    return open_store(engine if keeps_lists(url) else Path(published))
 
 
 def mentions(folder: Path, text: str) -> list[str]:
@@ -135,13 +178,14 @@ def _delete(engine: Engine, table: str, customer_id: str) -> int:
     return count
 
 
-def _exports(store: ListStore, listed: Any, asked: Request) -> list[dict[str, Any]]:
+def _exports(store: ListStore, listed: Any, out_folder: Path) -> list[dict[str, Any]]:
     runs = set(listed["run_id"].to_pylist())
-    folders = [store.folder] if isinstance(store, FolderStore) else sorted((asked.out / "app").glob("*"))
-    told = [line for folder in folders for line in personal.exports(folder, runs)]
-    return [{name: line[name] for name in ("at", "who", "file", "sha256", "rows", "run_id")} for line in told]
+    folders = [store.folder] if isinstance(store, FolderStore) else sorted((out_folder / "app").glob("*"))
+    lines = [line for folder in folders for line in personal.exports(folder, runs)]
+    return [{name: line[name] for name in ("at", "who", "file", "sha256", "rows", "run_id")} for line in lines]
 
 
-def _write_down(engine: Engine, asked: Request, what: str, counts: dict[str, int]) -> None:
+def _record(engine: Engine, now: datetime, what: str, tag: str, counts: dict[str, int]) -> None:
+    who = f"{socket.gethostname()} pid {os.getpid()}"
     detail = ", ".join(f"{count} {name}" for name, count in counts.items())
-    ledger.add(engine, ledger.Entry(asked.now, asked.who, what, asked.tag, "done", detail))
+    ledger.add(engine, ledger.Entry(now, who, what, tag, "done", detail))

@@ -19,11 +19,11 @@ from typing import Any
 import pyarrow as pa
 
 from payrec import cli
-from payrec.commands import learning
+from payrec.cli import options
+from payrec.commands import train as train_command
 from payrec.data.engines import connect, keeps_lists
 from payrec.data.engines import retry as retrying
 from payrec.model.evaluate import gate
-from payrec.model.recipes.model import predict
 from payrec.publish.store import open_store
 from tests.faults.harness.places import Place, details_kept
 from tests.faults.harness.steps import Watch
@@ -43,7 +43,7 @@ class Ended:
 
 def warm() -> None:
     """Import what the commands import on use, once for all trials."""
-    for name in ("cli.night", "cli.data", "cli.model", "data.load", "api.preparing"):
+    for name in ("commands.run", "commands.load", "commands.train", "data.load", "commands.features"):
         importlib.import_module(f"payrec.{name}")
     for name in (
         "payrec.data.engines.duckdb",
@@ -57,8 +57,7 @@ def warm() -> None:
 def run(command: list[str], place: Place, now: datetime, watch: Watch) -> Ended:
     """Run a command; ``{folder}`` in it is where the installation stands."""
     os.environ |= place.environment()
-    for name in ("night", "data", "model"):
-        importlib.import_module(f"payrec.cli.{name}").now = lambda: now  # type: ignore[attr-defined]
+    options.now = lambda: now  # type: ignore[assignment]
     gate.assess = lambda *_: gate.GateResult(())  # small data teach a bad model; here it has to serve all the same
     retrying.time = SimpleNamespace(sleep=lambda _: None)  # type: ignore[assignment]
     _learn_once(Path(watch.folder).parent)
@@ -100,9 +99,10 @@ def _learn_once(scratch: Path) -> None:
     from payrec.model.evaluate import backtest
     from payrec.model.recipes import training
 
-    learning.testing = SimpleNamespace(run=_kept(backtest.run, scratch / "tested"))  # type: ignore[assignment]
+    train_command.testing = SimpleNamespace(run=_kept(backtest.run, scratch / "tested"))  # type: ignore[assignment]
     trained = _kept(training.train, scratch / "trained")
-    learning.recipes = SimpleNamespace(train=trained, predict=predict)  # type: ignore[assignment]
+    kept = SimpleNamespace(train=trained, RECIPES=training.RECIPES)
+    train_command.training = kept  # type: ignore[assignment]
 
 
 def _kept(real: Callable[..., Any], path: Path) -> Callable[..., Any]:

@@ -11,13 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from payrec import commands
-from payrec.common.settings import Settings
+from payrec.commands.check import check
+from payrec.commands.train import train
 from payrec.data.engines import connect
-from payrec.model.recipes.training import TrainSpec
 from payrec.model.store import versions
 from payrec.simulate import simulator
-from tests.commands.conftest import DAY, FIRST_NIGHT, Site, arrive, quiet
+from tests.commands.conftest import DAY, FIRST_NIGHT, Site, arrive
 
 ORDERS = 150
 LEARNT_FROM = 900
@@ -51,9 +50,8 @@ def models(scratch: Path) -> Path:
     if not folder.exists():
         with connect("duckdb://") as engine:
             arrive(engine, simulator.portfolio(3_000, 1), FIRST_NIGHT)
-            spec = TrainSpec(recipe="original", max_rows=100_000)
-            learning = commands.Learning(commands.parameters(Settings()), spec, folder, FIRST_NIGHT)
-            versions.promote(folder, commands.train(engine, learning, quiet).model_id)
+            trained = train(engine, folder, "original", now=FIRST_NIGHT, max_rows=100_000)
+            versions.promote(folder, trained.model_id)
     return folder
 
 
@@ -86,5 +84,5 @@ def _something_to_learn(site: Site) -> datetime:
     with connect(site.url) as engine:
         engine.run("DELETE FROM raw_transactions; DELETE FROM raw_events")
         arrive(engine, simulator.portfolio(LEARNT_FROM, 1), later)
-        commands.check(engine, commands.parameters(Settings()), later, quiet)
+        check(engine, now=later)
     return later

@@ -1,4 +1,4 @@
-"""Versions of the model, as ``payrec models``: list, show, promote, rollback."""
+"""payrec models: versions of the model, and which of them is the champion (``list, show, promote, rollback``)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def show(reference: str = "champion", models: Path | str = "models") -> Bundle:
 
 
 def promote(reference: str, models: Path | str = "models") -> str:
-    """Let a version serve from now on, whatever the gate said of it, and return its id.
+    """Make a version the champion, even if it did not pass the gate, and return its id.
 
     >>> payrec.models.promote(trained.model_id, models) == trained.model_id
     True
@@ -39,5 +39,10 @@ def promote(reference: str, models: Path | str = "models") -> str:
 
 
 def rollback(models: Path | str = "models") -> str:
-    """Go back to the model that served before, and return its id; UsageError if there is none."""
+    """Make the former champion the champion again, and return its id; UsageError if there is none."""
     return versions.rollback(Path(models))
+
+
+def champion(models: Path | str | Bundle = "models") -> Bundle:
+    """Return the champion of a store; a bundle that is already loaded comes back as it is."""
+    return models if isinstance(models, Bundle) else versions.champion(Path(models))

@@ -1,0 +1,57 @@
+"""Commands that end in a list of orders: score, worklist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import payrec
+from payrec.cli import options, output
+from payrec.cli.options import AsOf, Capacity, Database, Json, PolicyFile
+from payrec.cli.summaries import show_list
+
+Features = Annotated[
+    Path | None, typer.Option("--features", metavar="FILE.csv", help="An exported feature view; needs no database.")
+]
+
+
+def score(
+    as_of: AsOf = None, capacity: Capacity = None, policy: PolicyFile = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".csv, .xlsx or .parquet.")] = None,
+    features: Features = None,
+    url: Database = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Score and rank the open orders, without publishing."""
+    settings, now = options.configured(), options.now()
+    out = out or settings.out_dir / f"worklist_{now:%Y%m%d_%H%M%S}.csv"
+    request = (settings.models_dir, options.moment(as_of, "--as-of"), policy or settings.policy, capacity, out, now)
+    with output.steps(as_json) as step:
+        if features is not None:
+            ranked = payrec.score_file(features, *request, progress=step)
+        else:
+            with options.database(url, settings) as engine:
+                ranked = payrec.score(engine, *request, progress=step)
+    document = ranked.summary() | {"file": out, "too_old": ranked.too_old}
+
+    def render() -> None:
+        show_list(document)
+        output.say(f"the ranked list is in {out}")
+
+    output.emit(document, as_json, render)
+
+
+def worklist(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help=".csv, .xlsx or .parquet.")],
+    capacity: Capacity = None,
+    url: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Export the first K orders of the published list."""
+    settings = options.configured()
+    with options.published(url, settings) as store:
+        kept = payrec.worklist(store, capacity, out)
+    rows, run = kept.ranked.num_rows, kept.run
+    document = {"file": out, "rows": rows, "run_id": run.run_id, "as_of": run.as_of}
+    output.emit(document, as_json, lambda: output.say(f"{rows:,} orders as of {run.as_of:%Y-%m-%d %H:%M} UTC in {out}"))

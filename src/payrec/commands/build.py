@@ -1,0 +1,75 @@
+"""payrec build: raw tables → staging → snapshots → features and labels."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from payrec.commands import HORIZON_DAYS
+from payrec.commands.features import features
+from payrec.common.errors import DataRefused
+from payrec.common.progress import Progress, silent
+from payrec.data import layers
+from payrec.data.engines import Engine
+
+
+def build(
+    engine: Engine,
+    as_of: datetime | None = None,
+    horizon_days: int = HORIZON_DAYS,
+    observed_until: datetime | None = None,
+    out: Path | str | None = None,
+    full: bool = False,
+    landmark_ages: tuple[int, ...] = layers.LANDMARK_AGES,
+    progress: Progress = silent,
+) -> layers.Build:
+    """Build staging, snapshots, features and labels from the raw tables.
+
+    Parameters
+    ----------
+    as_of
+        Time to score the open orders at (UTC, without zone); None: the end of the observed data.
+    horizon_days
+        Days within which a payment counts as recovered.
+    observed_until
+        Declared end of the complete data; None: the latest known fact.
+    out
+        Also write the feature view of the open orders: ``.csv`` or ``.parquet``.
+    full
+        Rebuild all staging rows, also those of orders whose raw rows have not changed since the last build.
+    landmark_ages
+        Ages in days at which each order is observed for training.
+
+    >>> built = payrec.build(engine)
+    >>> built.rows["snapshots"] == built.rows["features"]
+    True
+    """
+    wanted = parameters(horizon_days, as_of, observed_until, landmark_ages)
+    built = layers.build(engine, wanted, lambda file: progress(f"building {file}"), full=full)
+    if out is not None and built.as_of:
+        features(engine, built.as_of[-1], out)
+    return built
+
+
+def parameters(
+    horizon_days: int = HORIZON_DAYS,
+    as_of: datetime | None = None,
+    observed_until: datetime | None = None,
+    landmark_ages: tuple[int, ...] = layers.LANDMARK_AGES,
+) -> layers.Parameters:
+    """Return the parameters of a build with one time to score at; ``as_of`` None: the end of the observed data."""
+    return layers.Parameters((as_of,) if as_of else None, landmark_ages, horizon_days, observed_until)
+
+
+def ensure_built(engine: Engine, wanted: layers.Parameters, progress: Progress) -> None:
+    """Build, unless the layers already have these parameters."""
+    if not layers.answers(engine, wanted):
+        layers.build(engine, wanted, lambda file: progress(f"building {file}"))
+
+
+def scoring_time(engine: Engine, as_of: datetime | None) -> datetime:
+    """Return ``as_of``, or the time that the layers were built to score at; DataRefused without orders."""
+    times = layers.scoring_times(engine)
+    if not times:
+        raise DataRefused("found no orders, expected some to score\nload them: payrec load transactions FILE")
+    return as_of or times[-1]

@@ -1,0 +1,54 @@
+"""payrec check: the audit of the data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from payrec.commands import HORIZON_DAYS
+from payrec.commands.build import ensure_built, parameters
+from payrec.common.errors import DataRefused
+from payrec.common.progress import Progress, silent
+from payrec.data import audit, layers
+from payrec.data.engines import Engine
+
+
+def check(
+    engine: Engine,
+    horizon_days: int = HORIZON_DAYS,
+    observed_until: datetime | None = None,
+    now: datetime | None = None,
+    landmark_ages: tuple[int, ...] = layers.LANDMARK_AGES,
+    progress: Progress = silent,
+) -> audit.Audit:
+    """Audit the data, building first what is missing; ``refusals`` lists what makes training unsafe.
+
+    Parameters
+    ----------
+    now
+        The present (UTC, without zone): later facts are findings. None: the end of the observed data.
+
+    Raises
+    ------
+    DataRefused
+        There is no data, and ``now`` is None.
+
+    >>> payrec.check(engine).refusals
+    ()
+    """
+    return audited(engine, parameters(horizon_days, None, observed_until, landmark_ages), now, progress)
+
+
+def audited(engine: Engine, wanted: layers.Parameters, now: datetime | None, progress: Progress) -> audit.Audit:
+    """Audit the layers of these parameters."""
+    ensure_built(engine, wanted, progress)
+    at = now or layers.observed_until(engine)
+    if at is None:
+        raise DataRefused("found no orders, expected some to check\nload them: payrec load transactions FILE")
+    progress("auditing")
+    return audit.run(engine, at)
+
+
+def require_safe(audited: audit.Audit) -> None:
+    """Raise DataRefused with every finding that makes training unsafe, unless there are none."""
+    if audited.refusals:
+        raise DataRefused("\n".join(f.message for f in audited.refusals))

@@ -1,0 +1,78 @@
+"""payrec explain: the waterfall of one open order's probability."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from payrec.commands.build import ensure_built, scoring_time
+from payrec.commands.models import champion
+from payrec.common.errors import DataRefused, UsageError
+from payrec.common.progress import Progress, silent
+from payrec.common.text import sql_literal
+from payrec.data import layers
+from payrec.data.engines import Engine
+from payrec.model.explain import Step, waterfall
+from payrec.model.store.bundle import Bundle
+
+
+@dataclass(frozen=True, repr=False)
+class Explanation:
+    """One order's probability, from the average order (``base``) step by step; the largest step comes first.
+
+    ``row`` holds the order's columns of the feature view; ``base``, ``probability`` and steps are shares of 1.
+    """
+
+    order_id: str
+    as_of: datetime
+    model_id: str
+    horizon_days: int
+    base: float
+    steps: tuple[Step, ...]
+    probability: float
+    row: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<Explanation of {self.order_id[:40]!r}: {self.probability:.1%} within {self.horizon_days} days>"
+
+
+def explain(
+    engine: Engine,
+    order_id: str,
+    models: Path | str | Bundle = "models",
+    as_of: datetime | None = None,
+    progress: Progress = silent,
+) -> Explanation:
+    """Explain one open order's probability: the steps from the average order add up to it.
+
+    Raises
+    ------
+    UsageError
+        The order is not open at ``as_of``, or not loaded.
+    DataRefused
+        There are no orders, or this one is older than the model has seen.
+
+    >>> explained = payrec.explain(engine, order_id, models)
+    >>> abs(explained.base + sum(step.points for step in explained.steps) - explained.probability) < 1e-9
+    True
+    """
+    bundle = champion(models)
+    model = bundle.model
+    layers.prepare(engine)
+    ensure_built(engine, layers.Parameters((as_of,) if as_of else None, (), model.horizon_days), progress)
+    at = scoring_time(engine, as_of)
+    name = sql_literal(order_id)
+    time = f"TIMESTAMP '{at.isoformat(sep=' ')}'"
+    rows = engine.read(f"SELECT * FROM {layers.VIEW} WHERE order_id = {name} AND as_of = {time}")
+    if rows.num_rows == 0:
+        known = layers.count(engine, "stg_orders", f"order_id = {name}")
+        why = "was paid by then, or never was at risk" if known else "is not among the orders loaded"
+        raise UsageError(f"found no open order {order_id!r} at {at:%Y-%m-%d %H:%M} UTC: it {why}")
+    row: dict[str, Any] = rows.to_pylist()[0]
+    if row["age_days"] > model.max_age_days:
+        msg = f"{order_id!r} is {row['age_days']} days old, the model has seen orders up to {model.max_age_days} days"
+        raise DataRefused(msg)
+    fall = waterfall(model, rows)
+    return Explanation(order_id, at, bundle.model_id, model.horizon_days, fall.base, fall.steps, fall.probability, row)

@@ -1,0 +1,123 @@
+"""payrec load: file → raw tables (transactions, events, fx); each row is either loaded or listed as rejected.
+
+``plan`` shows beforehand how a file will be read, ``read_mapping`` reads a map.toml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from payrec.common.progress import Progress, silent
+from payrec.data import layers, load
+from payrec.data.engines import Engine
+from payrec.data.load import Kind, LoadPlan, LoadReport, Mapping, Options, read_mapping
+
+__all__ = ["LoadReport", "Mapping", "Options", "events", "fx", "plan", "read_mapping", "transactions"]
+
+Loader = Callable[[Engine, Path, Mapping | None, Path | None, datetime | None, Options | None], LoadReport]
+
+
+def plan(
+    file: Path | str, kind: Kind, mapping: Mapping | Path | str | None = None, options: Options | None = None
+) -> LoadPlan:
+    """Return how a file, or the first part of a folder, will be read; nothing is loaded."""
+    return load.plan(load.parts(Path(file))[0], kind, mapping_of(mapping), options)
+
+
+def transactions(
+    engine: Engine,
+    file: Path | str,
+    mapping: Mapping | Path | str | None = None,
+    rejects: Path | str | None = None,
+    now: datetime | None = None,
+    options: Options | None = None,
+    progress: Progress = silent,
+) -> LoadReport:
+    """Load a file of orders, or a folder of parts, in one transaction; layers built before are removed.
+
+    Parameters
+    ----------
+    mapping
+        The map, or the TOML file that holds it.
+    rejects
+        File for rejected rows (a folder, if ``file`` is one); None: they are counted, not written.
+    now
+        The present (UTC, without zone), after which no payment may lie; None: not checked.
+
+    Raises
+    ------
+    UsageError, DataRefused
+        As :func:`payrec.data.load.transactions`; nothing was loaded.
+
+    >>> report = payrec.load.transactions(engine, folder / "transactions.csv")
+    >>> report.rows_in == report.loaded + report.rejected + report.duplicates + report.left_out
+    True
+    """
+    return _loaded(engine, load.transactions, Path(file), (mapping_of(mapping), rejects, now, options), progress)
+
+
+def events(
+    engine: Engine,
+    file: Path | str,
+    mapping: Mapping | Path | str | None = None,
+    rejects: Path | str | None = None,
+    now: datetime | None = None,
+    options: Options | None = None,
+    progress: Progress = silent,
+) -> LoadReport:
+    """Load events; if they hold payments, ``payment_date`` no longer counts. The rest as :func:`transactions`.
+
+    >>> payrec.load.events(engine, folder / "events.csv").rejected
+    0
+    """
+    return _loaded(engine, load.events, Path(file), (mapping_of(mapping), rejects, now, options), progress)
+
+
+def fx(
+    engine: Engine,
+    file: Path | str,
+    mapping: Mapping | Path | str | None = None,
+    rejects: Path | str | None = None,
+    now: datetime | None = None,
+    options: Options | None = None,
+    reporting_currency: str | None = None,
+    progress: Progress = silent,
+) -> LoadReport:
+    """Load dated rates to the reporting currency (the map's, if None). The rest as :func:`transactions`.
+
+    >>> payrec.load.fx(engine, folder / "fx.csv", reporting_currency="EUR").rejected
+    0
+    """
+    rates = mapping_of(mapping, reporting_currency)
+    return _loaded(engine, load.fx, Path(file), (rates, rejects, now, options), progress)
+
+
+def mapping_of(mapping: Mapping | Path | str | None, reporting_currency: str | None = None) -> Mapping | None:
+    """Return a map, read if it is a path; a reporting currency replaces its own."""
+    read = read_mapping(Path(mapping)) if isinstance(mapping, Path | str) else mapping
+    if not reporting_currency:
+        return read
+    return replace(read or Mapping(), reporting_currency=reporting_currency.upper())
+
+
+def _loaded(
+    engine: Engine,
+    loader: Loader,
+    file: Path,
+    settings: tuple[Mapping | None, Path | str | None, datetime | None, Options | None],
+    progress: Progress,
+) -> LoadReport:
+    mapping, rejects, now, options = settings
+
+    def load_part(part: Path) -> LoadReport:
+        progress(f"loading {part.name}")
+        folder_or_file = None if rejects is None else Path(rejects)
+        if folder_or_file is not None and part != file:
+            folder_or_file /= f"{part.name}.rejects.csv"
+        return loader(engine, part, mapping, folder_or_file, now, options)
+
+    layers.prepare(engine)
+    return layers.change(engine, lambda: load.in_parts(file, load_part))

@@ -1,0 +1,71 @@
+"""payrec monitor: what monitoring found in the newest published run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from payrec.commands.policies import policy_of
+from payrec.commands.published import Location, current, store_of
+from payrec.publish.run_info import RunInfo
+from payrec.worklist import reason_codes
+from payrec.worklist.policy import Policy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SEVERITY = ("alarm", "watch", "ok")
+
+
+@dataclass(frozen=True, repr=False)
+class MonitorReport:
+    """The verdicts on a run, one row each, and the reason codes of its orders that have no meaning yet."""
+
+    run: RunInfo
+    verdicts: pa.Table
+    unmapped_reason_codes: list[dict[str, Any]]
+
+    @property
+    def level(self) -> str:
+        """The most severe verdict: ``alarm``, ``watch`` or ``ok``."""
+        levels = [str(level) for level in self.verdicts["level"].to_pylist()]
+        return min(levels, key=_SEVERITY.index, default="ok")
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The verdicts as a pandas frame."""
+        return self.verdicts.to_pandas()
+
+    def __repr__(self) -> str:
+        return f"<MonitorReport of run {self.run.run_id}: {self.level}, {self.verdicts.num_rows} verdicts>"
+
+
+def monitor(published: Location = "out/published", policy: Policy | Path | str | None = None) -> MonitorReport:
+    """Return what monitoring found in the newest published run.
+
+    Parameters
+    ----------
+    published
+        Folder of the published lists, the PostgreSQL engine that holds them, or their open store.
+    policy
+        The rules or their file, for the meanings of reason codes.
+
+    >>> payrec.monitor(published).level in ("ok", "watch", "alarm")
+    True
+    """
+    store, rules = store_of(published), policy_of(policy)
+    run = current(store).run
+    history = store.verdicts()
+    verdicts = history.filter(pc.equal(history["run_id"], pa.scalar(run.run_id)))
+    return MonitorReport(run, verdicts, unmapped(store.scores(run.run_id), rules))
+
+
+def unmapped(ranked: pa.Table, rules: Policy) -> list[dict[str, Any]]:
+    """List the reason codes of a list that have no meaning yet, with the orders that have them."""
+    codes = reason_codes.read(rules.reason_codes.file, rules.reason_codes.scheme_of)
+    rows: list[dict[str, Any]] = reason_codes.unmapped(ranked, codes).to_pylist()
+    return rows

@@ -1,0 +1,99 @@
+"""payrec score: the open orders, or an exported feature view, scored and ranked without publishing."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+
+from payrec.commands.models import champion
+from payrec.commands.policies import policy_of
+from payrec.commands.scoring import ScoringRequest, Worklist, score_layers, score_rows, scoring_request
+from payrec.common.errors import UsageError
+from payrec.common.progress import Progress, silent
+from payrec.data import feature_file
+from payrec.data.engines import Engine
+from payrec.model.store.bundle import Bundle
+from payrec.publish import export, run_info
+from payrec.worklist import policy as rules_of
+from payrec.worklist.policy import Policy
+
+
+def score(
+    engine: Engine,
+    models: Path | str | Bundle = "models",
+    as_of: datetime | None = None,
+    policy: Policy | Path | str | None = None,
+    capacity: int | None = None,
+    out: Path | str | None = None,
+    now: datetime | None = None,
+    progress: Progress = silent,
+) -> Worklist:
+    """Score and rank the open orders, without publishing them.
+
+    Parameters
+    ----------
+    models
+        Folder of the versions, whose champion scores; or a version that is loaded already.
+    as_of
+        Time to score at (UTC, without zone); None: the end of the observed data.
+    policy, capacity
+        The rules or their file (None: the defaults), and the number of contacts available.
+    out
+        Also write the list: ``.csv``, ``.xlsx`` or ``.parquet``.
+    now
+        Time of scoring, for the stamp; None: ``as_of``.
+
+    Raises
+    ------
+    ModelRefused
+        There is no champion, or its files are damaged.
+    DataRefused
+        There are no orders, or they cannot be ranked without guessing.
+
+    >>> payrec.score(engine, models, capacity=20).frame["priority_flag"].sum()
+    20
+    """
+    bundle, rules = champion(models), policy_of(policy, capacity)
+    request = scoring_request(engine, bundle, rules, as_of, now, progress)
+    return _written(score_layers(engine, request, progress), out)
+
+
+def score_file(
+    file: Path | str,
+    models: Path | str | Bundle = "models",
+    as_of: datetime | None = None,
+    policy: Policy | Path | str | None = None,
+    capacity: int | None = None,
+    out: Path | str | None = None,
+    now: datetime | None = None,
+    progress: Progress = silent,
+) -> Worklist:
+    """Score an exported feature view without a database; parameters as :func:`score`.
+
+    Raises
+    ------
+    UsageError
+        The file has no rows, and neither ``as_of`` nor ``now`` gives a time.
+    DataRefused
+        As :func:`payrec.data.feature_file.read`.
+
+    >>> payrec.score_file(folder / "open_orders.csv", models).ranked.num_rows > 0
+    True
+    """
+    bundle, rules, path = champion(models), policy_of(policy, capacity), Path(file)
+    rows = feature_file.read(path, as_of)
+    digest, rules_sha256 = hashlib.sha256(path.read_bytes()).hexdigest(), rules_of.fingerprint(rules)
+    at = as_of or (rows["as_of"][0].as_py() if rows.num_rows else now)
+    if at is None:
+        raise UsageError(f"found no rows in {path.name}, expected some, or a time to score at\nname it: as_of or now")
+    run_id = run_info.identity(at, bundle.model_id, rules_sha256, digest)
+    request = ScoringRequest(at, bundle, rules, rules_sha256, run_id, digest, now or at)
+    return _written(score_rows(lambda step: map(step, rows.to_batches()), request, None, None, progress), out)
+
+
+def _written(ranked: Worklist, out: Path | str | None) -> Worklist:
+    if out is not None:
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
+        export.write(ranked.ranked, Path(out), ranked.run.stamp)
+    return ranked

@@ -1,0 +1,169 @@
+"""Features + model → probabilities → the ranked list, with reasons for the orders listed first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from payrec.commands.build import ensure_built, scoring_time
+from payrec.commands.list_summary import summarise
+from payrec.common.errors import ModelRefused, UsageError
+from payrec.common.progress import Progress
+from payrec.data import layers
+from payrec.data.engines import Engine
+from payrec.model.store.bundle import Bundle
+from payrec.publish import run_info
+from payrec.publish.run_info import RunInfo
+from payrec.worklist import policy, rank
+from payrec.worklist import score as scores
+from payrec.worklist.policy import Policy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = ("rank", "order_id", "customer_id", "outstanding", "currency", "age_days", "p_recover_30d", "reason_1")
+SHOWN_ROWS = 10
+
+
+@dataclass(frozen=True)
+class ScoringRequest:
+    """What decides a list: time, model, policy and inputs; and the time of scoring that is stamped on it."""
+
+    as_of: datetime
+    bundle: Bundle
+    policy: Policy
+    policy_sha256: str
+    run_id: str
+    inputs_sha256: str
+    scored_at: datetime
+
+
+@dataclass(frozen=True, repr=False)
+class Worklist:
+    """A ranked list.
+
+    Attributes
+    ----------
+    ranked
+        One row per open order, in the columns of ``payrec.worklist.rank.SCHEMA``.
+    run
+        The run that decided it: id, times (UTC), model and policy.
+    too_old
+        Orders older than the model has seen; they have no probability.
+    recent
+        The contacts and attempts that the policy looked at; None if it looked at none.
+    """
+
+    ranked: pa.Table
+    run: RunInfo
+    too_old: int
+    recent: pa.Table | None = None
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The list as a pandas frame."""
+        return self.ranked.to_pandas()
+
+    def summary(self) -> dict[str, Any]:
+        """Return orders and money by currency: open, expected, and expected of the chosen ones."""
+        return summarise(self.ranked, self.run)
+
+    def __repr__(self) -> str:
+        run = self.run
+        return f"<Worklist {self.ranked.num_rows:,} orders, as of {run.as_of:%Y-%m-%d %H:%M} UTC, model {run.model_id}>"
+
+    def _repr_html_(self) -> str:
+        names = [name for name in SHOWN if name in self.ranked.column_names]
+        rows = self.ranked.select(names).slice(0, SHOWN_ROWS).to_pylist()
+        head = "".join(f"<th>{name}</th>" for name in names)
+        cells = ("".join(f"<td>{escape(_cell(value))}</td>" for value in row.values()) for row in rows)
+        body = "".join(f"<tr>{row}</tr>" for row in cells)
+        return f"<table><caption>{escape(repr(self)[1:-1])}</caption><tr>{head}</tr>{body}</table>"
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def scoring_request(
+    engine: Engine, bundle: Bundle, rules: Policy, as_of: datetime | None, now: datetime | None, progress: Progress
+) -> ScoringRequest:
+    """Build for scoring at ``as_of`` (None: the end of the observed data), and return what will decide the list.
+
+    Raises
+    ------
+    UsageError
+        ``as_of`` is more than a day after ``now``.
+    DataRefused
+        There are no orders.
+    """
+    if as_of is not None and now is not None and as_of > now + timedelta(days=1):
+        msg = f"found --as-of {as_of:%Y-%m-%d %H:%M}, expected a time up to now ({now:%Y-%m-%d %H:%M} UTC)"
+        raise UsageError(f"{msg}\nif that is not the present time, set the clock of this machine right")
+    layers.prepare(engine)
+    wanted = layers.Parameters((as_of,) if as_of else None, (), bundle.model.horizon_days)
+    ensure_built(engine, wanted, progress)
+    at = scoring_time(engine, as_of)
+    chosen = _in_reporting_currency(engine, rules)
+    inputs, rules_sha256 = layers.built_from(engine), policy.fingerprint(chosen)
+    run_id = run_info.identity(at, bundle.model_id, rules_sha256, inputs)
+    return ScoringRequest(at, bundle, chosen, rules_sha256, run_id, inputs, now or at)
+
+
+def _in_reporting_currency(engine: Engine, rules: Policy) -> Policy:
+    """Return the policy, reporting in the currency that the loaded rates convert to unless it names its own."""
+    loaded = engine.read("SELECT currency FROM reporting_currency")["currency"].to_pylist()
+    if rules.reporting_currency is None and loaded:
+        return replace(rules, reporting_currency=str(loaded[0]))
+    return rules
+
+
+def score_layers(engine: Engine, request: ScoringRequest, progress: Progress) -> Worklist:
+    """Score, suppress and rank the open orders at ``request.as_of``; the layers must have been built for it.
+
+    Raises
+    ------
+    ModelRefused
+        The model's horizon is not the one that the layers were built for.
+    DataRefused
+        The rows cannot be ranked without guessing.
+    """
+    built_for = engine.read("SELECT days FROM horizon")["days"][0].as_py()
+    if built_for != request.bundle.model.horizon_days:
+        msg = (
+            f"found features built for {built_for} days, but the champion answers for "
+            f"{request.bundle.model.horizon_days} days\nbuild for it with --horizon, or train another"
+        )
+        raise ModelRefused(msg)
+    recent = scores.recent(engine, request.as_of, request.policy)
+    until = layers.observed_until(engine)
+    select = layers.scoring_select(request.as_of)
+    return score_rows(lambda step: engine.read_batches(select, step), request, until, recent, progress)
+
+
+def score_rows(
+    rows: scores.Through, request: ScoringRequest, until: datetime | None, recent: pa.Table | None, progress: Progress
+) -> Worklist:
+    """Score, suppress and rank rows of the feature view, from a database or a file; ``rows`` is called twice."""
+    model = request.bundle.model
+    progress("scoring the open orders")
+    scored = scores.score(rows, model)
+    progress(f"ranking {scored.rows.num_rows:,} open orders")
+    ranked = scores.explained(rank.rank(scored.rows, request.policy, recent), rows, model)
+    run = RunInfo(
+        run_id=request.run_id,
+        as_of=request.as_of,
+        scored_at=request.scored_at,
+        model_id=request.bundle.model_id,
+        policy_sha256=request.policy_sha256,
+        inputs_sha256=request.inputs_sha256,
+        horizon_days=model.horizon_days,
+        reporting_currency=request.policy.reporting_currency,
+        summary=run_info.summarised(ranked, request.as_of, until, scored.measured),
+    )
+    return Worklist(ranked, run, scored.too_old, recent)

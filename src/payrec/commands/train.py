@@ -1,0 +1,182 @@
+"""payrec train: features → a tested, calibrated model → a stored version, the champion if it passes the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED
+from payrec.commands.build import parameters
+from payrec.commands.check import audited, require_safe
+from payrec.common.errors import DataRefused, ModelRefused, UsageError
+from payrec.common.progress import Progress, silent
+from payrec.data import layers, snapshots
+from payrec.data.audit import Audit
+from payrec.data.engines import Engine
+from payrec.model.evaluate import backtest as testing
+from payrec.model.evaluate import gate, metrics, model_report
+from payrec.model.evaluate.backtest import Backtest, BacktestSpec
+from payrec.model.recipes import training
+from payrec.model.recipes.model import Model, predict
+from payrec.model.recipes.training import TrainSpec
+from payrec.model.store import versions
+
+NEWEST_SHARE = 0.2  # of the matured snapshots, to judge a new model by
+
+
+@dataclass(frozen=True, repr=False)
+class Trained:
+    """A new version: its id, its test on the newest matured rows, and whether it is now the champion."""
+
+    model_id: str
+    model: Model
+    backtest: Backtest
+    audit: Audit
+    verdict: gate.GateResult
+    card: dict[str, Any]
+
+    @property
+    def is_champion(self) -> bool:
+        """Whether it passed the gate."""
+        return self.verdict.passed
+
+    def require_promoted(self) -> None:
+        """Raise QualityGate, with what failed, unless the model passed the gate."""
+        gate.require(self.verdict)
+
+    def __repr__(self) -> str:
+        state = "champion" if self.is_champion else "not promoted"
+        return f"<Trained {self.model_id} ({self.model.recipe}, {self.model.training.rows:,} snapshots): {state}>"
+
+
+def train(
+    engine: Engine,
+    models: Path | str = "models",
+    recipe: str = "auto",
+    horizon_days: int = HORIZON_DAYS,
+    as_of: datetime | None = None,
+    observed_until: datetime | None = None,
+    now: datetime | None = None,
+    landmark_ages: tuple[int, ...] = layers.LANDMARK_AGES,
+    seed: int = SEED,
+    max_rows: int = MAX_ROWS,
+    progress: Progress = silent,
+) -> Trained:
+    """Audit, test on the newest matured rows, train on all of them, store, and promote if the gate passes.
+
+    Parameters
+    ----------
+    models
+        Folder of the versions.
+    recipe
+        ``logistic``, ``xgboost``, ``auto`` (the better of both), or ``original`` (the plain baseline).
+    as_of
+        Train only on what was known then (UTC, without zone); None: on all that is known.
+    now
+        The present, for the audit; None: the end of the observed data.
+    max_rows
+        Largest number of snapshots to train on.
+
+    Raises
+    ------
+    DataRefused
+        The audit finds training unsafe, or there are too few rows.
+
+    >>> tried = payrec.train(engine, models, recipe="original")
+    >>> tried.model.recipe, tried.is_champion == (not tried.verdict.failures)
+    ('original', True)
+    """
+    require_recipe(recipe)
+    spec, store = TrainSpec(recipe, horizon_days, seed, max_rows), Path(models)
+    audit = audited(engine, parameters(horizon_days, None, observed_until, landmark_ages), now, progress)
+    require_safe(audit)
+    rows = snapshots.training_rows(engine, max_rows, seed, progress)
+    if as_of is not None:
+        latest = as_of - timedelta(days=horizon_days)  # labels of later snapshots were not known yet
+        rows = rows.filter(pc.less_equal(rows["as_of"], pa.scalar(latest, pa.timestamp("us"))))
+    progress("testing on the newest matured snapshots")
+    tested = testing.run(rows, _newest_split(rows, spec))
+    progress(f"training on {rows.num_rows:,} snapshots")
+    model = training.train(rows, spec)
+    card = model_report.card(model, tested, audit=_plain_audit(audit)) | {"inputs_sha256": layers.built_from(engine)}
+    model_id = versions.add(store, model, card)
+    verdict = gate.assess(_numbers(rows, tested, store))
+    if verdict.passed:
+        versions.promote(store, model_id)
+    return Trained(model_id, model, tested, audit, verdict, card)
+
+
+def require_recipe(recipe: str) -> None:
+    """Raise UsageError unless there is such a recipe."""
+    if recipe not in training.RECIPES:
+        raise UsageError(f"found the recipe {recipe!r}, expected one of {', '.join(training.RECIPES)}")
+
+
+def _newest_split(rows: pa.Table, spec: TrainSpec) -> BacktestSpec:
+    """Return one split that leaves the newest matured snapshots to test on, one horizon after those trained on."""
+    if rows.num_rows == 0:
+        msg = (
+            "found no matured snapshots, expected some to train on\nload a longer history, or train as of a later time"
+        )
+        raise DataRefused(msg)
+    times = rows["as_of"].to_numpy()
+    split = int(np.quantile(times.astype("datetime64[D]").astype(np.int64), 1 - NEWEST_SHARE))
+    day = date(1970, 1, 1) + timedelta(days=split)
+    return BacktestSpec(
+        recipe=spec.recipe, horizon_days=spec.horizon_days, split=day, seed=spec.seed, max_rows=spec.max_rows
+    )
+
+
+def _numbers(rows: pa.Table, tested: Backtest, models: Path) -> gate.GateFigures:
+    """Return the numbers that the gate judges; the champion is compared on rows that it has not learnt from."""
+    figures = tested.document
+    p, label = tested.predictions["p_recover"].to_numpy(), tested.predictions["label"].to_numpy()
+    champion_loss, new_loss = None, figures["log_loss"]
+    try:
+        champion = versions.champion(models).model
+    except ModelRefused:
+        champion = None  # none yet, or one that cannot serve: nothing to be better than
+    if champion is not None and champion.horizon_days == figures["horizon_days"]:
+        fresh = _newer(tested.predictions, champion)
+        if fresh.sum() >= gate.GateLimits().min_rows:
+            champion_p = predict(champion, _same_rows(rows, tested.predictions.filter(pa.array(fresh))))
+            champion_loss = metrics.log_loss(label[fresh], champion_p)
+            new_loss = metrics.log_loss(label[fresh], p[fresh])
+    return gate.GateFigures(
+        rows=len(label),
+        log_loss=new_loss,
+        pr_auc=figures["pr_auc"],
+        ece=figures["ece"],
+        history_rate_pr_auc=figures["baselines"]["history_rate"]["pr_auc"],
+        champion_log_loss=champion_loss,
+    )
+
+
+def _newer(predictions: pa.Table, champion: Model) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Mark the test rows whose label the champion cannot have seen."""
+    last = np.datetime64(champion.training.last_as_of, "us")
+    marks: np.ndarray[Any, np.dtype[np.bool_]] = predictions["as_of"].to_numpy() > last
+    return marks
+
+
+def _same_rows(rows: pa.Table, wanted: pa.Table) -> pa.Table:
+    """Return the rows of the feature view that ``wanted`` names, in its order."""
+    keys = wanted.select(["order_id", "as_of"]).append_column("at", pa.array(np.arange(wanted.num_rows)))
+    positions = rows.select(["order_id", "as_of"]).append_column("position", pa.array(np.arange(rows.num_rows)))
+    joined = keys.join(positions, ["order_id", "as_of"], join_type="inner").sort_by("at")
+    return rows.take(joined["position"])
+
+
+def _plain_audit(audited: Audit) -> dict[str, Any]:
+    return {
+        "counts": dict(audited.counts),
+        "findings": [
+            {"code": f.code, "level": f.level, "rows": f.rows, "message": f.message} for f in audited.findings
+        ],
+    }
