@@ -38,10 +38,12 @@ if TYPE_CHECKING:
     from payrec.commands.features import features
     from payrec.commands.monitor import monitor
     from payrec.commands.policies import read_policy
+    from payrec.commands.project import Project, open
     from payrec.commands.replay import replay
     from payrec.commands.report import report
     from payrec.commands.run import run
     from payrec.commands.score import score, score_file
+    from payrec.commands.scoring import Worklist
     from payrec.commands.simulate import simulate
     from payrec.commands.sql import sql
     from payrec.commands.train import train
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Engine",
     "Policy",
+    "Project",
+    "Worklist",
     "backtest",
     "build",
     "charts",
@@ -65,6 +69,7 @@ __all__ = [
     "load",
     "models",
     "monitor",
+    "open",
     "privacy",
     "read_policy",
     "replay",
@@ -87,6 +92,9 @@ _MODULES = {
 }
 _ELSEWHERE = {
     "Engine": "data.engines",
+    "Project": "commands.project",
+    "Worklist": "commands.scoring",
+    "open": "commands.project",
     "Policy": "worklist.policy",
     "connect": "data.engines",
     "read_policy": "commands.policies",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,9 @@ from payrec.model.recipes.model import Model, predict
 from payrec.model.recipes.training import TrainSpec
 from payrec.model.store import versions
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 NEWEST_SHARE = 0.2  # of the matured snapshots, to judge a new model by
 
 
@@ -45,6 +48,10 @@ class Trained:
     def is_champion(self) -> bool:
         """Whether it passed the gate."""
         return self.verdict.passed
+
+    def predict_proba(self, frame: pa.Table | pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Return the probability of each row of the feature view; as :meth:`Model.predict_proba`."""
+        return self.model.predict_proba(frame)
 
     def require_promoted(self) -> None:
         """Raise QualityGate, with what failed, unless the model passed the gate."""
