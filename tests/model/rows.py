@@ -104,8 +104,8 @@ def _columns(order: Columns, at: np.ndarray, age: np.ndarray, rng: np.random.Gen
     n = len(at)
     as_of = order["made"][at] + age * np.int64(MICROSECONDS_A_DAY)
     paid_age = order["paid_age"][at]
-    end = FIRST_DAY + DAYS * MICROSECONDS_A_DAY
-    mature = as_of + HORIZON_DAYS * MICROSECONDS_A_DAY <= end
+    end = FIRST_DAY + np.timedelta64(DAYS, "D")
+    mature = as_of + np.timedelta64(HORIZON_DAYS, "D") <= end
     label = (paid_age <= age + HORIZON_DAYS).astype(float)
     amount = order["amount_minor"][at]
     part_paid = np.where(rng.random(n) < 0.05, (amount * 0.3).astype(np.int64), 0)

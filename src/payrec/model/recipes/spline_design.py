@@ -131,7 +131,7 @@ def _penalty(empty: AdditiveModel, widths: tuple[int, ...], smoothness: float) -
     parts = [np.eye(width) for width in widths]
     for part, curve in zip(parts, empty.curves, strict=False):
         part[1:-1, 1:-1] += smoothness * _bending(curve)
-    return block_diag([*parts, [[RIDGE_OF_CONSTANT]]], format="csr")
+    return block_diag([*parts, csr_matrix([[RIDGE_OF_CONSTANT]])], format="csr")
 
 
 def _bending(curve: Curve) -> Floats:
