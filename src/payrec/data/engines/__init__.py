@@ -80,6 +80,21 @@ class Engine(Protocol):
         """Everything inside happens as a whole or not at all. May be nested; the outermost decides."""
         ...
 
+    def lease(self, *, exclusive: bool, wait_s: float) -> AbstractContextManager[bool]:
+        """Keep the layers to oneself, or from being rebuilt by others (shared); give whether that was free in time.
+
+        An engine that one process has to itself is always free.
+        """
+        ...
+
+    def private(self, views: tuple[str, ...], copies: tuple[str, ...]) -> AbstractContextManager[None]:
+        """Work in a space of one's own, which sees only these tables and is gone at the end.
+
+        ``views`` are read through, ``copies`` may be changed without a trace. For engines with leases that are not
+        always free.
+        """
+        ...
+
     def close(self) -> None:
         """Give back connections and files."""
         ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qsl
@@ -246,6 +246,15 @@ class DuckDB:
     def _undo(self) -> None:
         with suppress(PayrecError):  # DuckDB may have ended it already; either way nothing of it is kept
             self._do("ROLLBACK")
+
+    @contextmanager
+    def lease(self, *, exclusive: bool, wait_s: float) -> Iterator[bool]:
+        """Give True: no other process can change the layers."""
+        yield True
+
+    def private(self, views: tuple[str, ...], copies: tuple[str, ...]) -> AbstractContextManager[None]:
+        """Refuse: nobody else is in the way."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Close the file."""

@@ -22,6 +22,7 @@ from payrec.data.engines.retry import Interrupted, retrying
 from payrec.data.engines.rows import BATCH_ROWS, query
 from payrec.data.engines.writing import write, write_mapped
 
+LAYERS_KEY = 0x7061_7972_6C61  # "payrla" in ASCII: the advisory lock of the layers
 SETTLE_ROWS = 10_000  # from here on the table is analysed at once; autovacuum would take a minute
 VIEW_COMMENT = "made by payrec"  # the comment on our views: only these may be dropped to make room for a new one
 
@@ -54,7 +55,7 @@ class Postgres:
     """
 
     name = "postgres"
-    row_hash = "hash_record_extended(t, 0)"
+    row_hash = "pg_catalog.hash_record_extended(t, 0)"
     text_collation = ' COLLATE "C"'
 
     def __init__(self, url: str) -> None:
@@ -256,6 +257,33 @@ class Postgres:
                 self._current = None
             with _commits(session):
                 session.run("COMMIT")
+
+    @contextmanager
+    def lease(self, *, exclusive: bool, wait_s: float) -> Iterator[bool]:
+        """Hold the lock of the layers on a connection of its own; the server releases it with the connection."""
+        session = self._borrowed()
+        try:
+            yield session.advisory_lock(LAYERS_KEY, shared=not exclusive, wait_s=wait_s)
+        finally:
+            session.close()
+
+    @contextmanager
+    def private(self, views: tuple[str, ...], copies: tuple[str, ...]) -> Iterator[None]:
+        """Work in temporary tables of one transaction, which is rolled back."""
+        with self._lent() as session:
+            session.run("BEGIN")
+            self._current = session
+            try:
+                for kind, names in (("VIEW", views), ("TABLE", copies)):
+                    for name in names:
+                        source = f"{sql_identifier(session.schema_of(name))}.{sql_identifier(name)}"
+                        session.run(f"CREATE TEMP {kind} {sql_identifier(name)} AS SELECT * FROM {source}")
+                session.run("SET LOCAL search_path = pg_temp")
+                yield
+            finally:
+                self._current = None
+                with suppress(PayrecError):  # a connection that is gone undid everything by itself
+                    session.run("ROLLBACK")
 
     def close(self) -> None:
         """Give back all connections; an open transaction is undone."""

@@ -7,6 +7,7 @@ The password is nowhere but in :class:`Address`, which does not show it.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ except ImportError as missing:
     raise MissingExtra("a PostgreSQL database", "postgres") from missing
 
 _FORM = "postgresql://USER:PASSWORD@HOST:PORT/NAME?OPTION=VALUE, with special characters as %XX"
+POLL_S = 0.1
 _LIBPQ = {
     "connect_timeout": "10",
     "application_name": "payrec",
@@ -207,6 +209,18 @@ class Session:
         """Add rows by binary COPY to a table, in a temporary one if ``schema`` is None."""
         with self.translated(f"COPY {table}"), self._db.cursor() as cursor:
             cursor.adbc_ingest(table, batch, mode="append", db_schema_name=schema, temporary=schema is None)
+
+    def advisory_lock(self, key: int, *, shared: bool = False, wait_s: float = 0.0) -> bool:
+        """Take an advisory lock for as long as this connection lives; return whether it was free in time."""
+        # a server that ends idle connections would release the lock without a word
+        self.run("SELECT set_config(name, '0', false) FROM pg_settings WHERE name LIKE 'idle%session_timeout'")
+        call = f"pg_try_advisory_lock{'_shared' if shared else ''}({key})"
+        give_up_at = time.monotonic() + wait_s
+        while not self.read(f"SELECT {call} AS free")["free"][0].as_py():
+            if time.monotonic() >= give_up_at:
+                return False
+            time.sleep(POLL_S)
+        return True
 
     def schema_of(self, table: str) -> str:
         """Name of the schema that holds ``table``."""

@@ -8,7 +8,7 @@ SQL runs as it stands; keys, rules, DELETE and transactions, which Spark does no
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any, Self
@@ -278,6 +278,15 @@ class Spark:
         if after != before:
             self._warehouse.commit(after)
         self._warehouse.remove((before.folders | self._warehouse.new_parts) - after.folders)
+
+    @contextmanager
+    def lease(self, *, exclusive: bool, wait_s: float) -> Iterator[bool]:
+        """Give True: no other process can change the layers."""
+        yield True
+
+    def private(self, views: tuple[str, ...], copies: tuple[str, ...]) -> AbstractContextManager[None]:
+        """Refuse: nobody else is in the way."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Let go of the tables; Spark itself ends with the process."""

@@ -57,3 +57,6 @@ CREATE TABLE IF NOT EXISTS reporting_currency (currency VARCHAR(10) NOT NULL PRI
 
 -- The hash of the raw rows that the layers were last built from.
 CREATE TABLE IF NOT EXISTS built_from (inputs_sha256 VARCHAR(64) NOT NULL PRIMARY KEY);
+
+-- The number of the build that stands: one more with every build, so that a reader sees when the layers were replaced.
+CREATE TABLE IF NOT EXISTS build_number (build_no BIGINT NOT NULL PRIMARY KEY);
