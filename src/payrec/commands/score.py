@@ -51,7 +51,7 @@ def score(
     DataRefused
         There are no orders, or they cannot be ranked without guessing.
 
-    >>> payrec.score(engine, models, capacity=20).frame["priority_flag"].sum()
+    >>> int(payrec.score(engine, models, capacity=20).frame["priority_flag"].sum())
     20
     """
     bundle, rules = champion(models), policy_of(policy, capacity)

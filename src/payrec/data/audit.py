@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from math import sqrt
 from typing import Any, Literal
 
+from payrec.common.short_repr import short_repr
 from payrec.data import layers
 from payrec.data.engines import Engine
 
@@ -41,6 +42,7 @@ class Finding:
     message: str
 
 
+@short_repr
 @dataclass(frozen=True)
 class Audit:
     """All findings, worst first, and the counts behind them."""

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from payrec.common.errors import UsageError
+from payrec.common.short_repr import short_repr
 from payrec.simulate import changes, customers, exports, incidents, payments, raw_tables, truth
 from payrec.simulate import course as courses
 from payrec.simulate import events as logs
@@ -45,6 +46,7 @@ WEEKS = 12
 MOST_ORDERS = 99_999_999  # the digits of an order_id
 
 
+@short_repr
 @dataclass(frozen=True)
 class Portfolio:
     """The raw tables as they would be exported at the end, and the truth that no export has.

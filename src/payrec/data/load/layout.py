@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from payrec.common.errors import DataRefused
+from payrec.common.short_repr import short_repr
 from payrec.common.text import terminal_text
 from payrec.data.load import origins
 from payrec.data.load.file_bytes import Limits
@@ -150,6 +151,7 @@ class Carried:
     conditions: tuple[Condition, ...]
 
 
+@short_repr
 @dataclass(frozen=True)
 class LoadPlan:
     """How a file will be read. ``lines()`` is what is shown before it is done."""

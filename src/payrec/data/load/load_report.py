@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from payrec.common.errors import PayrecError
+from payrec.common.short_repr import short_repr
 from payrec.common.text import MESSAGE_CHARACTERS, sql_literal
 from payrec.data.load import dates, numbers
 from payrec.data.load.encoding import Tally
@@ -20,6 +21,7 @@ from payrec.data.load.staging import first_row, number
 from payrec.data.load.targets import Kind
 
 
+@short_repr
 @dataclass(frozen=True)
 class LoadReport:
     """The account of one file; ``rows_in = loaded + rejected + duplicates + left_out``, or it is not made.
