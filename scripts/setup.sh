@@ -27,7 +27,7 @@ with_uv() {
 with_pip() {
   echo "setup: installing the locked packages into .venv with pip (slower)"
   [ -x .venv/bin/pip ] || "$python" -m venv --clear .venv || {
-    echo "setup: $("$python" --version) has no venv module (on Debian: apt-get install python3-venv), and uv is not available" >&2
+    echo "setup: $("$python" --version) has neither pip nor venv; on Debian: apt-get install python3-venv" >&2
     exit 2
   }
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/requirements.lock

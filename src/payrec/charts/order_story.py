@@ -90,5 +90,5 @@ def timeline_text(events: pd.DataFrame) -> str:
     if events.empty:
         return "Nothing has happened to this order since it was made."
     counts = events["kind"].value_counts(sort=False)
-    told = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
-    return f"{told}; the last on {events['known_at'].max():%d %b %Y}."
+    summary = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
+    return f"{summary}; the last on {events['known_at'].max():%d %b %Y}."

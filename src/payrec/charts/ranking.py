@@ -22,16 +22,16 @@ SERIES: dict[str, tuple[str, str, list[int]]] = {
 """Each order of a list: key -> name, colour, dash."""
 
 
-def capture(curves: pd.DataFrame, k_share: float, found: str) -> Chart:
-    """Draw what share is found in the top of the list, a line for each order.
+def capture(curves: pd.DataFrame, k_share: float, measure: str) -> Chart:
+    """Draw the share captured by the top of the list, one line per order.
 
     Parameters
     ----------
     curves
         Columns ``series`` (a key of ``SERIES``), ``share`` (of the list, 0 to 1) and ``found`` (0 to 1).
     k_share
-        The capacity, marked by a rule; the legend says what each order finds there, best first.
-    found
+        The capacity, marked by a rule; the legend gives the share that each order captures there, best first.
+    measure
         Title of the upward axis, such as "share of the recovered money".
     """
     at_k = _at(curves, k_share)
@@ -45,7 +45,7 @@ def capture(curves: pd.DataFrame, k_share: float, found: str) -> Chart:
         .mark_line()
         .encode(
             x=alt.X("share:Q", title="share of the list worked through", axis=alt.Axis(format="%", tickCount=5)),
-            y=alt.Y("found:Q", title=found, axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("found:Q", title=measure, axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(domain=[0, 1])),
             color=alt.Color("label:N", legend=legend, scale=_scale(domain, [SERIES[name][1] for name in ranked])),
             strokeDash=alt.StrokeDash("label:N", scale=_scale(domain, [SERIES[name][2] for name in ranked])),
             strokeWidth=alt.condition(alt.datum.series == "model", alt.value(3.2), alt.value(1.8)),
@@ -55,11 +55,11 @@ def capture(curves: pd.DataFrame, k_share: float, found: str) -> Chart:
     return styled((rule.encode(x="share:Q") + line).properties(width=400, height=290))
 
 
-def capture_text(curves: pd.DataFrame, k_share: float, found: str) -> str:
-    """Say in a sentence what :func:`capture` shows."""
+def capture_text(curves: pd.DataFrame, k_share: float, measure: str) -> str:
+    """Return the main figures of :func:`capture` as a sentence."""
     at_k = _at(curves, k_share)
     rivals = {name: value for name, value in at_k.items() if name not in {"model", "best", "p_only"}}
-    said = f"The model's top {percent(k_share)} holds {percent(at_k['model'])} of {found}"
+    said = f"The model's top {percent(k_share)} holds {percent(at_k['model'])} of {measure}"
     if rivals:
         strongest = max(rivals, key=lambda name: rivals[name])
         said += f"; the strongest simple order ({SERIES[strongest][0]}) finds {percent(rivals[strongest])}"

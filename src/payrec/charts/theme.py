@@ -72,8 +72,8 @@ def svg(chart: Chart, name: str) -> str:
 def _numbered(drawn: str, name: str) -> str:
     """Give the inner names of a picture numbers of its own: the library counts on from picture to picture."""
     names = {old: f"{name}-{number}" for number, old in enumerate(re.findall(r'\bid="([^"]+)"', drawn))}
-    drawn = re.sub(r'\bid="([^"]+)"', lambda found: f'id="{names[found[1]]}"', drawn)
-    return re.sub(r"url\(#([^)]+)\)", lambda found: f"url(#{names[found[1]]})", drawn)
+    drawn = re.sub(r'\bid="([^"]+)"', lambda match: f'id="{names[match[1]]}"', drawn)
+    return re.sub(r"url\(#([^)]+)\)", lambda match: f"url(#{names[match[1]]})", drawn)
 
 
 def _in_colors_of_the_page(drawn: str) -> str:
