@@ -138,11 +138,11 @@ def test_a_sample_is_whole_orders_and_the_same_again(engine: Engine, portfolio: 
 
 _PRINT = """
 import hashlib, sys
-from payrec.data import layers as warehouse
+from payrec.data import layers
 from payrec.data.engines import connect
 from tests.data.test_engines_agree import ASKED, filled, read, simulator
 with connect("duckdb://") as engine:
-    warehouse.prepare(engine)
+    layers.prepare(engine)
     rows = read(filled(engine, simulator.portfolio(400, 3)), "v_feature_view")
 sys.stdout.write(hashlib.sha256(repr(rows.to_pylist()).encode()).hexdigest())
 """

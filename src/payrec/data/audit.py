@@ -34,7 +34,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found: a stable code, its level, the rows concerned, and up to three lines of text."""
+    """One result of the audit: a stable code, its level, the rows concerned, and up to three lines of text."""
 
     code: str
     level: Level
@@ -58,12 +58,12 @@ class Audit:
 
 def run(engine: Engine, now: datetime, limits: Limits = Limits()) -> Audit:
     """Audit a built database; ``now`` (UTC, naive) is the present, after which no fact can be known."""
-    found = [f for part in _PARTS for f in part(engine, now, limits)]
+    findings = [f for part in _PARTS for f in part(engine, now, limits)]
     order = {"refuse": 0, "warn": 1, "note": 2}
     rows = {"orders": "raw_transactions", "events": "raw_events", "snapshots": "snapshots"}
     counts = {name: layers.count(engine, table) for name, table in rows.items()}
     counts["matured"] = layers.count(engine, "labels", "label_recovered_30d IS NOT NULL")
-    return Audit(tuple(sorted(found, key=lambda f: order[f.level])), counts)
+    return Audit(tuple(sorted(findings, key=lambda f: order[f.level])), counts)
 
 
 def _one(engine: Engine, select: str) -> dict[str, Any]:
@@ -80,12 +80,12 @@ def _promises(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding
 
 
 def _early_payments(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
-    found = _one(
+    payments = _one(
         engine,
         "SELECT COUNT(*) AS n, COUNT(payment_date) AS paid, "
         "COUNT(*) FILTER (WHERE payment_date < invoice_date) AS early FROM raw_transactions",
     )
-    early, paid = found["early"], found["paid"]
+    early, paid = payments["early"], payments["paid"]
     if early:
         unsafe = early > limits.payment_before_invoice_share * paid
         text = f"{early:,} of {paid:,} payments are dated before their invoice; they count as paid at once"
@@ -191,12 +191,12 @@ def _currencies(engine: Engine, now: datetime, limits: Limits) -> Iterator[Findi
 
 
 def _too_few(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
-    found = _one(
+    matured = _one(
         engine,
         "SELECT COUNT(*) AS n, COUNT(*) FILTER (WHERE label_recovered_30d = 1) AS positive FROM v_feature_view "
         "WHERE is_landmark = 1 AND label_recovered_30d IS NOT NULL",
     )
-    n, positive = found["n"], found["positive"]
+    n, positive = matured["n"], matured["positive"]
     if n < limits.min_matured_rows or min(positive, n - positive) < limits.min_of_each_label:
         text = (
             f"{n:,} matured rows, {positive:,} recovered and {n - positive:,} not\n"

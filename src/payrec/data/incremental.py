@@ -1,4 +1,4 @@
-"""Which orders' raw rows are not those of the last build, and making the layers of single orders anew for these alone.
+"""Which orders' raw rows are not those of the last build, and rebuilding the layers of single orders for these alone.
 
 The first layers (those that say so in their file) make an order's rows from its own raw rows only. So their rows stay
 for every order whose raw rows have the hash they had at the last build; the layers after them are made in full.
@@ -17,7 +17,7 @@ from payrec.data.engines import Engine
 
 RAW = ("raw_transactions", "raw_events")
 HASHES, BASIS = "built_orders", "built_basis"  # the raw rows of each order, and all else, that the last build rests on
-MOST = 0.3  # with more changed orders than this share, everything is made anew
+MOST = 0.3  # with more changed orders than this share, everything is rebuilt
 _NOW, _CHANGED, _DELTA = "now_orders", "changed_orders", "delta_"
 MAKES_TABLE = re.compile(r"^CREATE TABLE (\w+) AS", re.MULTILINE)
 _OF_ONE_ORDER = "-- Rows of an order come from its own raw rows alone."
@@ -33,8 +33,8 @@ def basis(layers: tuple[str, ...], declared: dict[str, list[dict[str, Any]]]) ->
     return hashlib.sha256(repr((layers, sorted(declared.items()))).encode()).hexdigest()
 
 
-def found(engine: Engine, on: str) -> int | None:
-    """Hash the raw rows of every order, and return how many orders differ from the last build; None: make all anew.
+def changed_orders(engine: Engine, on: str) -> int | None:
+    """Hash the raw rows of every order, and return how many orders differ from the last build; None: rebuild all.
 
     ``on`` is the :func:`basis` of this build. The orders that differ, new and vanished ones included, are put aside
     for :func:`remake`; :func:`remember` ends what this began.
@@ -84,7 +84,7 @@ def remake(engine: Engine, layers: tuple[str, ...]) -> None:
 
 
 def remember(engine: Engine, on: str) -> None:
-    """Keep what this build rests on, and the hashes that :func:`found` made, as those of the build that stands."""
+    """Store what this build rests on, with the hashes of :func:`changed_orders`, as those of the build that stands."""
     if engine.row_hash:
         _drop(engine, HASHES, _CHANGED)
         engine.run(f"ALTER TABLE {_NOW} RENAME TO {HASHES}")

@@ -21,8 +21,19 @@ from payrec.data.engines.retry import retrying
 Loaded = TypeVar("Loaded")
 
 VIEW = "v_feature_view"
-INPUTS = ("fx_rates", "payment_source", "known_at_creation", "reporting_currency")  # beside the raw rows of orders
-ASKED = ("as_of_dates", "landmarks", "horizon", "built_from", "build_number")  # tables that a build fills, not a load
+INPUTS = (
+    "fx_rates",
+    "payment_source",
+    "known_at_creation",
+    "reporting_currency",
+)  # inputs besides the raw rows of orders
+BUILD_TABLES = (
+    "as_of_dates",
+    "landmarks",
+    "horizon",
+    "built_from",
+    "build_number",
+)  # tables that a build fills, not a load
 LEASE_WAIT_S = 30.0  # a command waits this long for others that read or rebuild the layers
 BUSY = "another command is reading or rebuilding the layers\nwait until it finishes, and run this again"
 DECLARED = ("horizon", "payment_source", "known_at_creation")  # what the layers of single orders depend on
@@ -34,7 +45,7 @@ _SCHEMA_TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Parameters:
-    """The rows of the policy tables: what a build is asked for.
+    """The rows of the policy tables: the parameters of a build.
 
     ``as_of``: times (UTC, naive) at which open orders are scored; None: the end of the observed data.
     ``landmark_ages``: ages in days at which every order is observed for training; empty for a scoring-only build.
@@ -50,10 +61,10 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Build:
-    """What a build made: rows by table, the end of the observed data, and the times to score at (UTC, naive).
+    """Result of a build: rows by table, the end of the observed data, and the times to score at (UTC, naive).
 
-    ``orders_remade``: for how many orders the layers of single orders were made anew, because their raw rows had
-    changed since the last build; None: for all.
+    ``orders_remade``: orders whose raw rows had changed since the last build, so that their layers were rebuilt;
+    None: all orders were rebuilt.
     """
 
     rows: dict[str, int]
@@ -93,10 +104,10 @@ def prepare(engine: Engine) -> None:
 
 def _prepare(engine: Engine) -> None:
     with engine.transaction():
-        there = engine.tables()
+        present = engine.tables()
         for statement in re.split(r"(?<=;)\n", layers()[0][1]):
-            made = _SCHEMA_TABLE.search(statement)
-            if made and (made[1] in ASKED or made[1] not in there):
+            created = _SCHEMA_TABLE.search(statement)
+            if created and (created[1] in BUILD_TABLES or created[1] not in present):
                 engine.run(statement)
         migrations.apply(engine, migrations.migrations_in(_folder("migrations"), engine.name))
 
@@ -118,9 +129,9 @@ def declare(engine: Engine, parameters: Parameters) -> None:
 def build(
     engine: Engine, parameters: Parameters, progress: Callable[[str], None] = lambda _: None, *, full: bool = False
 ) -> Build:
-    """Run every layer, all or nothing; ``progress`` is told each file's name before it runs.
+    """Run every layer, all or nothing; ``progress`` gets each file's name before it runs.
 
-    The layers of single orders are made anew only for orders whose raw rows changed since the last build, unless most
+    The layers of single orders are rebuilt only for orders whose raw rows changed since the last build, unless most
     did, or ``full``. A build that the server interrupts is done again from the start.
     """
     if parameters.as_of == () and not parameters.landmark_ages:
@@ -208,7 +219,7 @@ def _orders_layers(engine: Engine, progress: Callable[[str], None], *, full: boo
     files = _files(of_one_order=True)
     basis = _basis(engine)
     progress("what has changed")
-    changed = incremental.found(engine, basis)
+    changed = incremental.changed_orders(engine, basis)
     if changed is None or full:
         clear(engine)
         for name, sql in files:
@@ -236,10 +247,10 @@ def _files(*, of_one_order: bool) -> list[tuple[str, str]]:
 
 def _run_layer(engine: Engine, sql: str) -> list[str]:
     engine.run(sql)
-    made = incremental.MAKES_TABLE.findall(sql)
-    for table in made:
+    tables = incremental.MAKES_TABLE.findall(sql)
+    for table in tables:
         engine.run(f"ANALYZE {table}")  # the next layer's plan depends on it
-    return made
+    return tables
 
 
 def outcomes(engine: Engine, as_of: datetime, horizon_days: int) -> pa.Table:
@@ -283,8 +294,8 @@ def observed_until(engine: Engine) -> datetime | None:
 
 def scoring_times(engine: Engine) -> tuple[datetime, ...]:
     """Return the times at which the last build lists open orders (UTC, naive), oldest first."""
-    found: list[Any] = engine.read("SELECT as_of FROM as_of_dates ORDER BY as_of")["as_of"].to_pylist()
-    return tuple(found)
+    times: list[Any] = engine.read("SELECT as_of FROM as_of_dates ORDER BY as_of")["as_of"].to_pylist()
+    return tuple(times)
 
 
 def fingerprint(engine: Engine) -> str:
@@ -327,8 +338,8 @@ def change(engine: Engine, loading: Callable[[], Loaded]) -> Loaded:
         return retrying(whole)
 
 
-def answers(engine: Engine, asked: Parameters) -> bool:
-    """Whether the last build, of the raw tables as they are and by the SQL of this payrec, answers for ``asked``."""
+def answers(engine: Engine, parameters: Parameters) -> bool:
+    """Whether the last build, of the raw tables and by the SQL of this payrec, answers for ``parameters``."""
     if VIEW not in engine.tables():
         return False
     if not incremental.stands(engine, _basis(engine)) or built_from(engine) != fingerprint(engine):
@@ -336,12 +347,12 @@ def answers(engine: Engine, asked: Parameters) -> bool:
     ages = set(engine.read("SELECT age_days FROM landmarks")["age_days"].to_pylist())
     horizons = engine.read("SELECT days FROM horizon")["days"].to_pylist()
     until = observed_until(engine)
-    times = {until} if asked.as_of is None else set(asked.as_of)
+    times = {until} if parameters.as_of is None else set(parameters.as_of)
     return (
-        ages >= set(asked.landmark_ages)
-        and horizons == [asked.horizon_days]
+        ages >= set(parameters.landmark_ages)
+        and horizons == [parameters.horizon_days]
         and times <= set(scoring_times(engine))
-        and asked.observed_until in (None, until)
+        and parameters.observed_until in (None, until)
     )
 
 

@@ -1,4 +1,4 @@
--- Takes away what the later files make, last first, so that running them again starts afresh. Raw and policy tables stay.
+-- Drops the tables of the later files, last first, so that they can run again. Raw and policy tables stay.
 -- Reads: nothing. Keys: none.
 -- Units: none.
 

@@ -8,7 +8,7 @@ CREATE TABLE stg_events AS
 WITH dated AS (
     SELECT
         event_id, order_id, event_type, reason_code, channel, amount,
-        -- the one place that says when an event is known: when recorded; else when it happened; a bare date at its end
+        -- the only definition of the time at which an event is known: when recorded; else when it happened; a bare date at its end
         CASE
             WHEN recorded_ts IS NOT NULL THEN recorded_ts
             WHEN event_ts = DATE_TRUNC('day', event_ts) THEN event_ts + INTERVAL '1' DAY

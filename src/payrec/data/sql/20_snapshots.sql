@@ -3,14 +3,14 @@
 -- Units: as_of in UTC, age_days whole days since the order became known, outstanding_minor in hundredths at as_of.
 
 CREATE TABLE snapshots AS
-WITH asked AS (
+WITH times AS (
     SELECT o.order_id, o.known_at + l.age_days * INTERVAL '1' DAY AS as_of, 1 AS is_landmark
     FROM stg_orders AS o
     CROSS JOIN landmarks AS l
     CROSS JOIN stg_observed AS u
     WHERE o.known_at + l.age_days * INTERVAL '1' DAY <= u.until
     UNION ALL
-    -- a scoring time that is also a landmark of the order, and was asked above, stays one row
+    -- a scoring time that is also a landmark of the order, and stands above, stays one row
     SELECT o.order_id, d.as_of, 0
     FROM stg_orders AS o
     JOIN as_of_dates AS d ON o.known_at <= d.as_of
@@ -20,7 +20,7 @@ WITH asked AS (
 ),
 opened AS (
     SELECT a.order_id, a.as_of, a.is_landmark, b.outstanding_minor
-    FROM asked AS a
+    FROM times AS a
     JOIN stg_balances AS b
       ON b.order_id = a.order_id AND b.from_at <= a.as_of AND (b.until_at IS NULL OR b.until_at > a.as_of) AND b.is_open = 1
 )

@@ -6,9 +6,9 @@
 
 CREATE TABLE customer_history AS
 WITH span AS (
-    SELECT MIN(as_of) AS first_asked, MAX(as_of) AS last_asked FROM snapshots
+    SELECT MIN(as_of) AS first_as_of, MAX(as_of) AS last_as_of FROM snapshots
 ),
--- the customer's recoveries numbered in the order of time: a question that knows of n of them takes the n-th row
+-- the customer's recoveries numbered in the order of time: a snapshot that knows of n of them takes the n-th row
 recoveries AS (
     SELECT
         customer_id, CAST(EXTRACT(DAY FROM (recovered_at - known_at)) AS INTEGER) AS days_to_pay,
@@ -33,37 +33,37 @@ opt_outs AS (
     WHERE e.event_type = 'opt_out'
     GROUP BY o.customer_id
 ),
--- What was known before the first question is counted once; what follows, fact by fact in the order of time.
+-- What was known before the first snapshot is counted once; what follows, fact by fact in the order of time.
 -- Two counts travel as one number, low + high * 1073741824 (2 to the 30th): a window costs by its sums, not by its rows.
 --   orders: all orders, failures | opens: recovered, open | decisions: decided, in time | recents: orders and failures of 90 days
 made_before AS (
     SELECT
         o.customer_id,
         COUNT(*) + COUNT(r.order_id) * 1073741824 AS orders,
-        COUNT(CASE WHEN r.recovered_at < x.first_asked THEN 1 END) AS recovered,
-        COUNT(CASE WHEN r.decided_at < x.first_asked THEN 1 END)
-            + COUNT(CASE WHEN r.decided_at < x.first_asked AND r.recovered_in_time = 1 THEN 1 END) * 1073741824 AS decisions,
-        COUNT(CASE WHEN o.known_at + INTERVAL '90' DAY >= x.first_asked THEN 1 END)
-            + COUNT(CASE WHEN o.known_at + INTERVAL '90' DAY >= x.first_asked THEN r.order_id END) * 1073741824 AS recents,
+        COUNT(CASE WHEN r.recovered_at < x.first_as_of THEN 1 END) AS recovered,
+        COUNT(CASE WHEN r.decided_at < x.first_as_of THEN 1 END)
+            + COUNT(CASE WHEN r.decided_at < x.first_as_of AND r.recovered_in_time = 1 THEN 1 END) * 1073741824 AS decisions,
+        COUNT(CASE WHEN o.known_at + INTERVAL '90' DAY >= x.first_as_of THEN 1 END)
+            + COUNT(CASE WHEN o.known_at + INTERVAL '90' DAY >= x.first_as_of THEN r.order_id END) * 1073741824 AS recents,
         MAX(CASE WHEN r.order_id IS NULL AND o.amount_minor > 0 THEN o.known_at END) AS paid_at
     FROM stg_orders AS o
     CROSS JOIN span AS x
     LEFT JOIN stg_outcomes AS r ON r.order_id = o.order_id
-    WHERE o.known_at < x.first_asked
+    WHERE o.known_at < x.first_as_of
     GROUP BY o.customer_id
 ),
 moved_before AS (
     SELECT
         r.customer_id,
-        COUNT(CASE WHEN b.is_open = 1 AND (b.until_at IS NULL OR b.until_at >= x.first_asked) THEN 1 END) AS still_open,
+        COUNT(CASE WHEN b.is_open = 1 AND (b.until_at IS NULL OR b.until_at >= x.first_as_of) THEN 1 END) AS still_open,
         MAX(CASE WHEN b.paid_minor > 0 AND b.is_opening = 0 THEN b.from_at END) AS paid_at
     FROM stg_balances AS b
     CROSS JOIN span AS x
     JOIN stg_outcomes AS r ON r.order_id = b.order_id
-    WHERE b.from_at < x.first_asked
+    WHERE b.from_at < x.first_as_of
     GROUP BY r.customer_id
 ),
--- Facts (turn 0) and questions (turn 1) in the order of time; what is 90 days old leaves (turn 2) after the questions.
+-- Facts (turn 0) and snapshots (turn 1) in the order of time; what is 90 days old leaves (turn 2) after the snapshots.
 -- own_…: the order's own share of each count, taken off again, so that only the customer's other orders are left
 stream AS (
     SELECT
@@ -78,7 +78,7 @@ stream AS (
     FROM stg_orders AS o
     CROSS JOIN span AS x
     LEFT JOIN stg_outcomes AS r ON r.order_id = o.order_id
-    WHERE o.known_at >= x.first_asked AND o.known_at <= x.last_asked
+    WHERE o.known_at >= x.first_as_of AND o.known_at <= x.last_as_of
     UNION ALL
     SELECT
         o.customer_id, o.known_at + INTERVAL '90' DAY, 2, 0, 0, 0,
@@ -86,7 +86,7 @@ stream AS (
     FROM stg_orders AS o
     CROSS JOIN span AS x
     LEFT JOIN stg_outcomes AS r ON r.order_id = o.order_id
-    WHERE o.known_at + INTERVAL '90' DAY >= x.first_asked AND o.known_at + INTERVAL '90' DAY <= x.last_asked
+    WHERE o.known_at + INTERVAL '90' DAY >= x.first_as_of AND o.known_at + INTERVAL '90' DAY <= x.last_as_of
     UNION ALL
     SELECT
         r.customer_id, b.from_at, 0, 0,
@@ -95,12 +95,12 @@ stream AS (
     FROM stg_balances AS b
     CROSS JOIN span AS x
     JOIN stg_outcomes AS r ON r.order_id = b.order_id
-    WHERE b.is_opening = 0 AND b.from_at >= x.first_asked AND b.from_at <= x.last_asked
+    WHERE b.is_opening = 0 AND b.from_at >= x.first_as_of AND b.from_at <= x.last_as_of
     UNION ALL
     SELECT r.customer_id, r.decided_at, 0, 0, 0, 1 + r.recovered_in_time * 1073741824, 0, NULL, NULL, 0, 0, 0, 0, 0
     FROM stg_outcomes AS r
     CROSS JOIN span AS x
-    WHERE r.decided_at >= x.first_asked AND r.decided_at <= x.last_asked
+    WHERE r.decided_at >= x.first_as_of AND r.decided_at <= x.last_as_of
     UNION ALL
     SELECT
         s.customer_id, s.as_of, 1, 0, 0, 0, 0, NULL, s.order_id,

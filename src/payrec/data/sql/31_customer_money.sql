@@ -5,15 +5,15 @@
 
 CREATE TABLE customer_money AS
 WITH span AS (
-    SELECT MIN(as_of) AS first_asked, MAX(as_of) AS last_asked FROM snapshots
+    SELECT MIN(as_of) AS first_as_of, MAX(as_of) AS last_as_of FROM snapshots
 ),
--- what was owed just before the first question, added up once; from there on change by change
+-- what was owed just before the first snapshot, added up once; from there on change by change
 before AS (
     SELECT o.customer_id, o.currency, CAST(SUM(b.outstanding_minor) AS BIGINT) AS open_minor
     FROM stg_balances AS b
     JOIN stg_orders AS o ON o.order_id = b.order_id
     CROSS JOIN span AS x
-    WHERE b.is_open = 1 AND b.from_at < x.first_asked AND (b.until_at IS NULL OR b.until_at >= x.first_asked)
+    WHERE b.is_open = 1 AND b.from_at < x.first_as_of AND (b.until_at IS NULL OR b.until_at >= x.first_as_of)
     GROUP BY o.customer_id, o.currency
 ),
 stream AS (
@@ -23,7 +23,7 @@ stream AS (
     FROM stg_balances AS b
     JOIN stg_orders AS o ON o.order_id = b.order_id
     CROSS JOIN span AS x
-    WHERE b.from_at >= x.first_asked AND b.from_at <= x.last_asked
+    WHERE b.from_at >= x.first_as_of AND b.from_at <= x.last_as_of
     UNION ALL
     SELECT customer_id, currency, as_of, 1, order_id, 0, outstanding_minor
     FROM snapshots

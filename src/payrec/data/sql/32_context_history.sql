@@ -10,7 +10,7 @@ WITH decided AS (
     UNION ALL
     SELECT 'country', COALESCE(country, ''), decided_at, recovered_in_time FROM stg_outcomes
 ),
-asked AS (
+needed AS (
     SELECT 'provider' AS dimension, COALESCE(provider, '') AS value, DATE_TRUNC('day', as_of) AS day FROM snapshots GROUP BY 1, 2, 3
     UNION ALL
     SELECT 'reason', COALESCE(reason_code, ''), DATE_TRUNC('day', as_of) FROM snapshots GROUP BY 1, 2, 3
@@ -18,16 +18,16 @@ asked AS (
     SELECT 'country', COALESCE(country, ''), DATE_TRUNC('day', as_of) FROM snapshots GROUP BY 1, 2, 3
 ),
 daily AS (
-    SELECT dimension, value, decided_at AS day, 0 AS is_asked, COUNT(*) AS decided, SUM(recovered_in_time) AS recovered
+    SELECT dimension, value, decided_at AS day, 0 AS is_needed, COUNT(*) AS decided, SUM(recovered_in_time) AS recovered
     FROM decided
     GROUP BY dimension, value, decided_at
     UNION ALL
     SELECT dimension, value, day, 1, 0, 0
-    FROM asked
+    FROM needed
 ),
 rolling AS (
     SELECT
-        dimension, value, day, is_asked,
+        dimension, value, day, is_needed,
         CAST(SUM(decided) OVER recent AS BIGINT) AS decided_90d,
         CAST(SUM(recovered) OVER recent AS BIGINT) AS recovered_90d
     FROM daily
@@ -35,4 +35,4 @@ rolling AS (
 )
 SELECT dimension, value, day, decided_90d, recovered_90d
 FROM rolling
-WHERE is_asked = 1;
+WHERE is_needed = 1;

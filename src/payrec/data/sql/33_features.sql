@@ -1,23 +1,23 @@
--- One row per snapshot: all that the model may know of it.
+-- One row per snapshot: everything that the model may know about it.
 -- Reads snapshots, stg_orders, stg_events, customer_history, customer_money, context_history, fx_rates, reporting_currency, horizon. Key (order_id, as_of).
 -- Units: _minor in hundredths of the currency named, _reporting_minor in hundredths of the reporting currency by the newest rate known, _days in whole days.
 -- Never NULL: rate_date, at_time, turn.
 
 CREATE TABLE features AS
-WITH told AS (
+WITH parameters AS (
     SELECT
         (SELECT MAX(days) FROM horizon) AS horizon_days,
         (SELECT MIN(known_at) FROM stg_events) AS log_begins_at,
         (SELECT MAX(currency) FROM reporting_currency) AS reporting_currency
 ),
--- rates and questions in the order of time: a question takes the rate with the number of rates known by then
+-- rates and snapshots in the order of time: a snapshot takes the rate with the number of rates known by then
 rates AS (
     SELECT
         currency, rate_to_reporting, CAST(rate_date AS TIMESTAMP) + INTERVAL '1' DAY AS known_at,
         ROW_NUMBER() OVER (PARTITION BY currency ORDER BY rate_date) AS rate_no
     FROM fx_rates
 ),
-questions AS (
+moments AS (
     SELECT currency, known_at AS at_time, 0 AS turn, 1 AS is_rate FROM rates
     UNION ALL
     SELECT currency, as_of, 1, 0 FROM snapshots GROUP BY currency, as_of
@@ -26,9 +26,9 @@ counted AS (
     SELECT
         currency, at_time, turn,
         SUM(is_rate) OVER (PARTITION BY currency ORDER BY at_time, turn ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS rate_no
-    FROM questions
+    FROM moments
 ),
-asked_rates AS (
+rates_in_force AS (
     SELECT c.currency, c.at_time AS as_of, r.rate_to_reporting
     FROM counted AS c
     JOIN rates AS r ON r.currency = c.currency AND r.rate_no = c.rate_no
@@ -49,8 +49,8 @@ priced AS (
              THEN CAST(ROUND(CAST(s.outstanding_minor AS DECIMAL(19, 0)) * r.rate_to_reporting) AS BIGINT) END AS outstanding_reporting_minor,
         t.reporting_currency
     FROM snapshots AS s
-    CROSS JOIN told AS t
-    LEFT JOIN asked_rates AS r ON r.currency = s.currency AND r.as_of = s.as_of
+    CROSS JOIN parameters AS t
+    LEFT JOIN rates_in_force AS r ON r.currency = s.currency AND r.as_of = s.as_of
 ),
 bucketed AS (
     SELECT
