@@ -148,9 +148,9 @@ def _steps_of_one_customer(course: Course, url: str, portfolio: inputs.Portfolio
 
 def _listed(course: Course, engine: Engine, bundle: Bundle, store: ListStore) -> None:
     _built(course, engine, "build to score", layers.Parameters(None, ()))
-    question = scoring_request(engine, bundle, Policy(), None, NOW, _quiet)
-    decided = course("score", lambda: score_layers(engine, question, _quiet), lambda d: d.ranked.num_rows)
-    course("publish", lambda: store.commit(decided.run, decided.ranked), lambda _: decided.ranked.num_rows)
+    with scoring_request(engine, bundle, Policy(), None, NOW, _quiet) as request:
+        listed = course("score", lambda: score_layers(engine, request, _quiet), lambda d: d.ranked.num_rows)
+    course("publish", lambda: store.commit(listed.run, listed.ranked), lambda _: listed.ranked.num_rows)
 
 
 def _built(course: Course, engine: Engine, name: str, asked: layers.Parameters) -> None:

@@ -279,7 +279,7 @@ def test_what_makes_a_list_wrong_stops_a_run(site: Site, monkeypatch: pytest.Mon
     first = site.night().published.run.run_id
     as_of = FIRST_NIGHT + DAY
     with pytest.raises(DataRefused, match="facts lie after the present"):
-        site.night(now=FIRST_NIGHT - 30 * DAY, policy=Policy())
+        site.night(now=FIRST_NIGHT - 30 * DAY, policy=Policy(), trust_clock=True)
     broken = layers.Check("one_row", "one row per order and as_of", 2, "order_id=o1")
     monkeypatch.setattr(layers, "check", lambda _: (broken,))
     with pytest.raises(DataRefused, match="2 rows break a promise"):
@@ -304,10 +304,24 @@ def test_a_time_that_has_not_come_is_refused(site: Site) -> None:
     assert served(site) == []
 
 
+@pytest.mark.parametrize("jump", [-8 * DAY, 500 * DAY])
+def test_a_clock_that_jumped_publishes_and_deletes_nothing(site: Site, jump: timedelta) -> None:
+    at = FIRST_NIGHT + 9 * DAY
+    site.night(now=at)
+    before = served(site)
+    site.arrive(FIRST_NIGHT + DAY)
+    with pytest.raises(UsageError, match=r"the last run was at 2026.*\n.*--trust-clock"):
+        site.night(FIRST_NIGHT + DAY, now=at + jump, retention_days=1)
+    assert served(site) == before
+    done = site.night(FIRST_NIGHT + DAY, now=at + jump, trust_clock=True)
+    assert served(site)[0] == done.published.run.run_id
+
+
 def test_the_list_published_last_is_served_whatever_the_clock_says(site: Site) -> None:
     first = site.night(now=FIRST_NIGHT + 9 * DAY).published.run.run_id
     site.arrive(FIRST_NIGHT + DAY)
-    second = site.night(FIRST_NIGHT + DAY, now=FIRST_NIGHT + DAY).published.run.run_id  # eight days back
+    late = site.night(FIRST_NIGHT + DAY, now=FIRST_NIGHT + DAY, trust_clock=True)  # eight days back
+    second = late.published.run.run_id
     assert served(site) == [second, first]
     with site.open() as engine:
         order = [entry.subject for entry in ledger.entries(engine) if entry.what == "run" and entry.status == "done"]

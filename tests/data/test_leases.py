@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 from payrec.common.errors import Locked
-from payrec.data import layers
+from payrec.data import layers, leases
 from payrec.data.engines import Engine, connect
+from payrec.data.reading import reading
 from payrec.simulate import simulator
 
 PORTFOLIO = simulator.portfolio(300, 3)
@@ -33,7 +34,7 @@ def two(postgres_url: str) -> Iterator[tuple[Engine, Engine]]:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layers, "LEASE_WAIT_S", 0.2)
+    monkeypatch.setattr(leases, "WAIT_S", 0.2)
 
 
 def view(engine: Engine) -> pa.Table:
@@ -42,7 +43,7 @@ def view(engine: Engine) -> pa.Table:
 
 def test_a_reader_keeps_builders_and_loaders_away(two: tuple[Engine, Engine]) -> None:
     reader, other = two
-    with layers.reading(reader, NOW):
+    with reading(reader, NOW):
         before = view(reader)
         with pytest.raises(Locked, match="another command is reading or rebuilding the layers"):
             layers.build(other, EARLIER)
@@ -55,18 +56,18 @@ def test_a_reader_keeps_builders_and_loaders_away(two: tuple[Engine, Engine]) ->
 
 def test_a_second_reader_shares_the_finished_build(two: tuple[Engine, Engine]) -> None:
     first, second = two
-    with layers.reading(first, NOW):
+    with reading(first, NOW):
         number = layers.build_number(first)
-        with layers.reading(second, NOW):
+        with reading(second, NOW):
             assert layers.build_number(second) == number
             assert view(second) == view(first)
 
 
 def test_a_reader_that_asks_for_another_day_builds_its_own(two: tuple[Engine, Engine]) -> None:
     night, reader = two
-    with layers.reading(night, NOW):
+    with reading(night, NOW):
         before, number = view(night), layers.build_number(night)
-        with layers.reading(reader, EARLIER):
+        with reading(reader, EARLIER):
             private = view(reader)
             assert layers.scoring_times(reader) == EARLIER.as_of
             assert view(night) == before
@@ -80,9 +81,9 @@ def test_a_reader_that_asks_for_another_day_builds_its_own(two: tuple[Engine, En
 def test_a_private_build_leaves_nothing_and_declares_nothing(two: tuple[Engine, Engine]) -> None:
     night, reader = two
     declared = layers.Parameters((AS_OF,), (), observed_until=AS_OF + timedelta(days=1))
-    with layers.reading(night, NOW):
+    with reading(night, NOW):
         tables, until = night.tables(), layers.observed_until(night)
-        with layers.reading(reader, declared):
+        with reading(reader, declared):
             assert layers.observed_until(reader) == declared.observed_until
         assert reader.tables() == tables
         assert layers.observed_until(reader) == until
@@ -92,9 +93,9 @@ def test_a_private_build_leaves_nothing_and_declares_nothing(two: tuple[Engine, 
 
 def test_what_is_published_never_comes_from_a_private_build(two: tuple[Engine, Engine]) -> None:
     reader, night = two
-    with layers.reading(reader, EARLIER), pytest.raises(Locked), layers.reading(night, NOW, shared=True):
+    with reading(reader, EARLIER), pytest.raises(Locked), reading(night, NOW, shared=True):
         pass
-    with layers.reading(night, NOW, shared=True):
+    with reading(night, NOW, shared=True):
         assert layers.scoring_times(reader) == NOW.as_of
 
 
@@ -104,7 +105,7 @@ def test_a_server_that_ends_idle_connections_does_not_end_a_lease(
     reader, other = two
     name = reader.read("SELECT CAST(current_database() AS VARCHAR) AS d")["d"][0].as_py()
     other.run(f"ALTER DATABASE \"{name}\" SET idle_session_timeout = '100ms'")
-    with connect(postgres_url) as late, layers.reading(late, NOW):
+    with connect(postgres_url) as late, reading(late, NOW):
         late.read("SELECT CAST(pg_sleep(0.5) AS VARCHAR) AS s")  # the lease's own connection is idle meanwhile
         with other.lease(exclusive=True, wait_s=0.0) as free:
             assert not free
@@ -112,7 +113,7 @@ def test_a_server_that_ends_idle_connections_does_not_end_a_lease(
 
 def test_an_embedded_database_is_always_free(tmp_path: Path) -> None:
     with connect(f"duckdb:///{tmp_path / 'one.duckdb'}") as engine:
-        with layers.reading(engine, NOW):
+        with reading(engine, NOW):
             assert layers.build_number(engine) == 1
         layers.build(engine, EARLIER)
         assert layers.build_number(engine) == 2

@@ -22,6 +22,7 @@ def run(
     replay: Annotated[
         str | None, typer.Option("--replay", metavar="RUN_ID", help="Compute a past list again and compare it.")
     ] = None,
+    trust_clock: Annotated[bool, typer.Option("--trust-clock", help="Accept a clock far from the last run.")] = False,
     url: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Build, check, score, decide, publish and monitor, once."""
@@ -35,7 +36,7 @@ def run(
     with output.steps(as_json) as step:
         done = payrec.run(
             url or settings.database_url(), options.now(), options.moment(as_of, "--as-of"), settings.models_dir,
-            settings.published_dir, policy or settings.policy, capacity, wait_s, progress=step,
+            settings.published_dir, policy or settings.policy, capacity, wait_s, trust_clock=trust_clock, progress=step,
             **options.operation(settings),
         )  # fmt: skip
     document = done.summary() | {

@@ -9,7 +9,7 @@ from pathlib import Path
 from pyarrow import parquet
 
 from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED
-from payrec.commands.build import parameters
+from payrec.commands.build import parameters, reading
 from payrec.commands.check import audited, require_safe
 from payrec.commands.train import require_recipe
 from payrec.common.errors import UsageError
@@ -62,10 +62,11 @@ def backtest(
     require_recipe(recipe)
     if until is not None and split is None:
         raise UsageError("found --until without --split, expected both or neither")
-    audit = audited(engine, parameters(horizon_days, None, observed_until, landmark_ages), now, progress)
-    unsafe = [f for f in audit.refusals if f.code != "newest_cohorts_too_good"]  # a split may end before those
-    require_safe(replace(audit, findings=tuple(unsafe)))
-    rows = snapshots.landmark_rows(engine, max_rows, seed, progress)
+    with reading(engine, parameters(horizon_days, None, observed_until, landmark_ages), progress):
+        audit = audited(engine, now, progress)
+        unsafe = [f for f in audit.refusals if f.code != "newest_cohorts_too_good"]  # a split may end before those
+        require_safe(replace(audit, findings=tuple(unsafe)))
+        rows = snapshots.landmark_rows(engine, max_rows, seed, progress)
     progress("training and testing, fold by fold")
     spec = BacktestSpec(recipe, horizon_days, folds, split, until, ages_days, seed=seed, max_rows=max_rows)
     tested = testing.run(rows, spec)

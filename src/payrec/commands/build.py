@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from payrec.commands.features import features
 from payrec.common.errors import DataRefused
 from payrec.common.progress import Progress, silent
 from payrec.data import layers
+from payrec.data import reading as read
 from payrec.data.engines import Engine
 
 
@@ -61,10 +63,11 @@ def parameters(
     return layers.Parameters((as_of,) if as_of else None, landmark_ages, horizon_days, observed_until)
 
 
-def ensure_built(engine: Engine, wanted: layers.Parameters, progress: Progress) -> None:
-    """Build, unless the layers already have these parameters."""
-    if not layers.answers(engine, wanted):
-        layers.build(engine, wanted, lambda file: progress(f"building {file}"))
+def reading(
+    engine: Engine, wanted: layers.Parameters, progress: Progress, *, wait_s: float = 0.0, shared: bool = False
+) -> AbstractContextManager[None]:
+    """Give layers with these parameters, unchanged until the end; see :func:`payrec.data.reading.reading`."""
+    return read.reading(engine, wanted, lambda file: progress(f"building {file}"), wait_s=wait_s, shared=shared)
 
 
 def scoring_time(engine: Engine, as_of: datetime | None) -> datetime:

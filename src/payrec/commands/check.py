@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from payrec.commands import HORIZON_DAYS
-from payrec.commands.build import ensure_built, parameters
+from payrec.commands.build import parameters, reading
 from payrec.common.errors import DataRefused
 from payrec.common.progress import Progress, silent
 from payrec.data import audit, layers
@@ -35,12 +35,12 @@ def check(
     >>> payrec.check(engine).refusals
     ()
     """
-    return audited(engine, parameters(horizon_days, None, observed_until, landmark_ages), now, progress)
+    with reading(engine, parameters(horizon_days, None, observed_until, landmark_ages), progress):
+        return audited(engine, now, progress)
 
 
-def audited(engine: Engine, wanted: layers.Parameters, now: datetime | None, progress: Progress) -> audit.Audit:
-    """Audit the layers of these parameters."""
-    ensure_built(engine, wanted, progress)
+def audited(engine: Engine, now: datetime | None, progress: Progress) -> audit.Audit:
+    """Audit the layers that are being read."""
     at = now or layers.observed_until(engine)
     if at is None:
         raise DataRefused("found no orders, expected some to check\nload them: payrec load transactions FILE")

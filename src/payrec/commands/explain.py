@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from payrec.commands.build import ensure_built, scoring_time
+from payrec.commands.build import reading, scoring_time
 from payrec.commands.models import champion
 from payrec.common.errors import DataRefused, UsageError
 from payrec.common.progress import Progress, silent
@@ -60,14 +60,14 @@ def explain(
     """
     bundle = champion(models)
     model = bundle.model
-    layers.prepare(engine)
-    ensure_built(engine, layers.Parameters((as_of,) if as_of else None, (), model.horizon_days), progress)
-    at = scoring_time(engine, as_of)
-    name = sql_literal(order_id)
-    time = f"TIMESTAMP '{at.isoformat(sep=' ')}'"
-    rows = engine.read(f"SELECT * FROM {layers.VIEW} WHERE order_id = {name} AND as_of = {time}")
+    wanted = layers.Parameters((as_of,) if as_of else None, (), model.horizon_days)
+    with reading(engine, wanted, progress):
+        at = scoring_time(engine, as_of)
+        name = sql_literal(order_id)
+        time = f"TIMESTAMP '{at.isoformat(sep=' ')}'"
+        rows = engine.read(f"SELECT * FROM {layers.VIEW} WHERE order_id = {name} AND as_of = {time}")
+        known = rows.num_rows or layers.count(engine, "stg_orders", f"order_id = {name}")
     if rows.num_rows == 0:
-        known = layers.count(engine, "stg_orders", f"order_id = {name}")
         why = "was paid by then, or never was at risk" if known else "is not among the orders loaded"
         raise UsageError(f"found no open order {order_id!r} at {at:%Y-%m-%d %H:%M} UTC: it {why}")
     row: dict[str, Any] = rows.to_pylist()[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED
-from payrec.commands.build import ensure_built, parameters
+from payrec.commands.build import parameters, reading
 from payrec.common.progress import Progress, silent
 from payrec.data import layers, snapshots
 from payrec.data.engines import Engine
@@ -23,6 +23,6 @@ def export_notebook_model(
     progress: Progress = silent,
 ) -> Path:
     """Train the original's recipe in scikit-learn alone, and write the object with joblib; return its path."""
-    ensure_built(engine, parameters(horizon_days, landmark_ages=landmark_ages), progress)
-    rows = snapshots.training_rows(engine, max_rows, seed)
+    with reading(engine, parameters(horizon_days, landmark_ages=landmark_ages), progress):
+        rows = snapshots.training_rows(engine, max_rows, seed)
     return notebook.export_joblib(rows, TrainSpec("original", horizon_days, seed), Path(out))

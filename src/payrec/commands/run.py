@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,14 +16,15 @@ from payrec.commands.check import require_safe
 from payrec.commands.list_summary import summarise
 from payrec.commands.monitor import unmapped
 from payrec.commands.policies import policy_of
+from payrec.commands.run_record import RunConfig, alarmed, record_step, recorded
 from payrec.commands.scoring import ScoringRequest, Worklist, score_layers, scoring_request
-from payrec.common.errors import DataRefused, Locked, PayrecError
+from payrec.commands.watch import watch
+from payrec.common.errors import Locked, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.data import audit, layers
 from payrec.data.engines import Engine, connect, keeps_lists
 from payrec.model.store import versions
-from payrec.model.store.bundle import Bundle
-from payrec.monitor import alerts, drift, outcomes, verdicts
+from payrec.monitor import alerts, drift, verdicts
 from payrec.monitor.limits import limits_of
 from payrec.monitor.verdicts import Level, Verdict
 from payrec.publish import details, ledger, lock, replay
@@ -32,29 +32,10 @@ from payrec.publish.run_info import Published
 from payrec.publish.store import ListStore, open_store
 from payrec.worklist.policy import Policy
 
-MATURED_WEEKS = 8  # of past lists whose outcome is looked at again in each run
+LAYERS_WAIT_S = 600.0  # a run waits this long for commands that read or rebuild the layers
+STARTS = 3  # of a run whose layers another build replaced
+CLOCK_BACK, CLOCK_AHEAD = timedelta(days=1), timedelta(days=400)  # of the clock against the last run
 UNSAFE_TO_SCORE = ("promise.", "future_facts")  # findings that make a list as wrong as a model
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """Everything that a run is configured by.
-
-    ``as_of`` None: the end of the observed data. ``published`` None: lists are published in the database itself.
-    """
-
-    as_of: datetime | None
-    models: Path
-    policy: Policy
-    published: Path | None
-    holder: lock.Holder
-    database_url: str
-    lock_folder: Path
-    now: datetime
-    wait_s: float = 0.0
-    alert_to: tuple[alerts.Target, ...] = ()
-    secrets: tuple[str, ...] = ()
-    retention_days: int | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,6 +82,7 @@ def run(
     alert_to: str | None = None,
     secrets: tuple[str, ...] = (),
     retention_days: int | None = None,
+    trust_clock: bool = False,
     progress: Progress = silent,
 ) -> RunReport:
     """Build, check, score, decide, publish and monitor: once; the same run again changes nothing.
@@ -119,6 +101,8 @@ def run(
         Webhook or apprise addresses of alarms and failures, and texts that no alert and no record may hold.
     retention_days
         Published lists older than this are removed; None: as many are kept as fit.
+    trust_clock
+        Accept a clock that differs much from the time of the last run.
 
     Raises
     ------
@@ -145,6 +129,7 @@ def run(
         alert_to=alerts.targets(alert_to),
         secrets=secrets,
         retention_days=retention_days,
+        trust_clock=trust_clock,
     )
     return execute(config, progress)
 
@@ -161,17 +146,47 @@ def execute(config: RunConfig, progress: Progress) -> RunReport:
     """
     # the lock comes before the database: a second run must report who holds it, not that a file is in use
     with ExitStack() as stack:
-        with _alarmed(config, "start"):
+        with alarmed(config, "start"):
             stack.enter_context(lock.held(config.database_url, config.lock_folder, config.holder, config.wait_s))
             engine = stack.enter_context(connect(config.database_url))
         return _held(engine, config, progress)
 
 
 def _held(engine: Engine, config: RunConfig, progress: Progress) -> RunReport:
-    store = open_store(config.published or engine)
-    with _recorded(engine, config, "build"):
-        bundle = versions.champion(config.models)
-        request = scoring_request(engine, bundle, config.policy, config.as_of, config.now, progress)
+    for _ in range(STARTS):
+        with ExitStack() as stack:
+            with recorded(engine, config, "build"):
+                bundle = versions.champion(config.models)
+                _require_plausible_clock(engine, config)
+                wanted = scoring_request(
+                    engine, bundle, config.policy, config.as_of, config.now, progress,
+                    wait_s=max(config.wait_s, LAYERS_WAIT_S), shared=True,
+                )  # fmt: skip
+                request = stack.enter_context(wanted)
+            try:
+                return _published(engine, config, request, progress)
+            except LayersReplaced:
+                progress("the layers were replaced meanwhile: starting over")
+    msg = f"the layers were replaced {STARTS} times while this run read them"
+    raise Locked(f"{msg}\nrun it again when no other command builds")
+
+
+class LayersReplaced(Locked):
+    """Another build replaced the layers that this run scored; nothing was published."""
+
+
+def _require_plausible_clock(engine: Engine, config: RunConfig) -> None:
+    """Refuse a clock that jumped, before anything is published or deleted by its time."""
+    last = max((entry.happened_at for entry in ledger.entries(engine) if entry.what == "run"), default=None)
+    if config.trust_clock or last is None or last - CLOCK_BACK <= config.now <= last + CLOCK_AHEAD:
+        return
+    msg = f"found the clock at {config.now:%Y-%m-%d %H:%M} UTC, but the last run was at {last:%Y-%m-%d %H:%M}"
+    raise UsageError(f"{msg}\nset the clock of this machine right; if it is right, run once with --trust-clock")
+
+
+def _published(engine: Engine, config: RunConfig, request: ScoringRequest, progress: Progress) -> RunReport:
+    """Score, publish and monitor the layers of a request; or report that it was done already."""
+    store, build_no = open_store(config.published or engine), layers.build_number(engine)
     damages = store.repair()
     former = store.current()
     is_same = former is not None and former.run.run_id == request.run_id
@@ -179,20 +194,27 @@ def _held(engine: Engine, config: RunConfig, progress: Progress) -> RunReport:
         _retire(store, config)
         return _as_before(store, former, config)
     done = ledger.begin(engine, config.now, str(config.holder), request.run_id)
-    with _recorded(engine, config, "run", request.run_id):
+
+    def same_build() -> None:
+        if layers.build_number(engine) != build_no:
+            raise LayersReplaced
+
+    with recorded(engine, config, "run", request.run_id):
         if "check" not in done:
             progress("checking")
             _require_sound(audit.run(engine, config.now))
-            _step(engine, config, "check", request.run_id)
+            record_step(engine, config, "check", request.run_id)
         worklist = score_layers(engine, request, progress)
         progress("publishing")
+        same_build()
         store.commit(worklist.run, worklist.ranked, details=_details(engine, request, worklist))
-        _step(engine, config, "publish", request.run_id)
+        record_step(engine, config, "publish", request.run_id)
         progress("monitoring")
         damaged = [drift.Figure("damaged", str(one), 1.0) for one in damages]
-        judged = verdicts.verdicts_of(damaged, limits_of(config.policy)) + watch(engine, config, worklist, bundle)
+        judged = verdicts.verdicts_of(damaged, limits_of(config.policy))
+        judged += watch(engine, store, worklist, request.bundle, limits_of(config.policy))
         store.add_verdicts(request.run_id, verdicts.to_table(judged, request.run_id, request.as_of))
-        _step(engine, config, "monitor", request.run_id)
+        record_step(engine, config, "monitor", request.run_id)
         # alerted before it counts as done: a run that is killed in between alerts twice, rather than never
         alert = alerts.of_verdicts(judged, request.run_id)
         sent = tuple(alerts.send(alert, config.alert_to, config.secrets)) if alert and config.alert_to else ()
@@ -231,67 +253,3 @@ def _undelivered(sent: tuple[alerts.Delivery, ...]) -> str:
 def _require_sound(audited: audit.Audit) -> None:
     grave = [f for f in audited.refusals if f.code.startswith(UNSAFE_TO_SCORE)]
     require_safe(replace(audited, findings=tuple(grave)))
-
-
-def watch(engine: Engine, config: RunConfig, worklist: Worklist, bundle: Bundle) -> list[Verdict]:
-    """Judge a run by itself, against the one before, and the past lists whose outcome is known by now."""
-    store = open_store(config.published or engine)
-    past = [p for p in store.runs() if p.run.run_id != worklist.run.run_id]
-    earlier = [p.run.summary for p in past if p.run.model_id == worklist.run.model_id]
-    before = drift.baseline(earlier, worklist.run.as_of)
-    figures = drift.figures(worklist.run.summary, before, bundle.model.spreads)
-    figures += outcomes.cohort(worklist.ranked, None)
-    figures += [n for p in _matured(engine, past) for n in _came_true(engine, store, p)]
-    return verdicts.verdicts_of(figures, limits_of(config.policy))
-
-
-def _matured(engine: Engine, past: list[Published]) -> list[Published]:
-    """Return the newest past lists with a known outcome, one a week."""
-    until = layers.observed_until(engine)
-    known = {
-        p.run.as_of: p for p in past if until is not None and outcomes.matured(p.run.as_of, p.run.horizon_days, until)
-    }
-    return [known[at] for at in outcomes.first_of_each_week(sorted(known))[-MATURED_WEEKS:]]
-
-
-def _came_true(engine: Engine, store: ListStore, past: Published) -> Iterator[drift.Figure]:
-    try:
-        listed = store.scores(past.run.run_id)
-    except DataRefused as error:  # an old list that is damaged stops no new one
-        yield drift.Figure("damaged", str(error).splitlines()[0], 1.0)
-        return
-    known = layers.outcomes(engine, past.run.as_of, past.run.horizon_days)
-    yield from outcomes.cohort(listed, known)
-    yield from outcomes.money(listed, known)
-
-
-def _step(engine: Engine, config: RunConfig, step: str, run_id: str) -> None:
-    ledger.add(engine, ledger.Entry(config.now, str(config.holder), f"step.{step}", run_id, "done"))
-
-
-@contextmanager
-def _recorded(engine: Engine, config: RunConfig, step: str, run_id: str = "") -> Iterator[None]:
-    """Write a failure down and tell it; neither may hide it."""
-    with _alarmed(config, step):
-        try:
-            yield
-        except Exception as error:
-            text = alerts.redacted(str(error) or type(error).__name__, config.secrets)
-            try:
-                ledger.add(engine, ledger.Entry(config.now, str(config.holder), step, run_id, "failed", text))
-            except PayrecError as second:
-                error.add_note(f"and it could not be written down: {alerts.redacted(str(second), config.secrets)}")
-            raise
-
-
-@contextmanager
-def _alarmed(config: RunConfig, step: str) -> Iterator[None]:
-    """Tell a failure; that another run is under way is none."""
-    try:
-        yield
-    except Locked:
-        raise
-    except Exception as error:
-        if config.alert_to:
-            alerts.send(alerts.of_failure(error, step), config.alert_to, config.secrets)
-        raise

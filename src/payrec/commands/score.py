@@ -55,8 +55,9 @@ def score(
     20
     """
     bundle, rules = champion(models), policy_of(policy, capacity)
-    request = scoring_request(engine, bundle, rules, as_of, now, progress)
-    return _written(score_layers(engine, request, progress), out)
+    with scoring_request(engine, bundle, rules, as_of, now, progress) as request:
+        ranked = score_layers(engine, request, progress)
+    return _written(ranked, out)
 
 
 def score_file(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from payrec.commands.build import ensure_built, scoring_time
+from payrec.commands.build import reading, scoring_time
 from payrec.commands.list_summary import summarise
 from payrec.common.errors import ModelRefused, UsageError
 from payrec.common.progress import Progress
@@ -90,10 +92,21 @@ def _cell(value: object) -> str:
     return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
+@contextmanager
 def scoring_request(
-    engine: Engine, bundle: Bundle, rules: Policy, as_of: datetime | None, now: datetime | None, progress: Progress
-) -> ScoringRequest:
-    """Build for scoring at ``as_of`` (None: the end of the observed data), and return what will decide the list.
+    engine: Engine,
+    bundle: Bundle,
+    rules: Policy,
+    as_of: datetime | None,
+    now: datetime | None,
+    progress: Progress,
+    *,
+    wait_s: float = 0.0,
+    shared: bool = False,
+) -> Iterator[ScoringRequest]:
+    """Give what decides the list at ``as_of`` (None: the end of the observed data), and the layers to score from.
+
+    They stay as they are until the end; ``wait_s`` and ``shared`` as :func:`payrec.data.reading.reading`.
 
     Raises
     ------
@@ -105,14 +118,13 @@ def scoring_request(
     if as_of is not None and now is not None and as_of > now + timedelta(days=1):
         msg = f"found --as-of {as_of:%Y-%m-%d %H:%M}, expected a time up to now ({now:%Y-%m-%d %H:%M} UTC)"
         raise UsageError(f"{msg}\nif that is not the present time, set the clock of this machine right")
-    layers.prepare(engine)
     wanted = layers.Parameters((as_of,) if as_of else None, (), bundle.model.horizon_days)
-    ensure_built(engine, wanted, progress)
-    at = scoring_time(engine, as_of)
-    chosen = _in_reporting_currency(engine, rules)
-    inputs, rules_sha256 = layers.built_from(engine), policy.fingerprint(chosen)
-    run_id = run_info.identity(at, bundle.model_id, rules_sha256, inputs)
-    return ScoringRequest(at, bundle, chosen, rules_sha256, run_id, inputs, now or at)
+    with reading(engine, wanted, progress, wait_s=wait_s, shared=shared):
+        at = scoring_time(engine, as_of)
+        chosen = _in_reporting_currency(engine, rules)
+        inputs, rules_sha256 = layers.built_from(engine), policy.fingerprint(chosen)
+        run_id = run_info.identity(at, bundle.model_id, rules_sha256, inputs)
+        yield ScoringRequest(at, bundle, chosen, rules_sha256, run_id, inputs, now or at)
 
 
 def _in_reporting_currency(engine: Engine, rules: Policy) -> Policy:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED
-from payrec.commands.build import parameters
+from payrec.commands.build import parameters, reading
 from payrec.commands.check import audited, require_safe
 from payrec.common.errors import DataRefused, ModelRefused, UsageError
 from payrec.common.progress import Progress, silent
@@ -101,9 +101,11 @@ def train(
     """
     require_recipe(recipe)
     spec, store = TrainSpec(recipe, horizon_days, seed, max_rows), Path(models)
-    audit = audited(engine, parameters(horizon_days, None, observed_until, landmark_ages), now, progress)
-    require_safe(audit)
-    rows = snapshots.training_rows(engine, max_rows, seed, progress)
+    with reading(engine, parameters(horizon_days, None, observed_until, landmark_ages), progress):
+        audit = audited(engine, now, progress)
+        require_safe(audit)
+        rows = snapshots.training_rows(engine, max_rows, seed, progress)
+        inputs_sha256 = layers.built_from(engine)
     if as_of is not None:
         latest = as_of - timedelta(days=horizon_days)  # labels of later snapshots were not known yet
         rows = rows.filter(pc.less_equal(rows["as_of"], pa.scalar(latest, pa.timestamp("us"))))
@@ -111,7 +113,7 @@ def train(
     tested = testing.run(rows, _newest_split(rows, spec))
     progress(f"training on {rows.num_rows:,} snapshots")
     model = training.train(rows, spec)
-    card = model_report.card(model, tested, audit=_plain_audit(audit)) | {"inputs_sha256": layers.built_from(engine)}
+    card = model_report.card(model, tested, audit=_plain_audit(audit)) | {"inputs_sha256": inputs_sha256}
     model_id = versions.add(store, model, card)
     verdict = gate.assess(_numbers(rows, tested, store))
     if verdict.passed:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -13,32 +12,20 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from payrec.common.errors import Locked, UsageError
+from payrec.common.errors import UsageError
 from payrec.data import incremental, migrations
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
+from payrec.data.leases import exclusive
 
 Loaded = TypeVar("Loaded")
 
 VIEW = "v_feature_view"
-INPUTS = (
-    "fx_rates",
-    "payment_source",
-    "known_at_creation",
-    "reporting_currency",
-)  # inputs besides the raw rows of orders
-BUILD_TABLES = (
-    "as_of_dates",
-    "landmarks",
-    "horizon",
-    "built_from",
-    "build_number",
-)  # tables that a build fills, not a load
-LEASE_WAIT_S = 30.0  # a command waits this long for others that read or rebuild the layers
-BUSY = "another command is reading or rebuilding the layers\nwait until it finishes, and run this again"
+INPUTS = ("fx_rates", "payment_source", "known_at_creation", "reporting_currency")  # inputs besides the raw rows
+# tables that a build fills, not a load
+BUILD_TABLES = ("as_of_dates", "landmarks", "horizon", "built_from", "build_number")
 DECLARED = ("horizon", "payment_source", "known_at_creation")  # what the layers of single orders depend on
 LANDMARK_AGES = (0, 3, 7, 14, 21, 30, 45, 60)
-READ_TRIES = 5
 _LAYER = re.compile(r"^(\d\d)_\w+\.sql$")
 _SCHEMA_TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
 
@@ -137,56 +124,8 @@ def build(
     if parameters.as_of == () and not parameters.landmark_ages:
         msg = "found neither a time to score at nor a landmark age, expected at least one"
         raise UsageError(msg)
-    with _exclusive(engine, LEASE_WAIT_S):
-        return retrying(lambda: _build(engine, parameters, progress, full=full))
-
-
-@contextmanager
-def _exclusive(engine: Engine, wait_s: float) -> Iterator[None]:
-    with engine.lease(exclusive=True, wait_s=wait_s) as free:
-        if not free:
-            raise Locked(BUSY)
-        yield
-
-
-@contextmanager
-def reading(
-    engine: Engine,
-    parameters: Parameters,
-    progress: Callable[[str], None] = lambda _: None,
-    *,
-    wait_s: float = 0.0,
-    shared: bool = False,
-) -> Iterator[None]:
-    """Give layers that answer for the parameters and stay as they are until the end.
-
-    The finished build, if it answers; else a new one; else, while others read the finished one, one of our own that
-    only this connection sees. ``shared``: never one of our own, since what is published has to be the build that
-    others see too; wait up to ``wait_s`` for it instead.
-
-    Raises
-    ------
-    Locked
-        Others kept the layers busy for all of ``wait_s``.
-    """
-    prepare(engine)
-    for _ in range(READ_TRIES):
-        with engine.lease(exclusive=False, wait_s=wait_s) as free:
-            if free and answers(engine, parameters):
-                yield
-                return
-        try:
-            with _exclusive(engine, wait_s):
-                retrying(lambda: _build(engine, parameters, progress, full=False))
-        except Locked:
-            break
-    if shared:
-        raise Locked(BUSY)
-    existing = engine.tables()
-    copies = tuple(t for t in (*INPUTS, "observed_until", migrations.RAW_LEDGER) if t in existing)
-    with engine.private(incremental.RAW, copies):
-        _build(engine, parameters, progress, full=False)
-        yield
+    with exclusive(engine):
+        return retrying(lambda: build_layers(engine, parameters, progress, full=full))
 
 
 def build_number(engine: Engine) -> int:
@@ -195,7 +134,8 @@ def build_number(engine: Engine) -> int:
     return int(number)
 
 
-def _build(engine: Engine, parameters: Parameters, progress: Callable[[str], None], *, full: bool) -> Build:
+def build_layers(engine: Engine, parameters: Parameters, progress: Callable[[str], None], *, full: bool) -> Build:
+    """Run every layer in one transaction; the caller holds the exclusive lease, or works in private."""
     with engine.transaction():
         _prepare(engine)
         declare(engine, parameters)
@@ -334,7 +274,7 @@ def change(engine: Engine, loading: Callable[[], Loaded]) -> Loaded:
             outdate(engine)
         return loaded
 
-    with _exclusive(engine, LEASE_WAIT_S):
+    with exclusive(engine):
         return retrying(whole)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qsl
@@ -21,6 +21,7 @@ from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, Payre
 from payrec.common.text import sql_identifier
 from payrec.data.engines import RowFunction, Rows
 from payrec.data.engines.rows import BATCH_ROWS, definition, normalised, read_schema
+from payrec.data.engines.sole import SoleProcess
 from payrec.data.engines.writing import write, write_mapped
 
 OPTIONS = ("memory_limit", "threads", "temp_directory", "access_mode")
@@ -79,7 +80,7 @@ def _opened(path: str, options: dict[str, str]) -> duckdb.DuckDBPyConnection:
         raise DatabaseUnreachable(msg) from error
 
 
-class DuckDB:
+class DuckDB(SoleProcess):
     """An :class:`payrec.data.engines.Engine` on one DuckDB file, or in memory for ``duckdb://``."""
 
     name = "duckdb"
@@ -246,15 +247,6 @@ class DuckDB:
     def _undo(self) -> None:
         with suppress(PayrecError):  # DuckDB may have ended it already; either way nothing of it is kept
             self._do("ROLLBACK")
-
-    @contextmanager
-    def lease(self, *, exclusive: bool, wait_s: float) -> Iterator[bool]:
-        """Give True: no other process can change the layers."""
-        yield True
-
-    def private(self, views: tuple[str, ...], copies: tuple[str, ...]) -> AbstractContextManager[None]:
-        """Refuse: nobody else is in the way."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Close the file."""

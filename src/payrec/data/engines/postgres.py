@@ -16,6 +16,7 @@ import pyarrow as pa
 from payrec.common.errors import DatabaseUnreachable, PayrecError, UsageError
 from payrec.common.text import sql_identifier, sql_literal
 from payrec.data.engines import RowFunction, Rows
+from payrec.data.engines.postgres_catalog import DEPENDENTS, TABLES
 from payrec.data.engines.postgres_rows import handed_out
 from payrec.data.engines.postgres_session import Session, address
 from payrec.data.engines.retry import Interrupted, retrying
@@ -25,26 +26,6 @@ from payrec.data.engines.writing import write, write_mapped
 LAYERS_KEY = 0x7061_7972_6C61  # "payrla" in ASCII: the advisory lock of the layers
 SETTLE_ROWS = 10_000  # from here on the table is analysed at once; autovacuum would take a minute
 VIEW_COMMENT = "made by payrec"  # the comment on our views: only these may be dropped to make room for a new one
-
-_TABLES = """
-SELECT CAST(c.relname AS VARCHAR) AS name
-FROM pg_class AS c
-JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND n.nspname = ANY (current_schemas(false)) AND pg_table_is_visible(c.oid)
-"""
-_DEPENDENTS = """
-WITH RECURSIVE dependent (oid) AS (
-    SELECT to_regclass({name})::oid
-    UNION
-    SELECT r.ev_class FROM dependent AS d
-    JOIN pg_depend AS p ON p.refobjid = d.oid AND p.refclassid = 'pg_class'::regclass
-    JOIN pg_rewrite AS r ON r.oid = p.objid AND p.classid = 'pg_rewrite'::regclass
-)
-SELECT CAST(oid::regclass AS VARCHAR) AS name
-FROM dependent
-WHERE obj_description(oid, 'pg_class') IS DISTINCT FROM {made_by} AND oid <> to_regclass({name})
-ORDER BY 1
-"""
 
 
 class Postgres:
@@ -144,7 +125,7 @@ class Postgres:
 
     def _expect_only_ours_read(self, name: str) -> None:
         foreign = self.read(
-            _DEPENDENTS.format(name=sql_literal(sql_identifier(name)), made_by=sql_literal(VIEW_COMMENT))
+            DEPENDENTS.format(name=sql_literal(sql_identifier(name)), made_by=sql_literal(VIEW_COMMENT))
         )
         if foreign.num_rows:
             names = ", ".join(map(str, foreign["name"].to_pylist()))
@@ -235,7 +216,7 @@ class Postgres:
 
     def tables(self) -> frozenset[str]:
         """Names of the tables and views."""
-        return frozenset(map(str, self.read(_TABLES)["name"].to_pylist()))
+        return frozenset(map(str, self.read(TABLES)["name"].to_pylist()))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

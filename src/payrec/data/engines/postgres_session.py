@@ -1,6 +1,5 @@
-"""One connection to PostgreSQL: where it goes, how it is set up, and what its errors mean.
+"""One connection to PostgreSQL over ADBC: where it goes, how it is set up, and what its errors mean.
 
-Everything goes over ADBC, so that statements, bulk reads and bulk writes can share one transaction.
 The password is nowhere but in :class:`Address`, which does not show it.
 """
 
@@ -216,11 +215,9 @@ class Session:
         self.run("SELECT set_config(name, '0', false) FROM pg_settings WHERE name LIKE 'idle%session_timeout'")
         call = f"pg_try_advisory_lock{'_shared' if shared else ''}({key})"
         give_up_at = time.monotonic() + wait_s
-        while not self.read(f"SELECT {call} AS free")["free"][0].as_py():
-            if time.monotonic() >= give_up_at:
-                return False
+        while not (free := self.read(f"SELECT {call} AS free")["free"][0].as_py()) and time.monotonic() < give_up_at:
             time.sleep(POLL_S)
-        return True
+        return bool(free)
 
     def schema_of(self, table: str) -> str:
         """Name of the schema that holds ``table``."""

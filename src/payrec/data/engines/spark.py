@@ -8,7 +8,7 @@ SQL runs as it stands; keys, rules, DELETE and transactions, which Spark does no
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any, Self
@@ -20,6 +20,7 @@ from payrec.common.errors import MissingExtra, PayrecError, UsageError
 from payrec.data.engines import RowFunction, Rows, spark_frames, spark_rows, spark_session
 from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.rows import BATCH_ROWS, normalised, query, read_schema
+from payrec.data.engines.sole import SoleProcess
 from payrec.data.engines.spark_catalog import Part, State, Table, Warehouse
 from payrec.data.engines.spark_session import address, translated
 from payrec.data.engines.spark_sql import spelled, statements, words
@@ -27,7 +28,7 @@ from payrec.data.engines.spark_statements import do
 from payrec.data.engines.writing import expect_key
 
 
-class Spark:
+class Spark(SoleProcess):
     """An :class:`payrec.data.engines.Engine` on Spark, over the Parquet files of one warehouse folder."""
 
     name = "spark"
@@ -278,15 +279,6 @@ class Spark:
         if after != before:
             self._warehouse.commit(after)
         self._warehouse.remove((before.folders | self._warehouse.new_parts) - after.folders)
-
-    @contextmanager
-    def lease(self, *, exclusive: bool, wait_s: float) -> Iterator[bool]:
-        """Give True: no other process can change the layers."""
-        yield True
-
-    def private(self, views: tuple[str, ...], copies: tuple[str, ...]) -> AbstractContextManager[None]:
-        """Refuse: nobody else is in the way."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Let go of the tables; Spark itself ends with the process."""

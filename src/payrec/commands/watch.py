@@ -1,0 +1,49 @@
+"""The figures and verdicts of a run: its drift, and what became of past lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from payrec.commands.scoring import Worklist
+from payrec.common.errors import DataRefused
+from payrec.data import layers
+from payrec.data.engines import Engine
+from payrec.model.store.bundle import Bundle
+from payrec.monitor import drift, outcomes, verdicts
+from payrec.monitor.limits import Limits
+from payrec.monitor.verdicts import Verdict
+from payrec.publish.run_info import Published
+from payrec.publish.store import ListStore
+
+MATURED_WEEKS = 8  # of past lists whose outcome is looked at again in each run
+
+
+def watch(engine: Engine, store: ListStore, worklist: Worklist, bundle: Bundle, limits: Limits) -> list[Verdict]:
+    """Return the verdicts on a run by itself, against the one before, and on past lists whose outcome is known."""
+    past = [p for p in store.runs() if p.run.run_id != worklist.run.run_id]
+    earlier = [p.run.summary for p in past if p.run.model_id == worklist.run.model_id]
+    before = drift.baseline(earlier, worklist.run.as_of)
+    figures = drift.figures(worklist.run.summary, before, bundle.model.spreads)
+    figures += outcomes.cohort(worklist.ranked, None)
+    figures += [n for p in _matured(engine, past) for n in _came_true(engine, store, p)]
+    return verdicts.verdicts_of(figures, limits)
+
+
+def _matured(engine: Engine, past: list[Published]) -> list[Published]:
+    """Return the newest past lists with a known outcome, one a week."""
+    until = layers.observed_until(engine)
+    known = {
+        p.run.as_of: p for p in past if until is not None and outcomes.matured(p.run.as_of, p.run.horizon_days, until)
+    }
+    return [known[at] for at in outcomes.first_of_each_week(sorted(known))[-MATURED_WEEKS:]]
+
+
+def _came_true(engine: Engine, store: ListStore, past: Published) -> Iterator[drift.Figure]:
+    try:
+        listed = store.scores(past.run.run_id)
+    except DataRefused as error:  # an old list that is damaged stops no new one
+        yield drift.Figure("damaged", str(error).splitlines()[0], 1.0)
+        return
+    known = layers.outcomes(engine, past.run.as_of, past.run.horizon_days)
+    yield from outcomes.cohort(listed, known)
+    yield from outcomes.money(listed, known)

@@ -1,0 +1,23 @@
+"""Queries of PostgreSQL's own catalog: tables that are visible, and views that depend on one."""
+
+from __future__ import annotations
+
+TABLES = """
+SELECT CAST(c.relname AS VARCHAR) AS name
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND n.nspname = ANY (current_schemas(false)) AND pg_table_is_visible(c.oid)
+"""
+DEPENDENTS = """
+WITH RECURSIVE dependent (oid) AS (
+    SELECT to_regclass({name})::oid
+    UNION
+    SELECT r.ev_class FROM dependent AS d
+    JOIN pg_depend AS p ON p.refobjid = d.oid AND p.refclassid = 'pg_class'::regclass
+    JOIN pg_rewrite AS r ON r.oid = p.objid AND p.classid = 'pg_rewrite'::regclass
+)
+SELECT CAST(oid::regclass AS VARCHAR) AS name
+FROM dependent
+WHERE obj_description(oid, 'pg_class') IS DISTINCT FROM {made_by} AND oid <> to_regclass({name})
+ORDER BY 1
+"""
