@@ -26,7 +26,7 @@ def page(name: str, **query: str) -> AppTest:
         from payrec.app import parts
 
         with parts.errors():
-            import_module(f"payrec.app.views.{name}").show()
+            import_module(f"payrec.app.views.{name}_page").show()
 
     test = AppTest.from_function(script, default_timeout=WAIT_S, kwargs={"name": name})
     for key, value in query.items():
@@ -71,13 +71,23 @@ def test_a_lost_database_is_one_sentence_with_the_way_out(
     assert "hunter2" not in said(test)
 
 
-def test_a_damaged_pointer_is_told(empty: Path) -> None:
+def test_a_damaged_list_is_one_sentence_with_the_way_out(empty: Path, filled: Path) -> None:
     folder = empty / "out" / "published"
-    folder.mkdir(parents=True)
-    (folder / "current").write_text("{nonsense")
+    shutil.copytree(filled / "out" / "published", folder)
+    file = folder / "runs" / json.loads((folder / "current").read_text())["current"] / "scores.parquet"
+    file.write_bytes(file.read_bytes()[:-9])
     test = page("worklist")
-    assert "is damaged" in test.error[0].value
-    assert "publish again" in test.error[0].value
+    assert not test.exception
+    assert "damaged" in test.error[0].value
+    assert "payrec run" in test.error[0].value
+
+
+def test_a_damaged_pointer_hides_no_list(empty: Path, filled: Path) -> None:
+    folder = empty / "out" / "published"
+    shutil.copytree(filled / "out" / "published", folder)
+    before = figures(page("worklist"))
+    (folder / "current").write_text("{nonsense")
+    assert figures(page("worklist")) == before
 
 
 def test_the_app_starts_on_the_worklist(home: Path) -> None:

@@ -66,12 +66,12 @@ def moneys(rows: Iterable[Mapping[str, Any]], value: str, currency: str, most: i
     >>> moneys(rows, "v", "c")
     ('€10.00', 'and $5.00')
     """
-    told = [money(row[value] or 0.0, row[currency], cents=False) for row in rows]
-    if not told:
+    amounts = [money(row[value] or 0.0, row[currency], cents=False) for row in rows]
+    if not amounts:
         return "–", ""
-    rest = told[1 : 1 + most]
-    more = len(told) - 1 - len(rest)
-    return told[0], ("and " + " · ".join(rest) + (f" · {more} more" if more else "")) if rest else ""
+    rest = amounts[1 : 1 + most]
+    more = len(amounts) - 1 - len(rest)
+    return amounts[0], ("and " + " · ".join(rest) + (f" · {more} more" if more else "")) if rest else ""
 
 
 def share(value: float | None, digits: int = 0) -> str:

@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from payrec.common import duck
+from payrec.common.errors import DataRefused
 
 TABLE_ROWS = 500  # of a page: 2,000 rows with their reasons are 700 kB, sent again with every move of the slider
 CURVE_POINTS = 60
@@ -34,7 +35,7 @@ _connections: list[duckdb.DuckDBPyConnection] = []
 
 @dataclass(frozen=True)
 class View:
-    """What is asked for; empty = all. ``least`` and ``most`` bound the outstanding balance, in its own currency."""
+    """Filters, capacity and cost; empty = all. ``least`` and ``most`` bound the balance, in its currency."""
 
     capacity: int = 500
     cost: float = 0.0
@@ -59,8 +60,8 @@ class Choices:
     last_flagged: int
 
 
-def told(view: View) -> str:
-    """Return a view in words for the trail of exports, which names no order and no customer."""
+def describe(view: View) -> str:
+    """Return a view in words for the export log, which names no order and no customer."""
     return repr(replace(view, find="(one order or customer)") if view.find else view)
 
 
@@ -72,6 +73,9 @@ def query(sql: str, values: dict[str, Any]) -> pa.Table:
         cursor = _connections[0].cursor()
     try:
         table: pa.Table = cursor.sql(sql, params=values).to_arrow_table()
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:
+        msg = f"a file of the list is damaged or gone: {str(error).splitlines()[0]}\npublish the list again: payrec run"
+        raise DataRefused(msg) from error
     finally:
         cursor.close()
     return table
@@ -85,8 +89,8 @@ def choices(file: Path) -> Choices:
             f"SELECT COALESCE({name}, '{UNKNOWN}') AS value, COUNT(*) AS n FROM read_parquet($file) "
             "GROUP BY value ORDER BY n DESC, value LIMIT 200"
         )
-        found: list[Any] = query(sql, {"file": str(file)})["value"].to_pylist()
-        values[name] = tuple(found) if name != "owner" or found != [UNKNOWN] else ()
+        listed: list[Any] = query(sql, {"file": str(file)})["value"].to_pylist()
+        values[name] = tuple(listed) if name != "owner" or listed != [UNKNOWN] else ()
     sql = """
         SELECT COUNT(rank) AS ranked, COALESCE(SUM(priority_flag), 0)::BIGINT AS prioritised,
             COALESCE(MAX(rank) FILTER (WHERE priority_flag = 1), 0)::BIGINT AS last_flagged
@@ -173,11 +177,11 @@ def curve(file: Path, view: View) -> pa.Table:
     where, values = _where(view)
     sql = f"""
         WITH listed AS (
-            SELECT ev_currency, ev_recovered, ROW_NUMBER() OVER (ORDER BY rank) AS place, COUNT(*) OVER () AS n
+            SELECT ev_currency, ev_recovered, ROW_NUMBER() OVER (ORDER BY rank) AS position, COUNT(*) OVER () AS n
             FROM read_parquet($file) WHERE rank IS NOT NULL AND {where}
         ),
         grouped AS (
-            SELECT ev_currency, CEIL(place * {CURVE_POINTS}.0 / n)::BIGINT AS step, MAX(n) AS n,
+            SELECT ev_currency, CEIL(position * {CURVE_POINTS}.0 / n)::BIGINT AS step, MAX(n) AS n,
                 SUM(ev_recovered)::DOUBLE AS expected
             FROM listed GROUP BY ev_currency, step
         )
@@ -214,8 +218,8 @@ def left_alone_whole(file: Path, view: View) -> pa.Table:
 def month_currencies(file: Path) -> list[str]:
     """Return the currencies of the months, the one of most failed payments first."""
     sql = "SELECT currency FROM read_parquet($file) GROUP BY currency ORDER BY SUM(failed_orders) DESC, currency"
-    found: list[Any] = query(sql, {"file": str(file)})["currency"].to_pylist()
-    return found
+    currencies: list[Any] = query(sql, {"file": str(file)})["currency"].to_pylist()
+    return currencies
 
 
 def decided_month(file: Path) -> dict[str, Any] | None:
@@ -226,8 +230,8 @@ def decided_month(file: Path) -> dict[str, Any] | None:
         FROM read_parquet($file) GROUP BY billing_month
         HAVING SUM(decided_orders) > 0 AND SUM(decided_orders) = SUM(failed_orders)
         ORDER BY billing_month DESC LIMIT 1"""
-    found = query(sql, {"file": str(file)}).to_pylist()
-    return found[0] if found else None
+    newest = query(sql, {"file": str(file)}).to_pylist()
+    return newest[0] if newest else None
 
 
 def months(file: Path, currency: str | None) -> pa.Table:

@@ -30,7 +30,7 @@ class Source:
     """A folder of published lists and, if they come from a database, its address (it may hold a password)."""
 
     folder: Path
-    told: str
+    label: str
     url: str | None = field(default=None, repr=False)
 
     @property
@@ -81,8 +81,8 @@ def address(host: str, port: int, database: str, user: str, password: str) -> st
 
 def changed_ns(source: Source) -> tuple[int, ...]:
     """Return when a folder last changed: its pointer and its verdicts; the same as long as it serves the same."""
-    places = (source.folder / folder_store.POINTER, source.folder / "monitor")
-    return tuple(place.stat().st_mtime_ns for place in places if place.exists())
+    paths = (source.folder / folder_store.POINTER, source.folder / "monitor")
+    return tuple(path.stat().st_mtime_ns for path in paths if path.exists())
 
 
 def look(source: Source) -> Served:
@@ -120,10 +120,10 @@ def _copy(store: ListStore, newest: Published, copied: FolderStore) -> None:
 
 def _batches(store: ListStore, run_id: str, name: str) -> Iterator[pa.RecordBatch]:
     try:
-        found = store.detail(run_id, name)
+        rows = store.detail(run_id, name)
     except PayrecError:  # the role may read the lists, but not what is kept beside them: the pages then show less
-        found = None
-    return iter(() if found is None else found.to_batches())
+        rows = None
+    return iter(() if rows is None else rows.to_batches())
 
 
 def past(source: Source, served: Served, order_id: str, most: int) -> list[tuple[str, float | None, str | None]]:
@@ -150,8 +150,8 @@ def _past_in_files(files: list[Path], order_id: str) -> list[tuple[str, float | 
         "SELECT run_id, p_recover_30d, suppressed_reason FROM read_parquet($files, union_by_name = true) "
         "WHERE order_id = $order_id"
     )
-    found = list_query.query(sql, {"files": [str(file) for file in files], "order_id": order_id}).to_pylist()
-    return [(row["run_id"], row["p_recover_30d"], row["suppressed_reason"]) for row in found]
+    rows = list_query.query(sql, {"files": [str(file) for file in files], "order_id": order_id}).to_pylist()
+    return [(row["run_id"], row["p_recover_30d"], row["suppressed_reason"]) for row in rows]
 
 
 def test(url: str, settings: Settings) -> Source:
@@ -169,7 +169,7 @@ def test(url: str, settings: Settings) -> Source:
         raise DatabaseUnreachable(str(error).replace(url, "the address given")) from None
     if served.current is None:
         raise DatabaseUnreachable(
-            f"{source.told} answers, but holds no published list that this role may read\n"
+            f"{source.label} answers, but holds no published list that this role may read\n"
             "make one: payrec run, or give the role the right to read payrec_runs and payrec_scores"
         )
     return source

@@ -20,8 +20,8 @@ def figure(path: Path) -> tuple[str, str, str, str] | None:
         return None
     rate = formatting.share(month["recovered_orders"] / month["decided_orders"])
     below = f"of {month['decided_orders']:,} that failed in {month['billing_month']:%B %Y}"
-    told = "By month of billing, of all currencies; the newest month whose failed payments are all decided."
-    return "Recovered in time", rate, below, told
+    meaning = "By month of billing, of all currencies; the newest month whose failed payments are all decided."
+    return "Recovered in time", rate, below, meaning
 
 
 def show(path: Path) -> None:

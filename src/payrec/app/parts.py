@@ -68,7 +68,7 @@ def refusal(error: PayrecError) -> None:
     st.error("  \n".join([f"**{markdown_text(first)}**", *(markdown_text(line) for line in rest)]))
 
 
-def heading(title: str, stamp: Stamp | None, told: str = "") -> None:
+def heading(title: str, stamp: Stamp | None, note: str = "") -> None:
     """Draw the title of a page and how fresh its data is."""
     st.title(title, anchor=False)
     if stamp is None:
@@ -77,22 +77,22 @@ def heading(title: str, stamp: Stamp | None, told: str = "") -> None:
         f"Data as of **{formatting.moment(stamp.as_of)}**",
         f"scored {formatting.moment(stamp.scored_at)}",
         f"model {markdown_text(stamp.model_id)}",
-        markdown_text(told) if told else "",
+        markdown_text(note) if note else "",
     ]
     st.caption(" · ".join(part for part in parts if part))
 
 
 def figures(of: Sequence[tuple[str, str, str, str]]) -> None:
     """Draw key figures in one row: (label, value, what stands below it, help)."""
-    for column, (label, value, below, told) in zip(st.columns(len(of)), of, strict=True):
+    for column, (label, value, below, meaning) in zip(st.columns(len(of)), of, strict=True):
         with column.container(border=True, height="stretch"):
-            st.metric(label, value, help=told)
+            st.metric(label, value, help=meaning)
             st.caption(below or "\u2007")
 
 
-def chart(made: Chart, sentence: str, key: str) -> None:
+def chart(drawn: Chart, sentence: str, key: str) -> None:
     """Draw a chart in the colours of the page, with the sentence that says the same to who cannot see it."""
-    text = json.dumps(made.to_dict(validate=False))
+    text = json.dumps(drawn.to_dict(validate=False))
     if state.is_dark():
         for role, color in COLORS.items():
             text = text.replace(f'"{color}"', f'"{DARK[role]}"')
@@ -117,15 +117,15 @@ def _of_one_size(svg: str) -> str:
     >>> _of_one_size('<svg width="300" height="90" viewBox="0 0 300 90"></svg>')
     '<svg xmlns="http://www.w3.org/2000/svg" width="520" height="90" viewBox="0 0 520 90"></svg>'
     """
-    made = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
-    found = re.search(r'width="(\d+)" height="(\d+)" viewBox="0 0 \1 \2"', made)
-    if found is None or int(found[1]) >= PICTURE_WIDTH:
-        return made
-    wide, high = PICTURE_WIDTH, found[2]
-    return made.replace(found[0], f'width="{wide}" height="{high}" viewBox="0 0 {wide} {high}"', 1)
+    widened = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    size = re.search(r'width="(\d+)" height="(\d+)" viewBox="0 0 \1 \2"', widened)
+    if size is None or int(size[1]) >= PICTURE_WIDTH:
+        return widened
+    wide, high = PICTURE_WIDTH, size[2]
+    return widened.replace(size[0], f'width="{wide}" height="{high}" viewBox="0 0 {wide} {high}"', 1)
 
 
-def table(rows: pa.Table, columns: dict[str, Any], key: str, told: str, **options: Any) -> Any:
+def table(rows: pa.Table, columns: dict[str, Any], key: str, alt: str, **options: Any) -> Any:
     """Draw rows with their formats; data is shown as text, never as markup."""
     return st.dataframe(
         _in_words(rows),
@@ -133,7 +133,7 @@ def table(rows: pa.Table, columns: dict[str, Any], key: str, told: str, **option
         column_config=columns,
         column_order=list(columns),
         key=key,
-        alt=told,
+        alt=alt,
         placeholder="–",
         **options,
     )
@@ -147,7 +147,7 @@ def _in_words(rows: pa.Table) -> pa.Table:
     return rows
 
 
-def downloads(read: Callable[[], pa.Table], rows: int, stamp: Stamp, name: str, told: str) -> None:
+def downloads(read: Callable[[], pa.Table], rows: int, stamp: Stamp, name: str, view: str) -> None:
     """Offer exactly the rows of a view as CSV, XLSX and Parquet; the file is made when it is asked for."""
     who, at = state.visitor(), state.chosen_source()
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -155,7 +155,7 @@ def downloads(read: Callable[[], pa.Table], rows: int, stamp: Stamp, name: str, 
             is_too_long = suffix == ".xlsx" and rows > export.XLSX_MAX_ROWS
             st.download_button(
                 f"Download {suffix[1:].upper() if suffix != '.parquet' else 'Parquet'}",
-                data=_maker(read, suffix, stamp, _Taker(who.name, at.folder, at.url, f"{name}{suffix}", told)),
+                data=_maker(read, suffix, stamp, _Taker(who.name, at.folder, at.url, f"{name}{suffix}", view)),
                 file_name=f"{name}{suffix}",
                 mime=mime,
                 on_click="ignore",
@@ -181,12 +181,12 @@ class _Taker:
 def _maker(read: Callable[[], pa.Table], suffix: str, stamp: Stamp, taker: _Taker) -> Callable[[], bytes]:
     def make() -> bytes:
         rows = read()
-        made = export.to_bytes(rows, suffix, stamp)
-        digest = hashlib.sha256(made).hexdigest()
-        told = export_log.Export(
+        content = export.to_bytes(rows, suffix, stamp)
+        digest = hashlib.sha256(content).hexdigest()
+        entry = export_log.Export(
             state.now(), taker.who, taker.file, digest, rows.num_rows, stamp.run_id or "", taker.view
         )
-        export_log.add(taker.folder, told, taker.url)
-        return made
+        export_log.add(taker.folder, entry, taker.url)
+        return content
 
     return make

@@ -36,8 +36,8 @@ def settings() -> Settings:
     """Return the settings of the process, read once a session."""
     if SETTINGS not in st.session_state:
         st.session_state[SETTINGS] = read_settings()
-    found: Settings = st.session_state[SETTINGS]
-    return found
+    read: Settings = st.session_state[SETTINGS]
+    return read
 
 
 def visitor() -> access.Visitor:
@@ -52,31 +52,31 @@ def visitor() -> access.Visitor:
 
 def chosen_source() -> Source:
     """Return the source that this session reads: the one connected to, else the configured one."""
-    found: Source | None = st.session_state.get(SOURCE)
-    return found or list_source.configured(settings())
+    connected: Source | None = st.session_state.get(SOURCE)
+    return connected or list_source.configured(settings())
 
 
-def choose(found: Source | None) -> None:
+def choose(source: Source | None) -> None:
     """Read another source in this session; None: the configured one. Its password stays in the session's memory."""
-    st.session_state[SOURCE] = found
+    st.session_state[SOURCE] = source
 
 
 def served() -> Served:
     """Return what is served now. A folder is looked at when its pointer has changed, a database every 30 seconds."""
-    found = chosen_source()
-    if found.url is not None:
-        return cast("Served", _of_database(found.key, found))
-    return cast("Served", _of_folder(found.key, list_source.changed_ns(found), found))
+    source = chosen_source()
+    if source.url is not None:
+        return cast("Served", _of_database(source.key, source))
+    return cast("Served", _of_folder(source.key, list_source.changed_ns(source), source))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)  # type: ignore[untyped-decorator]
-def _of_folder(key: str, changed_ns: tuple[int, ...], _found: Source) -> Served:
-    return list_source.look(_found)
+def _of_folder(key: str, changed_ns: tuple[int, ...], _source: Source) -> Served:
+    return list_source.look(_source)
 
 
 @st.cache_resource(ttl=LOOK_AGAIN_S, max_entries=8, show_spinner="Reading the newest list")  # type: ignore[untyped-decorator]
-def _of_database(key: str, _found: Source) -> Served:
-    return list_source.look(_found)
+def _of_database(key: str, _source: Source) -> Served:
+    return list_source.look(_source)
 
 
 def list_file() -> Path | None:
@@ -131,8 +131,8 @@ def bundle(model_id: str) -> Bundle:
     PayrecError
         It is not there, or damaged.
     """
-    found: Bundle = _bundle(str(settings().models_dir), model_id)
-    return found
+    stored: Bundle = _bundle(str(settings().models_dir), model_id)
+    return stored
 
 
 def champion() -> Bundle:
@@ -164,17 +164,17 @@ class _Folder:
 def folder() -> Path:
     """Return the session's own folder; it goes when the session does."""
     if FOLDER not in st.session_state:
-        made = _Folder(Path(tempfile.mkdtemp(prefix="payrec-")))
-        weakref.finalize(made, shutil.rmtree, made.path, ignore_errors=True)
-        st.session_state[FOLDER] = made
-    found: _Folder = st.session_state[FOLDER]
-    return found.path
+        created = _Folder(Path(tempfile.mkdtemp(prefix="payrec-")))
+        weakref.finalize(created, shutil.rmtree, created.path, ignore_errors=True)
+        st.session_state[FOLDER] = created
+    own: _Folder = st.session_state[FOLDER]
+    return own.path
 
 
 def uploaded() -> tuple[upload.Taken, upload.Result | None] | None:
     """Return the file that this session has handed in, and its list once it was scored."""
-    found: tuple[upload.Taken, upload.Result | None] | None = st.session_state.get(UPLOAD)
-    return found
+    kept: tuple[upload.Taken, upload.Result | None] | None = st.session_state.get(UPLOAD)
+    return kept
 
 
 def keep_upload(taken: upload.Taken | None, result: upload.Result | None = None) -> None:

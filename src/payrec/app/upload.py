@@ -63,7 +63,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ScoringInputs:
     """By which model and policy, as of when (None: as the file says), and what time it is."""
 
     bundle: Bundle
@@ -105,17 +105,17 @@ def take(data: BinaryIO, name: str, folder: Path) -> Taken:
     if raw.stat().st_size > MAX_MB * 1024 * 1024:
         raise DataRefused(f"{safe} is larger than {MAX_MB} MB\n{BEYOND}")
     path = folder / safe.removesuffix(".gz")
-    with file_bytes.opened(raw, LIMITS) as (found, stream):
-        if found.form == "parquet":
+    with file_bytes.opened(raw, LIMITS) as (recognised, stream):
+        if recognised.form == "parquet":
             path = path.with_suffix(".parquet")
             header = _parquet_header(stream, safe)
         else:
             path = path.with_suffix(".csv")
-            sample = encoding.first_lines(found.head, safe, None, LIMITS)
+            sample = encoding.first_lines(recognised.head, safe, None, LIMITS)
             known = frozenset((*TRANSACTIONS.names(), *feature_file.SCHEMA.names, *feature_file.ALIASES))
             header = tuple(layout.sniff(sample, known, None, safe, LIMITS).names)
             _unpack(stream, path, safe)
-    if found.form == "parquet":
+    if recognised.form == "parquet":
         raw.replace(path)
     else:
         raw.unlink()
@@ -124,15 +124,15 @@ def take(data: BinaryIO, name: str, folder: Path) -> Taken:
 
 def _parquet_header(stream: BinaryIO, name: str) -> tuple[str, ...]:
     try:
-        told = pyarrow.parquet.read_metadata(stream)
+        metadata = pyarrow.parquet.read_metadata(stream)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataRefused(f"{name} is a damaged Parquet file: {str(error).splitlines()[0]}") from error
-    if told.num_rows > MAX_ROWS or told.num_columns > LIMITS.columns:
+    if metadata.num_rows > MAX_ROWS or metadata.num_columns > LIMITS.columns:
         raise DataRefused(
-            f"{name} has {told.num_rows:,} rows and {told.num_columns:,} columns; here at most {MAX_ROWS:,} rows and "
-            f"{LIMITS.columns} columns\n{BEYOND}"
+            f"{name} has {metadata.num_rows:,} rows and {metadata.num_columns:,} columns; the app takes at most "
+            f"{MAX_ROWS:,} rows and {LIMITS.columns} columns\n{BEYOND}"
         )
-    return tuple(told.schema.to_arrow_schema().names)
+    return tuple(metadata.schema.to_arrow_schema().names)
 
 
 def _unpack(stream: BinaryIO, path: Path, name: str) -> None:
@@ -200,12 +200,12 @@ def as_of_of_original(taken: Taken) -> datetime | None:
         SELECT MAX(TRY_CAST(invoice_date AS DATE)::TIMESTAMP
             + (TRY_CAST(days_since_invoice AS DOUBLE)::INTEGER + 1) * INTERVAL '1' DAY) AS at
         FROM read_csv($file, all_varchar = true, ignore_errors = true)"""
-    found: list[Any] = list_query.query(sql, {"file": str(taken.path)})["at"].to_pylist()
-    at: datetime | None = found[0]
+    latest: list[Any] = list_query.query(sql, {"file": str(taken.path)})["at"].to_pylist()
+    at: datetime | None = latest[0]
     return at
 
 
-def score(taken: Taken, asked: Asked, mapping: Mapping | None, progress: Progress) -> Result:
+def score(taken: Taken, inputs: ScoringInputs, mapping: Mapping | None, progress: Progress) -> Result:
     """Score a file, recognised or mapped, and write its list beside it.
 
     Raises
@@ -214,24 +214,24 @@ def score(taken: Taken, asked: Asked, mapping: Mapping | None, progress: Progres
         The file cannot be read or ranked without guessing; the message says why and what to do.
     """
     if taken.kind == "features" and mapping is None:
-        decided = score_file(taken.path, asked.bundle, asked.as_of, asked.policy, now=asked.now, progress=progress)
+        decided = score_file(taken.path, inputs.bundle, inputs.as_of, inputs.policy, now=inputs.now, progress=progress)
         account = (f"{decided.ranked.num_rows:,} open orders read from an exported feature view",)
         return _result(taken, decided, account, (), None)
-    return _score_transactions(taken, asked, mapping, progress)
+    return _score_transactions(taken, inputs, mapping, progress)
 
 
-def _score_transactions(taken: Taken, asked: Asked, mapping: Mapping | None, progress: Progress) -> Result:
+def _score_transactions(taken: Taken, inputs: ScoringInputs, mapping: Mapping | None, progress: Progress) -> Result:
     rejects = taken.path.with_name(f"{taken.path.stem}.rejects.csv")
     rejects.unlink(missing_ok=True)
     with connect("duckdb://") as engine:
         layers.prepare(engine)
         progress("reading the file")
         options = load.Options(limits=LIMITS)
-        report = load.transactions(engine, taken.path, mapping, rejects, asked.now, options)
-        decided = score_orders(engine, asked.bundle, asked.as_of, asked.policy, now=asked.now, progress=progress)
+        report = load.transactions(engine, taken.path, mapping, rejects, inputs.now, options)
+        decided = score_orders(engine, inputs.bundle, inputs.as_of, inputs.policy, now=inputs.now, progress=progress)
         progress("auditing")
-        found = [f for f in audit.run(engine, asked.now).findings if f.code not in NOT_FOR_SCORING]
-    return _result(taken, decided, report.lines(), tuple(found), rejects if rejects.is_file() else None)
+        findings = [f for f in audit.run(engine, inputs.now).findings if f.code not in NOT_FOR_SCORING]
+    return _result(taken, decided, report.lines(), tuple(findings), rejects if rejects.is_file() else None)
 
 
 def _result(

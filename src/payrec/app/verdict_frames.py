@@ -28,26 +28,26 @@ def levels(history: pa.Table) -> dict[str, str]:
 
 def cohorts(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return ``day, promised, recovered`` of each matured list, in order of time."""
-    found = verdicts[verdicts["metric"] == "recovered_share"]
-    named = found.rename(columns={"subject": "day", "value": "recovered", "beside": "promised"})
+    shares = verdicts[verdicts["metric"] == "recovered_share"]
+    named = shares.rename(columns={"subject": "day", "value": "recovered", "beside": "promised"})
     return named[["day", "promised", "recovered"]].sort_values("day", ignore_index=True)
 
 
 def money(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return ``week, unit, expected, low, high, recovered`` of each week and currency whose outcome is known."""
     kinds = {f"money_{name}": name for name in ("expected", "low", "high", "recovered")}
-    found = verdicts[verdicts["metric"].isin(list(kinds))]
-    if found.empty:
+    sums = verdicts[verdicts["metric"].isin(list(kinds))]
+    if sums.empty:
         return pd.DataFrame(columns=["week", "unit", *kinds.values()])
-    wide = found.assign(kind=found["metric"].map(kinds)).pivot_table("value", "subject", "kind").reset_index()
+    wide = sums.assign(kind=sums["metric"].map(kinds)).pivot_table("value", "subject", "kind").reset_index()
     wide[["week", "unit"]] = wide["subject"].str.split(" ", n=1, expand=True)
     return wide.reindex(columns=["week", "unit", *kinds.values()]).sort_values(["unit", "week"], ignore_index=True)
 
 
 def drift(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return ``feature, psi, level`` against the earlier run, the largest first; what follows the clock is left out."""
-    found = verdicts[verdicts["metric"] == "psi"].rename(columns={"subject": "feature", "value": "psi"})
-    named = found.assign(feature=[_meaning(str(name)) for name in found["feature"]])
+    psi = verdicts[verdicts["metric"] == "psi"].rename(columns={"subject": "feature", "value": "psi"})
+    named = psi.assign(feature=[_meaning(str(name)) for name in psi["feature"]])
     return named[["feature", "psi", "level"]].sort_values("psi", ascending=False, ignore_index=True)
 
 

@@ -16,26 +16,26 @@ def show() -> None:
     _what_is_there()
     own = list_source.configured(state.settings())
     if state.chosen_source() != own:
-        st.button(f"Back to the {own.told}", on_click=state.choose, args=(None,))
+        st.button(f"Back to the {own.label}", on_click=state.choose, args=(None,))
     st.subheader("Read from a PostgreSQL database", anchor=False)
     _form()
 
 
 def _what_is_there() -> None:
     st.subheader("What this session reads", anchor=False)
-    found = state.chosen_source()
+    source = state.chosen_source()
     try:
         current = state.served().current
     except PayrecError as error:
         parts.refusal(error)
         return
     if current is None:
-        st.info(f"The {markdown_text(found.told)} holds no published list yet. Make one with `payrec run`.")
+        st.info(f"The {markdown_text(source.label)} holds no published list yet. Make one with `payrec run`.")
         return
     now = state.now()
     parts.figures(
         [
-            ("Source", "Database" if found.url else "Folder", markdown_text(found.told), ""),
+            ("Source", "Database" if source.url else "Folder", markdown_text(source.label), ""),
             (
                 "Data as of",
                 formatting.moment(current.run.as_of).split(",")[0],
@@ -65,9 +65,9 @@ def _form() -> None:
         return
     try:
         with st.spinner("Asking the database"):
-            found = list_source.test(list_source.address(host, int(port), database, user, password), given)
+            source = list_source.test(list_source.address(host, int(port), database, user, password), given)
     except PayrecError as error:
         parts.refusal(error)
         return
-    state.choose(found)
+    state.choose(source)
     st.rerun()

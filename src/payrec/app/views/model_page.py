@@ -17,11 +17,11 @@ from payrec.model.store.versions import Version
 def show() -> None:
     """Draw the page."""
     parts.heading("Model", None)
-    found = versions.versions(state.settings().models_dir)
-    if not found:
+    stored = versions.versions(state.settings().models_dir)
+    if not stored:
         st.info("There is no model yet. Train one with `payrec train`, or try it on made data with `payrec demo`.")
         return
-    version = _pick(found)
+    version = _pick(stored)
     if version.bundle is None:
         st.error(f"**Version {version.model_id} cannot serve.** {markdown_text(version.problem)}")
         return
@@ -32,9 +32,9 @@ def show() -> None:
     _card(card)
 
 
-def _pick(found: tuple[Version, ...]) -> Version:
-    by_id = {version.model_id: version for version in found}
-    serving = next((version.model_id for version in found if version.is_champion), found[0].model_id)
+def _pick(stored: tuple[Version, ...]) -> Version:
+    by_id = {version.model_id: version for version in stored}
+    serving = next((version.model_id for version in stored if version.is_champion), stored[0].model_id)
     words = {
         name: f"{name}{' · champion' if one.is_champion else ''}{' · refused' if one.problem else ''}"
         for name, one in by_id.items()
@@ -92,8 +92,8 @@ def _said(key: str, value: float | None) -> str:
     return f"{value:.3f}" if key == "pr_auc" and value is not None else formatting.share(value, 1)
 
 
-def _grid(found: list[pictures.Picture]) -> None:
-    for at in range(0, len(found), 2):
-        for column, one in zip(st.columns(2, gap="large"), found[at : at + 2], strict=False):
+def _grid(drawn: list[pictures.Picture]) -> None:
+    for at in range(0, len(drawn), 2):
+        for column, one in zip(st.columns(2, gap="large"), drawn[at : at + 2], strict=False):
             with column.container(border=True, height="stretch"):
                 parts.picture(one.svg, one.title, one.sentence)

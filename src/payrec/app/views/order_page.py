@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from payrec.app import formatting, list_source, order_story, parts, state
+from payrec.app import formatting, list_source, order_query, parts, state
 from payrec.charts import order_story as charts
 from payrec.common.errors import PayrecError
 from payrec.common.text import markdown_text
@@ -25,9 +25,9 @@ def show() -> None:
         return
     name = st.text_input("Order", key="id", bind="query-params", placeholder="Exact order id", max_chars=200)
     if not name:
-        _begin(order_story.suggestions(file))
+        _begin(order_query.suggestions(file))
         return
-    row = order_story.row(file, name.strip())
+    row = order_query.row(file, name.strip())
     if row is None:
         st.warning(
             f"Order {markdown_text(name)} is not on the list as of "
@@ -58,7 +58,7 @@ def _take(name: str) -> None:
 
 def _facts(row: dict[str, Any]) -> None:
     alone = row["suppressed_reason"]
-    place = f"rank {row['rank']:,}" if row["rank"] else "not ranked"
+    rank = f"rank {row['rank']:,}" if row["rank"] else "not ranked"
     parts.figures(
         [
             ("Outstanding", formatting.money(float(row["outstanding"]), row["currency"]), _of_amount(row), ""),
@@ -68,7 +68,7 @@ def _facts(row: dict[str, Any]) -> None:
                 "–"
                 if row["ev_recovered"] is None
                 else formatting.money(float(row["ev_recovered"]), row["ev_currency"]),
-                place,
+                rank,
                 "Outstanding balance times chance.",
             ),
             ("Age", f"{row['age_days']:,} days", f"customer {markdown_text(row['customer_id'])}", ""),
@@ -98,36 +98,38 @@ def _why(row: dict[str, Any], current: Published) -> None:
     st.subheader("Why this chance", anchor=False)
     path = state.detail_file("features")
     try:
-        found = path and order_story.waterfall(path, row["order_id"], state.bundle(current.run.model_id).model)
+        parts_of_chance = path and order_query.waterfall(
+            path, row["order_id"], state.bundle(current.run.model_id).model
+        )
     except PayrecError as error:
         parts.refusal(error)
         return
-    if not found:
+    if not parts_of_chance:
         _reasons(row)
         return
     steps = pd.DataFrame(
-        [(step.title, step.points, step.fact) for step in found.steps], columns=["title", "points", "fact"]
+        [(step.title, step.points, step.fact) for step in parts_of_chance.steps], columns=["title", "points", "fact"]
     )
     large = steps[steps["points"].abs() >= 0.0005]
-    sentence = charts.waterfall_text(found.base, large, found.probability)
+    sentence = charts.waterfall_text(parts_of_chance.base, large, parts_of_chance.probability)
     rest = float(steps["points"].sum() - large["points"].sum())
     drawn = (
         large
         if abs(rest) < 0.0005
         else pd.concat([large, pd.DataFrame([("all else", rest, "")], columns=steps.columns)])
     )
-    parts.chart(charts.waterfall(found.base, drawn, found.probability), sentence, "waterfall")
+    parts.chart(charts.waterfall(parts_of_chance.base, drawn, parts_of_chance.probability), sentence, "waterfall")
     with st.expander("The facts behind it"):
         for title, fact in zip(large["title"], large["fact"], strict=True):
             st.markdown(f"- **{markdown_text(title)}**: {markdown_text(fact)}")
 
 
 def _reasons(row: dict[str, Any]) -> None:
-    told = [row[f"reason_{at}"] for at in (1, 2, 3) if row[f"reason_{at}"]]
+    reasons = [row[f"reason_{at}"] for at in (1, 2, 3) if row[f"reason_{at}"]]
     if row["p_recover_30d"] is None:
         st.info("The order is older than the model has seen, so it is given no chance rather than a made-up one.")
-    elif told:
-        for reason in told:
+    elif reasons:
+        for reason in reasons:
             st.markdown(f"- {markdown_text(reason)}")
     else:
         st.info("Reasons are kept for the first 2,000 of a list; `payrec explain ORDER_ID` gives those of any order.")
@@ -137,8 +139,8 @@ def _past(row: dict[str, Any]) -> None:
     st.subheader("Chance at each run", anchor=False)
     served = state.served()
     times = {one.run.run_id: one.run.as_of for one in served.runs}
-    found = list_source.past(state.chosen_source(), served, row["order_id"], PAST_RUNS)
-    points = sorted((times[run_id], p) for run_id, p, _ in found if p is not None)
+    past = list_source.past(state.chosen_source(), served, row["order_id"], PAST_RUNS)
+    points = sorted((times[run_id], p) for run_id, p, _ in past if p is not None)
     if not points:
         st.info("No run has given this order a chance so far.")
         return
@@ -149,7 +151,7 @@ def _past(row: dict[str, Any]) -> None:
 def _events(row: dict[str, Any]) -> None:
     st.subheader("What happened", anchor=False)
     path = state.detail_file("events")
-    rows = order_story.events(path, row["order_id"]) if path else None
+    rows = order_query.events(path, row["order_id"]) if path else None
     if rows is None:
         st.info("No event log is published with this list. Load events (`payrec load events FILE`) and run again.")
         return
@@ -173,14 +175,14 @@ def _events(row: dict[str, Any]) -> None:
 def _likes(row: dict[str, Any]) -> None:
     st.subheader("Past orders like this one", anchor=False)
     path = state.detail_file("examples")
-    found = path and order_story.likes(path, row)
-    if not found or found.orders == 0:
+    similar = path and order_query.likes(path, row)
+    if not similar or similar.orders == 0:
         st.info("No past orders with a known outcome are published with this list.")
         return
     st.markdown(
-        f"Of **{found.orders:,}** past orders of {found.words} that were still open at {row['age_days']} days, "
-        f"**{found.recovered:,}** ({formatting.share(found.recovered / found.orders)}) were recovered within the next "
-        f"{row['horizon_days']} days. The nearest in amount:"
+        f"Of **{similar.orders:,}** past orders of {similar.words} that were still open at {row['age_days']} days, "
+        f"**{similar.recovered:,}** ({formatting.share(similar.recovered / similar.orders)}) were recovered "
+        f"within the next {row['horizon_days']} days. The nearest in amount:"
     )
     config = st.column_config
     columns = {
@@ -193,4 +195,4 @@ def _likes(row: dict[str, Any]) -> None:
         "country": config.TextColumn("Country", width=75),
         "known_at": config.DateColumn("Known since", format="D MMM YYYY"),
     }
-    parts.table(found.rows, columns, "likes", "Past orders like this one and how they ended")
+    parts.table(similar.rows, columns, "likes", "Past orders like this one and how they ended")

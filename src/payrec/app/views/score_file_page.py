@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from payrec.app import lists, parts, state, upload
+from payrec.app import list_view, parts, state, upload
 from payrec.app.upload import CONSTANT, EMPTY, Taken
 from payrec.common.errors import PayrecError
 from payrec.common.text import markdown_text
@@ -35,9 +35,9 @@ def show() -> None:
         return
     _account(result)
     if result.orders:
-        of = lists.Shown(result.list_file, result.run, "file_")
+        of = list_view.Shown(result.list_file, result.run, "file_")
         parts.heading("Its list", result.run.stamp)
-        lists.show(of, *lists.ask(of))
+        list_view.show(of, *list_view.ask(of))
 
 
 def _kind(taken: Taken) -> str:
@@ -151,14 +151,14 @@ def _wanted() -> None:
 def _score(taken: Taken, mapping: Mapping | None, as_of: datetime | None) -> None:
     """Score the file, telling each step, and show its list; what goes wrong is told here."""
     with st.status("Scoring the file", expanded=False) as status:
-        asked = upload.Asked(state.champion(), state.rules(), as_of, state.now())
-        result = upload.score(taken, asked, mapping, lambda step: status.update(label=_step(step)))
+        inputs = upload.ScoringInputs(state.champion(), state.rules(), as_of, state.now())
+        result = upload.score(taken, inputs, mapping, lambda step: status.update(label=_step(step)))
     state.keep_upload(taken, result)
     st.rerun()
 
 
-def _step(told: str) -> str:
-    return "Building the features" if told.endswith(".sql") else told.capitalize()
+def _step(step: str) -> str:
+    return "Building the features" if step.endswith(".sql") else step.capitalize()
 
 
 def _account(result: upload.Result) -> None:

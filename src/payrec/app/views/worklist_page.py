@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from payrec.app import lists, parts, state
+from payrec.app import list_view, parts, state
 from payrec.common.text import markdown_text
 
 
@@ -14,16 +14,16 @@ def show() -> None:
     if current is None or file is None:
         _nothing_yet()
         return
-    told = state.chosen_source().told
-    parts.heading("Worklist", current.run.stamp, told)
-    shown_list = lists.Shown(file, current.run, months=state.detail_file("months"))
-    lists.show(shown_list, *lists.ask(shown_list))
+    label = state.chosen_source().label
+    parts.heading("Worklist", current.run.stamp, label)
+    shown_list = list_view.Shown(file, current.run, months=state.detail_file("months"))
+    list_view.show(shown_list, *list_view.ask(shown_list))
 
 
 def _nothing_yet() -> None:
     parts.heading("Worklist", None)
     st.info(
-        f"There is no published list in the {markdown_text(state.chosen_source().told)} yet. "
+        f"There is no published list in the {markdown_text(state.chosen_source().label)} yet. "
         "Make one with `payrec run`, try it on made data with `payrec demo`, or score a file of your own here."
     )
     from payrec.app.views import connect_page, score_file_page

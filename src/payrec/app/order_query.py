@@ -35,15 +35,15 @@ class Likes:
 def row(file: Path, order_id: str) -> dict[str, Any] | None:
     """Return an order's row of the list, None if it is not on it."""
     sql = "SELECT * FROM read_parquet($file) WHERE order_id = $order_id"
-    found = list_query.query(sql, {"file": str(file), "order_id": order_id}).to_pylist()
-    return found[0] if found else None
+    rows = list_query.query(sql, {"file": str(file), "order_id": order_id}).to_pylist()
+    return rows[0] if rows else None
 
 
 def suggestions(file: Path, most: int = 5) -> list[str]:
     """Return the first orders of a list, to begin with."""
     sql = f"SELECT order_id FROM read_parquet($file) WHERE rank <= {int(most)} ORDER BY rank"
-    found: list[Any] = list_query.query(sql, {"file": str(file)})["order_id"].to_pylist()
-    return found
+    first: list[Any] = list_query.query(sql, {"file": str(file)})["order_id"].to_pylist()
+    return first
 
 
 def events(file: Path, order_id: str) -> pa.Table | None:
@@ -61,12 +61,12 @@ def waterfall(file: Path, order_id: str, model: Model) -> explain.Waterfall | No
     """Return why the model says what it says; None where the features are not published or the order is too old."""
     if not file.is_file():
         return None
-    found = list_query.query(
+    features = list_query.query(
         "SELECT * FROM read_parquet($file) WHERE order_id = $order_id", {"file": str(file), "order_id": order_id}
     )
-    if found.num_rows == 0 or found["age_days"][0].as_py() > model.max_age_days:
+    if features.num_rows == 0 or features["age_days"][0].as_py() > model.max_age_days:
         return None
-    return explain.waterfall(model, found)
+    return explain.waterfall(model, features)
 
 
 def likes(file: Path, of: dict[str, Any]) -> Likes | None:
@@ -77,9 +77,9 @@ def likes(file: Path, of: dict[str, Any]) -> Likes | None:
     if not file.is_file():
         return None
     for names, words in LIKENESS:
-        found = _alike(file, of, names)
-        if found.orders >= ENOUGH or not names:
-            return Likes(words, found.orders, found.recovered, found.rows)
+        similar = _alike(file, of, names)
+        if similar.orders >= ENOUGH or not names:
+            return Likes(words, similar.orders, similar.recovered, similar.rows)
     return None
 
 
@@ -103,5 +103,5 @@ def _alike(file: Path, of: dict[str, Any], names: tuple[str, ...]) -> Likes:
             CASE WHEN {ended} THEN 'recovered after ' || date_diff('day', known_at, recovered_at) || ' days'
                 ELSE 'not recovered in time' END AS ending {inside}
         ORDER BY ABS(amount_minor / 100.0 - $amount), known_at DESC LIMIT 20"""
-    told = count.to_pylist()[0]
-    return Likes("", told["n"], told["paid"], list_query.query(rows, values | {"amount": float(of["amount"])}))
+    summary = count.to_pylist()[0]
+    return Likes("", summary["n"], summary["paid"], list_query.query(rows, values | {"amount": float(of["amount"])}))

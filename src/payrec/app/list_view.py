@@ -43,16 +43,16 @@ class Shown:
 
 def ask(of: Shown) -> tuple[View, Choices]:
     """Draw capacity and filters in the sidebar; their values live in the address, so a link shows the same view."""
-    found = state.choices(of.file, of.written_ns)
+    choices = state.choices(of.file, of.written_ns)
     name = of.prefix
     with st.sidebar:
         st.subheader("Capacity", anchor=False)
-        most = max(min(found.ranked, max(SLIDER_LEAST, 10 * found.prioritised)), 1)
+        most = max(min(choices.ranked, max(SLIDER_LEAST, 10 * choices.prioritised)), 1)
         capacity = st.slider(
             "Orders that can be worked",
             1,
             most + (most == 1),
-            max(min(found.prioritised, most), 1),
+            max(min(choices.prioritised, most), 1),
             key=f"{name}k",
             bind="query-params",
             help="How many contacts the team can make; the list is cut here.",
@@ -71,16 +71,16 @@ def ask(of: Shown) -> tuple[View, Choices]:
         ages = st.multiselect(
             "Age in days", list(list_query.AGES), key=f"{name}age", bind="query-params", placeholder="All ages"
         )
-        chosen: Any = {column: _several(column, found, name) for column in LABELS}
+        chosen: Any = {column: _several(column, choices, name) for column in LABELS}
         least, most_owed = _between(name)
         find = st.text_input(
             "Order or customer", key=f"{name}find", bind="query-params", placeholder="Exact id", max_chars=200
         )
-    return View(capacity, cost, tuple(ages), **chosen, least=least, most=most_owed, find=find or ""), found
+    return View(capacity, cost, tuple(ages), **chosen, least=least, most=most_owed, find=find or ""), choices
 
 
-def _several(column: str, found: Choices, name: str) -> tuple[str, ...]:
-    values = found.values[column]
+def _several(column: str, choices: Choices, name: str) -> tuple[str, ...]:
+    values = choices.values[column]
     if len(values) < 2:
         return ()
     return tuple(
@@ -114,10 +114,10 @@ def _between(name: str) -> tuple[float | None, float | None]:
     return least, most
 
 
-def show(of: Shown, view: View, found: Choices) -> None:
+def show(of: Shown, view: View, choices: Choices) -> None:
     """Draw key figures, then one part of the list; the others are neither read nor sent to the browser."""
     everything = state.totals(of.file, of.written_ns, replace(view, capacity=0, cost=0.0))
-    chosen = list_query.chosen_totals(of.file, view, found.last_flagged)
+    chosen = list_query.chosen_totals(of.file, view, choices.last_flagged)
     _figures(of, view, everything, chosen)
     tabs = ["Ranked orders", "What capacity brings", "Left alone", *(["Billing months"] if of.months else [])]
     opened = st.segmented_control(
@@ -131,7 +131,7 @@ def show(of: Shown, view: View, found: Choices) -> None:
     elif opened == tabs[-1] and of.months:
         months.show(of.months)
     else:
-        _ranked(of, view, found, sum(row["orders"] for row in chosen))
+        _ranked(of, view, choices, sum(row["orders"] for row in chosen))
 
 
 def _figures(of: Shown, view: View, everything: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> None:
@@ -171,7 +171,7 @@ def _figures(of: Shown, view: View, everything: list[dict[str, Any]], chosen: li
     )
 
 
-def _ranked(of: Shown, view: View, found: Choices, orders: int) -> None:
+def _ranked(of: Shown, view: View, choices: Choices, orders: int) -> None:
     if orders == 0:
         st.info(
             "No ranked order passes these filters. Take a filter away, lower the cost of a contact, "
@@ -179,15 +179,15 @@ def _ranked(of: Shown, view: View, found: Choices, orders: int) -> None:
         )
         return
     number = _page_number(of, orders)
-    rows = list_query.page(of.file, view, found.last_flagged, number)
+    rows = list_query.page(of.file, view, choices.last_flagged, number)
     picks: dict[str, Any] = {} if of.prefix else {"on_select": "rerun", "selection_mode": "single-row"}
-    columns = _columns(rows, found)
+    columns = _columns(rows, choices)
     picked = parts.table(rows, columns, f"{of.prefix}table", "Ranked orders, best first", height=520, **picks)
     if picks:
         _open(rows, cast("dict[str, Any]", picked))
     parts.downloads(
-        lambda: list_query.whole(of.file, view, found.last_flagged), orders, of.run.stamp,
-        f"{of.prefix}worklist_{of.run.as_of:%Y%m%d}", list_query.told(view),
+        lambda: list_query.whole(of.file, view, choices.last_flagged), orders, of.run.stamp,
+        f"{of.prefix}worklist_{of.run.as_of:%Y%m%d}", list_query.describe(view),
     )  # fmt: skip
 
 
@@ -219,7 +219,7 @@ def _open(rows: Any, picked: dict[str, Any]) -> None:
         st.switch_page(page, query_params={"id": name})
 
 
-def _columns(rows: pa.Table, found: Choices) -> dict[str, Any]:
+def _columns(rows: pa.Table, choices: Choices) -> dict[str, Any]:
     """Return the columns of a table; the currency of the expected value only where it is another than that owed."""
     config = st.column_config
     all_columns = {
@@ -244,7 +244,7 @@ def _columns(rows: pa.Table, found: Choices) -> dict[str, Any]:
         "reason_code": config.TextColumn("Reason of failure"),
         "owner": config.TextColumn("Owner"),
     }
-    hidden = set() if found.values["owner"] else {"owner"}
+    hidden = set() if choices.values["owner"] else {"owner"}
     if "ev_currency" in rows.column_names and rows["ev_currency"].equals(rows["currency"]):
         hidden.add("ev_currency")
     return {name: one for name, one in all_columns.items() if name in rows.column_names and name not in hidden}
@@ -289,9 +289,9 @@ def _left_alone(of: Shown, view: View) -> None:
     )
     if total > rows.num_rows:
         st.caption(f"The {rows.num_rows:,} largest of their currency, of {total:,}; the downloads hold all of them.")
-    found = state.choices(of.file, of.written_ns)
-    parts.table(rows, _columns(rows, found), f"{of.prefix}alone", "Orders left alone, largest first")
+    choices = state.choices(of.file, of.written_ns)
+    parts.table(rows, _columns(rows, choices), f"{of.prefix}alone", "Orders left alone, largest first")
     parts.downloads(
         lambda: list_query.left_alone_whole(of.file, view), total, of.run.stamp,
-        f"{of.prefix}left_alone_{of.run.as_of:%Y%m%d}", list_query.told(view),
+        f"{of.prefix}left_alone_{of.run.as_of:%Y%m%d}", list_query.describe(view),
     )  # fmt: skip
