@@ -59,4 +59,4 @@ lock:  ## resolve locks/*.lock again
 clean:  ## delete what the commands generated (not .venv)
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test quick check app bench faults soak fuzz docs site lock clean
+.PHONY: help setup run test quick check app bench faults soak loops fuzz docs site lock clean
