@@ -40,6 +40,14 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         sync_folder(path.parent)
 
 
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a file and sync it to disk: one of a folder that is renamed once all of its files are there."""
+    with path.open("wb") as sink:
+        sink.write(content)
+        sink.flush()
+        os.fsync(sink.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """Sync the names in a folder to disk, so that a rename survives a loss of power."""
     number = os.open(folder, os.O_RDONLY)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from payrec.common.arrow import one_chunk
 from payrec.common.errors import DataRefused
 from payrec.common.short_repr import short_repr
 
@@ -40,8 +41,8 @@ class ViewColumns:
         """Return the column as one Arrow array, or None where it is missing."""
         if name not in self.rows.schema.names:
             return None
-        column = self.rows.column(name)
-        return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        array: pa.Array[Any] = one_chunk(self.rows.column(name))
+        return array
 
     def number(self, name: str) -> Float32s:
         """Return the column as float32, shape (n,); NaN where it is NULL. Do not write into it."""

@@ -5,7 +5,6 @@ payrec writes it and never reads it: loading a joblib file runs the code in it.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from payrec.common.files import replacing
 from payrec.model.features.declarations import NEEDED, TEXTS
 from payrec.model.features.view_columns import ViewColumns, ViewRows
 from payrec.model.recipes import sample
@@ -34,6 +34,8 @@ def export_joblib(rows: ViewRows, spec: TrainSpec, path: Path) -> Path:
     ------
     DataRefused
         Too few rows of either class, as by ``recipes.train``.
+    UsageError
+        The file cannot be written.
     """
     import joblib
 
@@ -45,12 +47,8 @@ def export_joblib(rows: ViewRows, spec: TrainSpec, path: Path) -> Path:
     fitted = _pipeline().fit(inputs.iloc[older], drawn.label[older])
     calibrated = _calibrated(fitted).fit(inputs.iloc[newest], drawn.label[newest])
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".new")
-    try:
-        joblib.dump(calibrated, aside)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with replacing(path) as sink:
+        joblib.dump(calibrated, sink)
     return path
 
 

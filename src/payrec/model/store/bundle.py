@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from payrec.common.errors import ModelRefused
+from payrec.common.files import write_synced
 from payrec.common.json import canonical_json
 from payrec.common.short_repr import short_repr
 from payrec.model.recipes.model import Model, predict
@@ -76,10 +76,7 @@ def save(model: Model, folder: Path, card: dict[str, Any] | None = None) -> Path
         files["booster.json"] = trees
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
     for name, content in [*files.items(), (MANIFEST, canonical_json({"files": hashes}))]:
-        with (folder / name).open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_synced(folder / name, content)
     return folder
 
 

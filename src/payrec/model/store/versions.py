@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from payrec.common.errors import ModelRefused, UsageError, file_errors
+from payrec.common.files import replacing, sync_folder
 from payrec.common.json import canonical_json
 from payrec.common.short_repr import short_repr
 from payrec.model.recipes.model import Model
@@ -53,23 +54,19 @@ def add(folder: Path, model: Model, card: dict[str, Any] | None = None) -> str:
     with file_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
-        return _add(folder, model, card)
-
-
-def _add(folder: Path, model: Model, card: dict[str, Any] | None) -> str:
-    aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=folder))
-    try:
-        bundle.save(model, aside, card)
-        model_id = bundle.model_id(aside)
-        if (folder / model_id).exists():
-            bundle.read(folder / model_id)
-        else:
-            _sync(aside)
-            aside.chmod(0o755)
-            aside.rename(folder / model_id)
-            _sync(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=folder))
+        try:
+            bundle.save(model, aside, card)
+            model_id = bundle.model_id(aside)
+            if (folder / model_id).exists():
+                bundle.read(folder / model_id)
+            else:
+                sync_folder(aside)
+                aside.chmod(0o755)
+                aside.rename(folder / model_id)
+                sync_folder(folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
     return model_id
 
 
@@ -153,8 +150,7 @@ def promote(folder: Path, reference: str) -> str:
     bundle.read(folder / model_id)
     serving, before = _pointer(folder)
     if serving != model_id:
-        with file_errors(folder / POINTER):
-            _point(folder, model_id, ((serving,) if serving else ()) + before)
+        _point(folder, model_id, ((serving,) if serving else ()) + before)
     return model_id
 
 
@@ -168,8 +164,7 @@ def rollback(folder: Path) -> str:
         msg = f"found the earlier champion {before[0]} missing from {folder}, expected its folder ({_known(folder)})"
         raise ModelRefused(msg)
     bundle.read(folder / before[0])
-    with file_errors(folder / POINTER):
-        _point(folder, before[0], before[1:])
+    _point(folder, before[0], before[1:])
     return before[0]
 
 
@@ -204,17 +199,8 @@ def _pointer(folder: Path) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _point(folder: Path, model_id: str, before: tuple[str, ...]) -> None:
-    handle, aside = tempfile.mkstemp(prefix=".champion-", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(canonical_json({"champion": model_id, "before": before[:KEPT]}))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(aside).chmod(0o644)
-        Path(aside).replace(folder / POINTER)
-        _sync(folder)
-    finally:
-        Path(aside).unlink(missing_ok=True)
+    with replacing(folder / POINTER) as sink:
+        sink.write(canonical_json({"champion": model_id, "before": before[:KEPT]}))
 
 
 def _known(folder: Path) -> str:
@@ -222,15 +208,3 @@ def _known(folder: Path) -> str:
     return (
         f"versions there: {', '.join(known[:10])}{' …' if len(known) > 10 else ''}" if known else "no version is there"
     )
-
-
-def _sync(folder: Path) -> None:
-    """Make the names in ``folder`` durable, where the system lets a folder be opened."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
