@@ -24,7 +24,8 @@ def test_the_shipped_table_is_whole() -> None:
     rows = list(shipped())
     assert len({(row["scheme"], row["code"]) for row in rows}) == len(rows)
     assert {row["scheme"] for row in rows} == {
-        "stripe", "adyen", "iso8583", "visa_category", "mastercard_mac", "ach", "sepa", "bacs", "becs", "pad", "payrec",
+        "stripe", "adyen", "braintree", "paypal", "recurly", "gocardless", "iso8583", "visa_category",
+        "mastercard_mac", "ach", "sepa", "bacs", "becs", "pad", "payrec",
     }  # fmt: skip
     assert {row["category"] for row in rows} == set(reason_codes.CATEGORIES)
     for row in rows:
@@ -40,11 +41,71 @@ def test_visa_category_1_is_never_tried_again(code: str) -> None:
     assert reason.decline == "hard"
 
 
-@pytest.mark.parametrize("code", ["03", "21"])
-def test_mastercard_advice_that_forbids_another_try(code: str) -> None:
-    reason = reason_codes.look_up(CODES, code, provider="mastercard_mac")
+@pytest.mark.parametrize(
+    ("provider", "code"),
+    [
+        *(("mastercard_mac", code) for code in ("03", "04", "08", "21", "40", "41", "42")),
+        ("stripe", "do_not_try_again"),
+        ("stripe", "previously_declined_do_not_retry"),
+        ("paypal", "03_DO_NOT_TRY_AGAIN"),
+        ("paypal", "PPRN"),
+        ("braintree", "2043"),
+    ],
+)
+def test_advice_that_forbids_another_try(provider: str, code: str) -> None:
+    reason = reason_codes.look_up(CODES, code, provider=provider)
     assert reason is not None
     assert reason.decline == "hard"
+
+
+MEANINGS = {  # scheme and code: category, decline, action, written down from the providers' own pages
+    ("stripe", "previously_declined_do_not_retry"): ("hard_decline", "hard", "ask_new_card"),
+    ("stripe", "highest_risk_level"): ("fraud_suspicion", "hard", "contact"),
+    ("stripe", "elevated_risk_level"): ("fraud_suspicion", "soft", "contact"),
+    ("stripe", "rule"): ("fraud_suspicion", "hard", "contact"),
+    ("stripe", "blocklist"): ("fraud_suspicion", "hard", "stop"),
+    ("stripe", "requested_block_on_incorrect_cvc"): ("expired_or_wrong_card", "soft", "ask_new_card"),
+    ("stripe", "requested_block_on_incorrect_zip"): ("expired_or_wrong_card", "soft", "ask_new_card"),
+    ("stripe", "low_probability_of_authorization"): ("unknown", "soft", "contact"),
+    ("stripe", "partner_insufficient_funds"): ("insufficient_funds", "soft", "retry_later"),
+    ("stripe", "partner_generic_decline"): ("unknown", "soft", "contact"),
+    ("stripe", "partner_high_risk_customer"): ("fraud_suspicion", "hard", "contact"),
+    ("stripe", "confirm_card_data"): ("expired_or_wrong_card", "soft", "ask_new_card"),
+    ("braintree", "2000"): ("unknown", "soft", "retry_later"),
+    ("braintree", "2001"): ("insufficient_funds", "soft", "retry_later"),
+    ("braintree", "2004"): ("expired_or_wrong_card", "hard", "ask_new_card"),
+    ("braintree", "2047"): ("hard_decline", "hard", "ask_new_card"),
+    ("braintree", "3000"): ("issuer_or_processor", "soft", "retry_later"),
+    ("gocardless", "refer_to_payer"): ("insufficient_funds", "soft", "retry_later"),
+    ("gocardless", "mandate_cancelled"): ("mandate", "hard", "contact"),
+    ("gocardless", "authorisation_disputed"): ("dispute", "hard", "contact"),
+    ("gocardless", "payer_deceased"): ("hard_decline", "hard", "stop"),
+    ("paypal", "0500"): ("unknown", "soft", "retry_later"),
+    ("paypal", "5120"): ("insufficient_funds", "soft", "retry_later"),
+    ("paypal", "9520"): ("hard_decline", "hard", "ask_new_card"),
+    ("recurly", "temporary_hold"): ("unknown", "soft", "retry_later"),
+    ("recurly", "expired_card"): ("expired_or_wrong_card", "hard", "ask_new_card"),
+    ("recurly", "cardholder_requested_stop"): ("mandate", "hard", "contact"),
+    ("recurly", "fraud_stolen_card"): ("hard_decline", "hard", "ask_new_card"),
+}
+
+
+@pytest.mark.parametrize(("scheme", "code"), MEANINGS)
+def test_codes_by_hand(scheme: str, code: str) -> None:
+    reason = reason_codes.look_up(CODES, code, provider=f"{scheme}_eu")
+    assert reason is not None
+    assert (reason.category, reason.decline, reason.action) == MEANINGS[scheme, code]
+
+
+@pytest.mark.parametrize("code", ["2001", "0500", "refer_to_payer", "temporary_hold"])
+def test_a_provider_s_own_codes_count_only_where_it_is_named(code: str) -> None:
+    assert reason_codes.look_up(CODES, code, provider="acme") is None
+    assert reason_codes.look_up(CODES, "expired_card", provider="acme").decline == "soft"  # type: ignore[union-attr]
+
+
+def test_a_network_code_passed_on_by_a_provider_keeps_its_meaning() -> None:
+    assert reason_codes.look_up(CODES, "R01", "gocardless", "ach_debit").action == "retry_later"  # type: ignore[union-attr]
+    assert reason_codes.look_up(CODES, "do_not_honor", "recurly").category == "unknown"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ WORDS = {
     "attempt_cap": "tried often enough",
     "contact_hours": "outside the hours of contact",
     "hard_decline": "declined for good",
+    "needs_customer": "a retry needs the customer first",
+    "unknown_code": "unknown reason code",
     "below_minimum": "below the minimum amount",
     "legal_window_closed": "too old to contact by law",
     "stop_code": "reason code says stop",

@@ -33,6 +33,8 @@ RULES = (
     "contact_cap",
     "contact_hours",
     "hard_decline",
+    "needs_customer",
+    "unknown_code",
     "below_minimum",
 )
 GROUP_COLUMNS = (

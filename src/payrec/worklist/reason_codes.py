@@ -37,9 +37,10 @@ DECLINES = ("hard", "soft")
 ACTIONS = ("retry_later", "ask_new_card", "contact", "stop")
 COLUMNS = ("scheme", "code", "category", "decline", "action", "meaning")
 
-# Advice has a field of its own next to the response code, and uses the same two digits for other meanings:
-# it counts only where the scheme is named.
-ONLY_IF_NAMED = frozenset({"visa_category", "mastercard_mac"})
+# Advice has a field of its own next to the response code and uses the same two digits for other meanings; numbers and
+# words of a single provider mean other things elsewhere (`expired_card` is soft at Stripe, hard at Recurly). These
+# schemes count only where they are named.
+ONLY_IF_NAMED = frozenset({"visa_category", "mastercard_mac", "braintree", "gocardless", "paypal", "recurly"})
 ANY = "*"
 
 
@@ -126,8 +127,8 @@ def look_up(
     """Meaning of ``code``, or None if it is unknown or means different things in schemes that all may be meant.
 
     Searched in turn: the provider's own rows, the scheme the provider was sent to, the scheme named within the
-    provider or the payment method (``stripe_eu``, ``bacs_debit``), rows for any provider, then every scheme,
-    if all that know the code agree.
+    provider or the payment method (``stripe_eu``, ``bacs_debit``), rows for any provider, then every scheme
+    that need not be named, if all that know the code agree.
 
     >>> look_up(read(), "51").category
     'insufficient_funds'

@@ -101,16 +101,36 @@ def _flag(name: str, reason: str, lift: str) -> SuppressionRule:
     return rule
 
 
+def _true(condition: Any) -> Flags:
+    """Return an Arrow condition as flags (n,); unknown is False."""
+    flags: Flags = pc.fill_null(condition, False).to_numpy(zero_copy_only=False)
+    return flags
+
+
 def _stop_code(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
     del context
-    hit = pc.fill_null(pc.equal(text(rows, "suggested_action"), "stop"), False).to_numpy(zero_copy_only=False)
+    hit = _true(pc.equal(text(rows, "suggested_action"), "stop"))
     yield Suppression("stop_code", hit, "a person who clears the case (death, fraud); see the reason code")
 
 
 def _hard_decline(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
     if context.policy.action == "retry":
-        hit = pc.fill_null(pc.equal(text(rows, "decline"), "hard"), False).to_numpy(zero_copy_only=False)
+        hit = _true(pc.equal(text(rows, "decline"), "hard"))
         yield Suppression("hard_decline", hit, "a new card or account: contact the customer instead of another try")
+
+
+def _needs_customer(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
+    if context.policy.action == "retry":
+        soft = pc.equal(text(rows, "decline"), "soft")
+        hit = _true(pc.and_(soft, pc.not_equal(text(rows, "suggested_action"), "retry_later")))
+        yield Suppression("needs_customer", hit, "corrected data or a confirmation: contact the customer")
+
+
+def _unknown_code(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
+    if context.policy.action == "retry":
+        # the code comes from a try that failed: without its meaning there is no second one
+        hit = _true(pc.and_(pc.is_valid(text(rows, "reason_code")), pc.is_null(text(rows, "decline"))))
+        yield Suppression("unknown_code", hit, "a mapping of the reason code ([reason_codes] in the policy)")
 
 
 def _holds(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
@@ -243,6 +263,8 @@ RULES_IN_ORDER: dict[str, SuppressionRule] = {
     "contact_cap": _contact_cap,
     "contact_hours": _contact_hours,
     "hard_decline": _hard_decline,
+    "needs_customer": _needs_customer,
+    "unknown_code": _unknown_code,
     "below_minimum": _below_minimum,
     "no_exchange_rate": _no_rate,
     "older_than_model": _older_than_model,
