@@ -29,7 +29,7 @@ from payrec.model.recipes.model import Model, predict
 from payrec.model.recipes.training import TrainSpec
 from payrec.model.store import bundle
 from tests.data.load import hostile
-from tests.data.load.files import EVENTS_HEADER, NOW, lines, order
+from tests.data.load.files import EVENTS_HEADER, NOW, lines, opened, order
 from tests.fuzz import edits
 from tests.model import rows as made_rows
 
@@ -58,7 +58,7 @@ def expect_plain(error: PayrecError) -> None:
 def text(data: bytes) -> None:
     """Read bytes as lines and cells: quickly and cut anywhere, or slowly and at once, the rows are the same."""
     try:
-        clean = b"".join(texts.blocks(io.BytesIO(data[1:]), "f", None, LIMITS, texts.Tally()))
+        clean = b"".join(texts.blocks(opened(data[1:], LIMITS), None))
     except DataRefused as error:
         expect_plain(error)
         return

@@ -105,17 +105,17 @@ def take(data: BinaryIO, name: str, folder: Path) -> Taken:
     if raw.stat().st_size > MAX_MB * 1024 * 1024:
         raise DataRefused(f"{safe} is larger than {MAX_MB} MB\n{BEYOND}")
     path = folder / safe.removesuffix(".gz")
-    with file_bytes.opened(raw, LIMITS) as (recognised, stream):
-        if recognised.form == "parquet":
+    with file_bytes.opened(raw, LIMITS) as file:
+        if file.form == "parquet":
             path = path.with_suffix(".parquet")
-            header = _parquet_header(stream, safe)
+            header = _parquet_header(file.stream, safe)
         else:
             path = path.with_suffix(".csv")
-            sample = encoding.first_lines(recognised.head, safe, None, LIMITS)
+            sample = encoding.first_lines(file, None)
             known = frozenset((*TRANSACTIONS.names(), *feature_file.SCHEMA.names, *feature_file.ALIASES))
-            header = tuple(layout.sniff(sample, known, None, safe, LIMITS).names)
-            _unpack(stream, path, safe)
-    if recognised.form == "parquet":
+            header = tuple(layout.sniff(sample, known, None, file).names)
+            _unpack(file.stream, path, safe)
+    if file.form == "parquet":
         raw.replace(path)
     else:
         raw.unlink()

@@ -87,14 +87,14 @@ def read(path: Path, as_of: datetime | None) -> pa.Table:
 
 def _raw(path: Path) -> pa.Table:
     try:
-        with opened(path, Limits()) as (signature, stream):
-            if signature.form == "parquet":
-                rows = parquet.read_table(stream)
+        with opened(path, Limits()) as file:
+            if file.form == "parquet":
+                rows = parquet.read_table(file.stream)
                 return rows.rename_columns(list(rows.column_names))  # which says whether the names are text
-            names = csv.open_csv(stream).schema.names
+            names = csv.open_csv(file.stream).schema.names
         options = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True)
-        with opened(path, Limits()) as (_, stream):
-            return csv.read_csv(stream, convert_options=options)
+        with opened(path, Limits()) as file:
+            return csv.read_csv(file.stream, convert_options=options)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         msg = f"{path.name} is not a CSV or Parquet file of a feature view: {error_text(error)}"
         raise DataRefused(msg) from error

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from payrec.data import load
+from payrec.data.load.file_bytes import OpenFile
 from payrec.data.load.mapping import from_document
 from payrec.data.load.targets import Kind
 
@@ -36,6 +38,11 @@ def written(folder: Path, content: str | bytes, name: str = "file.csv") -> Path:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
+
+
+def opened(content: bytes, limits: load.Limits | None = None) -> OpenFile:
+    """A text of bytes, opened as ``file_bytes.opened`` opens a file."""
+    return OpenFile("f", "text", False, content, io.BytesIO(content), limits or load.Limits())
 
 
 def read(path: Path, kind: Kind = "transactions", /, options: load.Options = LOOSE, **mapping: Any) -> Read:

@@ -15,7 +15,7 @@ from payrec.data import load
 from payrec.data.load import encoding as text
 from payrec.data.load import staging
 from payrec.data.load.layout import DELIMITERS
-from tests.data.load.files import HEADER, lines, order, read, written
+from tests.data.load.files import HEADER, lines, opened, order, read, written
 
 GOOD = lines(order(1), order(2))
 
@@ -54,7 +54,7 @@ def test_blocks_do_not_depend_on_where_the_file_is_cut(monkeypatch: pytest.Monke
     content = lines(order(1, customer_id="é"), order(2)).replace("\n", "\r\n").encode(encoding or "utf-8")
     for size in range(1, 60):
         monkeypatch.setattr(text, "BLOCK_BYTES", size)
-        blocks = text.blocks(io.BytesIO(content), "f", encoding, load.Limits(), text.Tally())
+        blocks = text.blocks(opened(content), encoding)
         assert b"".join(blocks).decode() == lines(order(1, customer_id="é"), order(2))
 
 
@@ -211,7 +211,7 @@ def test_the_first_bytes_may_end_inside_a_character(encoding: str, monkeypatch: 
     asked = None if encoding == "utf-8" else encoding
     for size in range(12 if encoding != "utf-16" else 20, len(head) + 1):
         monkeypatch.setattr(text, "HEAD_BYTES", size)
-        found = text.first_lines(head[:size], "f", asked, load.Limits())
+        found = text.first_lines(opened(head[:size]), asked)
         assert "a,b\n日本,語\n日本語日本語\n".startswith(found)
         assert found.startswith("a,b\n")
         assert found.endswith("\n")

@@ -7,7 +7,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -30,13 +30,27 @@ class Limits:
     gzip_free_bytes: int = 64_000_000  # below this much unpacked the ratio is not looked at
 
 
-@dataclass(frozen=True)
-class Signature:
-    """What the first bytes of a file say it is."""
+@dataclass
+class Tally:
+    """What was taken out of the text or is odd about it; filled while the blocks are read."""
 
+    nul: int = 0
+    surrogates: int = 0
+    lines: int = 0
+    utf8_by_another_name: bool = False
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """A file opened for reading: its name for messages, its bytes (unpacked) and what the first of them say it is."""
+
+    name: str
     form: Literal["text", "parquet"]
     is_gzip: bool
-    head: bytes  # the first bytes, unpacked
+    head: bytes
+    stream: BinaryIO
+    limits: Limits
+    tally: Tally = field(default_factory=Tally)
 
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -102,7 +116,7 @@ class _Guard(io.RawIOBase):
 
 
 @contextmanager
-def opened(path: Path, limits: Limits) -> Iterator[tuple[Signature, BinaryIO]]:
+def opened(path: Path, limits: Limits) -> Iterator[OpenFile]:
     """Open a file for reading, unpacked if it is gzip, and say what it is.
 
     Raises
@@ -122,27 +136,18 @@ def opened(path: Path, limits: Limits) -> Iterator[tuple[Signature, BinaryIO]]:
         plain: BinaryIO = gzip.GzipFile(fileobj=raw) if is_gzip else raw  # type: ignore[assignment]
         guard = io.BufferedReader(_Guard(plain, raw if is_gzip else None, path.name, limits), HEAD_BYTES)
         head = guard.peek(HEAD_BYTES)[:HEAD_BYTES]
-        form = _form(head, path.name)
-        if form == "parquet" and is_gzip:
-            msg = f"{path.name} is a Parquet file inside gzip\nunpack it first: gunzip {path.name}"
-            raise DataRefused(msg)
-        if form == "parquet":  # read from its end: it needs the file itself, and its reader bounds what it unpacks
-            raw.seek(0)
-        yield Signature(form, is_gzip, head), raw if form == "parquet" else guard
-
-
-def _form(head: bytes, name: str) -> Literal["text", "parquet"]:
-    """Say whether the file is text or Parquet, or refuse it with a guess."""
-    if not head.strip(b"\xef\xbb\xbf \t\r\n\0"):
-        msg = f"{name} is empty\nexpected CSV text with a header line, or Parquet"
-        raise DataRefused(msg)
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    guess = _guess(head)
-    if guess is not None:
-        msg = f"{name} is {guess}, not CSV or Parquet\nsave it as CSV (UTF-8) and load that"
-        raise DataRefused(msg)
-    return "text"
+        if not head.strip(b"\xef\xbb\xbf \t\r\n\0"):
+            raise DataRefused(f"{path.name} is empty\nexpected CSV text with a header line, or Parquet")
+        if not head.startswith(b"PAR1"):
+            if guess := _guess(head):
+                msg = f"{path.name} is {guess}, not CSV or Parquet\nsave it as CSV (UTF-8) and load that"
+                raise DataRefused(msg)
+            yield OpenFile(path.name, "text", is_gzip, head, guard, limits)
+            return
+        if is_gzip:
+            raise DataRefused(f"{path.name} is a Parquet file inside gzip\nunpack it first: gunzip {path.name}")
+        raw.seek(0)  # Parquet is read from its end: it needs the file itself, and its reader bounds what it unpacks
+        yield OpenFile(path.name, "parquet", is_gzip, head, raw, limits)
 
 
 def _guess(head: bytes) -> str | None:
@@ -160,18 +165,11 @@ def _guess(head: bytes) -> str | None:
             return what
     if start.startswith(_JSON):
         return "JSON"
-    return "a binary file" if _looks_binary(head) else None
+    control = bytes(c for c in range(1, 32) if c not in b"\t\n\r\f\x1b")  # NUL is left to ``encoding``
+    return "a binary file" if len(head) - len(head.translate(None, control)) > len(head) / 20 else None
 
 
 def _archive(head: bytes) -> str:
     if b"[Content_Types].xml" in head or b"xl/" in head:
         return "an XLSX workbook"
-    if b"opendocument.spreadsheet" in head:
-        return "an ODS workbook"
-    return "a ZIP archive"
-
-
-def _looks_binary(head: bytes) -> bool:
-    """Return True if over a twentieth of the bytes are control characters; NUL is left to ``text``."""
-    odd = bytes(c for c in range(1, 32) if c not in b"\t\n\r\f\x1b")
-    return len(head) - len(head.translate(None, odd)) > len(head) / 20
+    return "an ODS workbook" if b"opendocument.spreadsheet" in head else "a ZIP archive"

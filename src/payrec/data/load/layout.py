@@ -16,7 +16,7 @@ from payrec.common.errors import DataRefused
 from payrec.common.short_repr import short_repr
 from payrec.common.text import terminal_text
 from payrec.data.load import origins
-from payrec.data.load.file_bytes import Limits
+from payrec.data.load.file_bytes import OpenFile
 from payrec.data.load.mapping import Mapping, Words
 from payrec.data.load.origins import Absent, Header, PlannedColumn
 from payrec.data.load.targets import Kind, Target
@@ -62,7 +62,7 @@ def line_ends(head: bytes) -> str:
     return "mixed" if len(kinds) > 1 else (kinds or ["LF"])[0]
 
 
-def sniff(sample: str, wanted: frozenset[str], declared: str | None, name: str, limits: Limits) -> Head:
+def sniff(sample: str, wanted: frozenset[str], declared: str | None, file: OpenFile) -> Head:
     """Find delimiter and header in the first lines of a file.
 
     The delimiter is declared (by the map, or by a first line ``sep=;``), or the one under which most of the ``wanted``
@@ -80,11 +80,8 @@ def sniff(sample: str, wanted: frozenset[str], declared: str | None, name: str, 
     if delimiter is None:
         # stable: at a tie the order of DELIMITERS decides
         delimiter = max(DELIMITERS, key=lambda delimiter: _fit(lines[skip:], delimiter, wanted))
-    head = _header(lines, skip, delimiter, name)
-    if len(head.names) > limits.columns:
-        msg = f"{name} has {len(head.names):,} columns, expected at most {limits.columns:,}\nis this the right file?"
-        raise DataRefused(msg)
-    check_names(head.names, name)
+    head = _header(lines, skip, delimiter, file.name)
+    check_names(head.names, file)
     return head
 
 
@@ -118,20 +115,23 @@ def _header(lines: list[str], skip: int, delimiter: str, name: str) -> Head:
     return Head(delimiter, tuple(cell.strip() for cell in cells), skip + read + 1)
 
 
-def check_names(names: tuple[str, ...], name: str) -> None:
-    """Refuse a header that names two columns alike; columns without a name are left alone.
+def check_names(names: tuple[str, ...], file: OpenFile) -> None:
+    """Refuse a header of too many columns, or with two of one name; columns without a name are left alone.
 
     Raises
     ------
     DataRefused
-        Naming the columns.
+        Naming the columns, or how many there are.
     """
+    if len(names) > file.limits.columns:
+        msg = f"{file.name} has {len(names):,} columns, expected at most {file.limits.columns:,}"
+        raise DataRefused(f"{msg}\nis this the right file?")
     seen: dict[str, int] = {}
     for position, column in enumerate(names, start=1):
         folded = column.strip().casefold()
         if folded and folded in seen:
             msg = (
-                f"{name} has two columns named {column!r} (columns {seen[folded]} and {position})\n"
+                f"{file.name} has two columns named {column!r} (columns {seen[folded]} and {position})\n"
                 "rename one: columns are found by name, capital letters and blanks around it do not count"
             )
             raise DataRefused(msg)

@@ -13,7 +13,7 @@ from payrec.common.errors import PayrecError
 from payrec.common.short_repr import short_repr
 from payrec.common.text import MESSAGE_CHARACTERS, sql_literal
 from payrec.data.load import dates, numbers
-from payrec.data.load.encoding import Tally
+from payrec.data.load.file_bytes import Tally
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.origins import Absent, Origin, Scaled
 from payrec.data.load.readings import Form, exact, text_of

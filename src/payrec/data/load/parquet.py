@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +14,7 @@ from pyarrow import parquet
 
 from payrec.common.errors import DataRefused
 from payrec.common.text import error_text
-from payrec.data.load.encoding import Tally
-from payrec.data.load.file_bytes import Limits
+from payrec.data.load.file_bytes import OpenFile, Tally
 from payrec.data.load.records import Rows
 
 BATCH_ROWS = 65_536
@@ -23,25 +22,21 @@ BATCH_BYTES = 64_000_000
 _EXACT_BELOW = 1e15  # whole floats below this print as whole numbers
 
 
-def header(stream: BinaryIO, name: str, limits: Limits) -> tuple[str, ...]:
+def header(file: OpenFile) -> tuple[str, ...]:
     """Return the column names.
 
     Raises
     ------
     DataRefused
-        The file is damaged or has too many columns.
+        The file is damaged.
     """
     try:
-        names = tuple(_open(stream, name).schema_arrow.names)
+        return tuple(_open(file).schema_arrow.names)
     except UnicodeDecodeError as error:
-        raise _damaged(name, error) from error
-    if len(names) > limits.columns:
-        msg = f"{name} has {len(names):,} columns, expected at most {limits.columns:,}\nis this the right file?"
-        raise DataRefused(msg)
-    return names
+        raise _damaged(file, error) from error
 
 
-def rows(stream: BinaryIO, name: str, limits: Limits, tally: Tally) -> Iterator[Rows]:
+def rows(file: OpenFile) -> Iterator[Rows]:
     """Yield the rows; ``line`` is the number of the row, from 1. NUL is taken out and counted, as from text.
 
     Raises
@@ -49,50 +44,50 @@ def rows(stream: BinaryIO, name: str, limits: Limits, tally: Tally) -> Iterator[
     DataRefused
         The file is damaged, or holds more than the limit.
     """
-    read, plain_bytes = 0, 0
-    most = min(limits.plain_bytes, max(limits.gzip_free_bytes, limits.gzip_ratio * stream.seek(0, io.SEEK_END)))
+    read, plain_bytes, limits = 0, 0, file.limits
+    most = min(limits.plain_bytes, max(limits.gzip_free_bytes, limits.gzip_ratio * file.stream.seek(0, io.SEEK_END)))
     try:
-        for batch in _batches(stream, name, limits):
-            rows = _as_text(batch, read, tally)
+        for batch in _batches(file):
+            rows = _as_text(batch, read, file.tally)
             plain_bytes += rows.table.nbytes
             if plain_bytes > most:
-                msg = f"{name} holds more than {most:,} bytes unpacked: a bomb?\nif the file is meant, split it"
+                msg = f"{file.name} holds more than {most:,} bytes unpacked: a bomb?\nif the file is meant, split it"
                 raise DataRefused(msg)
             yield rows
             read += batch.num_rows
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise _damaged(name, error) from error
+        raise _damaged(file, error) from error
 
 
-def _batches(stream: BinaryIO, name: str, limits: Limits) -> Iterator[Any]:
+def _batches(file: OpenFile) -> Iterator[Any]:
     """Yield batches of so few rows that they fit into memory, though a long text may stand in few bytes many times."""
-    file = _open(stream, name)
-    texts = [field.name for field in file.schema_arrow if field.type in (pa.string(), pa.large_string())]
-    as_listed = _open(stream, name, texts)
-    for group in range(file.num_row_groups):
+    plain = _open(file)
+    texts = [field.name for field in plain.schema_arrow if field.type in (pa.string(), pa.large_string())]
+    as_listed = _open(file, texts)
+    for group in range(plain.num_row_groups):
         first = next(as_listed.iter_batches(1, [group]), None)  # one row brings the list of all texts that recur
         longest = [_longest(column) for column in first.columns] if first is not None else []
-        if max(longest, default=0) > limits.line_bytes:
-            msg = f"{name} has a cell longer than {limits.line_bytes:,} bytes\nis this the right file?"
+        if max(longest, default=0) > file.limits.line_bytes:
+            msg = f"{file.name} has a cell longer than {file.limits.line_bytes:,} bytes\nis this the right file?"
             raise DataRefused(msg)
         few = BATCH_BYTES // max(1, sum(longest))
-        yield from file.iter_batches(min(BATCH_ROWS, max(1, few)), [group])
+        yield from plain.iter_batches(min(BATCH_ROWS, max(1, few)), [group])
 
 
 def _longest(column: Any) -> int:
     return pc.max(pc.binary_length(column.dictionary)).as_py() or 0 if pa.types.is_dictionary(column.type) else 0
 
 
-def _open(stream: BinaryIO, name: str, as_listed: list[str] | None = None) -> parquet.ParquetFile:
+def _open(file: OpenFile, as_listed: list[str] | None = None) -> parquet.ParquetFile:
     try:
-        return parquet.ParquetFile(stream, read_dictionary=as_listed)
+        return parquet.ParquetFile(file.stream, read_dictionary=as_listed)
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(name, error) from error
+        raise _damaged(file, error) from error
 
 
-def _damaged(name: str, error: Exception) -> DataRefused:
+def _damaged(file: OpenFile, error: Exception) -> DataRefused:
     return DataRefused(
-        f"{name} is a damaged Parquet file: {error_text(error)}\nnothing was loaded; make or fetch the file again"
+        f"{file.name} is a damaged Parquet file: {error_text(error)}\nnothing was loaded; make or fetch the file again"
     )
 
 

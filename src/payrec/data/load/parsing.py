@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import duckdb
 import pyarrow as pa
@@ -18,7 +17,7 @@ from payrec.common import duck
 from payrec.common.errors import DataRefused, UsageError, file_errors
 from payrec.data.load import encoding as text
 from payrec.data.load import parquet, records, rejects, staging
-from payrec.data.load.file_bytes import Limits, Signature, opened
+from payrec.data.load.file_bytes import Limits, OpenFile, opened
 from payrec.data.load.layout import Dialect, LoadPlan, check_names, lay_out, line_ends, sniff
 from payrec.data.load.load_report import LoadReport, notes
 from payrec.data.load.mapping import Mapping, for_kind
@@ -112,34 +111,25 @@ def plan(path: Path, kind: Kind, mapping: Mapping | None = None, options: Option
     DataRefused
         The file is of no kind that can be read, or lacks a column.
     """
-    path, options = Path(path), options or Options()
-    with opened(path, options.limits) as (signature, stream):
-        return _plan(path, signature, stream, for_kind(mapping, kind), options)
+    options = options or Options()
+    with opened(Path(path), options.limits) as file:
+        return _plan(file, for_kind(mapping, kind), options)
 
 
-def _plan(path: Path, signature: Signature, stream: BinaryIO, mapping: Mapping, options: Options) -> LoadPlan:
+def _plan(file: OpenFile, mapping: Mapping, options: Options) -> LoadPlan:
     target = TARGETS[mapping.kind or "transactions"]
-    if signature.form == "parquet":
-        names = parquet.header(stream, path.name, options.limits)
-        check_names(names, path.name)
-        dialect = Dialect("Parquet", signature.is_gzip, "", "", "", names, 1)
-        return lay_out(path.name, dialect, target, mapping)
+    if file.form == "parquet":
+        names = parquet.header(file)
+        check_names(names, file)
+        return lay_out(file.name, Dialect("Parquet", file.is_gzip, "", "", "", names, 1), target, mapping)
     encoding = options.encoding or mapping.encoding
     shown = text.check_encoding(encoding) if encoding else "utf-8"
-    sample = _sample(signature, path.name, encoding, options.limits)
-    wanted = frozenset(name.strip().casefold() for name in (*target.names(), *mapping.columns.values()))
-    head = sniff(sample, wanted, mapping.delimiter, path.name, options.limits)
-    dialect = Dialect(
-        "CSV", signature.is_gzip, shown, head.delimiter, line_ends(signature.head), head.names, head.first_line
-    )
-    return lay_out(path.name, dialect, target, mapping)
-
-
-def _sample(signature: Signature, name: str, encoding: str | None, limits: Limits) -> str:
-    """Return the whole lines among the first bytes, as text."""
     if encoding is None:
-        text.refuse_other_encodings(signature.head, name)
-    return text.first_lines(signature.head, name, encoding, limits)
+        text.refuse_other_encodings(file)
+    wanted = frozenset(name.strip().casefold() for name in (*target.names(), *mapping.columns.values()))
+    head = sniff(text.first_lines(file, encoding), wanted, mapping.delimiter, file)
+    dialect = Dialect("CSV", file.is_gzip, shown, head.delimiter, line_ends(file.head), head.names, head.first_line)
+    return lay_out(file.name, dialect, target, mapping)
 
 
 @contextmanager
@@ -167,54 +157,48 @@ def parse(
     DataRefused
         Nothing of the file may be loaded: its form is not proven, keys conflict, or too many rows are bad.
     """
-    path, options, mapping = Path(path), options or Options(), for_kind(mapping, kind)
+    options, mapping = options or Options(), for_kind(mapping, kind)
     if now is not None and now.tzinfo is not None:
         now = now.astimezone(UTC).replace(tzinfo=None)
-    with opened(path, options.limits) as (signature, stream), scratch_database(mapping.time_zone) as db:
-        laid_out = _plan(path, signature, stream, mapping, options)
-        tally = text.Tally()
-        read = _rows(signature, stream, laid_out, options, tally)
+    with opened(Path(path), options.limits) as file, scratch_database(mapping.time_zone) as db:
+        laid_out = _plan(file, mapping, options)
         try:
-            parsed = _parsed(db, read, laid_out, _Parameters(rejects_path, now, options, tally))
+            parsed = _parsed(db, file, laid_out, rejects_path, now, options)
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            msg = f"no room to read {path.name}: {str(error).splitlines()[0]}\nname a larger temporary folder: TMPDIR=…"
+            msg = f"no room to read {file.name}: {str(error).splitlines()[0]}\nname a larger temporary folder: TMPDIR=…"
             raise UsageError(msg) from error
         yield parsed
 
 
-def _rows(
-    signature: Signature, stream: BinaryIO, plan: LoadPlan, options: Options, tally: text.Tally
-) -> Iterator[Rows]:
-    if signature.form == "parquet":
-        return parquet.rows(stream, plan.file, options.limits, tally)
-    encoding = options.encoding or plan.mapping.encoding
-    blocks = text.blocks(stream, plan.file, encoding, options.limits, tally)
-    shape = records.Shape(plan.dialect.delimiter, len(plan.dialect.header), options.limits, plan.file)
-    return records.rows(blocks, shape, plan.dialect.first_line)
+def _rows(file: OpenFile, plan: LoadPlan, encoding: str | None) -> Iterator[Rows]:
+    if file.form == "parquet":
+        return parquet.rows(file)
+    shape = records.Shape(plan.dialect.delimiter, len(plan.dialect.header), file.limits, file.name)
+    return records.rows(text.blocks(file, encoding), shape, plan.dialect.first_line)
 
 
-@dataclass(frozen=True)
-class _Parameters:
-    rejects_path: Path | None
-    now: datetime | None
-    options: Options
-    tally: text.Tally
-
-
-def _parsed(db: duckdb.DuckDBPyConnection, read: Iterator[Rows], plan: LoadPlan, parameters: _Parameters) -> Parsed:
+def _parsed(
+    db: duckdb.DuckDBPyConnection,
+    file: OpenFile,
+    plan: LoadPlan,
+    rejects_path: Path | None,
+    now: datetime | None,
+    options: Options,
+) -> Parsed:
     target = TARGETS[plan.kind]
-    rows_in = staging.stage(db, read, plan)
+    rows_in = staging.stage(db, _rows(file, plan, options.encoding or plan.mapping.encoding), plan)
     if rows_in == 0:
-        msg = f"{plan.file} has a header and no rows\nnothing was loaded"
-        raise DataRefused(msg)
+        raise DataRefused(f"{plan.file} has a header and no rows\nnothing was loaded")
     left_out = staging.keep(db, plan)
     forms = staging.forms(db, plan)
-    read_as = readings(plan, forms, parameters.now)
+    read_as = readings(plan, forms, now)
     staging.type_rows(db, read_as, plan)
     rejects.collect(db, read_as)
     rejected = staging.count(db, "rejects")
-    written = _write_rejects(db, parameters.rejects_path) if rejected else None
-    _check_tolerance(db, plan, rejected, rows_in - left_out, parameters.options.max_rejected_share)
+    written = rejects_path if rejected else None
+    if written is not None:
+        rejects.write(written, db.sql("SELECT * FROM rejects ORDER BY line").to_arrow_reader(BATCH_ROWS))
+    _check_tolerance(db, plan, rejected, rows_in - left_out, options.max_rejected_share)
     dropped = rejects.drop_duplicates(db, plan, target)
     report = LoadReport(
         file=plan.file,
@@ -228,17 +212,10 @@ def _parsed(db: duckdb.DuckDBPyConnection, read: Iterator[Rows], plan: LoadPlan,
         used=plan.used,
         ignored=plan.ignored,
         derived=tuple(m.column.name for m in plan.columns if not isinstance(m.origin, FromColumn | Constant | Absent)),
-        notes=notes(db, plan, forms, parameters.tally, parameters.now),
+        notes=notes(db, plan, forms, file.tally, now),
         rejects_path=written,
     )
     return Parsed(report, plan, target, db)
-
-
-def _write_rejects(db: duckdb.DuckDBPyConnection, path: Path | None) -> Path | None:
-    if path is None:
-        return None
-    rejects.write(path, db.sql("SELECT * FROM rejects ORDER BY line").to_arrow_reader(BATCH_ROWS))
-    return path
 
 
 def _check_tolerance(db: duckdb.DuckDBPyConnection, plan: LoadPlan, rejected: int, rows: int, share: float) -> None:
