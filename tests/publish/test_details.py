@@ -12,7 +12,7 @@ import pytest
 from payrec.data import layers
 from payrec.data.engines import Engine, connect
 from payrec.data.load import events, transactions
-from payrec.publish import details, folder_store
+from payrec.publish import details, folder_files
 
 AS_OF = datetime(2026, 3, 1)
 DATA = Path(__file__).parents[2] / "data"
@@ -56,8 +56,8 @@ def test_features_are_the_rows_that_are_scored(built: Engine) -> None:
 
 
 def test_details_without_rows_make_no_file(tmp_path: Path) -> None:
-    folder_store.write_batches(tmp_path / "x.parquet", iter(()))
+    folder_files.write_batches(tmp_path / "x.parquet", iter(()))
     assert not (tmp_path / "x.parquet").exists()
     batch = pa.RecordBatch.from_pydict({"a": [1, 2]})
-    folder_store.write_batches(tmp_path / "x.parquet", iter((batch, batch)))
+    folder_files.write_batches(tmp_path / "x.parquet", iter((batch, batch)))
     assert pyarrow.parquet.read_table(tmp_path / "x.parquet")["a"].to_pylist() == [1, 2, 1, 2]

@@ -18,10 +18,10 @@ def test_entries_keep_the_order_in_which_they_came_whatever_the_clock_says(engin
 
 
 def test_a_run_goes_on_where_it_was_broken_off(engine: Engine) -> None:
-    assert ledger.begin(engine, AT, "cron", "r1") == frozenset()
+    assert ledger.begin(engine, AT, "cron", "r1").done == frozenset()
     ledger.add(engine, Entry(AT, "cron", "step.build", "r1", "done"))
     ledger.add(engine, Entry(AT, "cron", "step.score", "r1", "started"))
-    assert ledger.begin(engine, AT, "cron", "r1") == {"build"}
+    assert ledger.begin(engine, AT, "cron", "r1").done == {"build"}
     told = [(entry.what, entry.status) for entry in ledger.entries(engine) if entry.what == "run"]
     assert told == [("run", "started"), ("run", "abandoned"), ("run", "started")]
 
@@ -34,7 +34,7 @@ def test_a_killed_run_is_written_down_by_the_next_and_ended_ones_are_not(engine:
     ledger.begin(engine, AT, "cron", "r4")
     abandoned = [entry.subject for entry in ledger.entries(engine) if entry.status == "abandoned"]
     assert abandoned == ["r1"]
-    assert ledger.begin(engine, AT, "cron", "r2") == frozenset()
+    assert ledger.begin(engine, AT, "cron", "r2").done == frozenset()
 
 
 def test_long_details_are_cut(engine: Engine) -> None:

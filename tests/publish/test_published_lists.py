@@ -249,20 +249,20 @@ def test_run_ids_come_from_all_that_decides_and_nothing_else() -> None:
 
 
 def test_migrations_are_applied_once_in_order_and_checked(engine: Engine) -> None:
-    names = [migration.name for migration in migrations.published()]
+    names = [migration.name for migration in migrations.published(engine.name)]
     assert names == sorted(names)
     assert migrations.migrate_published(engine) == names
     assert migrations.migrate_published(engine) == []
-    changed = tuple(replace(one, sql=one.sql + "\n") for one in migrations.published())
+    changed = tuple(replace(one, sql=one.sql + "\n") for one in migrations.published(engine.name))
     with pytest.raises(UsageError, match="applied to this database with another content"):
         migrations.migrate_published(engine, changed)
     with pytest.raises(UsageError, match="made by a newer version"):
-        migrations.migrate_published(engine, migrations.published()[:1])
+        migrations.migrate_published(engine, migrations.published(engine.name)[:1])
 
 
 def test_a_migration_that_fails_leaves_nothing(engine: Engine) -> None:
     wrong = (
-        *migrations.published(),
+        *migrations.published(engine.name),
         migrations.Migration(99, "99_wrong.sql", "CREATE TABLE a (x BIGINT); SELECT nonsense"),
     )
     before = engine.tables()

@@ -187,7 +187,7 @@ def p_of(rows: list[dict[str, Any]]) -> dict[str, float]:
 def assert_up_to_date(left: Left) -> None:
     """Every migration is applied, nothing raw was lost, and no promise of the layers is broken."""
     with connect(left.url) as engine:
-        known = [one.name for one in migrations.published()]
+        known = [one.name for one in migrations.published(engine.name)]
         ledger = f"SELECT name FROM {migrations.PUBLISHED_LEDGER} ORDER BY number"
         assert engine.read(ledger)["name"].to_pylist() == known
         assert engine.read("SELECT COUNT(*) AS n FROM raw_transactions")["n"].to_pylist() == [700]

@@ -115,7 +115,7 @@ def _copy(store: ListStore, newest: Published, copied: FolderStore) -> None:
     copied.folder.chmod(0o700)
     run_id = newest.run.run_id
     kept = {name: partial(_batches, store, run_id, name) for name in details.NAMES}
-    copied.commit(newest.run, store.scores(run_id), keep=2, details=kept)
+    copied.commit(newest.run, store.scores(run_id), keep=2, details=kept, serve=True)
 
 
 def _batches(store: ListStore, run_id: str, name: str) -> Iterator[pa.RecordBatch]:

@@ -23,6 +23,7 @@ def run(
         str | None, typer.Option("--replay", metavar="RUN_ID", help="Compute a past list again and compare it.")
     ] = None,
     trust_clock: Annotated[bool, typer.Option("--trust-clock", help="Accept a clock far from the last run.")] = False,
+    serve: Annotated[bool, typer.Option("--serve", help="Serve this list even if the served one is newer.")] = False,
     url: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Build, check, score, decide, publish and monitor, once."""
@@ -36,11 +37,12 @@ def run(
     with output.steps(as_json) as step:
         done = payrec.run(
             url or settings.database_url(), options.now(), options.moment(as_of, "--as-of"), settings.models_dir,
-            settings.published_dir, policy or settings.policy, capacity, wait_s, trust_clock=trust_clock, progress=step,
-            **options.operation(settings),
+            settings.published_dir, policy or settings.policy, capacity, wait_s, trust_clock=trust_clock, serve=serve,
+            progress=step, **options.operation(settings),
         )  # fmt: skip
     document = done.summary() | {
         "already_done": done.already_done,
+        "served_run_id": done.served.run.run_id,
         "level": done.level,
         "verdicts": [_plain_verdict(v) for v in done.verdicts],
         "alerts": [vars(d) for d in done.deliveries],
@@ -50,7 +52,10 @@ def run(
 
     def render() -> None:
         show_list(document)
-        output.say("already done: nothing has changed" if done.already_done else "published")
+        ended = "already done: nothing has changed" if done.already_done else "published"
+        if done.served != done.published:
+            ended += f"; the list as of {done.served.run.as_of:%Y-%m-%d} stays served (--serve serves this one)"
+        output.say(ended)
         for verdict in done.verdicts:
             if verdict.level != "ok":
                 output.say(f"{verdict.level:>6}  {verdict.sentence}")

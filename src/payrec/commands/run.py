@@ -27,7 +27,7 @@ from payrec.model.store import versions
 from payrec.monitor import alerts, drift, verdicts
 from payrec.monitor.limits import limits_of
 from payrec.monitor.verdicts import Level, Verdict
-from payrec.publish import details, ledger, lock, replay
+from payrec.publish import details, ledger, lists, lock, replay
 from payrec.publish.run_info import Published
 from payrec.publish.store import ListStore, open_store
 from payrec.worklist.policy import Policy
@@ -40,9 +40,10 @@ UNSAFE_TO_SCORE = ("promise.", "future_facts")  # findings that make a list as w
 
 @dataclass(frozen=True, repr=False)
 class RunReport:
-    """What a run did: the published list, whether it was there already, and what monitoring found."""
+    """What a run did: the published list, which list is served, whether it was there already, and the verdicts."""
 
     published: Published
+    served: Published
     ranked: pa.Table
     already_done: bool
     verdicts: tuple[Verdict, ...]
@@ -83,6 +84,7 @@ def run(
     secrets: tuple[str, ...] = (),
     retention_days: int | None = None,
     trust_clock: bool = False,
+    serve: bool = False,
     progress: Progress = silent,
 ) -> RunReport:
     """Build, check, score, decide, publish and monitor: once; the same run again changes nothing.
@@ -103,6 +105,8 @@ def run(
         Published lists older than this are removed; None: as many are kept as fit.
     trust_clock
         Accept a clock that differs much from the time of the last run.
+    serve
+        Serve this list even if the served one has a later ``as_of``; else it is only published.
 
     Raises
     ------
@@ -130,29 +134,23 @@ def run(
         secrets=secrets,
         retention_days=retention_days,
         trust_clock=trust_clock,
+        serve=serve,
     )
     return execute(config, progress)
 
 
 def execute(config: RunConfig, progress: Progress) -> RunReport:
-    """Run everything once, under the lock; a failure is recorded, alerted, and raised.
-
-    Raises
-    ------
-    Locked
-        Another run is under way.
-    ModelRefused, DataRefused, DatabaseUnreachable
-        A step could not do its work; the former list is still served.
-    """
+    """Run everything once, under the lock; a failure is recorded, alerted, and raised as by :func:`run`."""
     # the lock comes before the database: a second run must report who holds it, not that a file is in use
     with ExitStack() as stack:
         with alarmed(config, "start"):
-            stack.enter_context(lock.held(config.database_url, config.lock_folder, config.holder, config.wait_s))
+            held = lock.held(config.database_url, config.lock_folder, config.holder, config.wait_s)
+            still_held = stack.enter_context(held)
             engine = stack.enter_context(connect(config.database_url))
-        return _held(engine, config, progress)
+        return _held(engine, config, still_held, progress)
 
 
-def _held(engine: Engine, config: RunConfig, progress: Progress) -> RunReport:
+def _held(engine: Engine, config: RunConfig, still_held: lock.StillHeld, progress: Progress) -> RunReport:
     for _ in range(STARTS):
         with ExitStack() as stack:
             with recorded(engine, config, "build"):
@@ -164,7 +162,7 @@ def _held(engine: Engine, config: RunConfig, progress: Progress) -> RunReport:
                 )  # fmt: skip
                 request = stack.enter_context(wanted)
             try:
-                return _published(engine, config, request, progress)
+                return _published(engine, config, request, still_held, progress)
             except LayersReplaced:
                 progress("the layers were replaced meanwhile: starting over")
     msg = f"the layers were replaced {STARTS} times while this run read them"
@@ -177,37 +175,42 @@ class LayersReplaced(Locked):
 
 def _require_plausible_clock(engine: Engine, config: RunConfig) -> None:
     """Refuse a clock that jumped, before anything is published or deleted by its time."""
-    last = max((entry.happened_at for entry in ledger.entries(engine) if entry.what == "run"), default=None)
+    last = max((entry.happened_at for entry in ledger.entries(engine, "what = 'run'")), default=None)
     if config.trust_clock or last is None or last - CLOCK_BACK <= config.now <= last + CLOCK_AHEAD:
         return
     msg = f"found the clock at {config.now:%Y-%m-%d %H:%M} UTC, but the last run was at {last:%Y-%m-%d %H:%M}"
     raise UsageError(f"{msg}\nset the clock of this machine right; if it is right, run once with --trust-clock")
 
 
-def _published(engine: Engine, config: RunConfig, request: ScoringRequest, progress: Progress) -> RunReport:
+def _published(
+    engine: Engine, config: RunConfig, request: ScoringRequest, still_held: lock.StillHeld, progress: Progress
+) -> RunReport:
     """Score, publish and monitor the layers of a request; or report that it was done already."""
     store, build_no = open_store(config.published or engine), layers.build_number(engine)
     damages = store.repair()
-    former = store.current()
-    is_same = former is not None and former.run.run_id == request.run_id
-    if former is not None and is_same and not damages and ledger.ended(engine, request.run_id):
+    former = lists.unchanged(request.run_id, store.runs(), config.serve)
+    if former is not None and not damages and ledger.ended(engine, request.run_id):
+        report = _as_before(store, former, config)
         _retire(store, config)
-        return _as_before(store, former, config)
-    done = ledger.begin(engine, config.now, str(config.holder), request.run_id)
+        return report
+    begun = ledger.begin(engine, config.now, str(config.holder), request.run_id)
 
-    def same_build() -> None:
+    def guard() -> None:
+        ledger.require_newest(engine, begun)
+        still_held()
         if layers.build_number(engine) != build_no:
             raise LayersReplaced
 
     with recorded(engine, config, "run", request.run_id):
-        if "check" not in done:
+        if "check" not in begun.done:
             progress("checking")
             _require_sound(audit.run(engine, config.now))
             record_step(engine, config, "check", request.run_id)
         worklist = score_layers(engine, request, progress)
         progress("publishing")
-        same_build()
-        store.commit(worklist.run, worklist.ranked, details=_details(engine, request, worklist))
+        kept = _details(engine, request, worklist)
+        store.commit(worklist.run, worklist.ranked, details=kept, serve=config.serve, guard=guard)
+        runs = store.runs()
         record_step(engine, config, "publish", request.run_id)
         progress("monitoring")
         damaged = [drift.Figure("damaged", str(one), 1.0) for one in damages]
@@ -222,9 +225,8 @@ def _published(engine: Engine, config: RunConfig, request: ScoringRequest, progr
             engine, ledger.Entry(config.now, str(config.holder), "run", request.run_id, "done", _undelivered(sent))
         )
         _retire(store, config)
-    published = store.current()
-    assert published is not None  # noqa: S101 - it was just committed
-    return RunReport(published, worklist.ranked, False, tuple(judged), worklist.too_old, config.policy, sent)
+    published = next(one for one in runs if one.run.run_id == request.run_id)
+    return RunReport(published, runs[0], worklist.ranked, False, tuple(judged), worklist.too_old, config.policy, sent)
 
 
 def _retire(store: ListStore, config: RunConfig) -> None:
@@ -238,7 +240,8 @@ def _as_before(store: ListStore, former: Published, config: RunConfig) -> RunRep
     run_id = former.run.run_id
     ranked = store.scores(run_id)
     stored = verdicts.from_table(store.verdicts(), run_id)
-    return RunReport(former, ranked, True, tuple(stored), ranked["p_recover_30d"].null_count, config.policy)
+    too_old = ranked["p_recover_30d"].null_count
+    return RunReport(former, store.runs()[0], ranked, True, tuple(stored), too_old, config.policy)
 
 
 def _details(engine: Engine, request: ScoringRequest, worklist: Worklist) -> details.Details:

@@ -35,6 +35,7 @@ class RunConfig:
     secrets: tuple[str, ...] = ()
     retention_days: int | None = None
     trust_clock: bool = False
+    serve: bool = False
 
 
 def record_step(engine: Engine, config: RunConfig, step: str, run_id: str) -> None:
@@ -50,8 +51,9 @@ def recorded(engine: Engine, config: RunConfig, step: str, run_id: str = "") -> 
             yield
         except Exception as error:
             text = alerts.redacted(str(error) or type(error).__name__, config.secrets)
+            what = "lock" if isinstance(error, ledger.LostLock) else step  # the newer run records how the run ended
             try:
-                ledger.add(engine, ledger.Entry(config.now, str(config.holder), step, run_id, "failed", text))
+                ledger.add(engine, ledger.Entry(config.now, str(config.holder), what, run_id, "failed", text))
             except PayrecError as second:
                 error.add_note(f"and it could not be recorded: {alerts.redacted(str(second), config.secrets)}")
             raise
@@ -62,9 +64,8 @@ def alarmed(config: RunConfig, step: str) -> Iterator[None]:
     """Alert a failure; that another run is under way is none."""
     try:
         yield
-    except Locked:
-        raise
     except Exception as error:
-        if config.alert_to:
+        is_busy = isinstance(error, Locked) and not isinstance(error, ledger.LostLock)
+        if config.alert_to and not is_busy:
             alerts.send(alerts.of_failure(error, step), config.alert_to, config.secrets)
         raise

@@ -80,9 +80,9 @@ def apply(engine: Engine, wanted: tuple[Migration, ...], ledger: str = RAW_LEDGE
     return [migration.name for migration in missing]
 
 
-def published() -> tuple[Migration, ...]:
-    """Return the migrations of the published tables, in order."""
-    return migrations_in(files("payrec.publish") / "sql")
+def published(engine: str) -> tuple[Migration, ...]:
+    """Return the migrations of the published tables on an engine, in order."""
+    return migrations_in(files("payrec.publish") / "sql", engine)
 
 
 def migrate_published(engine: Engine, wanted: tuple[Migration, ...] | None = None) -> list[str]:
@@ -93,7 +93,7 @@ def migrate_published(engine: Engine, wanted: tuple[Migration, ...] | None = Non
 
     def migrate() -> list[str]:
         with engine.transaction():
-            applied = apply(engine, published() if wanted is None else wanted, PUBLISHED_LEDGER)
+            applied = apply(engine, published(engine.name) if wanted is None else wanted, PUBLISHED_LEDGER)
             if applied and engine.name == "postgres":
                 grants = files("payrec.data") / "sql" / "postgres" / "app_grants.sql"
                 engine.run(grants.read_text(encoding="utf-8"))

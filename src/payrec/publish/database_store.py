@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -18,10 +18,10 @@ from payrec.common.text import sql_literal
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
 from payrec.data.migrations import migrate_published
-from payrec.publish import run_info
+from payrec.publish import ledger, run_info
 from payrec.publish.details import KEPT_RUNS, NAMES, Details
 from payrec.publish.folder_repair import Damage
-from payrec.publish.lists import KEEP_RUNS, as_contract, to_publish
+from payrec.publish.lists import KEEP_RUNS, as_contract, is_to_be_served, kept_order, to_publish, unchanged
 from payrec.publish.personal import PERSON, Person
 from payrec.publish.run_info import VERDICTS, Published, RunInfo
 from payrec.worklist.rank import SCHEMA
@@ -37,33 +37,56 @@ class DatabaseStore:
 
     engine: Engine
 
-    def commit(self, run: RunInfo, scores: pa.Table, keep: int = KEEP_RUNS, details: Details | None = None) -> bool:
+    def commit(
+        self,
+        run: RunInfo,
+        scores: pa.Table,
+        keep: int = KEEP_RUNS,
+        details: Details | None = None,
+        *,
+        serve: bool = False,
+        guard: Callable[[], None] | None = None,
+    ) -> bool:
         """Publish a list in one transaction; what the server interrupts is repeated as a whole."""
         rows = to_publish(run, scores)
         migrate_published(self.engine)
-        return retrying(lambda: self._commit(run, rows, keep, details or {}))
 
-    def _commit(self, run: RunInfo, scores: pa.Table, keep: int, details: Details) -> bool:
-        engine, run_id = self.engine, run.run_id
-        with engine.transaction():
-            known = self.runs()
-            if known and known[0].run.run_id == run_id:
-                return False
-            number = 1 + max((one.published_no for one in known), default=0)
-            if any(one.run.run_id == run_id for one in known):
-                # published before, and another since: the same rows are served again
-                engine.run(f"UPDATE {RUNS} SET published_no = {number} WHERE run_id = {sql_literal(run_id)}")
-            else:
-                engine.write(RUNS, _row(run_info.counted(run, number, scores)), key=())
-                engine.write(SCORES, scores.sort_by("order_id"), key=())  # in the order of the key: half the time
-                for name, read in details.items():
-                    self._write_detail(run_id, name, read())
-            others = [one.run.run_id for one in known if one.run.run_id != run_id]
-            newest = [run_id, *others[: min(keep, KEPT_RUNS) - 1]]
-            engine.run(f"DELETE FROM {DETAILS} WHERE run_id NOT IN ({', '.join(map(sql_literal, newest))})")
-            for old in others[keep - 1 :]:
-                self._delete(old, (SCORES, RUNS))
+        def publish() -> bool:
+            with self.engine.transaction():
+                ledger.fence(self.engine)
+                changed = self._publish(run, rows, keep, details or {}, serve)
+                if changed and guard is not None:
+                    guard()
+            return changed
+
+        return retrying(publish)
+
+    def _publish(self, run: RunInfo, scores: pa.Table, keep: int, details: Details, serve: bool) -> bool:
+        engine, run_id, runs = self.engine, run.run_id, self.runs()
+        if unchanged(run_id, runs, serve):
+            return False
+        served = is_to_be_served(run.as_of, runs[0] if runs else None, serve)
+        number = 1 + max((one.published_no for one in runs), default=0)
+        others = [one.run.run_id for one in runs if one.run.run_id != run_id]
+        if len(others) < len(runs):  # published before, and another since: the same rows are served again
+            self._number(run_id, number)
+        else:
+            engine.write(RUNS, _row(run_info.counted(run, number, scores)), key=())
+            engine.write(SCORES, scores.sort_by("order_id"), key=())  # in the order of the key: half the time
+            for name, read in details.items():
+                self._write_detail(run_id, name, read())
+        if not served:
+            self._number(others[0], number + 1)
+        order = kept_order(run_id, others, served, keep)
+        detailed = ", ".join(map(sql_literal, order[:KEPT_RUNS]))
+        engine.run(f"DELETE FROM {DETAILS} WHERE run_id NOT IN ({detailed})")
+        for old in set(others) - set(order):
+            self._delete(old, (SCORES, RUNS))
         return True
+
+    def _number(self, run_id: str, number: int) -> None:
+        """Give a run its number in the order of runs; the greatest is served."""
+        self.engine.run(f"UPDATE {RUNS} SET published_no = {number} WHERE run_id = {sql_literal(run_id)}")
 
     def _delete(self, run_id: str, tables: tuple[str, ...]) -> None:
         for table in tables:

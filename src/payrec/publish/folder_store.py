@@ -1,7 +1,7 @@
 """Lists published in a folder of Parquet files, with a pointer file that is replaced in one step.
 
 published/
-    current                  {"current": run id, "before": [run ids, the last one served first]}
+    current                  {"current": run id that is served, "before": [the other run ids, the newest first]}
     runs/<run id>/           scores.parquet  run.json     written aside, then renamed; the newest runs also have
                              features, events, months and examples (see payrec.publish.details)
     monitor/<run id>.parquet
@@ -15,10 +15,9 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from payrec.common.arrow import pc
 from payrec.common.errors import DataRefused, UsageError, file_errors
 from payrec.publish import run_info
 from payrec.publish.details import KEPT_RUNS, NAMES, Details
+from payrec.publish.folder_files import read_parquet, write_batches, write_run
 from payrec.publish.folder_repair import (
     Damage,
     damaged_details,
@@ -40,7 +40,7 @@ from payrec.publish.folder_repair import (
     read_run,
     set_aside,
 )
-from payrec.publish.lists import KEEP_RUNS, as_contract, to_publish
+from payrec.publish.lists import KEEP_RUNS, as_contract, is_to_be_served, kept_order, to_publish
 from payrec.publish.personal import PERSON, Person
 from payrec.publish.run_info import VERDICTS, Published, RunInfo
 from payrec.worklist.rank import SCHEMA
@@ -57,7 +57,16 @@ class FolderStore:
 
     folder: Path
 
-    def commit(self, run: RunInfo, scores: pa.Table, keep: int = KEEP_RUNS, details: Details | None = None) -> bool:
+    def commit(
+        self,
+        run: RunInfo,
+        scores: pa.Table,
+        keep: int = KEEP_RUNS,
+        details: Details | None = None,
+        *,
+        serve: bool = False,
+        guard: Callable[[], None] | None = None,
+    ) -> bool:
         """Publish a list; a crash at any step leaves the former one served."""
         rows = to_publish(run, scores)
         _checked(run.run_id)
@@ -68,12 +77,20 @@ class FolderStore:
                 self._clear(order)  # a run that was killed may have left files
                 return False
             (self.folder / "runs").mkdir(parents=True, exist_ok=True)
+            runs = self.runs()
+            number = 1 + max((one.published_no for one in runs), default=0)
             if self.run_folder(run.run_id).is_dir():
                 self._complete(run.run_id, details or {})
             else:
-                number = 1 + max((one.published_no for one in self.runs()), default=0)
                 self._write(run_info.counted(run, number, rows), rows, details or {})
-            order = [run.run_id, *(name for name in order if name != run.run_id)][:keep]
+            served = is_to_be_served(run.as_of, runs[0] if runs else None, serve)
+            if not served and run.run_id in order:
+                self._clear(order)
+                return False
+            order = kept_order(run.run_id, [name for name in order if name != run.run_id], served, keep)
+            if guard is not None:
+                guard()
+            self._number(order[0], number if served else number + 1)
             self._point(order)
             self._clear(order)
         return True
@@ -95,12 +112,12 @@ class FolderStore:
         if not path.is_file():
             kept = ", ".join(self._order()) or "none"
             raise UsageError(f"there is no published run {run_id} in {self.folder}; kept are: {kept}")
-        return as_contract(_read_parquet(path))
+        return as_contract(read_parquet(path))
 
     def detail(self, run_id: str, name: str) -> pa.Table | None:
         """Return a detail of a run, None if it had no rows or is no longer kept."""
         path = self.detail_file(run_id, name)
-        return _read_parquet(path) if path.is_file() else None
+        return read_parquet(path) if path.is_file() else None
 
     def retire(self, before: datetime) -> list[str]:
         """Delete lists of before a time, except the served one; return their run ids."""
@@ -134,7 +151,7 @@ class FolderStore:
         """Return the rows of a customer in all kept lists."""
         paths = [self.scores_file(one.run.run_id) for one in self.runs()]
         filters = pc.field(PERSON) == customer_id
-        tables = [as_contract(_read_parquet(path, filters)) for path in paths]
+        tables = [as_contract(read_parquet(path, filters)) for path in paths]
         return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
     def erase(self, person: Person) -> int:
@@ -146,7 +163,7 @@ class FolderStore:
         delete_set_aside(self.folder)
         erased = 0
         for path in sorted((self.folder / "runs").glob("*/*.parquet")):
-            table = _read_parquet(path)
+            table = read_parquet(path)
             others = person.without(table)
             if others.num_rows < table.num_rows:
                 erased += table.num_rows - others.num_rows
@@ -178,7 +195,7 @@ class FolderStore:
                     order.remove(run_id)
                 elif of_run := damaged_details(self.folder, self.run_folder(run_id), order.index(run_id) < KEPT_RUNS):
                     damages += of_run
-                    _write_run(self.run_folder(run_id), self._read(run_id))
+                    write_run(self.run_folder(run_id), self._read(run_id))
             damages += damaged_verdicts(self.folder)
             if order and (problem or order != pointed):
                 self._point(order)
@@ -206,7 +223,7 @@ class FolderStore:
                 pyarrow.parquet.write_table(scores, sink, compression="zstd", row_group_size=ROW_GROUP)
             for name, read in details.items():
                 write_batches(aside / f"{name}.parquet", read())
-            _write_run(aside, published)
+            write_run(aside, published)
             os.rename(aside, self.run_folder(published.run.run_id))
         finally:
             shutil.rmtree(aside, ignore_errors=True)
@@ -217,7 +234,13 @@ class FolderStore:
         for name, read in details.items():
             if not self.detail_file(run_id, name).is_file():
                 write_batches(self.detail_file(run_id, name), read())
-        _write_run(self.run_folder(run_id), self._read(run_id))
+        write_run(self.run_folder(run_id), self._read(run_id))
+
+    def _number(self, run_id: str, number: int) -> None:
+        """Give a run its number in the order of runs; the greatest is served, should the pointer be lost."""
+        known = self._read(run_id)
+        if known.published_no < number:
+            write_run(self.run_folder(run_id), replace(known, published_no=number))
 
     def _point(self, order: list[str]) -> None:
         with files.replacing(self.folder / POINTER) as sink:
@@ -260,33 +283,6 @@ class FolderStore:
         if problem := problem_of_run(self.run_folder(run_id)):
             raise DataRefused(f"the published list {run_id} is damaged: {problem}\npublish it again: payrec run")
         return read_run(self.run_folder(run_id) / "run.json")
-
-
-def _write_run(folder: Path, published: Published) -> None:
-    """Write ``run.json``, with the names of the details that are there."""
-    kept = sorted(path.stem for path in folder.glob("*.parquet") if path.name != "scores.parquet")
-    content = json.dumps(run_info.to_json(published) | {"details": kept}, indent=1).encode()
-    path = folder / "run.json"
-    if not path.is_file() or path.read_bytes() != content:
-        with files.replacing(path) as sink:
-            sink.write(content)
-
-
-def _read_parquet(path: Path, filters: Any = None) -> pa.Table:
-    try:
-        return pyarrow.parquet.read_table(path, partitioning=None, filters=filters)
-    except (OSError, ValueError) as error:
-        raise DataRefused(f"{path} is damaged: {str(error).splitlines()[0]}\npublish again: payrec run") from error
-
-
-def write_batches(path: Path, batches: Iterator[pa.RecordBatch]) -> None:
-    """Write batches as they come; without any there is no file."""
-    first = next(batches, None)
-    if first is None:
-        return
-    with files.replacing(path) as sink, pyarrow.parquet.ParquetWriter(sink, first.schema, compression="zstd") as writer:
-        for batch in chain((first,), batches):
-            writer.write_batch(batch)
 
 
 def _checked(run_id: str) -> str:

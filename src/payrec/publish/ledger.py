@@ -1,6 +1,8 @@
 """What was done, by whom, with what end: rows that are only ever added. A run finds here which of its steps are done.
 
-The order is that of ``entry_no``: a clock that was set back changes nothing.
+The order is that of ``entry_no``: a clock that was set back changes nothing. On PostgreSQL the server numbers the
+entries and records its own clock and the role beside what the caller says; it takes them through one function, which
+lets the role of the web app add exports alone (``publish/sql/06_ledger_function.postgres.sql``).
 """
 
 from __future__ import annotations
@@ -12,11 +14,19 @@ from typing import Literal
 import pyarrow as pa
 
 from payrec.common.arrow import TIME
+from payrec.common.errors import Locked
+from payrec.common.text import sql_literal
 from payrec.data.engines import Engine
+from payrec.data.engines.retry import retrying
 from payrec.data.migrations import migrate_published
 
 TABLE = "payrec_ledger"
 Status = Literal["started", "done", "failed", "abandoned"]
+OF_RUNS = "what = 'run' OR what LIKE 'step.%'"
+
+
+class LostLock(Locked):
+    """A run that no longer holds the lock may not publish."""
 
 
 @dataclass(frozen=True)
@@ -31,46 +41,89 @@ class Entry:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A run that began: the number of its entry, and the steps that an earlier try has done."""
+
+    entry_no: int
+    done: frozenset[str]
+
+
 def add(engine: Engine, entry: Entry) -> None:
     """Write an entry down, after all others."""
     migrate_published(engine)
-    with engine.transaction():
-        last = engine.read(f"SELECT COALESCE(MAX(entry_no), 0) AS n FROM {TABLE}")["n"][0].as_py()
-        row = {**vars(entry), "entry_no": last + 1, "detail": entry.detail[:4000]}
-        engine.write(TABLE, pa.Table.from_pylist([row]).cast(_schema(row)), key=())
+
+    def write() -> None:
+        with engine.transaction():
+            _insert(engine, entry)
+
+    retrying(write)
 
 
-def entries(engine: Engine) -> list[Entry]:
-    """Return all entries in the order in which they were added."""
+def _insert(engine: Engine, entry: Entry) -> int:
+    row = {**vars(entry), "detail": entry.detail.replace("\0", "")[:4000]}
+    if engine.name == "postgres":
+        values = [sql_literal(str(value)) for value in row.values()]
+        return int(engine.read(f"SELECT payrec_add_entry({', '.join(values)}) AS n")["n"][0].as_py())
+    number = engine.read(f"SELECT COALESCE(MAX(entry_no), 0) + 1 AS n FROM {TABLE}")["n"][0].as_py()
+    row = {**row, "entry_no": number}
+    engine.write(TABLE, pa.Table.from_pylist([row]).cast(_schema(row)), key=())
+    return int(number)
+
+
+def entries(engine: Engine, where: str = "TRUE") -> list[Entry]:
+    """Return the entries in the order in which they were added."""
     if TABLE not in engine.tables():
         return []
-    rows = engine.read(
-        f"SELECT happened_at, who, what, subject, status, detail FROM {TABLE} ORDER BY entry_no"
-    ).to_pylist()
-    return [Entry(**row) for row in rows]
+    columns = "happened_at, who, what, subject, status, detail"
+    rows = engine.read(f"SELECT {columns} FROM {TABLE} WHERE {where} ORDER BY entry_no")
+    return [Entry(**row) for row in rows.to_pylist()]
 
 
 def ended(engine: Engine, run_id: str) -> bool:
     """Say whether a run was done to its end the last time it was begun."""
-    last = [entry.status for entry in entries(engine) if entry.what == "run" and entry.subject == run_id]
-    return last[-1:] == ["done"]
+    last = entries(engine, f"what = 'run' AND subject = {sql_literal(run_id)}")[-1:]
+    return [entry.status for entry in last] == ["done"]
 
 
-def begin(engine: Engine, at: datetime, who: str, run_id: str) -> frozenset[str]:
-    """Start a run, or go on with one that was broken off; return its steps that are done.
+def begin(engine: Engine, at: datetime, who: str, run_id: str) -> Begun:
+    """Start a run, or go on with one that was broken off.
 
-    A run that started and neither ended nor failed was killed: it is written down as abandoned. The caller holds the
-    lock, so none of them can be alive.
+    A run that started and neither ended nor failed was killed, or has lost its lock: it is written down as abandoned.
     """
-    known = entries(engine)
-    for subject in _unfinished(known):
-        add(engine, Entry(at, who, "run", subject, "abandoned", "it ended without a word"))
-    add(engine, Entry(at, who, "run", run_id, "started"))
-    return frozenset(
-        entry.what.removeprefix("step.")
-        for entry in known
-        if entry.subject == run_id and entry.what.startswith("step.") and entry.status == "done"
-    )
+    migrate_published(engine)
+
+    def start() -> Begun:
+        with engine.transaction():
+            fence(engine)
+            known = entries(engine, OF_RUNS)
+            for subject in _unfinished(known):
+                _insert(engine, Entry(at, who, "run", subject, "abandoned", "it ended without a word"))
+            number = _insert(engine, Entry(at, who, "run", run_id, "started"))
+        steps = [one for one in known if one.subject == run_id and one.what != "run" and one.status == "done"]
+        return Begun(number, frozenset(one.what.removeprefix("step.") for one in steps))
+
+    return retrying(start)
+
+
+def fence(engine: Engine) -> None:
+    """Let no other run begin or publish before the transaction ends; those who read or export go on."""
+    if engine.name == "postgres":  # the others have one process at a time
+        engine.run("LOCK TABLE payrec_runs IN SHARE ROW EXCLUSIVE MODE")
+
+
+def require_newest(engine: Engine, begun: Begun) -> None:
+    """Make sure that no other run began after this one; called in the transaction that publishes, after :func:`fence`.
+
+    Raises
+    ------
+    LostLock
+        Another run began.
+    """
+    later = entries(engine, f"what = 'run' AND status = 'started' AND entry_no > {begun.entry_no}")
+    if later:
+        msg = f"this run lost its lock: run {later[0].subject} began after it, by {later[0].who}"
+        raise LostLock(f"{msg}\nthis list is not published; payrec monitor shows what is served")
 
 
 def _unfinished(known: list[Entry]) -> list[str]:

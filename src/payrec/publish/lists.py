@@ -1,12 +1,17 @@
-"""What every published list has in common: the columns of the contract, one ``as_of``, the stamp of its run."""
+"""What every published list has in common: the columns of the contract, one ``as_of``, its run, and what is served.
+
+The list with the greatest ``as_of`` is served, of several the one published last, unless the caller says otherwise.
+"""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 import pyarrow as pa
 
 from payrec.common.errors import DataRefused
 from payrec.publish.export import stamped
-from payrec.publish.run_info import RunInfo
+from payrec.publish.run_info import Published, RunInfo
 from payrec.worklist.rank import SCHEMA
 
 KEEP_RUNS = 60
@@ -37,3 +42,27 @@ def as_contract(scores: pa.Table) -> pa.Table:
         if field.name not in scores.column_names:
             scores = scores.append_column(field, pa.nulls(scores.num_rows, field.type))
     return scores.select(SCHEMA.names)
+
+
+def is_to_be_served(as_of: datetime, served: Published | None, serve: bool) -> bool:
+    """Say whether a list of ``as_of`` takes the place of the served one; ``serve``: even if it is older."""
+    return serve or served is None or as_of >= served.run.as_of
+
+
+def unchanged(run_id: str, runs: list[Published], serve: bool) -> Published | None:
+    """Return the run of that id if publishing it again would change nothing: it is served, or would not be.
+
+    ``runs``: all published runs, the served one first.
+    """
+    known = next((one for one in runs if one.run.run_id == run_id), None)
+    if known is None or (known != runs[0] and is_to_be_served(known.run.as_of, runs[0], serve)):
+        return None
+    return known
+
+
+def kept_order(run_id: str, others: list[str], served: bool, keep: int) -> list[str]:
+    """Return the run ids that stay, the served one first; a run that is not served comes right after it.
+
+    ``others``: the other run ids in their order so far.
+    """
+    return [run_id, *others][:keep] if served else [others[0], run_id, *others[1:]][: max(keep, 2)]

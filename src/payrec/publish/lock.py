@@ -1,14 +1,14 @@
 """One run at a time: a lock file (embedded), or an advisory lock of PostgreSQL. The second run learns who holds it.
 
-The operating system, or the server, lets go of the lock when its holder dies, however it dies: a lock that was left
-behind is simply taken.
+The operating system, or the server, releases the lock when its holder dies: a lock that was left behind is simply
+taken. A holder that lives can lose it too, with its connection or its file; so each gives a check to be made before
+publishing, which raises :class:`~payrec.publish.ledger.LostLock`.
 """
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -17,12 +17,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from payrec.common import files
-from payrec.common.errors import Locked, file_errors
+from payrec.common.errors import Locked, PayrecError, file_errors
 from payrec.data.engines import keeps_lists, spark_session
+from payrec.publish.ledger import LostLock
 
 NAME = "payrec.lock"
 POLL_S = 0.1
 ADVISORY_KEY = 0x7061_7972_6563  # "payrec" in ASCII
+StillHeld = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,11 @@ class Holder:
         return f"process {self.pid} on {self.host}, since {self.started_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def held(url: str, folder: Path, holder: Holder, wait_s: float = 0.0) -> AbstractContextManager[None]:
+def held(url: str, folder: Path, holder: Holder, wait_s: float = 0.0) -> AbstractContextManager[StillHeld]:
     """Hold the lock that belongs to a database: of PostgreSQL its advisory lock, else a lock file.
 
-    The file lies in ``folder``; of Spark it lies in the warehouse, which several machines may share.
+    The file lies in ``folder``; of Spark it lies in the warehouse, which several machines may share. Gives the check
+    that the lock is still held.
     """
     if keeps_lists(url):
         return advisory_lock(url, holder, wait_s)
@@ -50,7 +53,7 @@ def held(url: str, folder: Path, holder: Holder, wait_s: float = 0.0) -> Abstrac
 
 
 @contextmanager
-def file_lock(folder: Path, holder: Holder, wait_s: float = 0.0) -> Iterator[None]:
+def file_lock(folder: Path, holder: Holder, wait_s: float = 0.0) -> Iterator[StillHeld]:
     """Hold the lock of a folder; wait up to ``wait_s`` for it.
 
     Raises
@@ -71,7 +74,13 @@ def file_lock(folder: Path, holder: Holder, wait_s: float = 0.0) -> Iterator[Non
     try:
         with files.replacing(_note(folder)) as sink:
             sink.write(json.dumps(asdict(holder), default=datetime.isoformat).encode())
-        yield
+        ours = path.stat().st_ino
+
+        def still_held() -> None:
+            if not path.exists() or path.stat().st_ino != ours:
+                raise LostLock(_lost(f"{path} was deleted"))
+
+        yield still_held
     finally:
         _note(folder).unlink(missing_ok=True)
         lock.release()
@@ -94,8 +103,12 @@ def _refusal(held_by: str | None) -> str:
     return f"another run holds the lock: {who}\nwait until it finishes, or start with --wait"
 
 
+def _lost(reason: str) -> str:
+    return f"this run lost its lock: {reason}\nits list is not published; start it again"
+
+
 @contextmanager
-def advisory_lock(url: str, holder: Holder, wait_s: float = 0.0) -> Iterator[None]:
+def advisory_lock(url: str, holder: Holder, wait_s: float = 0.0) -> Iterator[StillHeld]:
     """Hold the advisory lock of a PostgreSQL database, on a connection of its own; wait up to ``wait_s`` for it.
 
     Raises
@@ -114,13 +127,19 @@ def advisory_lock(url: str, holder: Holder, wait_s: float = 0.0) -> Iterator[Non
     )
     session = Session(replace(server, libpq=tuple({**dict(server.libpq), "application_name": name}.items())))
     try:
-        give_up_at = time.monotonic() + wait_s
-        while not session.read(f"SELECT pg_try_advisory_lock({ADVISORY_KEY}) AS got")["got"][0].as_py():
-            if time.monotonic() >= give_up_at:
-                sessions = session.read(_WHO.format(key=ADVISORY_KEY))["who"].to_pylist()
-                raise Locked(_refusal(_named(str(sessions[0])) if sessions else None))
-            time.sleep(POLL_S)
-        yield
+        if not session.advisory_lock(ADVISORY_KEY, wait_s=wait_s):
+            sessions = session.read(_WHO.format(key=ADVISORY_KEY))["who"].to_pylist()
+            raise Locked(_refusal(_named(str(sessions[0])) if sessions else None))
+
+        def still_held() -> None:
+            try:
+                is_held = session.read(_HELD.format(key=ADVISORY_KEY))["is_held"][0].as_py()
+            except PayrecError:
+                is_held = False
+            if not is_held:
+                raise LostLock(_lost("its connection to the database was ended"))
+
+        yield still_held
     finally:
         session.close()  # the server lets go
 
@@ -133,11 +152,12 @@ def _named(application: str) -> str:
     return f"process {pid} on {host}, since {since.replace('T', ' ')} UTC"
 
 
-_WHO = """
-SELECT CAST(a.application_name AS VARCHAR) AS who
+_HOLDERS = """
 FROM pg_locks AS l
 JOIN pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
   AND (CAST(l.classid AS BIGINT) << 32 | CAST(l.objid AS BIGINT)) = {key}
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+_WHO = f"SELECT CAST(a.application_name AS VARCHAR) AS who {_HOLDERS}"
+_HELD = f"SELECT COUNT(*) > 0 AS is_held {_HOLDERS} AND l.pid = pg_backend_pid()"

@@ -81,7 +81,10 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Published:
-    """A run that was published, and how many orders it has: in all, with a rank, with a priority flag."""
+    """A run that was published, and how many orders it has: in all, with a rank, with a priority flag.
+
+    ``published_no`` orders the runs: the served one has the greatest.
+    """
 
     run: RunInfo
     published_no: int

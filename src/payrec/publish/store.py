@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,8 +22,19 @@ from payrec.publish.run_info import Published, RunInfo
 class ListStore(Protocol):
     """Published runs, each with its list, its details and its verdicts."""
 
-    def commit(self, run: RunInfo, scores: pa.Table, keep: int = KEEP_RUNS, details: Details | None = None) -> bool:
-        """Publish a ranked list and serve it; return False if that run is served already. All or nothing.
+    def commit(
+        self,
+        run: RunInfo,
+        scores: pa.Table,
+        keep: int = KEEP_RUNS,
+        details: Details | None = None,
+        *,
+        serve: bool = False,
+        guard: Callable[[], None] | None = None,
+    ) -> bool:
+        """Publish a ranked list, all or nothing; return False if that changes nothing.
+
+        It is served unless the served list has a later ``as_of``.
 
         Parameters
         ----------
@@ -34,6 +46,11 @@ class ListStore(Protocol):
             Number of published runs that stay, this one included.
         details
             Rows kept with the list (see :mod:`payrec.publish.details`).
+        serve
+            Serve it even if the served list has a later ``as_of``.
+        guard
+            Called last before the list becomes visible, in a database inside the publishing transaction; what it raises
+            leaves everything as it was.
 
         Raises
         ------

@@ -1,22 +1,29 @@
 -- Opens what is published to the role of the web app, if there is one; run by payrec after it made or changed those tables.
--- PostgreSQL only. Tables are found by their name: payrec_… in the schema in use; the ledger can be added to, not changed.
+-- PostgreSQL only. Tables are recognised by their name: payrec_… in the schema in use. The role writes to none of them: entries of
+-- the ledger go through a function, which takes exports and downloads from it, and nothing that a run reads.
 
 DO $grants$
 DECLARE
-    found record;
+    target record;
 BEGIN
     IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'payrec_app') THEN
         RETURN;
     END IF;
-    FOR found IN
-        SELECT c.oid::regclass AS name, c.relname
+    FOR target IN
+        SELECT c.oid::regclass AS name
         FROM pg_class AS c
         WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'v') AND c.relname LIKE 'payrec\_%'
           AND pg_has_role(current_user, c.relowner, 'USAGE')
     LOOP
-        EXECUTE format('GRANT SELECT ON %s TO payrec_app', found.name);
-        IF found.relname = 'payrec_ledger' THEN
-            EXECUTE format('GRANT INSERT ON %s TO payrec_app', found.name);
-        END IF;
+        EXECUTE format('REVOKE ALL ON %s FROM payrec_app', target.name);
+        EXECUTE format('GRANT SELECT ON %s TO payrec_app', target.name);
+    END LOOP;
+    FOR target IN
+        SELECT p.oid::regprocedure AS name
+        FROM pg_proc AS p
+        WHERE p.pronamespace = current_schema()::regnamespace AND p.proname = 'payrec_add_entry'
+          AND pg_has_role(current_user, p.proowner, 'USAGE')
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO payrec_app', target.name);
     END LOOP;
 END $grants$;

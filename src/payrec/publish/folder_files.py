@@ -1,0 +1,45 @@
+"""The files of a published folder: written in one step each, read with the damage named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from payrec.common import files
+from payrec.common.errors import DataRefused
+from payrec.publish import run_info
+from payrec.publish.run_info import Published
+
+
+def write_run(folder: Path, published: Published) -> None:
+    """Write ``run.json``, with the names of the details that are there."""
+    kept = sorted(path.stem for path in folder.glob("*.parquet") if path.name != "scores.parquet")
+    content = json.dumps(run_info.to_json(published) | {"details": kept}, indent=1).encode()
+    path = folder / "run.json"
+    if not path.is_file() or path.read_bytes() != content:
+        with files.replacing(path) as sink:
+            sink.write(content)
+
+
+def read_parquet(path: Path, filters: Any = None) -> pa.Table:
+    """Return the rows of a file; one that cannot be read is refused."""
+    try:
+        return pyarrow.parquet.read_table(path, partitioning=None, filters=filters)
+    except (OSError, ValueError) as error:
+        raise DataRefused(f"{path} is damaged: {str(error).splitlines()[0]}\npublish again: payrec run") from error
+
+
+def write_batches(path: Path, batches: Iterator[pa.RecordBatch]) -> None:
+    """Write batches as they come; without any there is no file."""
+    first = next(batches, None)
+    if first is None:
+        return
+    with files.replacing(path) as sink, pyarrow.parquet.ParquetWriter(sink, first.schema, compression="zstd") as writer:
+        for batch in chain((first,), batches):
+            writer.write_batch(batch)
