@@ -41,15 +41,23 @@ def test_a_server_that_stops_in_the_middle_of_a_write(
     site.arrive(FIRST_NIGHT)
     first = site.night().published.run.run_id
     site.arrive(FIRST_NIGHT + DAY)
-    real, stopped = Postgres.append, []
+    append, read, stopped = Postgres.append, Postgres.read, []
 
-    def stopping(self: Postgres, into: str, batch: Any, *, staged: bool) -> None:
-        if into == table and not stopped:
-            stopped.append(into)
+    def stop(written: str) -> None:
+        if table == written and not stopped:
+            stopped.append(written)
             server.stop()
-        real(self, into, batch, staged=staged)
 
-    monkeypatch.setattr(Postgres, "append", stopping)
+    def stopping_append(self: Postgres, into: str, batch: Any, *, staged: bool) -> None:
+        stop(into)
+        append(self, into, batch, staged=staged)
+
+    def stopping_read(self: Postgres, select: str) -> Any:
+        stop("payrec_ledger" if "payrec_add_entry" in select else "")
+        return read(self, select)
+
+    monkeypatch.setattr(Postgres, "append", stopping_append)
+    monkeypatch.setattr(Postgres, "read", stopping_read)
     monkeypatch.setattr("payrec.data.engines.retry.time.sleep", lambda _: None)
     with pytest.raises(DatabaseUnreachable) as lost:
         site.night(FIRST_NIGHT + DAY)
@@ -82,7 +90,8 @@ def test_fault_08_a_connection_cut_in_the_middle_is_made_again(
             with psycopg.connect(postgres_url, autocommit=True) as other:
                 other.execute(
                     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+                    "AND application_name = 'payrec'"  # the lock's connection has a name of its own
                 )
 
     run, append = Postgres.run, Postgres.append
