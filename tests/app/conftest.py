@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from streamlit import config
 
 from payrec import cli
 
@@ -36,6 +37,15 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
             command("run", "--as-of", night)
     shutil.copytree(Path(__file__).parents[2] / "data", home / "data")
     return home
+
+
+@pytest.fixture(autouse=True)
+def loopback() -> Iterator[None]:
+    """The address at which the tested app listens, as the command and the app's own file set it."""
+    before = config.get_option("server.address")
+    config.set_option("server.address", "127.0.0.1")
+    yield
+    config.set_option("server.address", before)
 
 
 @pytest.fixture

@@ -37,3 +37,8 @@ def test_nobody_else_may(has_sign_in: bool, user: dict[str, object], allowed: fr
     found = access.visitor(has_sign_in, user, allowed)
     assert not found.may_enter
     assert found.says.endswith(".")
+
+
+@pytest.mark.parametrize(("is_reachable", "may_enter"), [(False, True), (True, False)])
+def test_without_sign_in_an_app_that_others_reach_shows_nothing(is_reachable: bool, may_enter: bool) -> None:
+    assert access.visitor(False, {}, frozenset(), is_reachable=is_reachable).may_enter == may_enter

@@ -109,9 +109,3 @@ def test_an_empty_database_says_what_to_do(postgres_url: str, empty: Path) -> No
 def test_a_source_never_shows_its_address() -> None:
     found = list_source.of_database(Settings(), "postgresql://ana:hunter2@db.example/payrec")
     assert "hunter2" not in f"{found} {found!r} {found.key} {found.label} {found.folder}"
-
-
-@pytest.mark.parametrize("host", ["", "a/b", "a@b", "a b", "a#b"])
-def test_a_host_is_a_name(host: str) -> None:
-    with pytest.raises(UsageError):
-        list_source.address(host, 5432, "payrec", "ana", "x")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from payrec.app import list_source, main, state
+from payrec.commands import app as web
 from payrec.common.settings import Settings
 
 WAIT_S = 60
@@ -248,10 +251,18 @@ def test_who_is_listed_without_sign_in_lets_nobody_in(home: Path, monkeypatch: p
     assert not test.metric
 
 
-def test_connect_never_shows_a_password(home: Path) -> None:
+def test_an_app_that_others_reach_shows_nothing_without_sign_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.set_option("server.address", "0.0.0.0")
+    test = AppTest.from_file(str(main.__file__), default_timeout=WAIT_S).run()
+    assert "no sign-in is configured" in said(test)
+    assert not test.metric
+    monkeypatch.setattr(sys, "argv", ["main.py", web.WITHOUT_SIGN_IN])
+    assert AppTest.from_file(str(main.__file__), default_timeout=WAIT_S).run().metric
+
+
+def test_connect_never_shows_a_password(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAYREC_APP_CONNECTIONS", "other=postgresql://ana@127.0.0.1:9/none")
     test = page("connect")
-    test.text_input[0].set_value("127.0.0.1")
-    test.number_input[0].set_value(9)
     next(one for one in test.text_input if one.label == "Password").set_value("hunter2")
     test.button[0].click().run()
     assert len(test.error) == 1

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import pyarrow as pa
 
@@ -23,6 +23,16 @@ from payrec.publish import details, folder_store
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.run_info import Published
 from payrec.publish.store import ListStore, open_store
+
+NO_OWN_CREDENTIALS = {
+    "password": "",  # present but empty: libpq then reads neither PGPASSWORD nor a service file's
+    "passfile": "/dev/null",
+    "hostaddr": "",
+    "sslcertmode": "disable",
+    "gssencmode": "disable",
+    "require_auth": "scram-sha-256,none",  # no password in clear or as MD5
+}
+"""Options of libpq that keep the credentials of this process from a database that a visitor chooses."""
 
 
 @dataclass(frozen=True)
@@ -63,20 +73,37 @@ def configured(settings: Settings) -> Source:
 def of_database(settings: Settings, url: str) -> Source:
     """Return the source that reads a PostgreSQL database through a folder of its own."""
     parts = urlsplit(url)
-    name = hashlib.sha256(f"{parts.hostname}\0{parts.port}\0{parts.path}\0{parts.username}".encode()).hexdigest()[:16]
-    return Source(settings.out_dir / "app" / name, f"PostgreSQL {parts.hostname}{parts.path}", url)
+    credentials, _, host = parts.netloc.rpartition("@")
+    options = [(name, value) for name, value in parse_qsl(parts.query) if name != "password"]
+    shown = f"{credentials.partition(':')[0]}@{host}{parts.path}?{urlencode(options)}"
+    name = hashlib.sha256(shown.encode()).hexdigest()[:16]
+    return Source(settings.out_dir / "app" / name, f"PostgreSQL {host}{parts.path}", url)
 
 
-def address(host: str, port: int, database: str, user: str, password: str) -> str:
-    """Return the address of a PostgreSQL database; every part is quoted.
+def connection(listed: str, user: str, password: str) -> str:
+    """Return a listed address with its own user and password, or a visitor's; libpq adds none of this process.
 
-    >>> address("db.example", 5432, "payrec", "app", "p@ss/word")
-    'postgresql://app:p%40ss%2Fword@db.example:5432/payrec'
+    Raises
+    ------
+    UsageError
+        Neither the list nor the visitor names a user.
+
+    >>> connection("postgresql://db.example/payrec?require_auth=md5", "ana", "p@ss/word").partition("?")[0]
+    'postgresql://ana:p%40ss%2Fword@db.example/payrec'
     """
-    if not host or not database or any(sign in host for sign in "/@?#\\ "):
-        raise UsageError(f"found the host {host!r} and the database {database!r}, expected a name of each")
-    who = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
-    return f"postgresql://{who + '@' if who else ''}{host}:{port}/{quote(database, safe='')}"
+    parts = urlsplit(listed)
+    options = NO_OWN_CREDENTIALS | dict(parse_qsl(parts.query, keep_blank_values=True))
+    credentials, _, host = parts.netloc.rpartition("@")
+    listed_user, _, secret = credentials.partition(":")
+    who = quote(user, safe="") or listed_user or quote(options.get("user", ""), safe="")
+    options.pop("user", None)
+    if user or password:  # a listed password belongs to the listed user alone
+        secret, options["password"] = quote(password, safe=""), ""
+    if secret:
+        del options["password"]
+    if not who:
+        raise UsageError("found no user for this database, expected one\nenter a user that may read its lists")
+    return urlunsplit(("postgresql", f"{who}:{secret}@{host}", parts.path, urlencode(options), ""))
 
 
 def changed_ns(source: Source) -> tuple[int, ...]:
@@ -155,7 +182,7 @@ def _past_in_files(files: list[Path], order_id: str) -> list[tuple[str, float | 
 
 
 def test(url: str, settings: Settings) -> Source:
-    """Return the source of ``url`` once it has answered; the message of a failure never holds the address.
+    """Return the source of ``url`` once it has answered.
 
     Raises
     ------
@@ -163,11 +190,7 @@ def test(url: str, settings: Settings) -> Source:
         It does not answer, or has no published list that this role may read.
     """
     source = of_database(settings, url)
-    try:
-        served = look(source)
-    except DatabaseUnreachable as error:
-        raise DatabaseUnreachable(str(error).replace(url, "the address given")) from None
-    if served.current is None:
+    if look(source).current is None:
         raise DatabaseUnreachable(
             f"{source.label} answers, but holds no published list that this role may read\n"
             "make one: payrec run, or give the role the right to read payrec_runs and payrec_scores"

@@ -16,7 +16,7 @@ import pyarrow as pa
 import streamlit as st
 
 from payrec.app import export_log, formatting, state
-from payrec.app.access import LOCAL, Visitor
+from payrec.app.access import UNNAMED, Visitor
 from payrec.charts.theme import COLORS, Chart
 from payrec.common.errors import PayrecError
 from payrec.common.text import markdown_text
@@ -37,7 +37,7 @@ MIMES = {
 def entered(who: Visitor) -> bool:
     """Say whether the visitor may see a page; if not, tell why and offer the way in."""
     if who.may_enter:
-        if who.name != LOCAL:
+        if who.name != UNNAMED:
             st.sidebar.caption(f"Signed in as {markdown_text(who.name)}")
             st.sidebar.button("Sign out", on_click=st.logout)
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import shutil
+import sys
 import tempfile
 import weakref
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import streamlit as st
 
 from payrec.app import access, list_query, list_source, upload
 from payrec.app.list_source import Served, Source
+from payrec.commands.app import WITHOUT_SIGN_IN, is_loopback
 from payrec.commands.policies import read_policy
 from payrec.common.errors import PayrecError
 from payrec.common.settings import Settings, read_settings
@@ -41,13 +43,14 @@ def settings() -> Settings:
 
 
 def visitor() -> access.Visitor:
-    """Return who looks, and whether they may; asked on every page and every rerun."""
+    """Return who looks at a page, and whether they may."""
     try:
         has_sign_in = "auth" in st.secrets
     except FileNotFoundError:
         has_sign_in = False
     user: dict[str, Any] = st.user.to_dict() if has_sign_in else {}
-    return access.visitor(has_sign_in, user, access.listed(settings().app_users))
+    is_reachable = not is_loopback(st.get_option("server.address") or "") and WITHOUT_SIGN_IN not in sys.argv
+    return access.visitor(has_sign_in, user, access.listed(settings().app_users), is_reachable=is_reachable)
 
 
 def chosen_source() -> Source:

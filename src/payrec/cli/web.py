@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from payrec.cli import output
+from payrec.cli import options, output
 
 
 def app(
@@ -23,10 +23,15 @@ def app(
         list[str] | None,
         typer.Option("--host", metavar="NAME", help="Host name that browsers may use; may be repeated."),
     ] = None,
+    without_sign_in: Annotated[
+        bool,
+        typer.Option("--without-sign-in", help="Let everybody in who reaches the address."),
+    ] = False,
 ) -> None:  # fmt: skip
     """Open the web app; stop it with Ctrl-C."""
-    from payrec.commands.app import server_command
+    from payrec.commands.app import named_databases, server_command
 
-    command = server_command(port, address, tuple(host or ()))
+    named_databases(options.configured())  # a setting that cannot be read is reported before the server starts
+    command = server_command(port, address, tuple(host or ()), without_sign_in=without_sign_in)
     output.note(f"the app is at http://{address if address not in ('0.0.0.0', '::') else 'localhost'}:{port}")  # noqa: S104
     os.execv(command[0], command)  # noqa: S606 - the same interpreter

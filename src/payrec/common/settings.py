@@ -37,6 +37,9 @@ class Settings(BaseSettings):
         None, description="webhook or apprise addresses that get the alarms, separated by spaces"
     )
     app_users: str = Field("", description="e-mail addresses that may sign in to the web app, separated by commas")
+    app_connections: SecretStr | None = Field(
+        None, description="databases that page Connect of the web app offers: NAME=postgresql://…, separated by spaces"
+    )
     retention_days: int | None = Field(
         None,
         ge=1,
