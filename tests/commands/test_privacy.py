@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +15,11 @@ import pytest
 
 from payrec.commands import privacy
 from payrec.common.errors import Locked
+from payrec.common.text import sql_literal
 from payrec.data.engines import Engine
 from payrec.publish import details, ledger, lock, personal
 from payrec.publish.personal import Person
+from payrec.worklist.policy import Hold, Policy
 from tests.commands.conftest import DAY, FIRST_NIGHT, Site
 from tests.commands.test_night import served, store_of
 
@@ -43,6 +47,13 @@ def counts(site: Site, person: Person) -> dict[str, tuple[int, int]]:
         theirs = person.rows(table).num_rows
         found[name] = (theirs, table.num_rows - theirs)
     return found
+
+
+@pytest.fixture(autouse=True)
+def uploads(site: Site, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder in which sessions of the app keep uploads, instead of the one of this machine."""
+    monkeypatch.setattr(tempfile, "tempdir", str(site.folder))
+    return site.folder
 
 
 @pytest.fixture
@@ -144,7 +155,7 @@ def test_fault_47_what_payrec_cannot_reach_is_told(
     site: Site, someone: Person, payrec: Payrec, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (site.folder / "old").mkdir()
-    (site.folder / "old" / "load.rejects.csv").write_text(f"7,no date,{someone.customer_id}\n")
+    (site.folder / "old" / "today.csv").write_text(f"1,{someone.customer_id}\n")
     with store_of(site) as store:
         (run_id,) = [one.run.run_id for one in store.runs()]
     folder = site.folder / ("published" if site.published else "app/copy")
@@ -162,7 +173,7 @@ def test_fault_47_what_payrec_cannot_reach_is_told(
     assert payrec("privacy", "erase", someone.customer_id, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert [one["file"] for one in told["exports"]] == ["list.csv"]
-    assert told["mentioned_in"] == [str(site.folder / "old" / "load.rejects.csv")]
+    assert told["mentioned_in"] == [str(site.folder / "old" / "today.csv")]
 
 
 def test_fault_47_lists_that_are_older_than_the_setting_go_and_the_served_one_stays(site: Site) -> None:
@@ -173,10 +184,86 @@ def test_fault_47_lists_that_are_older_than_the_setting_go_and_the_served_one_st
     now = FIRST_NIGHT + 3 * DAY
     site.night(FIRST_NIGHT + 2 * DAY, now=now, retention_days=2)
     assert served(site) == [ids[2], ids[1]]
-    site.night(FIRST_NIGHT + 2 * DAY, now=now + timedelta(days=400), retention_days=30)
+    site.night(FIRST_NIGHT + 2 * DAY, now=now + timedelta(days=400), retention_days=30, trust_clock=True)
     assert served(site) == [ids[2]]
     with store_of(site) as store:
         assert {row["run_id"] for row in store.verdicts().to_pylist()} == set(ids)
         assert store.detail(ids[0], "features") is None
     if site.published:
         assert [path.name for path in (site.published / "runs").iterdir()] == [ids[2]]
+
+
+HOSTILE = 'a"b,é'
+
+
+@pytest.fixture
+def hostile(site: Site) -> Person:
+    """A customer whose id has to be quoted and escaped, on the published list and in a hold of its policy."""
+    with site.open() as engine:
+        rows = engine.read("SELECT customer_id FROM raw_transactions WHERE payment_date IS NULL ORDER BY order_id")
+        name = sql_literal(str(rows["customer_id"][0].as_py()))
+        engine.run(f"UPDATE raw_transactions SET customer_id = {sql_literal(HOSTILE)} WHERE customer_id = {name}")
+        mine = engine.read(f"SELECT order_id FROM raw_transactions WHERE customer_id = {sql_literal(HOSTILE)}")
+    hold = Hold(name="lawyer", column="customer_id", values=(HOSTILE, "c-2"))
+    site.night(policy=Policy(capacity={"total": 50}, hold=(hold,)))
+    return Person(HOSTILE, frozenset(mine["order_id"].to_pylist()))
+
+
+def forms_of(text: str) -> list[bytes]:
+    """Every way in which a file may spell the id."""
+    spelled = (text, text.replace('"', '""'), json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1],
+               html.escape(text), text.encode("ascii", "xmlcharrefreplace").decode())  # fmt: skip
+    return [one.encode(codec) for one in spelled for codec in ("utf-8", "utf-16-le", "utf-16-be", "cp1252")]
+
+
+def bytes_of_site(site: Site) -> Iterator[tuple[str, bytes]]:
+    """All that a site has on disk, also as it is unpacked."""
+    for path in sorted(site.folder.rglob("*")):
+        if path.is_file():
+            yield str(path), path.read_bytes()
+    for name, table in tables(site):
+        yield (
+            name,
+            "\n".join(map(str, table.to_pylist())).encode() + json.dumps(table.to_pylist(), default=str).encode(),
+        )
+    if site.published is None:
+        with site.open() as engine:
+            engine.run("CHECKPOINT")
+            names = (
+                "SELECT CAST(pg_relation_filepath(oid) AS VARCHAR) AS f FROM pg_class WHERE relkind IN ('r', 't', 'i')"
+            )
+            for name in engine.read(f"{names} AND oid >= 16384")["f"].to_pylist():
+                content = engine.read(f"SELECT pg_read_binary_file({sql_literal(name)}) AS c")["c"][0].as_py()
+                yield name, content
+
+
+def test_fault_59_no_byte_of_a_hostile_id_is_left(
+    site: Site, hostile: Person, payrec: Payrec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = site.folder / ("published" if site.published else "app/copy")
+    folder.mkdir(parents=True, exist_ok=True)
+    line = {"at": "2026-05-20", "who": HOSTILE, "file": "list.csv", "sha256": "0", "rows": 3, "run_id": "r", "view": ""}
+    other = {**line, "who": "ana"}
+    (folder / "exports.jsonl").write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in (line, other)))
+    if site.published:
+        (site.published / ".damaged-old").write_text(HOSTILE)
+    rejects = site.folder / "may.csv.rejects.csv"
+    rejects.write_text(
+        f'line,column,value,reason\r\n3,amount,"{HOSTILE.replace(chr(34), chr(34) * 2)}",bad\r\n4,amount,x,bad\r\n'
+    )
+    with site.open() as engine:
+        ledger.add(engine, ledger.Entry(FIRST_NIGHT, "here", "build", "", "failed", f"customer_id={HOSTILE}, twice"))
+    assert any(form in content for _, content in bytes_of_site(site) for form in forms_of(HOSTILE))
+    capsys.readouterr()
+    assert payrec("privacy", "erase", HOSTILE, "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["raw"]["raw_transactions"] == len(hostile.orders)
+    assert (report["mentioned_in"], report["unreadable"], report["lines"]) == ([], [], 2)
+    left = {name: form for name, content in bytes_of_site(site) for form in forms_of(HOSTILE) if form in content}
+    assert left == {}
+    assert rejects.read_text() == "line,column,value,reason\n4,amount,x,bad\n"
+    kept = [json.loads(one) for one in (folder / "exports.jsonl").read_text().splitlines()]
+    assert (kept[0]["rows"], kept[1]) == (3, other)
+    assert payrec("privacy", "erase", HOSTILE, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["found"] is False
+    assert site.night(FIRST_NIGHT + DAY).published.orders > 0

@@ -30,7 +30,7 @@ def privacy_export(
     def render() -> None:
         for name in (*payrec.privacy.RAW, "feature_view", "lists"):
             output.say(f"{len(held[name]):>9,} rows  {name}")
-        _show_elsewhere(held["exports"], held["mentioned_in"])
+        _show_elsewhere(held["exports"], held["mentioned_in"], held["unreadable"])
         output.say(f"written to {out}" if out else "--out FILE.json writes all of it, --json prints it")
 
     output.emit(held, as_json, render)
@@ -46,17 +46,21 @@ def privacy_erase(customer_id: Customer, url: Database = None, as_json: Json = F
             output.say("nothing is held of this customer")
         for name, rows in {**erased.raw, "published": erased.published}.items():
             output.say(f"{rows:>9,} rows  taken out of {name}")
-        _show_elsewhere(erased.exports, erased.mentioned_in)
+        if erased.lines:
+            output.say(f"{erased.lines:>9,} lines taken out of rejects and the export log")
+        _show_elsewhere(erased.exports, erased.mentioned_in, erased.unreadable)
         output.say("backups and the server's own logs are yours to look after")
 
     output.emit({"found": not erased.is_empty, **vars(erased)}, as_json, render)
 
 
-def _show_elsewhere(exports: list[dict[str, Any]], files: list[str]) -> None:
+def _show_elsewhere(exports: list[dict[str, Any]], files: list[str], unreadable: list[str]) -> None:
     for line in exports:
         output.say(f"a download may hold them: {line['file']}, taken by {line['who']} at {line['at']}")
     for path in files:
         output.say(f"a file names them: {path}")
+    for file in unreadable:
+        output.say(f"a file cannot be searched: {file}")
 
 
 def _request(customer_id: str, url: str | None) -> dict[str, Any]:
@@ -67,5 +71,6 @@ def _request(customer_id: str, url: str | None) -> dict[str, Any]:
         "now": options.now(),
         "published": settings.published_dir,
         "out_folder": settings.out_dir,
+        "others": (settings.models_dir, *([settings.policy] if settings.policy else [])),
         "key": settings.privacy_key.get_secret_value() if settings.privacy_key else None,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,29 +20,33 @@ from payrec.common.json import readable_json
 from payrec.common.text import sql_literal
 from payrec.data import layers
 from payrec.data.engines import Engine, connect, keeps_lists
-from payrec.publish import ledger, lock, personal
+from payrec.publish import file_search, ledger, lock, personal
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.personal import Person
 from payrec.publish.store import ListStore, open_store, personal_details
 
 RAW = ("raw_events", "raw_transactions")
-READABLE = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".html", ".log"}
-CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Erased:
-    """Rows deleted, by raw table and of what is published; and files out of reach that may hold the person."""
+    """Rows deleted, by raw table and of what is published; and files out of reach that may hold the person.
+
+    ``exports``: downloads from the app. ``mentioned_in``: files that contain the id. ``unreadable``: files that may.
+    ``lines``: lines of rejects and of the export log from which the id was removed.
+    """
 
     raw: dict[str, int]
     published: int
     exports: list[dict[str, Any]]
     mentioned_in: list[str]
+    unreadable: list[str]
+    lines: int = 0
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was held."""
-        return not (self.published or any(self.raw.values()))
+        return not (self.published or self.lines or any(self.raw.values()))
 
 
 def export(
@@ -52,6 +57,7 @@ def export(
     out_folder: Path | str = "out",
     out: Path | str | None = None,
     key: str | None = None,
+    others: tuple[Path, ...] = (),
 ) -> dict[str, Any]:
     """Return all that is held of a customer, as plain values; the request itself is recorded.
 
@@ -65,6 +71,8 @@ def export(
         Also write it, as JSON.
     key
         Key of the hash that stands for the customer in the record; without it nothing does.
+    others
+        More files and folders to search, such as the policy.
 
     Raises
     ------
@@ -83,10 +91,14 @@ def export(
             "lists": listed.to_pylist(),
             "beside_lists": personal_details(store, person),
             "exports": _exports(store, listed, Path(out_folder)),
-            "mentioned_in": mentions(Path(out_folder), customer_id),
         }
         counts = {table: len(rows) for table, rows in raw.items()}
         _record(engine, now, "privacy.export", personal.tag(customer_id, key), counts)
+    lists = {path for path in _files(Path(published)) if path.name != personal.EXPORT_LOG}
+    searched = file_search.search(
+        _files(Path(out_folder), Path(published), *others) - lists - _database(url), customer_id
+    )
+    held |= {"mentioned_in": list(searched.matches), "unreadable": list(searched.unreadable)}
     if out is not None:
         with replacing(Path(out)) as sink:
             sink.write(readable_json(held).encode())
@@ -100,52 +112,67 @@ def erase(
     published: Path | str = "out/published",
     out_folder: Path | str = "out",
     key: str | None = None,
+    others: tuple[Path, ...] = (),
 ) -> Erased:
     """Delete a customer from raw tables, layers and lists, under the lock of the run; a second time deletes nothing.
 
     In a database it is one transaction. In a folder the published files come first and the raw rows last, so that an
-    erasure that was interrupted is finished by the same command. Parameters and errors as :func:`export`.
+    erasure that was interrupted is finished by the same command. Then the database removes the content of deleted rows
+    from the disk, and files that contain the id are searched. Parameters and errors as :func:`export`.
 
     Raises
     ------
     Locked
         A run is under way.
     """
-    folder = Path(out_folder)
+    folder, lists = Path(out_folder), Path(published)
     holder = lock.Holder(os.getpid(), socket.gethostname(), now)
-    with lock.held(url, folder, holder, 0.0), connect(url) as engine:
-        with engine.transaction():
-            store = _store(url, engine, published)
+    with lock.held(url, folder, holder, 0.0):
+        with connect(url) as engine:
+            store = _store(url, engine, lists)
+            store.repair()
             person, listed = _person(engine, store, customer_id)
             downloads = _exports(store, listed, folder)
-            deleted = store.erase(person)
-            raw = {table: _delete(engine, table, customer_id) for table in RAW}
-            if any(raw.values()):
-                layers.clear(engine)  # they hold rows of the customer; the next build makes them without
-            _record(engine, now, "privacy.erase", personal.tag(customer_id, key), raw | {"published": deleted})
-        shutil.rmtree(folder / "app", ignore_errors=True)  # the app's copies of lists from a database
-        return Erased(raw, deleted, downloads, mentions(folder, customer_id))
+            rows = _erase_rows(engine, store, person, now, personal.tag(customer_id, key))
+            lines = _erase_files(folder, lists, person)
+            engine.purge()
+        searched = file_search.search(_files(folder, lists, *others), customer_id)
+    raw = {table: rows[table] for table in RAW}
+    return Erased(raw, rows["published"], downloads, list(searched.matches), list(searched.unreadable), lines)
+
+
+def _erase_rows(engine: Engine, store: ListStore, person: Person, now: datetime, tag: str) -> dict[str, int]:
+    """Delete a person's rows in one transaction; return their number by raw table, and in what is published."""
+    with engine.transaction():
+        published = store.erase(person)
+        rows = {table: _delete(engine, table, person.customer_id) for table in RAW} | {"published": published}
+        if any(rows[table] for table in RAW):
+            layers.clear(engine)  # they hold rows of the customer; the next build makes them without
+        _redact_ledger(engine, person)
+        _record(engine, now, "privacy.erase", tag, rows)
+    return rows
+
+
+def _erase_files(folder: Path, published: Path, person: Person) -> int:
+    """Erase a person from the files that payrec wrote besides the lists; return the lines erased."""
+    erased = sum(personal.erase_rejects(path, person) for path in sorted(folder.rglob("*.rejects.csv")))
+    for copy in (published, *(folder / "app").glob("*")):
+        erased += personal.redact_exports(copy, person)
+    for path in (folder / "app").glob("*/*"):  # the app's copies of lists from a database, which it makes again
+        if path.name != personal.EXPORT_LOG:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    return erased
+
+
+def _files(*roots: Path) -> set[Path]:
+    """Return all files under the roots, and uploads of the app's sessions on this machine."""
+    uploads = Path(tempfile.gettempdir()).glob("payrec-*")
+    paths = {path for root in (*roots, *uploads) for path in ([root] if root.is_file() else root.rglob("*"))}
+    return {path for path in paths if path.is_file()}
 
 
 def _store(url: str, engine: Engine, published: Path | str) -> ListStore:
     return open_store(engine if keeps_lists(url) else Path(published))
-
-
-def mentions(folder: Path, text: str) -> list[str]:
-    """Return the readable files under a folder in which ``text`` stands."""
-    wanted = text.encode()
-    files = sorted(path for path in folder.rglob("*") if path.suffix in READABLE and path.is_file())
-    return [str(path) for path in files if _mentions(path, wanted)]
-
-
-def _mentions(path: Path, wanted: bytes) -> bool:
-    tail = b""
-    with path.open("rb") as source:
-        while chunk := source.read(CHUNK):
-            if wanted in tail + chunk:
-                return True
-            tail = chunk[-len(wanted) :]
-    return False
 
 
 def _person(engine: Engine, store: ListStore, customer_id: str) -> tuple[Person, Any]:
@@ -182,7 +209,22 @@ def _exports(store: ListStore, listed: Any, out_folder: Path) -> list[dict[str, 
     runs = set(listed["run_id"].to_pylist())
     folders = [store.folder] if isinstance(store, FolderStore) else sorted((out_folder / "app").glob("*"))
     lines = [line for folder in folders for line in personal.exports(folder, runs)]
-    return [{name: line[name] for name in ("at", "who", "file", "sha256", "rows", "run_id")} for line in lines]
+    return [{name: line[name] for name in personal.EXPORT_COLUMNS} for line in lines]
+
+
+def _database(url: str) -> set[Path]:
+    """Return the file of an embedded database."""
+    path = Path(url.removeprefix("duckdb:///").partition("?")[0])
+    return {path} if url.startswith("duckdb:///") else set()
+
+
+def _redact_ledger(engine: Engine, person: Person) -> None:
+    """Replace the id in the details of the ledger, such as the message of a failure."""
+    if ledger.TABLE in engine.tables():
+        for row in engine.read(f"SELECT entry_no, detail FROM {ledger.TABLE}").to_pylist():
+            if (redacted := person.redacted(row["detail"] or "")) != (row["detail"] or ""):
+                set_detail = f"UPDATE {ledger.TABLE} SET detail = {sql_literal(redacted)}"
+                engine.run(f"{set_detail} WHERE entry_no = {row['entry_no']}")
 
 
 def _record(engine: Engine, now: datetime, what: str, tag: str, counts: dict[str, int]) -> None:

@@ -160,8 +160,8 @@ class DatabaseStore:
             if table is None:
                 continue
             others = person.without(table)
-            if others.num_rows < table.num_rows:
-                erased += table.num_rows - others.num_rows
+            if not others.equals(table):
+                erased += table.num_rows - others.num_rows or 1  # or a text in which the id was replaced
                 self.engine.run(
                     f"DELETE FROM {DETAILS} WHERE run_id = {sql_literal(run_id)} AND name = {sql_literal(name)}"
                 )

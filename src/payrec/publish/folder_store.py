@@ -163,10 +163,14 @@ class FolderStore:
         delete_set_aside(self.folder)
         erased = 0
         for path in sorted((self.folder / "runs").glob("*/*.parquet")):
-            table = read_parquet(path)
+            try:
+                table = read_parquet(path)
+            except DataRefused:
+                path.unlink(missing_ok=True)
+                continue
             others = person.without(table)
-            if others.num_rows < table.num_rows:
-                erased += table.num_rows - others.num_rows
+            if not others.equals(table):
+                erased += table.num_rows - others.num_rows or 1  # or a text in which the id was replaced
                 with files.replacing(path) as sink:
                     pyarrow.parquet.write_table(others, sink, compression="zstd", row_group_size=ROW_GROUP)
         return erased

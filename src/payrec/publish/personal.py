@@ -1,13 +1,18 @@
 """A person's rows in what is published: to hand over, or to erase. Sums and counts stay: they name nobody.
 
-A person is a customer id. Their rows are those that name it, and those that name one of their orders.
+A person is a customer id. Their rows are those that name it, and those that name one of their orders. In texts, such
+as the policy that is stored with a list, the id is replaced by ``[erased]``.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import hmac
+import io
 import json
+import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +21,13 @@ from typing import Any
 import pyarrow as pa
 
 from payrec.common.arrow import pc
+from payrec.common.files import replacing
 
 PERSON, ORDER = "customer_id", "order_id"
+ERASED = "[erased]"
+EXPORT_LOG = "exports.jsonl"
+EXPORT_COLUMNS = ("at", "who", "file", "sha256", "rows", "run_id")
+LEAST_IN_TEXT = 4  # characters: a shorter id is replaced only where it is the whole text, since "7" stands in "17 days"
 
 
 @dataclass(frozen=True)
@@ -32,8 +42,42 @@ class Person:
         return table.filter(self._named(table))
 
     def without(self, table: pa.Table) -> pa.Table:
-        """Return the rows of ``table`` that do not name this person."""
-        return table.filter(pc.invert(self._named(table)))
+        """Return the rows of ``table`` that do not name this person, with the id replaced in JSON texts."""
+        others = table.filter(pc.invert(self._named(table)))
+        for at, (name, column) in enumerate(zip(others.column_names, others.columns, strict=True)):
+            is_text = pa.types.is_string(column.type) and name not in (PERSON, ORDER)
+            if is_text and pc.any(pc.match_substring_regex(column, r"^\s*[\[{]")).as_py():
+                texts = [value and self.redacted_json(value) for value in column.to_pylist()]
+                others = others.set_column(at, others.schema.field(at), pa.array(texts, column.type))
+        return others
+
+    def redacted(self, text: str) -> str:
+        """Return a text without the id.
+
+        >>> Person("c-17", frozenset()).redacted("lawyer of c-17, not of c-171")
+        'lawyer of [erased], not of c-171'
+        """
+        if text == self.customer_id:
+            return ERASED
+        if len(self.customer_id) < LEAST_IN_TEXT or self.customer_id not in text:
+            return text
+        return re.sub(rf"(?<!\w){re.escape(self.customer_id)}(?!\w)", lambda _: ERASED, text)
+
+    def redacted_json(self, text: str) -> str:
+        """Return a JSON document without the id in its keys and values; as it is if it is no JSON."""
+        try:
+            document = json.loads(text)
+        except ValueError:
+            return text
+        redacted = self._redacted_value(document)
+        return text if redacted == document else json.dumps(redacted)
+
+    def _redacted_value(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {self.redacted(key): self._redacted_value(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._redacted_value(inner) for inner in value]
+        return self.redacted(value) if isinstance(value, str) else value
 
     def _named(self, table: pa.Table) -> Any:
         named = pa.array([False] * table.num_rows, pa.bool_())
@@ -57,7 +101,7 @@ def tag(customer_id: str, key: str | None) -> str:
 
 def exports(folder: Path, run_ids: Iterable[str]) -> list[dict[str, Any]]:
     """Return the downloads made from one of these runs, from the export log in ``folder``."""
-    path, runs = folder / "exports.jsonl", set(run_ids)
+    path, runs = folder / EXPORT_LOG, set(run_ids)
     lines = path.read_bytes().splitlines() if path.is_file() else []
     entries = [entry for line in lines if (entry := _logged(line))]
     return [entry for entry in entries if entry["run_id"] in runs]
@@ -67,6 +111,41 @@ def _logged(line: bytes) -> dict[str, Any] | None:
     """Return an entry of the export log, None for a line that is damaged."""
     try:
         entry: dict[str, Any] = json.loads(line)
-        return entry if "run_id" in entry else None
+        return entry if all(name in entry for name in EXPORT_COLUMNS) else None
     except (ValueError, TypeError):
         return None
+
+
+def redact_exports(folder: Path, person: Person) -> int:
+    """Replace the id in the lines of the export log, each within its own bytes; return the number of lines.
+
+    The app may add a line meanwhile, so the file is not replaced.
+    """
+    path, offset, redacted = folder / EXPORT_LOG, 0, 0
+    if not path.is_file():
+        return 0
+    with path.open("r+b") as log:
+        for line in log.read().splitlines(keepends=True):
+            content = line.rstrip(b"\n")
+            text = content.decode(errors="surrogateescape")
+            changed = person.redacted_json(text)
+            if changed != text:
+                shorter = json.dumps(json.loads(changed.replace(ERASED, "")), ensure_ascii=False, separators=(",", ":"))
+                fitting = changed.encode() if len(changed.encode()) <= len(content) else shorter.encode()
+                os.pwrite(log.fileno(), fitting.ljust(len(content)), offset)
+                redacted += 1
+            offset += len(line)
+        os.fsync(log.fileno())
+    return redacted
+
+
+def erase_rejects(path: Path, person: Person) -> int:
+    """Delete the rows of a file of rejects that contain the id; return their number."""
+    rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8", errors="surrogateescape"), newline="")))
+    others = [row for row in rows if not any(person.redacted(cell) != cell for cell in row)]
+    if len(others) < len(rows):
+        content = io.StringIO(newline="")
+        csv.writer(content).writerows(others)
+        with replacing(path) as sink:
+            sink.write(content.getvalue().encode(errors="surrogateescape"))
+    return len(rows) - len(others)

@@ -95,6 +95,14 @@ class Engine(Protocol):
         """
         ...
 
+    def purge(self) -> None:
+        """Remove the content of deleted rows from the disk, as far as the engine can; not inside a transaction.
+
+        DuckDB writes its file again, which needs as much free space; PostgreSQL runs ``VACUUM FULL``, which locks each
+        table for the time; Spark keeps no deleted rows.
+        """
+        ...
+
     def close(self) -> None:
         """Give back connections and files."""
         ...

@@ -19,7 +19,7 @@ import pyarrow as pa
 from payrec.common import duck
 from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, PayrecError, UsageError
 from payrec.common.text import sql_identifier
-from payrec.data.engines import RowFunction, Rows
+from payrec.data.engines import RowFunction, Rows, duckdb_file
 from payrec.data.engines.rows import BATCH_ROWS, definition, normalised, read_schema
 from payrec.data.engines.sole import SoleProcess
 from payrec.data.engines.writing import write, write_mapped
@@ -88,8 +88,8 @@ class DuckDB(SoleProcess):
     text_collation = ""  # text sorts by bytes as it is
 
     def __init__(self, url: str) -> None:
-        self.path, options = _address(url)
-        self._db = _opened(self.path, options)
+        self.path, self._options = _address(url)
+        self._db = _opened(self.path, self._options)
         self._depth = 0
         self._temporary_tables = 0  # temporary tables so far, for their names
 
@@ -247,6 +247,21 @@ class DuckDB(SoleProcess):
     def _undo(self) -> None:
         with suppress(PayrecError):  # DuckDB may have ended it already; either way nothing of it is kept
             self._do("ROLLBACK")
+
+    def purge(self) -> None:
+        """Write the file again: deleted rows stay in it otherwise, even after CHECKPOINT and VACUUM (DuckDB 2.0.0)."""
+        if self.path == duck.MEMORY:
+            return
+        self._do("FORCE CHECKPOINT")
+        self._db.close()
+        try:
+            duckdb_file.rewrite(Path(self.path).resolve())
+        except (duckdb.Error, OSError) as error:
+            msg = f"cannot write {self.path} again without deleted rows: {str(error).splitlines()[0]}\n"
+            msg += "the rows are deleted, but parts of them stay in the file; free some space and repeat the command"
+            raise DatabaseUnreachable(msg) from error
+        finally:
+            self._db = _opened(self.path, self._options)
 
     def close(self) -> None:
         """Close the file."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 from payrec.common.errors import DatabaseUnreachable, PayrecError, UsageError
 from payrec.common.text import sql_identifier, sql_literal
 from payrec.data.engines import RowFunction, Rows
-from payrec.data.engines.postgres_catalog import DEPENDENTS, TABLES
+from payrec.data.engines.postgres_catalog import DEPENDENTS, OWN_TABLES, TABLES
 from payrec.data.engines.postgres_rows import handed_out
 from payrec.data.engines.postgres_session import Session, address
 from payrec.data.engines.retry import Interrupted, retrying
@@ -265,6 +265,12 @@ class Postgres:
                 self._current = None
                 with suppress(PayrecError):  # a connection that is gone undid everything by itself
                     session.run("ROLLBACK")
+
+    def purge(self) -> None:
+        """Write payrec's tables again, and their statistics, which contain frequent values."""
+        for name in map(str, self.read(OWN_TABLES)["name"].to_pylist()):
+            with self._lent() as session:
+                session.run(f"VACUUM (FULL, ANALYZE) {name}")
 
     def close(self) -> None:
         """Give back all connections; an open transaction is undone."""

@@ -1,4 +1,4 @@
-"""Queries of PostgreSQL's own catalog: tables that are visible, and views that depend on one."""
+"""Queries of PostgreSQL's own catalog: tables that are visible, payrec's own, and views that depend on one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ SELECT CAST(c.relname AS VARCHAR) AS name
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND n.nspname = ANY (current_schemas(false)) AND pg_table_is_visible(c.oid)
+"""
+OWN_TABLES = """
+SELECT CAST(c.oid::regclass AS VARCHAR) AS name
+FROM pg_catalog.pg_class AS c
+WHERE c.relkind = 'r' AND pg_catalog.pg_table_is_visible(c.oid) AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
+  AND (c.relname LIKE 'raw\\_%' OR c.relname LIKE 'payrec\\_%')
 """
 DEPENDENTS = """
 WITH RECURSIVE dependent (oid) AS (

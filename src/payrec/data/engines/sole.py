@@ -17,3 +17,6 @@ class SoleProcess:
     def private(self, views: tuple[str, ...], copies: tuple[str, ...]) -> AbstractContextManager[None]:
         """Refuse: with free leases there is no need."""
         raise NotImplementedError
+
+    def purge(self) -> None:
+        """Nothing is left to remove, where a change writes new files and deletes the former ones."""
