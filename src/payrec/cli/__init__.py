@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
 import typer
 
 from payrec.cli import data, demo, lists, model, models, output, privacy, runs, web
-from payrec.common.errors import PayrecError
+from payrec.common.errors import PayrecError, UsageError
+from payrec.common.text import terminal_text
 
 app = typer.Typer(
     name="payrec",
@@ -42,22 +44,58 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     given = [a for a in given if a != "--debug"]
+    output.survive_encodings()
     try:
-        sys.exit(app(args=given, prog_name="payrec", standalone_mode=True) or 0)
-    except PayrecError as error:
-        if debug:
-            raise
-        for line in str(error).splitlines() or [type(error).__name__]:
-            output.note(line)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.exit(0)
+        _expect_utf8(given)
+        code = app(args=given, prog_name="payrec", standalone_mode=False) or 0
     except Exception as error:
-        if debug:
+        if debug and not isinstance(error, typer.TyperException):
             raise
+        code = _show(error)
+    sys.exit(code)
+
+
+def _expect_utf8(arguments: list[str]) -> None:
+    for text in arguments:
+        try:
+            os.fsencode(text).decode()
+        except UnicodeError as error:
+            msg = f"found the argument {terminal_text(text)}, expected UTF-8\nrename the file, or use a UTF-8 terminal"
+            raise UsageError(msg) from error
+
+
+def _show(error: Exception) -> int:
+    """Print what went wrong in one to three lines on stderr; return the exit code."""
+    if isinstance(error, typer.Abort):
+        return 128 + signal.SIGINT
+    if isinstance(error, typer.TyperException) and error.format_message().startswith("Usage:"):
+        typer.echo(error.format_message(), err=True)  # no arguments: the help
+        return 2
+    refusal = _refusal(error)
+    if refusal is None:
         output.note(f"internal error in payrec (your data is fine): {type(error).__name__}: {_first_line(error)}")
         output.note("run it again with --debug and report what it shows")
-        sys.exit(1)
+        return 1
+    for line in str(refusal).splitlines() or [type(refusal).__name__]:
+        output.note(line)
+    return refusal.exit_code
+
+
+def _refusal(error: Exception) -> PayrecError | None:
+    """Return the error as one of payrec's own; None for a fault of payrec."""
+    if isinstance(error, PayrecError):
+        return error
+    if isinstance(error, typer.TyperException):
+        command = getattr(getattr(error, "ctx", None), "command_path", "payrec")
+        return UsageError(f"{' '.join(error.format_message().split())}\n{command} --help shows what it takes")
+    if isinstance(error, UnicodeEncodeError):
+        msg = f"cannot encode {terminal_text(error.object)} as {error.encoding}"
+        return UsageError(f"{msg}\nrun payrec in a UTF-8 locale: LC_ALL=C.UTF-8")
+    if isinstance(error, OSError) and error.filename is not None:
+        reason = (error.strerror or "input or output error").lower()
+        msg = f"cannot use {terminal_text(str(error.filename))}: {reason}"
+        return UsageError(f"{msg}\nname another path, or correct what is there")
+    return None
 
 
 def _stop(number: int, _frame: object) -> None:

@@ -35,7 +35,10 @@ Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of th
 Reporting = Annotated[
     str | None, typer.Option("--reporting-currency", metavar="EUR", help="Currency that the rates convert to.")
 ]
-Tolerance = Annotated[float, typer.Option("--tolerance", min=0.0, max=1.0, help="Largest share of rejected rows.")]
+Tolerance = Annotated[
+    float,
+    typer.Option("--tolerance", min=0.0, max=1.0, help="Largest share of rejected rows."),
+]
 
 
 def simulate(
@@ -60,7 +63,7 @@ def simulate(
         f"{document['transactions']:,} orders and {document['events']:,} events in {out}, "
         f"with the truth of {document['truth']:,} snapshots"
     )
-    output.emit(document, as_json, lambda: output.say(line))
+    output.emit(document, as_json, lambda: output.say(line), kept=f"the files are in {out}")
 
 
 class FileKind(StrEnum):
@@ -100,7 +103,7 @@ def load(
         for line in report.lines():
             output.say(line)
 
-    output.emit(asdict(report), as_json, render)
+    output.emit(asdict(report), as_json, render, kept="the rows are loaded")
 
 
 def build(
@@ -125,7 +128,7 @@ def build(
         if built.observed_until:
             output.say(f"observed until {built.observed_until:%Y-%m-%d %H:%M} UTC; labels after that are unknown")
 
-    output.emit(asdict(built), as_json, render)
+    output.emit(asdict(built), as_json, render, kept="the tables are built")
 
 
 def check(
@@ -152,7 +155,7 @@ def check(
     if audit.refusals:
         first = audit.refusals[0]
         msg = f"{len(audit.refusals)} finding(s) make training unsafe: {', '.join(f.code for f in audit.refusals)}"
-        raise DataRefused(msg if as_json is False else f"{msg}\n{first.message}")
+        raise DataRefused(msg if as_json is False else f"{msg}\n{first.message.splitlines()[0]}")
 
 
 def sql(

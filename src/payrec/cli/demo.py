@@ -31,7 +31,7 @@ def demo(
         "truth": None if done.truth is None else vars(done.truth),
         "files": done.files,
     }
-    output.emit(document, as_json, lambda: _render(done, document))
+    output.emit(document, as_json, lambda: _render(done, document), kept="the list is published")
 
 
 def _render(done: Any, document: dict[str, Any]) -> None:

@@ -39,7 +39,7 @@ def score(
         show_list(document)
         output.say(f"the ranked list is in {out}")
 
-    output.emit(document, as_json, render)
+    output.emit(document, as_json, render, kept=f"the ranked list is in {out}")
 
 
 def worklist(
@@ -54,4 +54,5 @@ def worklist(
         kept = payrec.worklist(store, capacity, out)
     rows, run = kept.ranked.num_rows, kept.run
     document = {"file": out, "rows": rows, "run_id": run.run_id, "as_of": run.as_of}
-    output.emit(document, as_json, lambda: output.say(f"{rows:,} orders as of {run.as_of:%Y-%m-%d %H:%M} UTC in {out}"))
+    line = f"{rows:,} orders as of {run.as_of:%Y-%m-%d %H:%M} UTC in {out}"
+    output.emit(document, as_json, lambda: output.say(line), kept=f"the list is in {out}")

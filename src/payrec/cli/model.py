@@ -43,7 +43,7 @@ def train(
         show_figures(trained.backtest.to_dict())
         output.say("promoted: it is the champion" if trained.is_champion else "stored, not promoted")
 
-    output.emit(document, as_json, render)
+    output.emit(document, as_json, render, kept=f"model {trained.model_id} is stored")
     trained.require_promoted()
 
 
@@ -117,4 +117,5 @@ def report(
     """Write a model's report (HTML) and model card (JSON)."""
     files = payrec.report(out, reference, options.configured().models_dir)
     document = {"model_id": files.model_id, "report": files.page, "card": files.card}
-    output.emit(document, as_json, lambda: output.say(f"report of model {files.model_id}: {files.page}"))
+    line = f"report of model {files.model_id}: {files.page}"
+    output.emit(document, as_json, lambda: output.say(line), kept=f"the report is in {files.page}")

@@ -65,11 +65,13 @@ def models_show(reference: Reference = "champion", as_json: Json = False) -> Non
 def models_promote(reference: Reference, as_json: Json = False) -> None:
     """Make a version the champion, even if the gate refused it."""
     model_id = payrec.models.promote(reference, configured().models_dir)
-    output.emit({"champion": model_id}, as_json, lambda: output.say(f"model {model_id} is now the champion"))
+    line = f"model {model_id} is now the champion"
+    output.emit({"champion": model_id}, as_json, lambda: output.say(line), kept=line)
 
 
 @models_app.command("rollback")
 def models_rollback(as_json: Json = False) -> None:
     """Make the former champion the champion again."""
     model_id = payrec.models.rollback(configured().models_dir)
-    output.emit({"champion": model_id}, as_json, lambda: output.say(f"model {model_id} is the champion again"))
+    line = f"model {model_id} is the champion again"
+    output.emit({"champion": model_id}, as_json, lambda: output.say(line), kept=line)

@@ -11,9 +11,13 @@ import typer
 
 import payrec
 from payrec.common.errors import UsageError
+from payrec.common.text import terminal_text
 
 if TYPE_CHECKING:
     from payrec.common.settings import Settings
+
+EARLIEST_YEAR, LATEST_YEAR = 1900, 2199  # of a time on the command line; horizons and ages reach beyond it
+OLDEST_DAYS = 3650
 
 Database = Annotated[
     str | None,
@@ -38,7 +42,10 @@ Horizon = Annotated[
 ]
 Recipe = Annotated[str, typer.Option("--recipe", help="logistic, xgboost, auto, or original (the plain baseline).")]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", metavar="policy.toml", help="Capacity, costs, rules.")]
-Capacity = Annotated[int | None, typer.Option("--capacity", min=0, metavar="K", help="Number of contacts available.")]
+Capacity = Annotated[
+    int | None,
+    typer.Option("--capacity", min=0, max=2**31 - 1, metavar="K", help="Number of contacts available."),
+]
 
 
 def now() -> datetime:
@@ -80,10 +87,14 @@ def moment(text: str | None, option: str) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(text)
-    except ValueError as error:
-        msg = f"found {option} {text!r}, expected a date or time such as 2026-06-30 or 2026-06-30T06:00"
+        time = time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+    except (ValueError, OverflowError) as error:
+        msg = f"found {option} {terminal_text(text)!r}, expected a date or time such as 2026-06-30 or 2026-06-30T06:00"
         raise UsageError(msg) from error
-    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+    if not EARLIEST_YEAR <= time.year <= LATEST_YEAR:
+        msg = f"found {option} {terminal_text(text)}, expected a time between {EARLIEST_YEAR} and {LATEST_YEAR}"
+        raise UsageError(msg)
+    return time
 
 
 def day(text: str | None, option: str) -> date | None:
@@ -97,10 +108,13 @@ def ages(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
     try:
-        return tuple(sorted({int(part) for part in text.split(",")}))
-    except ValueError as error:
-        msg = f"found --ages {text!r}, expected days separated by commas, such as 0,7,14"
-        raise UsageError(msg) from error
+        days = tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError:
+        days = ()
+    if not days or days[0] < 0 or days[-1] > OLDEST_DAYS:
+        msg = f"found --ages {terminal_text(text)!r}, expected days from 0 to {OLDEST_DAYS} separated by commas"
+        raise UsageError(f"{msg}, such as 0,7,14")
+    return days
 
 
 def database(url: str | None, settings: Settings) -> payrec.Engine:

@@ -33,7 +33,7 @@ def privacy_export(
         _show_elsewhere(held["exports"], held["mentioned_in"], held["unreadable"])
         output.say(f"written to {out}" if out else "--out FILE.json writes all of it, --json prints it")
 
-    output.emit(held, as_json, render)
+    output.emit(held, as_json, render, kept=f"the data are in {out}" if out else "")
 
 
 @privacy_app.command("erase")
@@ -51,7 +51,7 @@ def privacy_erase(customer_id: Customer, url: Database = None, as_json: Json = F
         _show_elsewhere(erased.exports, erased.mentioned_in, erased.unreadable)
         output.say("backups and the server's own logs are yours to look after")
 
-    output.emit({"found": not erased.is_empty, **vars(erased)}, as_json, render)
+    output.emit({"found": not erased.is_empty, **vars(erased)}, as_json, render, kept="the customer is erased")
 
 
 def _show_elsewhere(exports: list[dict[str, Any]], files: list[str], unreadable: list[str]) -> None:

@@ -18,7 +18,10 @@ PER_FEATURE = ("psi", "new_", "vanished")  # figures of single features; shown o
 
 def run(
     as_of: AsOf = None, policy: PolicyFile = None, capacity: Capacity = None,
-    wait_s: Annotated[float, typer.Option("--wait", metavar="SECONDS", help="Wait for another run to end.")] = 0.0,
+    wait_s: Annotated[
+        float,
+        typer.Option("--wait", min=0, max=604_800, metavar="SECONDS", help="Wait for another run to end."),
+    ] = 0.0,
     replay: Annotated[
         str | None, typer.Option("--replay", metavar="RUN_ID", help="Compute a past list again and compare it.")
     ] = None,
@@ -61,7 +64,7 @@ def run(
                 output.say(f"{verdict.level:>6}  {verdict.sentence}")
         show_unmapped(done.unmapped_reason_codes)
 
-    output.emit(document, as_json, render)
+    output.emit(document, as_json, render, kept="the list is published")
     if done.level == "alarm":
         raise CheckFailed("published, but monitoring raises an alarm; see above, or payrec monitor")
 

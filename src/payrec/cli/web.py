@@ -33,5 +33,6 @@ def app(
 
     named_databases(options.configured())  # a setting that cannot be read is reported before the server starts
     command = server_command(port, address, tuple(host or ()), without_sign_in=without_sign_in)
-    output.note(f"the app is at http://{address if address not in ('0.0.0.0', '::') else 'localhost'}:{port}")  # noqa: S104
+    reached = "localhost" if address in ("0.0.0.0", "::") else f"[{address}]" if ":" in address else address  # noqa: S104
+    output.note(f"the app is at http://{reached}:{port}")
     os.execv(command[0], command)  # noqa: S606 - the same interpreter

@@ -21,11 +21,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     UsageError
-        The folder is missing or may not be written, or the disk is full; the path is named.
+        The folder is missing or may not be written, the disk is full, or a folder, device or pipe has that name.
     """
     with file_errors(path):
         if path.is_dir():
             raise UsageError(f"{path} is a folder, expected the name of a file")
+        if path.exists() and not path.is_file():  # a rename would put a file in the place of /dev/null or a pipe
+            raise UsageError(f"{path} is a device or a pipe, expected the name of a file")
         aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         number = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:

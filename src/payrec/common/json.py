@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from payrec.common.text import CONTROLS
 
 
 def json_values(value: Any) -> Any:
@@ -41,8 +44,15 @@ def json_values(value: Any) -> Any:
 
 
 def readable_json(document: Any) -> str:
-    """Return a document for people: indented, letters with accents as they are."""
-    return json.dumps(json_values(document), indent=2, ensure_ascii=False, allow_nan=False)
+    r"""Return a document for people: indented, letters with accents as they are, control characters as ``\u009b``.
+
+    >>> print(readable_json({"name": "Zoë \u202e\x1b"}))
+    {
+      "name": "Zoë \u202e\u001b"
+    }
+    """
+    text = json.dumps(json_values(document), indent=2, ensure_ascii=False, allow_nan=False)
+    return re.sub(f"(?!\n)(?:{CONTROLS}|[\x85\u2028\u2029\ud800-\udfff])", lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 def canonical_json(value: object) -> bytes:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from payrec.common.arrow import make, one_chunk, pc
 from payrec.common.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MESSAGE_CHARACTERS = 40  # longest text of a file that a message cites
 
 # control characters (with escape, the start of terminal commands), and the marks that turn the direction of writing
 _SPACES = "[\t\n\x0b\x0c\r\x85\u2028\u2029]"
-_CONTROLS = "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+CONTROLS = "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 # what a spreadsheet takes for a formula: its sign, also full-width, behind blanks, or behind a delimiter of any locale
 _SIGNS = "[=+\\-@\uff1d\uff0b\uff0d\uff20]"
 _FORMULA = f"^[\\s\x00]*{_SIGNS}|^[\t\r\n\x00]"
 _INNER_FORMULA = f'([;|])([ "]*{_SIGNS})'
-_RISKY = f"{_FORMULA}|{_INNER_FORMULA}|{_SPACES}|{_CONTROLS}"
+_RISKY = f"{_FORMULA}|{_INNER_FORMULA}|{_SPACES}|{CONTROLS}"
 _MARK = "\ufffd"  # stands for a character that was taken out
 
 
@@ -93,16 +93,18 @@ def plain_text(text: str) -> str:
     >>> ascii(plain_text("red\x1b[31m\nsecond line"))
     "'red\\ufffd[31m second line'"
     """
-    return re.sub(_CONTROLS, _MARK, re.sub(_SPACES, " ", text))
+    return re.sub(CONTROLS, _MARK, re.sub(_SPACES, " ", text))
 
 
 def plain_column(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> Any:
     """Return a text column with :func:`plain_text` applied to every value; a column that needs nothing stays as is."""
+    from payrec.common.arrow import one_chunk, pc  # takes long to import, and the command line needs none
+
     values = one_chunk(column)
-    if not pc.any(pc.match_substring_regex(values, f"{_SPACES}|{_CONTROLS}")).as_py():
+    if not pc.any(pc.match_substring_regex(values, f"{_SPACES}|{CONTROLS}")).as_py():
         return values
     spaced = pc.replace_substring_regex(values, _SPACES, " ")
-    return pc.replace_substring_regex(spaced, _CONTROLS, _MARK)
+    return pc.replace_substring_regex(spaced, CONTROLS, _MARK)
 
 
 def spreadsheet_column(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> Any:
@@ -110,6 +112,8 @@ def spreadsheet_column(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> Any:
 
     A spreadsheet of another locale splits a line at its own delimiter, so the text behind one is guarded, too.
     """
+    from payrec.common.arrow import make, one_chunk, pc
+
     values = one_chunk(column)
     if not pc.any(pc.match_substring_regex(values, _RISKY)).as_py():
         return values

@@ -22,6 +22,16 @@ from payrec.data.engines.postgres_session import Session, address
 
 SECRET = "sEcr3t'x\\&=?"
 
+LOOK_ALIKES = {
+    "hash_record_extended(public.raw_transactions, integer)": "BIGINT",
+    "lower(VARCHAR)": "TEXT",
+    "to_jsonb(pg_catalog.pg_database)": "JSONB",
+    "set_config(VARCHAR, VARCHAR, BOOLEAN)": "TEXT",
+    "obj_description(oid, VARCHAR)": "TEXT",
+    "to_regclass(VARCHAR)": "REGCLASS",
+    "sum(INTEGER, INTEGER)": "BIGINT",
+}
+
 
 @pytest.fixture
 def db(postgres_url: str) -> Iterator[Postgres]:
@@ -253,6 +263,47 @@ class TestRights:
         with pytest.raises(UsageError, match=said):
             reader.run("DELETE FROM raw_events")
         assert order_ids(db) == []
+
+    @pytest.fixture
+    def look_alikes(
+        self, postgres_url: str, reader: Postgres, db: Postgres, other: psycopg.Connection
+    ) -> Iterator[psycopg.Connection]:
+        """Functions of another role that match our calls better than PostgreSQL's own; none of them may ever run."""
+        other.execute("CREATE TABLE public.stolen (who TEXT); GRANT INSERT ON public.stolen TO PUBLIC")
+        other.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+        for signature, gives in LOOK_ALIKES.items():
+            body = f"INSERT INTO public.stolen VALUES (current_user) RETURNING NULL::{gives}"
+            reader.run(f"CREATE FUNCTION public.{signature} RETURNS {gives} LANGUAGE sql AS $$ {body} $$")
+        yield other
+        assert other.execute("SELECT * FROM public.stolen").fetchall() == []
+
+    def test_fault_60_a_schema_in_which_others_may_create_is_refused(
+        self, postgres_url: str, look_alikes: psycopg.Connection
+    ) -> None:
+        attacker = f"reader_{urlsplit(postgres_url).path[1:]}"
+        expected = ["the role PUBLIC may create functions in schema public"]
+        for words in expected + [f"the role {attacker} has put .* into schema public"] * len(LOOK_ALIKES):
+            with pytest.raises(UsageError, match=words) as refused:
+                connect(postgres_url)
+            look_alikes.execute(str(refused.value).splitlines()[1].removeprefix("as the owner run: ").encode())
+        with connect(postgres_url) as engine:
+            engine.write("raw_transactions", orders("a"), ("order_id",))
+
+    def test_fault_60_calls_of_the_engine_are_qualified(self, db: Postgres, look_alikes: psycopg.Connection) -> None:
+        """An engine that is connected already is not deceived by a look-alike that comes later."""
+        db.write("raw_transactions", orders("a"), ("order_id",))
+        assert db.fingerprint("raw_transactions")
+        assert "raw_transactions" in db.tables()
+        db.view("v_orders", "SELECT order_id FROM raw_transactions")
+        db.view("v_orders", "SELECT customer_id FROM raw_transactions")
+
+    def test_fault_60_a_role_with_the_right_to_create_is_named(
+        self, postgres_url: str, reader: Postgres, other: psycopg.Connection
+    ) -> None:
+        attacker = f"reader_{urlsplit(postgres_url).path[1:]}"
+        other.execute(f"GRANT CREATE ON SCHEMA public TO {attacker}".encode())
+        with pytest.raises(UsageError, match=f"the role {attacker} may create functions in schema public"):
+            connect(postgres_url)
 
     def test_a_server_that_only_reads(self, postgres_url: str, db: Postgres, other: psycopg.Connection) -> None:
         name = urlsplit(postgres_url).path[1:]

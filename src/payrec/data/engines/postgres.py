@@ -51,9 +51,8 @@ class Postgres:
 
     def _checked(self, session: Session) -> Session:
         for name in self.address.schemas:
-            if session.read(f"SELECT to_regnamespace({sql_literal(sql_identifier(name))}) IS NULL AS absent")["absent"][
-                0
-            ].as_py():
+            schema = f"pg_catalog.to_regnamespace({sql_literal(sql_identifier(name))})"
+            if session.read(f"SELECT {schema} IS NULL AS absent")["absent"][0].as_py():
                 session.run(f"CREATE SCHEMA {sql_identifier(name)}")
         return session
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 TABLES = """
 SELECT CAST(c.relname AS VARCHAR) AS name
-FROM pg_class AS c
-JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND n.nspname = ANY (current_schemas(false)) AND pg_table_is_visible(c.oid)
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND n.nspname = ANY (pg_catalog.current_schemas(false))
+  AND pg_catalog.pg_table_is_visible(c.oid)
 """
 OWN_TABLES = """
 SELECT CAST(c.oid::regclass AS VARCHAR) AS name
@@ -16,14 +17,14 @@ WHERE c.relkind = 'r' AND pg_catalog.pg_table_is_visible(c.oid) AND pg_catalog.p
 """
 DEPENDENTS = """
 WITH RECURSIVE dependent (oid) AS (
-    SELECT to_regclass({name})::oid
+    SELECT pg_catalog.to_regclass({name})::oid
     UNION
     SELECT r.ev_class FROM dependent AS d
-    JOIN pg_depend AS p ON p.refobjid = d.oid AND p.refclassid = 'pg_class'::regclass
-    JOIN pg_rewrite AS r ON r.oid = p.objid AND p.classid = 'pg_rewrite'::regclass
+    JOIN pg_catalog.pg_depend AS p ON p.refobjid = d.oid AND p.refclassid = 'pg_catalog.pg_class'::regclass
+    JOIN pg_catalog.pg_rewrite AS r ON r.oid = p.objid AND p.classid = 'pg_catalog.pg_rewrite'::regclass
 )
 SELECT CAST(oid::regclass AS VARCHAR) AS name
 FROM dependent
-WHERE obj_description(oid, 'pg_class') IS DISTINCT FROM {made_by} AND oid <> to_regclass({name})
+WHERE pg_catalog.obj_description(oid, 'pg_class') IS DISTINCT FROM {made_by} AND oid <> pg_catalog.to_regclass({name})
 ORDER BY 1
 """

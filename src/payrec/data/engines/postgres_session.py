@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from payrec.common.errors import DatabaseUnreachable, DataRefused, MissingExtra, PayrecError, UsageError
 from payrec.common.text import sql_identifier, sql_identifiers, sql_literal
+from payrec.data.engines.postgres_path import INTRUSIONS, expect_closed
 from payrec.data.engines.retry import Interrupted
 
 try:
@@ -105,22 +106,26 @@ def _conninfo(pairs: tuple[tuple[str, str], ...]) -> str:
 
 # the C locale, and PostgreSQL's own ("b"), compare bytes; others compare as a language does
 _TEXT = """
-SELECT current_setting('server_encoding') AS encoding,
-    datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8') AND COALESCE(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c'
-    OR COALESCE(to_jsonb(d) ->> 'datlocprovider', 'c') = 'b' AS by_bytes
-FROM pg_database AS d WHERE datname = current_database()
+SELECT pg_catalog.current_setting('server_encoding') AS encoding,
+    datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
+    AND COALESCE(pg_catalog.to_jsonb(d) ->> 'datlocprovider'::text, 'c'::text) = 'c'::text
+    OR COALESCE(pg_catalog.to_jsonb(d) ->> 'datlocprovider'::text, 'c'::text) = 'b'::text AS by_bytes
+FROM pg_catalog.pg_database AS d WHERE datname = pg_catalog.current_database()
 """
 _MAKES_TABLE = re.compile(r"\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([\w.]+|\"[^\"]+\")", re.IGNORECASE)
 _BY_BYTES = """DO $payrec$
 DECLARE target record;
 BEGIN
     FOR target IN
-        SELECT attrelid::regclass AS name, attname, format_type(atttypid, atttypmod) AS kind
-        FROM pg_attribute
-        WHERE attrelid = to_regclass({table}) AND attnum > 0 AND NOT attisdropped
-          AND attcollation = (SELECT oid FROM pg_collation WHERE collname = 'default')
+        SELECT attrelid::regclass AS name, attname,
+            pg_catalog.format_type(atttypid, atttypmod) AS kind
+        FROM pg_catalog.pg_attribute
+        WHERE attrelid = pg_catalog.to_regclass({table}) AND attnum > 0 AND NOT attisdropped
+          AND attcollation = (SELECT oid FROM pg_catalog.pg_collation WHERE collname = 'default')
     LOOP
-        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s COLLATE "C"', target.name, target.attname, target.kind);
+        EXECUTE pg_catalog.format(
+            'ALTER TABLE %s ALTER COLUMN %I TYPE %s COLLATE "C"', target.name, target.attname, target.kind
+        );
     END LOOP;
 END $payrec$"""
 
@@ -169,8 +174,12 @@ class Session:
         settings = {**_FIXED, **dict(self._server.settings)}
         if self._server.schemas:
             settings["search_path"] = sql_identifiers(self._server.schemas)
-        calls = (f"set_config({sql_literal(name)}, {sql_literal(value)}, false)" for name, value in settings.items())
+        calls = (
+            f"pg_catalog.set_config({sql_literal(name)}, {sql_literal(value)}, false)"
+            for name, value in settings.items()
+        )
         self.run("SELECT " + ", ".join(calls))
+        expect_closed(self.read(INTRUSIONS).to_pylist())
         (database,) = self.read(_TEXT).to_pylist()
         if database["encoding"] != "UTF8":
             msg = f"the database {self._server.shown} keeps text as {database['encoding']}, expected UTF8"
@@ -212,8 +221,11 @@ class Session:
     def advisory_lock(self, key: int, *, shared: bool = False, wait_s: float = 0.0) -> bool:
         """Take an advisory lock for as long as this connection lives; return whether it was free in time."""
         # a server that ends idle connections would release the lock without a word
-        self.run("SELECT set_config(name, '0', false) FROM pg_settings WHERE name LIKE 'idle%session_timeout'")
-        call = f"pg_try_advisory_lock{'_shared' if shared else ''}({key})"
+        self.run(
+            "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings "
+            "WHERE name LIKE 'idle%session_timeout'"
+        )
+        call = f"pg_catalog.pg_try_advisory_lock{'_shared' if shared else ''}({key})"
         give_up_at = time.monotonic() + wait_s
         while not (free := self.read(f"SELECT {call} AS free")["free"][0].as_py()) and time.monotonic() < give_up_at:
             time.sleep(POLL_S)
@@ -222,8 +234,9 @@ class Session:
     def schema_of(self, table: str) -> str:
         """Name of the schema that holds ``table``."""
         schemas = self.read(
-            "SELECT CAST(n.nspname AS VARCHAR) AS name FROM pg_class AS c JOIN pg_namespace AS n "
-            f"ON n.oid = c.relnamespace WHERE c.oid = to_regclass({sql_literal(sql_identifier(table))})"
+            "SELECT CAST(n.nspname AS VARCHAR) AS name FROM pg_catalog.pg_class AS c "
+            "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace "
+            f"WHERE c.oid = pg_catalog.to_regclass({sql_literal(sql_identifier(table))})"
         )
         if not schemas.num_rows:
             msg = f"found no table {table} in the database {self._server.shown}"
@@ -268,6 +281,8 @@ _KINDS: dict[str, tuple[type[PayrecError], str]] = {
     "58": (DatabaseUnreachable, "the server has trouble with its disk"),
     "22": (DataRefused, ""),
     "23": (DataRefused, ""),
+    "23502": (DataRefused, "payrec does not fill this column: give it a default, or drop its NOT NULL"),
+    "3F": (UsageError, "name the schema of payrec's tables in the address: ?schema=payrec"),
     "42501": (UsageError, "sign in as a role that may do this, or let this one (payrec's sql/postgres/roles.sql)"),
     "25006": (UsageError, "sign in as a role that may write, on a server that may be written to"),
     "42": (UsageError, ""),
