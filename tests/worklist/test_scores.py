@@ -137,6 +137,7 @@ def test_contacts_so_far_are_those_known_in_the_longest_window(engine: Engine) -
                     "event_ts": datetime.fromisoformat(at),
                     "recorded_ts": recorded and datetime.fromisoformat(recorded),
                     "event_type": kind,
+                    "channel": "phone" if event == "e1" else None,
                 }
                 for event, order, at, recorded, kind in events
             ]
@@ -146,9 +147,9 @@ def test_contacts_so_far_are_those_known_in_the_longest_window(engine: Engine) -
     layers.build(engine, layers.Parameters(as_of=(AS_OF,), landmark_ages=()))
     found = score.recent(engine, AS_OF, policy)
     assert found is not None
-    assert [(row["customer_id"], row["event_type"]) for row in found.to_pylist()] == [
-        ("c1", "contact"),
-        ("c2", "contact"),
-        ("c2", "attempt"),
+    assert [(row["customer_id"], row["event_type"], row["channel"]) for row in found.to_pylist()] == [
+        ("c1", "contact", "phone"),
+        ("c2", "contact", None),
+        ("c2", "attempt", None),
     ]
     assert score.recent(engine, AS_OF, Policy()) is None

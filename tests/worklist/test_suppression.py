@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from payrec.worklist import contact_caps, rank, suppression
 from payrec.worklist import policy as policies
-from payrec.worklist import rank, suppression
 from payrec.worklist.contact_hours import next_open
-from payrec.worklist.value import value_of
 
 Make = Callable[..., pa.Table]
 
@@ -128,20 +127,72 @@ def test_a_cap_lets_go_exactly_when_it_says(
     cap = policies.Cap(count=count, window_days=window)
     rows = open_orders({"customer_id": "c1"})
 
-    def made(at: datetime) -> int:
-        told = suppression.RuleContext(
-            at, policies.Policy(), value_of(rows, policies.Policy()), np.array([True]), recent
-        )
-        return int(suppression.used(cap, rows, told)[0][0])
+    def count_at(at: datetime) -> int:
+        return int(contact_caps.used(cap, rows, recent, at)[0][0])
 
     now = moment("2026-01-31")
-    assert made(now) == sum(who == "c1" and day > 31 - window for who, day in days)
-    told = suppression.RuleContext(now, policies.Policy(), value_of(rows, policies.Policy()), np.array([True]), recent)
-    counts, free = suppression.used(cap, rows, told)
+    assert count_at(now) == len({(who, day) for who, day in days if who == "c1" and day > 31 - window})
+    counts, free = contact_caps.used(cap, rows, recent, now)
     assert (counts[0] >= count) == (not np.isnat(free[0]))
     if counts[0] >= count:
         until = free[0].astype(datetime)
-        assert made(until) < count <= made(until - timedelta(days=1))
+        assert count_at(until) < count <= count_at(until - timedelta(days=1))
+
+
+ENTRIES = st.lists(
+    st.tuples(
+        st.sampled_from(["c1", "c2", None]),
+        st.sampled_from(["o1", "o2", "o3"]),
+        st.sampled_from(["contact", "attempt"]),
+        st.sampled_from(["phone", "email", None]),
+        st.integers(20, 31),
+    ),
+    max_size=25,
+)
+
+
+@given(
+    entries=ENTRIES,
+    window=st.integers(1, 12),
+    of=st.sampled_from(["contact", "attempt"]),
+    per=st.sampled_from(["customer", "order"]),
+)
+def test_a_cap_counts_contacts_and_not_their_entries(
+    open_orders: Make, entries: list[Any], window: int, of: Any, per: Any
+) -> None:
+    names = ("customer_id", "order_id", "event_type", "channel")
+    columns = {name: pa.array([entry[at] for entry in entries], pa.string()) for at, name in enumerate(names)}
+    known = [datetime(2026, 1, entry[4], 12) for entry in entries]
+    recent = pa.table(columns | {"known_at": pa.array(known, pa.timestamp("us"))})
+    rows = open_orders(
+        *({"customer_id": who, "order_id": order} for who, order in (("c1", "o1"), ("c2", "o2"), ("c3", "o4")))
+    )
+    as_of = datetime(2026, 1, 31)
+    counts, _ = contact_caps.used(policies.Cap(count=1, window_days=window, of=of, per=per), rows, recent, as_of)
+    of_row = rows[f"{per}_id"].to_pylist()
+    for name, count in zip(of_row, counts.tolist(), strict=True):
+        inside = [
+            entry
+            for entry, at in zip(entries, known, strict=True)
+            if entry[0 if per == "customer" else 1] == name
+            and entry[2] == of
+            and as_of - timedelta(days=window) < at <= as_of
+        ]
+        expected = len({(entry[3], entry[4]) for entry in inside}) if of == "contact" else len(inside)
+        assert count == expected
+
+
+def test_one_call_about_three_invoices_is_one_contact(open_orders: Make) -> None:
+    def logged(channels: list[str | None]) -> pa.Table:
+        call = contacts(*[("c1", "2026-01-29T10:30")] * 3)
+        orders = pa.array(["i1", "i2", "i3"])
+        return call.set_column(1, "order_id", orders).append_column("channel", pa.array(channels, pa.string()))
+
+    twice = [{"count": 2, "window_days": 7}]
+    assert first(open_orders({}), logged(["phone"] * 3), cap=twice) == (None, None)
+    assert first(open_orders({}), logged([None] * 3), cap=twice) == (None, None)
+    mail_too = first(open_orders({}), logged(["phone", "phone", "email"]), cap=twice)
+    assert mail_too == ("contact_cap", f"2026-02-05 10:30, {LEAVES}")
 
 
 def test_caps_have_dates_and_belong_to_an_action(open_orders: Make) -> None:

@@ -27,7 +27,8 @@ from payrec.worklist.rank import SCHEMA
 
 NAMES = ("features", "recent", "asked")
 _RECENT: list[tuple[str, pa.DataType]] = [
-    ("customer_id", pa.string()), ("order_id", pa.string()), ("event_type", pa.string()), ("known_at", TIME),
+    ("customer_id", pa.string()), ("order_id", pa.string()), ("event_type", pa.string()),
+    ("channel", pa.string()), ("known_at", TIME),
 ]  # fmt: skip
 RECENT = pa.schema(_RECENT)
 

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from payrec.common.arrow import Flags, Whole, make, one_chunk, pc, text
+from payrec.worklist import contact_caps
 from payrec.worklist.policy import Policy
-from payrec.worklist.suppression import RuleContext, caps_now, used
+from payrec.worklist.suppression import RuleContext
 
 NO_GROUP = -1
 
@@ -71,8 +72,8 @@ def limits(rows: pa.Table, context: RuleContext, channel: Any, owner: Any) -> li
         for names, most in ((channel, policy.capacity.channel), (owner, policy.capacity.owner))
         if most
     ]
-    for cap in caps_now(context):
-        counts, _ = used(cap, rows, context)
+    for cap in contact_caps.in_force(policy, context.as_of):
+        counts, _ = contact_caps.used(cap, rows, context.recent, context.as_of)
         who = one_chunk(text(rows, f"{cap.per}_id").dictionary_encode(null_encoding="encode"))
         of = who.indices.to_numpy().astype(np.int64)
         places = np.zeros(len(who.dictionary), dtype=np.int64)

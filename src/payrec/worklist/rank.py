@@ -71,7 +71,8 @@ def rank(scored: pa.Table, policy: Policy, recent: pa.Table | None = None) -> pa
     policy
         Capacity, costs, rules.
     recent
-        ``customer_id, order_id, event_type, known_at`` of contacts and attempts so far; needed if the policy has caps.
+        ``customer_id, order_id, event_type, channel, known_at`` of contacts and attempts so far; needed if the policy
+        has caps.
 
     Returns
     -------

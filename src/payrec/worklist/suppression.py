@@ -13,21 +13,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from payrec.common.arrow import Flags, Times, Whole, make, one_chunk, pc, text, times, whole
-from payrec.common.errors import DataRefused
-from payrec.worklist import contact_hours
-from payrec.worklist.policy import Cap, Policy
+from payrec.common.arrow import Flags, Times, make, one_chunk, pc, text, times, whole
+from payrec.worklist import contact_caps, contact_hours
+from payrec.worklist.policy import Policy
 from payrec.worklist.value import Value, in_minor
 
 DAY = np.timedelta64(1, "D")
-_EVENT = {"contact": "contact", "retry": "attempt"}
 
 
 @dataclass(frozen=True)
 class RuleContext:
     """What the rules need besides the rows: the time, the policy, the values, and contacts and attempts so far.
 
-    ``recent`` has ``customer_id, order_id, event_type, known_at`` of contacts and attempts in the caps' windows.
+    ``recent`` has ``customer_id, order_id, event_type, channel, known_at`` of contacts and attempts in the windows of
+    the caps.
     """
 
     as_of: datetime
@@ -185,48 +184,9 @@ def contact_from(rows: pa.Table, context: RuleContext) -> Times:
     return looked_up
 
 
-def caps_now(context: RuleContext) -> list[Cap]:
-    """Caps of the policy that hold at ``as_of`` for the list's action."""
-    if not context.policy.applies("contact_cap", context.as_of):
-        return []
-    return [
-        cap for cap in context.policy.cap if cap.of == _EVENT[context.policy.action] and cap.holds(context.as_of.date())
-    ]
-
-
-def used(cap: Cap, rows: pa.Table, context: RuleContext) -> tuple[Whole, Times]:
-    """Contacts used up in the cap's window and when the next one is free, for each row: whole numbers (n,), times (n,).
-
-    Raises
-    ------
-    DataRefused
-        The contacts so far are not known.
-    """
-    if context.recent is None:
-        msg = f"the policy caps {cap.of}s per {cap.per}, but there is no record of {cap.of}s so far"
-        raise DataRefused(f"{msg}\nload the events (payrec load events FILE), or take the cap out of the policy")
-    start = np.datetime64(context.as_of, "us") - cap.window_days * DAY
-    moments = times(context.recent, "known_at")
-    inside = (moments > start) & (moments <= np.datetime64(context.as_of, "us"))
-    inside &= pc.equal(text(context.recent, "event_type"), cap.of).to_numpy(zero_copy_only=False)
-    who = one_chunk(text(context.recent, f"{cap.per}_id").filter(pa.array(inside)).dictionary_encode())
-    codes, moments = who.indices.to_numpy(), moments[inside]
-    counts = np.append(np.bincount(codes, minlength=len(who.dictionary)), 0)  # the last entry: nobody
-    newest_first = np.lexsort((-moments.astype(np.int64), codes))
-    begins = np.concatenate(([0], np.cumsum(counts[:-1])))
-    free = np.full(counts.size, np.datetime64("NaT", "us"))
-    if cap.count:
-        full = np.flatnonzero(counts >= cap.count)
-        # a contact becomes free when the count-th newest contact leaves the window
-        free[full] = moments[newest_first[begins[full] + cap.count - 1]] + cap.window_days * DAY
-    positions = pc.index_in(text(rows, f"{cap.per}_id"), value_set=who.dictionary)
-    positions = pc.fill_null(positions, len(who.dictionary)).to_numpy(zero_copy_only=False)
-    return counts[positions], free[positions]
-
-
 def _contact_cap(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
-    for cap in caps_now(context):
-        counts, free = used(cap, rows, context)
+    for cap in contact_caps.in_force(context.policy, context.as_of):
+        counts, free = contact_caps.used(cap, rows, context.recent, context.as_of)
         yield Suppression(f"{cap.of}_cap", counts >= cap.count, "{day}, when an earlier one leaves the window", free)
 
 
@@ -272,4 +232,4 @@ RULES_IN_ORDER: dict[str, SuppressionRule] = {
 # holds have their own dates; without a rate or a probability there is nothing to rank by, so these cannot be off
 SWITCHED = frozenset(RULES_IN_ORDER) - {"hold", "no_exchange_rate", "older_than_model"}
 
-__all__ = ["RuleContext", "Suppression", "caps_now", "combined", "contact_from", "suppressions", "used"]
+__all__ = ["RuleContext", "Suppression", "combined", "contact_from", "suppressions"]

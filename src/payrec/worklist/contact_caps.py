@@ -1,0 +1,65 @@
+"""How much of a policy's caps is used up: contacts and attempts so far, by customer or order.
+
+One contact is one (customer, moment, channel), however many orders it is logged on: a call about three invoices is one
+call. Attempts are counted one by one, since each is a charge of its own.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+
+from payrec.common.arrow import Times, Whole, one_chunk, pc, text, times
+from payrec.common.errors import DataRefused
+from payrec.worklist.policy import Cap, Policy
+
+DAY = np.timedelta64(1, "D")
+_EVENT = {"contact": "contact", "retry": "attempt"}
+
+
+def in_force(policy: Policy, as_of: datetime) -> list[Cap]:
+    """Caps of the policy that hold at ``as_of`` for the list's action."""
+    if not policy.applies("contact_cap", as_of):
+        return []
+    return [cap for cap in policy.cap if cap.of == _EVENT[policy.action] and cap.holds(as_of.date())]
+
+
+def used(cap: Cap, rows: pa.Table, recent: pa.Table | None, as_of: datetime) -> tuple[Whole, Times]:
+    """Contacts used up in the cap's window and when the next one is free, for each row: whole numbers (n,), times (n,).
+
+    ``recent`` has ``customer_id, order_id, event_type, channel, known_at``; without ``channel`` all are of one channel.
+
+    Raises
+    ------
+    DataRefused
+        The contacts so far are not known.
+    """
+    if recent is None:
+        msg = f"the policy caps {cap.of}s per {cap.per}, but there is no record of {cap.of}s so far"
+        raise DataRefused(f"{msg}\nload the events (payrec load events FILE), or take the cap out of the policy")
+    until = np.datetime64(as_of, "us")
+    moments = times(recent, "known_at")
+    inside = (moments > until - cap.window_days * DAY) & (moments <= until)
+    inside &= pc.equal(text(recent, "event_type"), cap.of).to_numpy(zero_copy_only=False)
+    inside &= pc.is_valid(text(recent, f"{cap.per}_id")).to_numpy(zero_copy_only=False)
+    counted, moments = recent.filter(pa.array(inside)), moments[inside]
+    who = one_chunk(text(counted, f"{cap.per}_id").dictionary_encode())
+    codes = who.indices.to_numpy()
+    if cap.of == "contact":
+        channel = one_chunk(text(counted, "channel").dictionary_encode(null_encoding="encode")).indices.to_numpy()
+        keys = np.stack([codes, moments.astype(np.int64), channel], axis=1)
+        once = np.unique(keys, axis=0, return_index=True)[1]
+        codes, moments = codes[once], moments[once]
+    counts = np.append(np.bincount(codes, minlength=len(who.dictionary)), 0)  # the last entry: nobody
+    newest_first = np.lexsort((-moments.astype(np.int64), codes))
+    begins = np.concatenate(([0], np.cumsum(counts[:-1])))
+    free = np.full(counts.size, np.datetime64("NaT", "us"))
+    if cap.count:
+        full = np.flatnonzero(counts >= cap.count)
+        # a contact becomes free when the count-th newest contact leaves the window
+        free[full] = moments[newest_first[begins[full] + cap.count - 1]] + cap.window_days * DAY
+    positions = pc.index_in(text(rows, f"{cap.per}_id"), value_set=who.dictionary)
+    positions = pc.fill_null(positions, len(who.dictionary)).to_numpy(zero_copy_only=False)
+    return counts[positions], free[positions]
