@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def test_fault_44_a_planted_secret_is_in_no_output_file_table_or_message(
             try:
                 payrec(*words)
             except Exception as error:  # --debug shows the error itself
-                said += f"{error}{error.__notes__ if hasattr(error, '__notes__') else ''}"
+                said += "".join(traceback.format_exception(error))
             told = capfd.readouterr()
             assert "Traceback" not in told.err
             said += told.out + told.err
