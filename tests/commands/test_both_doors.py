@@ -18,10 +18,15 @@ from payrec.cli.privacy import privacy_app
 from payrec.commands.app import server_command
 from payrec.common import errors
 from payrec.common.settings import Settings
+from payrec.simulate.complications import RATES, complications
 
 NOW = datetime.fromisoformat("2026-07-01T06:00:00")
-CLI_ONLY = {"url", "as_json", "features", "replay", "kind", "map_file", "encoding", "tolerance"}
-"""Where the database is, how to print, another function (score_file, replay), how a file is read (load.Options)."""
+CLI_ONLY = {
+    "url", "as_json", "features", "replay", "kind", "map_file", "encoding", "tolerance",
+    "with_names", "stop_payments_days", "missing_month",
+}  # fmt: skip
+"""Where the database is, how to print, another function (score_file, replay), how a file is read (load.Options), what
+is simulated (complications)."""
 FROM_SETTINGS = {
     "horizon_days": "horizon_days", "landmark_ages": "landmark_ages", "seed": "seed", "max_rows": "train_max_rows",
     "models": "models_dir", "published": "published_dir", "lock_folder": "out_dir", "out_folder": "out_dir",
@@ -100,6 +105,17 @@ WRONG: dict[str, Wrong] = {
         ["load", "transactions", "none.csv"], on(lambda e: payrec.load.transactions(e, "none.csv")),
     ),
     "no such policy": (["monitor", "--policy", "none.toml"], lambda *_: payrec.monitor(policy="none.toml")),
+    "no such complication": (
+        ["simulate", "--with", "voids,magic"], lambda *_: payrec.simulate(options=complications(["voids", "magic"])),
+    ),
+    "payments that stop in the future": (
+        ["simulate", "--stop-payments-days", "-1"],
+        lambda *_: payrec.simulate(options=complications([], stop_payments_days=-1)),
+    ),
+    "no such month": (
+        ["simulate", "--missing-month", "2026-13"],
+        lambda *_: payrec.simulate(options=complications([], missing_months=["2026-13"])),
+    ),
     "no such SQL": (["sql", "nothing"], lambda *_: payrec.sql("nothing")),
     "no model": (["models", "show"], lambda *_: payrec.models.show()),
     "no model to promote": (["models", "promote", "m1"], lambda *_: payrec.models.promote("m1")),
@@ -136,3 +152,29 @@ def test_no_help_text_is_cut(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
             cli.main([*words, "--help"])
         assert "..." not in capsys.readouterr().out.replace("[OPTIONS] COMMAND [ARGS]...", "")
     assert len(get_command(cli.app).commands) == len(cli.VERBS) + 2  # type: ignore[attr-defined]
+
+
+def test_both_doors_simulate_the_same_complications(tmp_path: Path) -> None:
+    options = complications(["voids", "returns"], stop_payments_days=20, missing_months=["2026-02", "2026-03"])
+    payrec.simulate(300, 2, tmp_path / "python", options=options)
+    words = "simulate --orders 300 --seed 2 --with voids,returns --stop-payments-days 20"
+    months = ["--missing-month", "2026-02", "--missing-month", "2026-03"]
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*words.split(), *months, "--out", str(tmp_path / "shell")])
+    assert not ended.value.code
+    names = sorted(path.name for path in (tmp_path / "python").iterdir())
+    assert names == sorted(["transactions.csv", "events.csv", "fx.csv", "truth.parquet", "truth_status.parquet"])
+    for name in names:
+        assert (tmp_path / "shell" / name).read_bytes() == (tmp_path / "python" / name).read_bytes(), name
+
+
+def test_every_complication_can_be_named_alone_or_all_at_once(tmp_path: Path) -> None:
+    for words, options in (
+        ("everything", complications(["everything"])),
+        (" , ".join(RATES), complications(list(RATES))),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["simulate", "--orders", "200", "--with", words, "--out", str(tmp_path)])
+        assert not ended.value.code
+        payrec.simulate(200, 1, tmp_path / "python", options=options)
+        assert (tmp_path / "events.csv").read_bytes() == (tmp_path / "python" / "events.csv").read_bytes()

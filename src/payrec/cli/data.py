@@ -13,6 +13,7 @@ import payrec
 from payrec.cli import options, output
 from payrec.cli.options import AsOf, Database, Horizon, Json, Until
 from payrec.common.errors import DataRefused
+from payrec.simulate.complications import RATES, complications
 
 File = Annotated[
     Path,
@@ -45,14 +46,30 @@ def simulate(
     orders: Annotated[int, typer.Option("--orders", min=1, help="Number of orders.")] = 50_000,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 1,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path("out/simulated"),
+    with_names: Annotated[
+        str | None,
+        typer.Option(
+            "--with", metavar="NAME,NAME", help=f"What real data also contain: everything, or {', '.join(RATES)}."
+        ),
+    ] = None,
+    stop_payments_days: Annotated[
+        int, typer.Option("--stop-payments-days", metavar="N", help="Leave out all money of the last N days.")
+    ] = 0,
+    missing_month: Annotated[
+        list[str] | None,
+        typer.Option("--missing-month", metavar="YYYY-MM", help="Leave out all events of a month. Repeatable."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Simulate a portfolio whose outcome is known, as files.
 
-    Writes transactions.csv, events.csv, fx.csv and truth.parquet.
+    Writes transactions.csv, events.csv, fx.csv and truth.parquet. With one of the last three options the orders
+    also have a status, and truth_status.parquet says where each of them truly stands on twelve days a week apart.
     """
+    names = [name.strip() for name in with_names.split(",")] if with_names is not None else []
+    complicated = complications(names, stop_payments_days=stop_payments_days, missing_months=missing_month or ())
     with output.steps(as_json) as step:
-        portfolio = payrec.simulate(orders, seed, out, step)
+        portfolio = payrec.simulate(orders, seed, out, step, complicated)
     document = {
         "folder": out,
         "transactions": portfolio.transactions.num_rows,

@@ -5,20 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 
 from payrec.common.progress import Progress, silent
+from payrec.simulate.complications import PLAIN, Complications
 from payrec.simulate.simulator import Portfolio, portfolio, write
 
 
 def simulate(
-    orders: int = 50_000, seed: int = 1, out: Path | str | None = None, progress: Progress = silent
+    orders: int = 50_000,
+    seed: int = 1,
+    out: Path | str | None = None,
+    progress: Progress = silent,
+    options: Complications = PLAIN,
 ) -> Portfolio:
     """Simulate a portfolio with its true probabilities; ``out`` also writes it as files, to be loaded like an export.
+
+    ``options`` adds what real data also contain, and gaps in the export:
+    :func:`payrec.simulate.complications.complications` makes them from names.
 
     >>> simulated = payrec.simulate(orders=300, seed=1)
     >>> simulated.transactions.num_rows, "p_recover_30d" in simulated.truth.column_names
     (300, True)
+    >>> from payrec.simulate.complications import complications
+    >>> messy = payrec.simulate(orders=300, seed=1, options=complications(["voids", "due_dates"]))
+    >>> "void" in messy.transactions["status"].to_pylist()
+    True
     """
     progress(f"simulating {orders:,} orders")
-    simulated = portfolio(orders, seed)
+    simulated = portfolio(orders, seed, options=options)
     if out is not None:
         write(simulated, Path(out))
     return simulated

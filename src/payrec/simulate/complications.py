@@ -9,12 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from payrec.common.errors import UsageError
-from payrec.simulate.world import Ints
-
-TERMS_DAYS = (14, 30, 60)
 
 
 @dataclass(frozen=True)
@@ -79,11 +74,3 @@ def complications(
             raise UsageError(msg)
     rates = {name: rate for name, rate in RATES.items() if name in names or "everything" in names}
     return Complications(**rates, stop_payments_days=stop_payments_days, missing_months=tuple(missing_months))
-
-
-def due_days(rng: np.random.Generator, options: Complications, terms_days: Ints) -> Ints:
-    """Return the terms of each order in days: those given, and others for a share of the orders of any kind."""
-    n = len(terms_days)
-    return np.where(
-        rng.random(n) < options.due_dates, np.array(TERMS_DAYS)[rng.integers(0, len(TERMS_DAYS), n)], terms_days
-    )

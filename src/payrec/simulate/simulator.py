@@ -21,9 +21,9 @@ from payrec.simulate import changes, customers, exports, incidents, payments, ra
 from payrec.simulate import course as courses
 from payrec.simulate import events as logs
 from payrec.simulate import orders as books
-from payrec.simulate.complications import PLAIN, Complications, due_days
+from payrec.simulate.complications import PLAIN, Complications
 from payrec.simulate.standing import Facts, standing_at
-from payrec.simulate.world import RATES_TO_REPORTING, REPORTING_CURRENCY
+from payrec.simulate.world import RATES_TO_REPORTING, REPORTING_CURRENCY, Ints
 
 __all__ = [
     "DEFAULT_DAYS",
@@ -42,6 +42,7 @@ FAILED_SHARE = 0.45
 RATE_SD = 0.004  # of the daily step of the log rate
 FILES = ("transactions.csv", "events.csv", "fx.csv", "truth.parquet")
 STATUS_FILE = "truth_status.parquet"  # only with complications
+TERMS_DAYS = (14, 30, 60)
 WEEKS = 12
 MOST_ORDERS = 99_999_999  # the digits of an order_id
 
@@ -156,6 +157,14 @@ def _span(rng: np.random.Generator, end: date, days: int) -> books.Span:
     steps[0] = 0.0  # the reporting currency is worth itself
     rates = np.array(RATES_TO_REPORTING)[:, None] * np.exp(np.cumsum(steps, axis=1))
     return books.Span(first, days, month - month[0], np.round(rates, 8))
+
+
+def due_days(rng: np.random.Generator, options: Complications, terms_days: Ints) -> Ints:
+    """Return the terms of each order in days: those given, and others for a share of the orders of any kind."""
+    n = len(terms_days)
+    return np.where(
+        rng.random(n) < options.due_dates, np.array(TERMS_DAYS)[rng.integers(0, len(TERMS_DAYS), n)], terms_days
+    )
 
 
 def write(simulated: Portfolio, out: Path) -> None:
