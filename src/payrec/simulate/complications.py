@@ -63,14 +63,11 @@ def complications(
     """
     unknown = [name for name in names if name not in (*RATES, "everything")]
     if unknown:
-        msg = f"{unknown[0]!r} is no complication: expected everything, or some of {', '.join(RATES)}"
-        raise UsageError(msg)
+        raise UsageError(f"{unknown[0]!r} is no complication: expected everything, or some of {', '.join(RATES)}")
     if stop_payments_days < 0:
-        msg = f"stop_payments_days is {stop_payments_days}: expected at least 0"
-        raise UsageError(msg)
+        raise UsageError(f"stop_payments_days is {stop_payments_days}: expected at least 0")
     for month in missing_months:
         if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
-            msg = f"{month!r} is no month: expected YYYY-MM, such as 2026-03"
-            raise UsageError(msg)
+            raise UsageError(f"{month!r} is no month: expected YYYY-MM, such as 2026-03")
     rates = {name: rate for name, rate in RATES.items() if name in names or "everything" in names}
     return Complications(**rates, stop_payments_days=stop_payments_days, missing_months=tuple(missing_months))

@@ -8,16 +8,7 @@ import numpy as np
 
 from payrec.simulate import hazard as hz
 from payrec.simulate.customers import Customers
-from payrec.simulate.orders import (
-    CUSTOMER_STEP,
-    DAY_SECONDS,
-    OFFSETS,
-    Orders,
-    Span,
-    events_before,
-    local_second,
-    take,
-)
+from payrec.simulate.orders import CUSTOMER_STEP, DAY_SECONDS, OFFSETS, Orders, Span, events_before, local_second, take
 from payrec.simulate.world import (
     ACTION,
     COUNTRIES,

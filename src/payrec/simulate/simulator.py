@@ -144,8 +144,7 @@ def _refuse(orders: int, seed: int, days: int, failed_share: float) -> None:
     )
     for name, value, least, most in limits:
         if not least <= value <= most:
-            msg = f"{name} is {value}: expected {least} to {most}"
-            raise UsageError(msg)
+            raise UsageError(f"{name} is {value}: expected {least} to {most}")
 
 
 def _span(rng: np.random.Generator, end: date, days: int) -> books.Span:

@@ -105,11 +105,10 @@ def choose(evidence: Evidence, declared: str | None, column: str, file: str) -> 
     if declared is not None:
         return Form(declared=declared, proof=f"declared as {declared}")
     if evidence.day_first and evidence.month_first:
-        msg = (
+        raise DataRefused(
             f"{file}: {column} has {_at(evidence.day_first)} and {_at(evidence.month_first)}: day and month swap\n"
             f'declare the right one, the others are rejected: [formats] {column} = "%d/%m/%Y"'
         )
-        raise DataRefused(msg)
     has_clear = evidence.iso + evidence.year_first + evidence.named > 0
     others = evidence.year_first + evidence.named > 0
     if evidence.day_first or evidence.month_first:
@@ -117,11 +116,10 @@ def choose(evidence: Evidence, declared: str | None, column: str, file: str) -> 
         proof = f"{order}, proven by {_at(evidence.day_first or evidence.month_first)}"
         return Form(order=order, has_other_forms=others, proof=proof)
     if evidence.numeric and not has_clear:
-        msg = (
+        raise DataRefused(
             f"{file}: {column} has dates such as {_at(evidence.unclear)}, and no value proves which number is the day\n"
             f'add to the map: [formats] {column} = "%d/%m/%Y" (day first) or "%m/%d/%Y" (month first)'
         )
-        raise DataRefused(msg)
     if evidence.other and not has_clear:
         _refuse_unknown(evidence.other, column, file)
     return Form(has_other_forms=others)
@@ -137,11 +135,10 @@ def _refuse_unknown(example: tuple[str, int], column: str, file: str) -> None:
     if not formats:
         return  # text that is no date at all: its rows are rejected one by one
     both = f' (day first) or "{_month_first(formats[0])}" (month first)' if "/%m/%y" in formats[0] else ""
-    msg = (
+    raise DataRefused(
         f"{file}: {column} has {_at(example)}, expected dates such as 2025-01-31\n"
         f'if this is their form add to the map: [formats] {column} = "{formats[0]}"{both}'
     )
-    raise DataRefused(msg)
 
 
 def _month_first(form: str) -> str:

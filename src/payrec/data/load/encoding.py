@@ -21,12 +21,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 # bytes to a character, and which of them are zero in most Latin text; the wider ones first
-_WIDE = (
-    ("utf-32-le", 4, (1, 2, 3)),
-    ("utf-32-be", 4, (0, 1, 2)),
-    ("utf-16-le", 2, (1,)),
-    ("utf-16-be", 2, (0,)),
-)
+_WIDE = (("utf-32-le", 4, (1, 2, 3)), ("utf-32-be", 4, (0, 1, 2)), ("utf-16-le", 2, (1,)), ("utf-16-be", 2, (0,)))
 _ISO_2022 = re.compile(rb"\x1b\$[@B]|\x1b\([BIJ]")  # Japanese in seven bits
 
 
@@ -77,10 +72,9 @@ def first_lines(file: OpenFile, encoding: str | None) -> str:
 
 
 def _refuse_encoding(file: OpenFile, encoding: str) -> None:
-    msg = (
+    raise DataRefused(
         f"{file.name} is {encoding.upper()} text, expected UTF-8\nadd --encoding {encoding}, or save the file as UTF-8"
     )
-    raise DataRefused(msg)
 
 
 def blocks(file: OpenFile, encoding: str | None) -> Iterator[bytes]:
@@ -116,8 +110,7 @@ def refuse_long_line(name: str, line: int, limits: Limits) -> None:
     DataRefused
         Always.
     """
-    msg = f"{name}, line {line}: longer than {limits.line_bytes:,} bytes\nis this a CSV file?"
-    raise DataRefused(msg)
+    raise DataRefused(f"{name}, line {line}: longer than {limits.line_bytes:,} bytes\nis this a CSV file?")
 
 
 def _utf8_chunks(file: OpenFile, encoding: str | None, *, is_whole: bool = True) -> Iterator[bytes]:

@@ -108,11 +108,10 @@ class _Guard(io.RawIOBase):
         if self._packed is None or self._plain <= self._limits.gzip_free_bytes:
             return
         if self._plain > self._limits.gzip_ratio * max(self._packed.tell(), 1):
-            msg = (
+            raise DataRefused(
                 f"{self._name} unpacks to more than {self._limits.gzip_ratio} times its size: a gzip bomb?\n"
                 "nothing was loaded; if the file is meant, unpack it first"
             )
-            raise DataRefused(msg)
 
 
 @contextmanager
@@ -129,8 +128,7 @@ def opened(path: Path, limits: Limits) -> Iterator[OpenFile]:
     try:
         raw = path.open("rb")
     except OSError as error:
-        msg = f"cannot read {path}: {error.strerror or error}"
-        raise UsageError(msg) from error
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
     with raw:
         is_gzip = raw.peek(2)[:2] == b"\x1f\x8b"
         plain: BinaryIO = gzip.GzipFile(fileobj=raw) if is_gzip else raw  # type: ignore[assignment]
@@ -140,8 +138,7 @@ def opened(path: Path, limits: Limits) -> Iterator[OpenFile]:
             raise DataRefused(f"{path.name} is empty\nexpected CSV text with a header line, or Parquet")
         if not head.startswith(b"PAR1"):
             if guess := _guess(head):
-                msg = f"{path.name} is {guess}, not CSV or Parquet\nsave it as CSV (UTF-8) and load that"
-                raise DataRefused(msg)
+                raise DataRefused(f"{path.name} is {guess}, not CSV or Parquet\nsave it as CSV (UTF-8) and load that")
             yield OpenFile(path.name, "text", is_gzip, head, guard, limits)
             return
         if is_gzip:

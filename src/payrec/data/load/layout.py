@@ -110,8 +110,7 @@ def _records(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]]
 def _header(lines: list[str], skip: int, delimiter: str, name: str) -> Head:
     read, cells = next(_records(lines[skip:], delimiter), (0, []))
     if not any(cell.strip() for cell in cells):
-        msg = f"{name} has no header line\nexpected column names in the first line"
-        raise DataRefused(msg)
+        raise DataRefused(f"{name} has no header line\nexpected column names in the first line")
     return Head(delimiter, tuple(cell.strip() for cell in cells), skip + read + 1)
 
 
@@ -130,11 +129,10 @@ def check_names(names: tuple[str, ...], file: OpenFile) -> None:
     for position, column in enumerate(names, start=1):
         folded = column.strip().casefold()
         if folded and folded in seen:
-            msg = (
+            raise DataRefused(
                 f"{file.name} has two columns named {column!r} (columns {seen[folded]} and {position})\n"
                 "rename one: columns are found by name, capital letters and blanks around it do not count"
             )
-            raise DataRefused(msg)
         seen[folded] = position
 
 
@@ -254,8 +252,7 @@ def _check_required(planned: tuple[PlannedColumn, ...], header: Header) -> None:
     hints = "; ".join(
         f"{name} may be {' or '.join(map(terminal_text, names))}" for name, names in near.items() if names
     )
-    msg = (
+    raise DataRefused(
         f"{header.file} lacks {', '.join(lacking)}; it has {header.listed()}\n"
         f'name them in a map: [columns] {lacking[0]} = "a column of the file"{f" ({hints})" if hints else ""}'
     )
-    raise DataRefused(msg)

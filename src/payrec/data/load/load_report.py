@@ -49,10 +49,9 @@ class LoadReport:
     def __post_init__(self) -> None:
         out = self.loaded + self.rejected + self.duplicates + self.left_out
         if out != self.rows_in:
-            msg = (
+            raise PayrecError(
                 f"{self.file}: {self.rows_in} rows in, but {out} accounted for; please report this, nothing was loaded"
             )
-            raise PayrecError(msg)
 
     def lines(self) -> tuple[str, ...]:
         """Return the account in words, one line each."""

@@ -79,8 +79,7 @@ def read_mapping(path: Path) -> Mapping:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        msg = f"cannot read the map {path}: {error.strerror or error}"
-        raise UsageError(msg) from error
+        raise UsageError(f"cannot read the map {path}: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         msg = f"the map {path.name} is not valid TOML: {error}\ndocs/loading.md shows every key with an example"
         raise UsageError(msg) from error
@@ -150,8 +149,7 @@ def for_kind(mapping: Mapping | None, kind: Kind) -> Mapping:
 
 
 def _refuse(name: str, problem: str, wanted: str) -> NoReturn:
-    msg = f"{name}: {problem}\n{wanted}"
-    raise UsageError(msg)
+    raise UsageError(f"{name}: {problem}\n{wanted}")
 
 
 def _unknown(name: str, what: str, word: str, valid: tuple[str, ...]) -> NoReturn:
@@ -219,8 +217,7 @@ def _kind(name: str, key: str, value: object) -> Kind:
     for kind in TARGETS:
         if value == kind:
             return kind
-    msg = f"{name}: {key} = {value!r}\nexpected one of: {', '.join(TARGETS)}"
-    raise UsageError(msg)
+    raise UsageError(f"{name}: {key} = {value!r}\nexpected one of: {', '.join(TARGETS)}")
 
 
 def _separator(name: str, key: str, value: object) -> str:

@@ -91,11 +91,10 @@ def choose(evidence: Evidence, declared: Form, column: str, file: str, *, is_mon
     if evidence.point_only:
         return Form(".", thousands or ",", declared.strip)
     if evidence.unclear and (is_money or "," in evidence.unclear[0]):
-        msg = (
+        raise DataRefused(
             f"{file}: {column} has {_at(evidence.unclear)}, and no value proves which mark is the decimal one\n"
             'add to the map: decimal = "." (then 1,234 is 1234) or decimal = "," (then 1.234 is 1234)'
         )
-        raise DataRefused(msg)
     return Form(".", thousands, declared.strip)
 
 

@@ -125,8 +125,7 @@ class Header:
             near = get_close_matches(name, self.names, n=1, cutoff=0.5)
             hint = f", nearest is {near[0]!r}" if near else ""
             problem = f"{self.file} has no column {name!r}, named in {where} of {self.map_name}{hint}"
-            msg = f"{problem}\nit has {self.listed()}"
-            raise DataRefused(msg)
+            raise DataRefused(f"{problem}\nit has {self.listed()}")
         return position
 
     def name(self, position: int) -> str:
@@ -206,5 +205,4 @@ def _template(column: Column, rule: str, header: Header) -> Template:
 
 
 def _refuse(column: Column, rule: str, wanted: str) -> NoReturn:
-    msg = f"[derived] {column.name} = {rule!r}\nexpected {wanted}"
-    raise UsageError(msg)
+    raise UsageError(f"[derived] {column.name} = {rule!r}\nexpected {wanted}")

@@ -232,8 +232,7 @@ def _check_tolerance(db: duckdb.DuckDBPyConnection, plan: LoadPlan, rejected: in
         "SELECT reason, COUNT(*), MIN(line) FROM rejects GROUP BY reason ORDER BY COUNT(*) DESC, MIN(line) LIMIT 2"
     ).fetchall()
     reasons = "; ".join(f"{count:,} × {reason} (first on line {line})" for reason, count, line in frequent)
-    msg = (
+    raise DataRefused(
         f"{plan.file}: {rejected:,} of {rows:,} rows cannot be loaded, at most {share:.0%} may be\n"
         f"{reasons}\nnothing was loaded"
     )
-    raise DataRefused(msg)

@@ -146,10 +146,7 @@ def _in_range(column: Column, now: datetime | None) -> tuple[str, tuple[str, str
     """Return SQL: the condition that a date or time lies in the accepted range, and the reason if not."""
     p, kind, latest = f"p_{column.name}", TYPES[column.holds], _latest(column, now)
     accepted = f"{p} BETWEEN {kind} '{dates.EARLIEST}' AND CAST(TIMESTAMP {sql_literal(latest)} AS {kind})"
-    return accepted, (
-        f"{p} IS NOT NULL",
-        f"is outside {dates.EARLIEST} to {latest[:10]}",
-    )
+    return accepted, (f"{p} IS NOT NULL", f"is outside {dates.EARLIEST} to {latest[:10]}")
 
 
 def _dated(column: Column, form: dates.Form, zone: str | None) -> tuple[str, Reasons]:
@@ -164,14 +161,8 @@ def _dated(column: Column, form: dates.Form, zone: str | None) -> tuple[str, Rea
             value = f"CASE WHEN strlen({r}) = 10 THEN TRY_CAST({r} AS DATE) ELSE {value} END"
     expected = form.declared or (f"2025-01-31 or {form.order}" if form.order else "2025-01-31")
     return value, [
-        (
-            f"regexp_full_match({r}, '\\d{{5}}(\\.\\d+)?')",
-            "looks like a spreadsheet's day: declare the format excel",
-        ),
-        (
-            f"regexp_full_match({r}, '\\d{{9,13}}')",
-            "looks like an epoch: declare the format epoch or epoch_ms",
-        ),
+        (f"regexp_full_match({r}, '\\d{{5}}(\\.\\d+)?')", "looks like a spreadsheet's day: declare the format excel"),
+        (f"regexp_full_match({r}, '\\d{{9,13}}')", "looks like an epoch: declare the format epoch or epoch_ms"),
         (_ALWAYS, f"is no date of the calendar in the form {expected}"),
     ]
 

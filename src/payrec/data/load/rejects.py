@@ -158,8 +158,7 @@ def _refuse_conflicts(conflicts: list[tuple[object, ...]], plan: LoadPlan, targe
         return f"{' '.join(terminal_text(str(part)) for part in row[:-1])} (lines {lines})"
 
     named = "; ".join(words(row) for row in conflicts[:3]) + (" and more" if len(conflicts) > 3 else "")
-    msg = (
+    raise DataRefused(
         f"{plan.file}: different rows have the same {' and '.join(target.key)}: {named}\n"
         "one row is expected for each; remove the wrong ones, nothing was loaded"
     )
-    raise DataRefused(msg)

@@ -61,11 +61,10 @@ def stage(db: duckdb.DuckDBPyConnection, rows: Iterable[Rows], plan: LoadPlan) -
 def _check_bad_lines(bad: int, count: int, plan: LoadPlan) -> None:
     """Refuse early what is no table at all, before its bad lines fill memory and disk."""
     if bad > BAD_LINES and 2 * bad > count:
-        msg = (
+        raise DataRefused(
             f"{plan.file}: {bad:,} of the first {count:,} lines do not have {len(plan.dialect.header)} columns\n"
             "nothing was loaded; is this the right file, and the right delimiter?"
         )
-        raise DataRefused(msg)
 
 
 @dataclass(frozen=True)
@@ -205,11 +204,10 @@ def _check_format(db: duckdb.DuckDBPyConnection, declared: str, column: str, pla
     except duckdb.Error:
         is_format = False
     if not is_format:
-        msg = (
+        raise DataRefused(
             f"{plan.mapping.name}: the format {declared!r} for {column} is none that can be read\n"
             f'expected {", ".join(dates.WORDS)}, or day, month and year such as "%d/%m/%Y" or "%d-%b-%y"'
         )
-        raise DataRefused(msg)
     holds = next(planned.column.holds for planned in plan.columns if planned.column.name == column)
     if holds == "day" and "%z" in declared and plan.mapping.time_zone is None:
         msg = f'{plan.mapping.name}: {column} is a day, and %z gives a moment\nsay whose day: time_zone = "Europe/Rome"'

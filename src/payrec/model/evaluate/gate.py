@@ -89,5 +89,4 @@ def assess(numbers: GateFigures, limits: GateLimits = GateLimits()) -> GateResul
 def require(result: GateResult) -> None:
     """Raise QualityGate with all failures in one line, unless there are none."""
     if result.failures:
-        msg = f"found {'; '.join(result.failures)}\nthe champion stays; overrule: payrec models promote ID"
-        raise QualityGate(msg)
+        raise QualityGate(f"found {'; '.join(result.failures)}\nthe champion stays; overrule: payrec models promote ID")

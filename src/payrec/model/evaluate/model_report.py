@@ -121,7 +121,7 @@ def card(model: Model, backtest: Backtest, audit: Mapping[str, Any] | None = Non
 
 def _limits(model: Model, tested: Mapping[str, Any]) -> list[str]:
     special = [
-        f"It has seen orders up to {model.max_age_days} days old; older ones are listed separately and not scored.",
+        f"It has seen orders up to {model.max_age_days} days old; older ones are listed separately and not scored."
     ]
     if tested["ece"] is not None and tested["ece"] > 2 * tested["ece_by_chance"]:
         special.append(

@@ -80,11 +80,9 @@ def _floats(name: str, array: pa.Array[Any]) -> Float32s:
             array = array.cast(pa.float64())
         return array.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid as error:
-        msg = f"found text in the column {name} of the feature view, expected numbers: {error}"
-        raise DataRefused(msg) from error
+        raise DataRefused(f"found text in the column {name} of the feature view, expected numbers: {error}") from error
     except pa.ArrowNotImplementedError as error:
-        msg = f"found {array.type} in the column {name} of the feature view, expected numbers"
-        raise DataRefused(msg) from error
+        raise DataRefused(f"found {array.type} in the column {name} of the feature view, expected numbers") from error
 
 
 def _timestamps(name: str, array: pa.Array[Any]) -> pa.Array[Any]:

@@ -14,14 +14,7 @@ import numpy as np
 
 KEYS = {
     "": {"learner", "version"},
-    "learner": {
-        "attributes",
-        "feature_names",
-        "feature_types",
-        "gradient_booster",
-        "learner_model_param",
-        "objective",
-    },
+    "learner": {"attributes", "feature_names", "feature_types", "gradient_booster", "learner_model_param", "objective"},
     "gradient_booster": {"model", "name"},
     "model": {"cats", "gbtree_model_param", "iteration_indptr", "tree_info", "trees"},
     "gbtree_model_param": {"num_parallel_tree", "num_trees"},
@@ -67,22 +60,19 @@ def parse(content: bytes) -> Any:
         Not ASCII, an escape, a key that appears twice, NaN or infinity, or no JSON.
     """
     if b"\\" in content:
-        msg = "an escape"
-        raise ValueError(msg)
+        raise ValueError("an escape")
     return json.loads(content.decode("ascii"), object_pairs_hook=_once, parse_constant=_no_constant)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        msg = "a key twice"
-        raise ValueError(msg)
+        raise ValueError("a key twice")
     return document
 
 
 def _no_constant(name: str) -> None:
-    msg = f"the number {name}"
-    raise ValueError(msg)
+    raise ValueError(f"the number {name}")
 
 
 def _problem(document: Any, feature_types: list[str]) -> str:
@@ -122,8 +112,7 @@ def _problem(document: Any, feature_types: list[str]) -> str:
 
 def _keys(part: Any, name: str) -> Any:
     if set(part) != KEYS[name]:
-        msg = f"the keys of {name or 'the file'}"
-        raise ValueError(msg)
+        raise ValueError(f"the keys of {name or 'the file'}")
     return part
 
 

@@ -116,5 +116,4 @@ def _arrow(frame: pd.DataFrame) -> pa.Table:
     try:
         return pa.Table.from_pandas(frame, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        msg = f"found a column of mixed types, expected columns as in v_feature_view: {error}"
-        raise DataRefused(msg) from error
+        raise DataRefused(f"found a column of mixed types, expected columns as in v_feature_view: {error}") from error

@@ -86,8 +86,7 @@ def draw(rows: ViewRows, horizon_days: int, max_rows: int, seed: int) -> Sample:
     _refuse_too_few(label, left_out)
     day = day_numbers(ViewColumns(table), "as_of")
     if (day == NO_DAY).any():
-        msg = "found rows without as_of, expected the time of each snapshot"
-        raise DataRefused(msg)
+        raise DataRefused("found rows without as_of, expected the time of each snapshot")
     return Sample(table, label, day, customers(table), left_out)
 
 
@@ -157,9 +156,8 @@ def _refuse_too_few(label: Floats, left_out: dict[str, int]) -> None:
     if len(label) >= MIN_ROWS and min(positive, negative) >= MIN_OF_EACH_CLASS:
         return
     reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in left_out.items() if count)
-    msg = (
+    raise DataRefused(
         f"found {len(label)} rows with a known outcome, {positive} recovered and {negative} not"
         + (f" (left out: {reasons})" if reasons else "")
         + f"\nexpected at least {MIN_ROWS} rows and {MIN_OF_EACH_CLASS} of each outcome: load a longer history"
     )
-    raise DataRefused(msg)

@@ -32,11 +32,7 @@ from payrec.model.recipes.additive import (
 RIDGE_OF_CONSTANT = 1e-6
 MIN_PAIR_ROWS = 30
 
-PAIRS = (
-    ("reason_code", "provider"),
-    ("reason_code", "age_band"),
-    ("reason_code", "transaction_type"),
-)
+PAIRS = (("reason_code", "provider"), ("reason_code", "age_band"), ("reason_code", "transaction_type"))
 # What is known of a customer or an order says less, and other things, the longer the order has been open.
 SLOPES = (
     *(

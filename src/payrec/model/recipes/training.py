@@ -101,8 +101,7 @@ def train(rows: ViewRows, spec: TrainSpec) -> Model:
         Too few rows of either class, or rows labelled over another horizon.
     """
     if spec.recipe not in RECIPES:
-        msg = f"found the recipe {spec.recipe!r}, expected one of {', '.join(RECIPES)}"
-        raise UsageError(msg)
+        raise UsageError(f"found the recipe {spec.recipe!r}, expected one of {', '.join(RECIPES)}")
     drawn = sample.draw(rows, spec.horizon_days, spec.max_rows, spec.seed)
     vocabulary = matrix.learn(drawn.rows)
     data = _Data(drawn, matrix.matrix(drawn.rows, vocabulary), vocabulary, spec)

@@ -150,8 +150,7 @@ def _verified(folder: Path, name: str, digest: str) -> bytes:
 def _bounded(folder: Path, name: str) -> bytes:
     path = folder / name
     if not path.is_file():
-        msg = f"found no {name} in {folder}, expected every file of a model\n{AGAIN}"
-        raise ModelRefused(msg)
+        raise ModelRefused(f"found no {name} in {folder}, expected every file of a model\n{AGAIN}")
     if path.stat().st_size > LARGEST[name]:
         msg = f"found {name} of {path.stat().st_size:,} bytes, expected at most {LARGEST[name]:,}\n{AGAIN}"
         raise ModelRefused(msg)

@@ -128,19 +128,17 @@ def _refuse_foreign(content: bytes, name: str) -> None:
         msg = f"found a model.json in {name} that is not a model, expected one that payrec wrote\n{AGAIN}"
         raise ModelRefused(msg) from error
     if versions != (FORMAT, schema_hash()):
-        msg = (
+        raise ModelRefused(
             f"found a model for format {terminal_text(str(versions[0]))} and features "
             f"{terminal_text(str(versions[1]))}, expected {FORMAT} and {schema_hash()}\n"
             f"made with {_named(head.get('libraries'))}; here {_named(libraries())}\n{AGAIN}"
         )
-        raise ModelRefused(msg)
 
 
 def _refuse_misshapen(document: ModelDocument, canonical: bool, name: str) -> None:
     wrong = "its bytes" if not canonical else _misshapen(document)
     if wrong:
-        msg = f"found a malformed model.json in {name} ({wrong}), expected one that payrec wrote\n{AGAIN}"
-        raise ModelRefused(msg)
+        raise ModelRefused(f"found a malformed model.json in {name} ({wrong}), expected one that payrec wrote\n{AGAIN}")
 
 
 def _misshapen(document: ModelDocument) -> str:

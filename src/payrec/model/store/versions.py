@@ -139,8 +139,7 @@ def resolve(folder: Path, reference: str) -> str:
     matches = [model_id for model_id in known if reference and model_id.startswith(reference)]
     if len(matches) != 1:
         count = "several versions" if matches else "no version"
-        msg = f"found {count} of the model named {reference!r} in {folder}, expected one ({_known(folder)})"
-        raise UsageError(msg)
+        raise UsageError(f"found {count} of the model named {reference!r} in {folder}, expected one ({_known(folder)})")
     return matches[0]
 
 
@@ -158,8 +157,7 @@ def rollback(folder: Path) -> str:
     """Make the model that served before the champion again, once it has been verified, and return its id."""
     before = _pointer(folder)[1]
     if not before:
-        msg = f"found no earlier champion in {folder}, expected one to go back to ({_known(folder)})"
-        raise UsageError(msg)
+        raise UsageError(f"found no earlier champion in {folder}, expected one to go back to ({_known(folder)})")
     if before[0] not in ids(folder):
         msg = f"found the earlier champion {before[0]} missing from {folder}, expected its folder ({_known(folder)})"
         raise ModelRefused(msg)
