@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from payrec.common.errors import UsageError
+from payrec.common.files import replacing
 from payrec.common.short_repr import short_repr
 from payrec.simulate import changes, customers, exports, incidents, payments, raw_tables, truth
 from payrec.simulate import course as courses
@@ -167,7 +168,7 @@ def due_days(rng: np.random.Generator, options: Complications, terms_days: Ints)
 
 
 def write(simulated: Portfolio, out: Path) -> None:
-    """Write FILES into the folder ``out``, each under a temporary name first, so that no reader sees half a file."""
+    """Write FILES into the folder ``out``; each appears whole or not at all."""
     out.mkdir(parents=True, exist_ok=True)
     _csv(simulated.transactions, out / FILES[0])
     _csv(simulated.events, out / FILES[1])
@@ -185,9 +186,8 @@ def weekly(facts: Facts) -> list[datetime]:
 
 
 def _parquet(table: pa.Table, path: Path) -> None:
-    aside = path.with_name(f".{path.name}.part")
-    parquet.write_table(table, aside, compression="zstd")
-    aside.replace(path)
+    with replacing(path) as sink:
+        parquet.write_table(table, sink, compression="zstd")
 
 
 def _csv(rows: pa.Table, path: Path) -> None:
@@ -195,8 +195,6 @@ def _csv(rows: pa.Table, path: Path) -> None:
     for number, column in enumerate(rows.schema):
         if pa.types.is_timestamp(column.type):
             rows = rows.set_column(number, column.name, pc.cast(rows.column(number), pa.timestamp("s")))
-    aside = path.with_name(f".{path.name}.part")
-    with aside.open("wb") as sink:
+    with replacing(path) as sink:
         sink.write((",".join(rows.schema.names) + "\n").encode())
         csv.write_csv(rows, sink, csv.WriteOptions(include_header=False, quoting_style="none", batch_size=65_536))
-    aside.replace(path)

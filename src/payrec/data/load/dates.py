@@ -134,15 +134,11 @@ def _refuse_unknown(example: tuple[str, int], column: str, file: str) -> None:
     formats = [form for pattern, form in _SUGGEST if re.fullmatch(pattern, text)]
     if not formats:
         return  # text that is no date at all: its rows are rejected one by one
-    both = f' (day first) or "{_month_first(formats[0])}" (month first)' if "/%m/%y" in formats[0] else ""
+    both = f' (day first) or "{formats[0].replace("%d/%m", "%m/%d")}" (month first)' if "/%m/%y" in formats[0] else ""
     raise DataRefused(
         f"{file}: {column} has {_at(example)}, expected dates such as 2025-01-31\n"
         f'if this is their form add to the map: [formats] {column} = "{formats[0]}"{both}'
     )
-
-
-def _month_first(form: str) -> str:
-    return form.replace("%d/%m", "%m/%d")
 
 
 def moment_sql(text: str, form: Form, zone: str | None) -> tuple[str, str]:
@@ -162,18 +158,14 @@ def moment_sql(text: str, form: Form, zone: str | None) -> tuple[str, str]:
             at = f"({parsed} AT TIME ZONE 'UTC')"
             return f"({parsed} AT TIME ZONE {sql_literal(zone or 'UTC')})", at
         return f"CAST({parsed} AS TIMESTAMP)", _in_utc(f"CAST({parsed} AS TIMESTAMP)", f"CAST({parsed} AS TIMESTAMPTZ)")
-    return _by_itself(_iso_text(text, form))
-
-
-def _by_itself(iso: str) -> tuple[str, str]:
-    """Return the SQL for ISO text, as DuckDB reads it or nearly: its cast alone would take ``10:00 PM`` for 10:00."""
+    iso = _iso_text(text, form)  # as DuckDB reads it or nearly: its cast alone would take 10:00 PM for 10:00
     tight = f"replace(replace(replace(replace({iso}, ',', '.'), ' +', '+'), ' -', '-'), 'UTC', 'Z')"
     readable, nearly = (f"regexp_full_match({iso}, {sql_literal(form)})" for form in (_ISO, _NEARLY_ISO))
-    written = [f"TRY_CAST({text} AS TIMESTAMP)" for text in (iso, tight)]
+    times = [f"TRY_CAST({text} AS TIMESTAMP)" for text in (iso, tight)]
     zoned = [f"TRY_CAST({text} AS TIMESTAMPTZ)" for text in (iso, tight)]
-    utc = [_in_utc(*pair) for pair in zip(written, zoned, strict=True)]
+    utc = [_in_utc(*pair) for pair in zip(times, zoned, strict=True)]
     return (
-        f"CASE WHEN {readable} THEN {written[0]} WHEN {nearly} THEN {written[1]} END",
+        f"CASE WHEN {readable} THEN {times[0]} WHEN {nearly} THEN {times[1]} END",
         f"CASE WHEN {readable} THEN {utc[0]} WHEN {nearly} THEN {utc[1]} END",
     )
 

@@ -217,7 +217,7 @@ def _kind(name: str, key: str, value: object) -> Kind:
     for kind in TARGETS:
         if value == kind:
             return kind
-    raise UsageError(f"{name}: {key} = {value!r}\nexpected one of: {', '.join(TARGETS)}")
+    _refuse(name, f"{key} = {value!r}", f"expected one of: {', '.join(TARGETS)}")
 
 
 def _separator(name: str, key: str, value: object) -> str:

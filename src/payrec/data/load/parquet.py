@@ -48,7 +48,10 @@ def rows(file: OpenFile) -> Iterator[Rows]:
     most = min(limits.plain_bytes, max(limits.gzip_free_bytes, limits.gzip_ratio * file.stream.seek(0, io.SEEK_END)))
     try:
         for batch in _batches(file):
-            rows = _as_text(batch, read, file.tally)
+            cells = [_clean(text(column), file.tally) for column in batch.columns]
+            lines = pa.array(np.arange(read + 1, read + 1 + batch.num_rows), pa.int64())
+            names = [*(f"c{position}" for position in range(len(cells))), "line"]
+            rows = Rows(pa.table([*cells, lines], names=names), ())
             plain_bytes += rows.table.nbytes
             if plain_bytes > most:
                 msg = f"{file.name} holds more than {most:,} bytes unpacked: a bomb?\nif the file is meant, split it"
@@ -89,12 +92,6 @@ def _damaged(file: OpenFile, error: Exception) -> DataRefused:
     return DataRefused(
         f"{file.name} is a damaged Parquet file: {error_text(error)}\nnothing was loaded; make or fetch the file again"
     )
-
-
-def _as_text(batch: pa.RecordBatch, rows_before: int, tally: Tally) -> Rows:
-    cells = [_clean(text(column), tally) for column in batch.columns]
-    lines = pa.array(np.arange(rows_before + 1, rows_before + 1 + batch.num_rows), pa.int64())
-    return Rows(pa.table([*cells, lines], names=[*(f"c{position}" for position in range(len(cells))), "line"]), ())
 
 
 def _clean(cells: Any, tally: Tally) -> Any:

@@ -34,18 +34,12 @@ ABANDONED_S = 86_400.0
 @contextmanager
 def scratch_database(zone: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open an empty database in memory that reads zoneless times in ``zone`` and spills into a temporary folder."""
-    with (
-        _temporary_folder() as folder,
-        duck.connect(options={"temp_directory": folder, "memory_limit": MEMORY}, zone=zone or "UTC") as db,
-    ):
-        yield db
-
-
-def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
     with file_errors(Path(tempfile.gettempdir())):
         folder = tempfile.TemporaryDirectory(prefix=PREFIX)
     _sweep(Path(folder.name))
-    return folder
+    options = {"temp_directory": folder.name, "memory_limit": MEMORY}
+    with folder, duck.connect(options=options, zone=zone or "UTC") as db:
+        yield db
 
 
 def _sweep(new: Path) -> None:

@@ -7,6 +7,7 @@ column ``x`` after translation, ``p_x`` the same as a value, and ``x`` the value
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -63,7 +64,7 @@ def staged_text(origin: Origin) -> str:
         case Constant(value):
             return f"nullif({sql_literal(value.strip())}, '')"
         case Template(parts):
-            return "(" + " || ".join(_part(part) for part in parts) + ")"
+            return f"({' || '.join(map(_part, parts))})"
         case Shift(days=int(days)):
             return sql_literal(str(days))
         case Shift(position=position):
@@ -133,18 +134,12 @@ def _case(r: str, reasons: Reasons, column: Column) -> str:
     return f"CASE {cases} END"
 
 
-def _latest(column: Column, now: datetime | None) -> str:
-    if now is None:
-        return _NO_NOW
-    try:
-        return (now + timedelta(days=_LATEST_DAYS[column.latest])).isoformat(sep=" ")
-    except OverflowError:
-        return _NO_NOW
-
-
 def _in_range(column: Column, now: datetime | None) -> tuple[str, tuple[str, str]]:
     """Return SQL: the condition that a date or time lies in the accepted range, and the reason if not."""
-    p, kind, latest = f"p_{column.name}", TYPES[column.holds], _latest(column, now)
+    p, kind, latest = f"p_{column.name}", TYPES[column.holds], _NO_NOW
+    if now is not None:
+        with suppress(OverflowError):
+            latest = (now + timedelta(days=_LATEST_DAYS[column.latest])).isoformat(sep=" ")
     accepted = f"{p} BETWEEN {kind} '{dates.EARLIEST}' AND CAST(TIMESTAMP {sql_literal(latest)} AS {kind})"
     return accepted, (f"{p} IS NOT NULL", f"is outside {dates.EARLIEST} to {latest[:10]}")
 

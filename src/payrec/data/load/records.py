@@ -143,8 +143,8 @@ def rows(blocks: Iterator[bytes], shape: Shape, first_line: int) -> Iterator[Row
     rest, line = b"", 1
     for read in _pieces(blocks):
         block = rest + read
-        if line < first_line:
-            block, line = _pass_over(block, line, first_line)
+        while line < first_line and (end := block.find(b"\n")) >= 0:
+            block, line = block[end + 1 :], line + 1
         rows_read, used = _read(block, shape, line, is_last=False)
         yield rows_read
         rest, line = block[used:], line + block.count(b"\n", 0, used)
@@ -163,18 +163,13 @@ def _pieces(blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield block[start:]
 
 
-def _pass_over(block: bytes, line: int, first_line: int) -> tuple[bytes, int]:
-    start = 0
-    while line < first_line and (cut := block.find(b"\n", start)) >= 0:
-        start, line = cut + 1, line + 1
-    return block[start:], line
-
-
 def _read(block: bytes, shape: Shape, line: int, *, is_last: bool) -> tuple[Rows, int]:
     """Read one block; return its rows and the bytes used (the rest is a record that goes on in the next block)."""
     marks: Bytes = np.frombuffer(block, dtype=np.uint8)
     newlines: Ints = np.flatnonzero(marks == _NEWLINE)
-    _check_line_length(newlines, shape, line)
+    lengths = np.diff(newlines, prepend=-1)
+    if len(lengths) and int(lengths.max()) > shape.limits.line_bytes:
+        refuse_long_line(shape.name, line + int(lengths.argmax()), shape.limits)
     ends = _record_ends(marks, newlines, shape.delimiter)
     used = 0 if ends is None or not len(ends) else int(ends[-1]) + 1
     left_open = used < len(block)
@@ -183,12 +178,6 @@ def _read(block: bytes, shape: Shape, line: int, *, is_last: bool) -> tuple[Rows
         if fast is not None:
             return fast, used
     return _slow(block, shape, line, is_last=is_last)
-
-
-def _check_line_length(newlines: Ints, shape: Shape, line: int) -> None:
-    lengths = np.diff(newlines, prepend=-1)
-    if len(lengths) and int(lengths.max()) > shape.limits.line_bytes:
-        refuse_long_line(shape.name, line + int(lengths.argmax()), shape.limits)
 
 
 def _record_ends(marks: Bytes, newlines: Ints, delimiter: str) -> Ints | None:
@@ -236,18 +225,13 @@ def _fast(block: bytes, records: _Records, shape: Shape, line: int) -> Rows | No
     positions = np.array([position for position, _ in wrong], dtype=np.int64)
     if table.num_rows + len(wrong) != count or np.any(positions < 0) or np.any(records.lines_each[positions] > 1):
         return None
-    bad = tuple(
-        BadLine(line + int(records.lines[position]), _shown(block, records, position), wrong_width(width, shape.width))
-        for position, width in wrong
-    )
+    bad = []
+    for position, width in wrong:
+        start, end = int(records.starts[position]), int(records.ends[position])
+        text = block[start : min(end, start + 4 * SHOWN_CHARACTERS)].decode("utf-8", "ignore")[:SHOWN_CHARACTERS]
+        bad.append(BadLine(line + int(records.lines[position]), text, wrong_width(width, shape.width)))
     lines = np.delete(records.lines, positions) + line
-    return Rows(_table(table.columns, lines, shape), bad)
-
-
-def _shown(block: bytes, records: _Records, position: int) -> str:
-    start = int(records.starts[position])
-    end = min(int(records.ends[position]), start + 4 * SHOWN_CHARACTERS)
-    return block[start:end].decode("utf-8", "ignore")[:SHOWN_CHARACTERS]
+    return Rows(_table(table.columns, lines, shape), tuple(bad))
 
 
 def _slow(block: bytes, shape: Shape, line: int, *, is_last: bool) -> tuple[Rows, int]:

@@ -96,10 +96,6 @@ Fit = Callable[[pa.Table, BacktestSpec], Predict]
 Progress = Callable[[int, int], None]
 
 
-def _silent(_done: int, _steps: int) -> None:
-    """Ignore the step."""
-
-
 @dataclass(frozen=True)
 class _Trained:
     """A model of ours as a predictor; ``recipe`` is what it came to, where the choice was left open."""
@@ -119,7 +115,9 @@ def with_recipe(rows: pa.Table, spec: BacktestSpec) -> Predict:
     return _Trained(training.train(rows, training.TrainSpec(spec.recipe, spec.horizon_days, spec.seed, spec.max_rows)))
 
 
-def run(rows: pa.Table, spec: BacktestSpec, fit: Fit = with_recipe, progress: Progress = _silent) -> Backtest:
+def run(
+    rows: pa.Table, spec: BacktestSpec, fit: Fit = with_recipe, progress: Progress = lambda _done, _steps: None
+) -> Backtest:
     """Backtest a recipe on rows of the feature view.
 
     Parameters
@@ -168,7 +166,9 @@ def _one_fold(snapshots: Landmarks, fold: Fold, spec: BacktestSpec, fit: Fit) ->
     rows = snapshots.rows.filter(pa.array(fold.test(snapshots.as_of) & snapshots.known))
     _refuse_empty(learnt_from, rows, fold)
     predict = fit(learnt_from, spec)
-    tested = TestedRows(rows, landmarks.labels(rows), _probabilities(predict, rows), history_rate(rows, learnt_from))
+    tested = TestedRows(
+        rows, landmarks.labels(rows), np.asarray(predict(rows), dtype=np.float64), history_rate(rows, learnt_from)
+    )
     fold_figures = {
         "fold": fold.number,
         "recipe": getattr(predict, "recipe", spec.recipe),
@@ -180,10 +180,6 @@ def _one_fold(snapshots: Landmarks, fold: Fold, spec: BacktestSpec, fit: Fit) ->
         "history_rate": figures.of_baselines(tested, spec.k_share)["history_rate"],
     }
     return _Outcome(rows, tested, fold_figures, predict)
-
-
-def _probabilities(predict: Predict, rows: pa.Table) -> Floats:
-    return np.asarray(predict(rows), dtype=np.float64)
 
 
 def _refuse_empty(learnt_from: pa.Table, rows: pa.Table, fold: Fold) -> None:

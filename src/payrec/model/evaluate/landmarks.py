@@ -70,18 +70,14 @@ def select(rows: pa.Table, ages: Sequence[int] | None, horizon_days: int) -> Lan
             )
     known = ~np.asarray(chosen[LABEL].is_null())
     landmarks = Landmarks(chosen, times(chosen), known, every, rows.num_rows - every.num_rows)
-    _refuse_other_horizon(chosen, horizon_days)
-    _refuse_missing_for_other_reasons(landmarks)
-    return landmarks
-
-
-def _refuse_other_horizon(rows: pa.Table, horizon_days: int) -> None:
-    there = np.unique(integers(rows, "horizon_days"))
-    if there.tolist() != [horizon_days]:
+    horizons = np.unique(integers(chosen, "horizon_days"))
+    if horizons.tolist() != [horizon_days]:
         raise DataRefused(
-            f"The labels are over {', '.join(map(str, there))} days, expected {horizon_days}.\n"
+            f"The labels are over {', '.join(map(str, horizons))} days, expected {horizon_days}.\n"
             f"Build the feature view with a horizon of {horizon_days} days."
         )
+    _refuse_missing_for_other_reasons(landmarks)
+    return landmarks
 
 
 def _refuse_missing_for_other_reasons(landmarks: Landmarks) -> None:

@@ -167,7 +167,10 @@ def html(of: Mapping[str, Any], model_id: str | None = None) -> str:
         tested=tested,
         model_id=model_id,
         verdict=verdict(tested),
-        figures=_figures(tested),
+        figures=[
+            {"name": title, "value": tested[key], "interval": tested["ci95"].get(key), "meaning": meaning}
+            for key, (title, meaning) in FIGURES.items()
+        ],
         orders={name: words for name, (words, _, _) in SERIES.items()},
         money=[picture for picture in (pictures.value_at_k(tested), pictures.capture(tested, "value")) if picture],
         payers=pictures.capture(tested, "gains"),
@@ -179,13 +182,6 @@ def html(of: Mapping[str, Any], model_id: str | None = None) -> str:
         light=COLORS,
         dark=DARK,
     )
-
-
-def _figures(tested: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"name": title, "value": tested[key], "interval": tested["ci95"].get(key), "meaning": meaning}
-        for key, (title, meaning) in FIGURES.items()
-    ]
 
 
 def verdict(tested: Mapping[str, Any]) -> str:

@@ -35,18 +35,14 @@ def fit(successes: Floats, trials: Floats) -> Shrinkage:
     k, n = pairs
 
     def loss(at: Floats) -> float:
-        a, b = _shape(at)
+        mean, weight = 1.0 / (1.0 + np.exp(-at[0])), np.exp(at[1])
+        a, b = float(mean * weight), float((1 - mean) * weight)
         return float(-(count * (betaln(k + a, n - k + b) - betaln(a, b))).sum() / count.sum())
 
     pooled = float(np.clip((k * count).sum() / (n * count).sum(), 0.001, 0.999))
     box = [(-7.0, 7.0), (np.log(MIN_WEIGHT), np.log(MAX_WEIGHT))]
     best = minimize(loss, np.array([logit(pooled), np.log(5.0)]), method="L-BFGS-B", bounds=box).x
     return Shrinkage(round(float(expit(best[0])), 6), round(float(np.exp(best[1])), 4))
-
-
-def _shape(at: Floats) -> tuple[float, float]:
-    mean, weight = 1.0 / (1.0 + np.exp(-at[0])), np.exp(at[1])
-    return float(mean * weight), float((1 - mean) * weight)
 
 
 def segment_means(

@@ -81,7 +81,11 @@ class Model:
         DataRefused
             A column holds text where numbers or times are expected.
         """
-        rows = _arrow(frame) if isinstance(frame, pd.DataFrame) else frame
+        try:
+            rows = pa.Table.from_pandas(frame, preserve_index=False) if isinstance(frame, pd.DataFrame) else frame
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            msg = f"found a column of mixed types, expected columns as in v_feature_view: {error}"
+            raise DataRefused(msg) from error
         too_old = ViewColumns(rows).number("age_days") > self.max_age_days
         return np.where(too_old, np.nan, predict(self, rows))
 
@@ -110,10 +114,3 @@ def log_odds(model: Model, inputs: Matrix) -> npt.NDArray[np.float64]:
 def score(scorer: Scorer, inputs: Matrix) -> npt.NDArray[np.float64]:
     """Return the log-odds that a fitted scorer gives, shape (n,)."""
     return additive.log_odds(scorer, inputs) if isinstance(scorer, AdditiveModel) else boosting.log_odds(scorer, inputs)
-
-
-def _arrow(frame: pd.DataFrame) -> pa.Table:
-    try:
-        return pa.Table.from_pandas(frame, preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise DataRefused(f"found a column of mixed types, expected columns as in v_feature_view: {error}") from error

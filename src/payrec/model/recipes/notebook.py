@@ -38,6 +38,8 @@ def export_joblib(rows: ViewRows, spec: TrainSpec, path: Path) -> Path:
         The file cannot be written.
     """
     import joblib
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.frozen import FrozenEstimator
 
     drawn = sample.draw(rows, spec.horizon_days, spec.max_rows, spec.seed)
     slices = sample.cut(drawn, spec.horizon_days)
@@ -45,7 +47,9 @@ def export_joblib(rows: ViewRows, spec: TrainSpec, path: Path) -> Path:
     everything = np.arange(len(drawn.label))
     older, newest = (everything, everything) if slices is None else (slices.older, slices.calibrate)
     fitted = _pipeline().fit(inputs.iloc[older], drawn.label[older])
-    calibrated = _calibrated(fitted).fit(inputs.iloc[newest], drawn.label[newest])
+    calibrated = CalibratedClassifierCV(FrozenEstimator(fitted), method="sigmoid").fit(
+        inputs.iloc[newest], drawn.label[newest]
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as sink:
         joblib.dump(calibrated, sink)
@@ -75,10 +79,3 @@ def _pipeline() -> Any:
     one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=sample.MIN_OF_EACH_CLASS)
     columns = ColumnTransformer([("numbers", numbers, list(NUMBERS)), ("categories", one_hot, list(CATEGORIES))])
     return Pipeline([("columns", columns), ("model", LogisticRegression(class_weight="balanced", max_iter=2000))])
-
-
-def _calibrated(fitted: Any) -> Any:
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.frozen import FrozenEstimator
-
-    return CalibratedClassifierCV(FrozenEstimator(fitted), method="sigmoid")

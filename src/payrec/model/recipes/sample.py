@@ -73,7 +73,9 @@ def draw(rows: ViewRows, horizon_days: int, max_rows: int, seed: int) -> Sample:
     """
     table = pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows
     _refuse_other_horizon(table, horizon_days)
-    landmark = _landmark(table)
+    landmark = np.ones(table.num_rows, bool)
+    if "is_landmark" in table.schema.names:
+        landmark = np.asarray(ViewColumns(table).number("is_landmark") != 0)
     labelled = pc.is_valid(table[LABEL]).to_numpy()
     left_out = {"not_at_a_landmark": int((~landmark).sum()), "immature": int((landmark & ~labelled).sum())}
     table = table.filter(pa.array(landmark & labelled))
@@ -126,12 +128,6 @@ def _newest(day: npt.NDArray[np.int32], share: float) -> Positions:
 def _enough(label: Floats) -> bool:
     positive = int(label.sum())
     return len(label) >= MIN_SLICE_ROWS and min(positive, len(label) - positive) >= MIN_SLICE_OF_EACH_CLASS
-
-
-def _landmark(table: pa.Table) -> npt.NDArray[np.bool_]:
-    if "is_landmark" not in table.schema.names:
-        return np.ones(table.num_rows, bool)
-    return np.asarray(ViewColumns(table).number("is_landmark") != 0)
 
 
 def _refuse_other_horizon(table: pa.Table, horizon_days: int) -> None:

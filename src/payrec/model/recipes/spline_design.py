@@ -209,7 +209,8 @@ def _blocks(tables: AdditiveModel, inputs: Matrix) -> Iterator[_Block]:
         positions[curve.feature] = position
         yield _hats(curve, position)
     for level in tables.levels:
-        yield _one_hot(inputs.codes[:, CATEGORY_AT[level.feature]], len(level.values))
+        codes = inputs.codes[:, CATEGORY_AT[level.feature]]
+        yield _Block(codes.astype(np.int32)[:, None], np.ones((len(codes), 1), np.float32), len(level.values))
     for pair in tables.pairs:
         column = np.zeros(pair.shape[0] * pair.shape[1], np.int32)
         value = np.zeros(len(column), np.float32)
@@ -236,10 +237,6 @@ def _hats(curve: Curve, position: npt.NDArray[np.float32]) -> _Block:
     columns = np.stack([np.zeros_like(left), np.where(unknown, last, left + 1), np.where(unknown, last, left + 2)], 1)
     values = np.stack([line, np.where(unknown, np.float32(1), 1 - share), np.where(unknown, np.float32(0), share)], 1)
     return _Block(columns.astype(np.int32), values, last + 1)
-
-
-def _one_hot(codes: npt.NDArray[np.int16] | npt.NDArray[np.int32], width: int) -> _Block:
-    return _Block(codes.astype(np.int32)[:, None], np.ones((len(codes), 1), np.float32), width)
 
 
 def _sparse(empty: AdditiveModel, widths: tuple[int, ...], inputs: Matrix) -> csr_matrix:

@@ -26,13 +26,13 @@ from payrec.common.json import canonical_json
 from payrec.common.short_repr import short_repr
 from payrec.model.recipes.model import Model, predict
 from payrec.model.store import model_json, reference_rows
+from payrec.model.store.model_json import AGAIN
 
 MANIFEST = "manifest.json"
 LARGEST = {"model.json": 64_000_000, "booster.json": 64_000_000, "golden.json": 4_000_000, MANIFEST: 10_000}
 FORMER_BOOSTER = "model.ubj"  # XGBoost's binary form, written before booster.json
 DIGEST = re.compile(r"[0-9a-f]{64}")
 TOLERANCE = 1e-6
-AGAIN = "train again, or use another version: payrec models list"
 
 
 @short_repr
@@ -95,7 +95,11 @@ def load(folder: Path) -> Model:
 def read(folder: Path) -> Bundle:
     """Return the model in ``folder`` with its card and id; raises as :func:`load`."""
     manifest = _manifest(folder)
-    files = {name: _verified(folder, name, digest) for name, digest in manifest.items()}
+    files = {name: _bounded(folder, name) for name in manifest}
+    for name, content in files.items():
+        if hashlib.sha256(content).hexdigest() != manifest[name]:
+            msg = f"found {name} of {folder.name} changed since it was saved, expected sha256 {manifest[name][:12]}…"
+            raise ModelRefused(f"{msg}\n{AGAIN}")
     model, card = model_json.parse(files["model.json"], files.get("booster.json"), folder.name)
     expected = reference_rows.parse(files["golden.json"], folder.name)
     probability = predict(model, expected.rows)
@@ -137,14 +141,6 @@ def _kind_of_file(path: Path) -> str:
         start = file.read(2)
     pickled = start[:1] == b"\x80" or path.suffix in (".pkl", ".pickle", ".joblib")
     return "a pickle or joblib file" if pickled else "a file"
-
-
-def _verified(folder: Path, name: str, digest: str) -> bytes:
-    content = _bounded(folder, name)
-    if hashlib.sha256(content).hexdigest() != digest:
-        msg = f"found {name} of {folder.name} changed since it was saved, expected sha256 {digest[:12]}…\n{AGAIN}"
-        raise ModelRefused(msg)
-    return content
 
 
 def _bounded(folder: Path, name: str) -> bytes:

@@ -19,7 +19,7 @@ from payrec.model.features.declarations import CATEGORIES, NUMBERS, TEXTS, schem
 from payrec.model.features.spreads import Spread
 from payrec.model.features.vocabulary import FIRST_LEVEL, Vocabulary
 from payrec.model.recipes import boosting
-from payrec.model.recipes.additive import CELLS, AdditiveModel, Curve, Pair, Slope
+from payrec.model.recipes.additive import CELLS, AdditiveModel, Curve, Pair
 from payrec.model.recipes.boosting import Trees
 from payrec.model.recipes.calibrate import Calibration
 from payrec.model.recipes.model import Model
@@ -94,8 +94,22 @@ def parse(content: bytes, booster: bytes | None, name: str) -> tuple[Model, dict
         )
         msg = f"found a malformed model.json in {name} (at {where}), expected one that payrec wrote\n{AGAIN}"
         raise ModelRefused(msg) from error
-    _refuse_misshapen(document, again == content, name)
-    return _model(document, _scorer(document, booster, name)), document.card
+    wrong = "its bytes" if again != content else _misshapen(document)
+    if wrong:
+        raise ModelRefused(f"found a malformed model.json in {name} ({wrong}), expected one that payrec wrote\n{AGAIN}")
+    model = Model(
+        recipe=document.recipe,
+        horizon_days=document.horizon_days,
+        max_age_days=document.max_age_days,
+        vocabulary=document.vocabulary,
+        scorer=_scorer(document, booster, name),
+        calibration=document.calibration,
+        base_log_odds=document.base_log_odds,
+        training=document.training,
+        schema=document.schema,
+        spreads=document.spreads,
+    )
+    return model, document.card
 
 
 def libraries() -> dict[str, str]:
@@ -135,12 +149,6 @@ def _refuse_foreign(content: bytes, name: str) -> None:
         )
 
 
-def _refuse_misshapen(document: ModelDocument, canonical: bool, name: str) -> None:
-    wrong = "its bytes" if not canonical else _misshapen(document)
-    if wrong:
-        raise ModelRefused(f"found a malformed model.json in {name} ({wrong}), expected one that payrec wrote\n{AGAIN}")
-
-
 def _misshapen(document: ModelDocument) -> str:
     """Name the first part whose shape does not fit the features, or nothing."""
     vocabulary, tables = document.vocabulary, document.tables
@@ -160,7 +168,13 @@ def _misshapen_tables(tables: AdditiveModel, vocabulary: Vocabulary) -> str:
         *((f"curve of {curve.feature}", _is_curve(curve)) for curve in tables.curves),
         *((f"levels of {level.feature}", len(level.values) == sizes.get(level.feature)) for level in tables.levels),
         *((f"pair {pair.features}", _is_pair(pair, sizes)) for pair in tables.pairs),
-        *((f"slope {slope.features}", _is_slope(slope, sizes, moving)) for slope in tables.slopes),
+        *(
+            (
+                f"slope {slope.features}",
+                len(slope.slopes) == sizes.get(slope.features[0]) and slope.features[1] in moving,
+            )
+            for slope in tables.slopes
+        ),
     )
     return next((name for name, fits in checks if not fits), "")
 
@@ -178,10 +192,6 @@ def _is_pair(pair: Pair, sizes: dict[str, int]) -> bool:
     return within and pair.shape == shape and len(pair.cells) == len(pair.values)
 
 
-def _is_slope(slope: Slope, sizes: dict[str, int], moving: set[str]) -> bool:
-    return len(slope.slopes) == sizes.get(slope.features[0]) and slope.features[1] in moving
-
-
 def _scorer(document: ModelDocument, booster: bytes | None, name: str) -> AdditiveModel | Trees:
     if document.tables is not None and booster is None:
         return document.tables
@@ -190,18 +200,3 @@ def _scorer(document: ModelDocument, booster: bytes | None, name: str) -> Additi
         msg = f"found a booster.json in {name} that is not this model's ({problem or 'an additive model'})\n{AGAIN}"
         raise ModelRefused(msg)
     return Trees(booster or b"")
-
-
-def _model(document: ModelDocument, scorer: AdditiveModel | Trees) -> Model:
-    return Model(
-        recipe=document.recipe,
-        horizon_days=document.horizon_days,
-        max_age_days=document.max_age_days,
-        vocabulary=document.vocabulary,
-        scorer=scorer,
-        calibration=document.calibration,
-        base_log_odds=document.base_log_odds,
-        training=document.training,
-        schema=document.schema,
-        spreads=document.spreads,
-    )

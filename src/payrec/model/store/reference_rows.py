@@ -47,10 +47,7 @@ def record(model: Model) -> ReferenceRows:
 
 def dump(reference: ReferenceRows) -> bytes:
     """Return the bytes of ``golden.json``."""
-    columns = {
-        name: [_plain(value) for value in reference.rows[name].to_pylist()] for name in reference.rows.column_names
-    }
-    return canonical_json({"columns": columns, "probability": reference.probability.tolist()})
+    return canonical_json({"columns": reference.rows.to_pydict(), "probability": reference.probability.tolist()})
 
 
 def parse(content: bytes, name: str) -> ReferenceRows:
@@ -60,7 +57,9 @@ def parse(content: bytes, name: str) -> ReferenceRows:
         columns, probability = document["columns"], np.array(document["probability"], np.float64)
         if set(columns) != set(NEEDED) or probability.shape != (len(columns["as_of"]),) or not len(probability):
             raise ValueError
-        rows = _rows({key: [_time(key, value) for value in values] for key, values in columns.items()})
+        for time in TIMES:
+            columns[time] = [None if value is None else datetime.fromisoformat(value) for value in columns[time]]
+        rows = _rows(columns)
     except (
         ValueError,
         KeyError,
@@ -105,11 +104,3 @@ def _choices(name: str, model: Model) -> list[Any]:
     if name == "days_to_due":
         return [-60, -14, -1, 0, 1, 14, 30, None]
     return list(AMOUNTS if name.endswith("_minor") else COUNTS)
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _time(name: str, value: Any) -> Any:
-    return datetime.fromisoformat(value) if name in TIMES and value is not None else value

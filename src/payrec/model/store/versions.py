@@ -91,7 +91,11 @@ def versions(folder: Path) -> tuple[Version, ...]:
     """Return all versions, each verified, the newest training window first."""
     serving = champion_id(folder)
     stored = [_version(folder, model_id, serving) for model_id in ids(folder)]
-    return tuple(sorted(stored, key=_newest_first, reverse=True))
+
+    def newest(version: Version) -> tuple[str, str]:
+        return version.bundle.model.training.last_as_of.isoformat() if version.bundle else "", version.model_id
+
+    return tuple(sorted(stored, key=newest, reverse=True))
 
 
 def champion_id(folder: Path) -> str | None:
@@ -174,11 +178,6 @@ def _version(folder: Path, model_id: str, serving: str | None) -> Version:
     if content.model_id != model_id:
         return Version(model_id, model_id == serving, None, f"its content is that of {content.model_id}")
     return Version(model_id, model_id == serving, content, "")
-
-
-def _newest_first(version: Version) -> tuple[str, str]:
-    until = version.bundle.model.training.last_as_of.isoformat() if version.bundle else ""
-    return until, version.model_id
 
 
 def _pointer(folder: Path) -> tuple[str | None, tuple[str, ...]]:
