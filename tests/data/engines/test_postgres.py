@@ -305,6 +305,19 @@ class TestRights:
         with pytest.raises(UsageError, match=f"the role {attacker} may create functions in schema public"):
             connect(postgres_url)
 
+    def test_fault_69_a_trigger_that_drops_rows_is_refused(self, db: Postgres, other: psycopg.Connection) -> None:
+        other.execute(
+            "CREATE FUNCTION public.drop_a() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN IF NEW.order_id = 'a' THEN RETURN NULL; END IF; RETURN NEW; END $$; "
+            "CREATE TRIGGER t BEFORE INSERT ON raw_transactions FOR EACH ROW EXECUTE FUNCTION public.drop_a()"
+        )
+        for kept in ([], ["b"]):  # into an empty table, and into one with rows
+            with pytest.raises(DataRefused, match=r"wrote 2 rows .*, and it took 1 of them.*\na trigger"):
+                db.write("raw_transactions", orders("a", "c"), ("order_id",))
+            assert order_ids(db) == kept
+            db.write("raw_transactions", orders("b"), ("order_id",))
+        assert order_ids(db) == ["b"]
+
     def test_a_server_that_only_reads(self, postgres_url: str, db: Postgres, other: psycopg.Connection) -> None:
         name = urlsplit(postgres_url).path[1:]
         other.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")

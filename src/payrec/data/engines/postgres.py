@@ -21,7 +21,7 @@ from payrec.data.engines.postgres_rows import handed_out
 from payrec.data.engines.postgres_session import Session, address
 from payrec.data.engines.retry import Interrupted, retrying
 from payrec.data.engines.rows import BATCH_ROWS, query
-from payrec.data.engines.writing import write, write_mapped
+from payrec.data.engines.writing import expect_all, write, write_mapped
 
 LAYERS_KEY = 0x7061_7972_6C61  # "payrla" in ASCII: the advisory lock of the layers
 SETTLE_ROWS = 10_000  # from here on the table is analysed at once; autovacuum would take a minute
@@ -201,7 +201,10 @@ class Postgres:
 
     def move(self, staged: str, table: str, columns: str) -> None:
         """Add the rows of a staged table to its table."""
-        self.run(f"INSERT INTO {sql_identifier(table)} ({columns}) SELECT {columns} FROM {sql_identifier(staged)}")
+        source = sql_identifier(staged)
+        with self._session() as session:
+            moved = session.change(f"INSERT INTO {sql_identifier(table)} ({columns}) SELECT {columns} FROM {source}")
+            expect_all(table, session.read(f"SELECT pg_catalog.count(*) AS n FROM {source}")["n"][0].as_py(), moved)
 
     def settled(self, table: str, rows: int) -> None:
         """Tell the planner about many new rows."""

@@ -198,6 +198,12 @@ class Session:
         with self.translated(sql), self._db.cursor() as cursor:
             cursor.executescript(sql)
 
+    def change(self, sql: str) -> int:
+        """Run one statement that changes rows; return how many it changed."""
+        with self.translated(sql), self._db.cursor() as cursor:
+            cursor.execute(sql)
+            return int(cursor.rowcount)
+
     def read(self, select: str) -> pa.Table:
         """Return all rows as the driver gives them."""
         with self.translated(select), self._db.cursor() as cursor:

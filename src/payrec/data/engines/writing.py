@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from payrec.common.errors import DataRefused, PayrecError
+from payrec.common.errors import DataRefused
 from payrec.common.text import sql_identifier, sql_identifiers
 from payrec.data.engines import RowFunction
 from payrec.data.engines.rows import definition, fitted, query, rebatched
@@ -69,8 +69,9 @@ def write(store: Store, table: str, rows: Iterable[pa.RecordBatch], key: tuple[s
             written += batch.num_rows
         if key and written:
             expect_one_row_per_key(store, staged or table, table, key)
+        if key:  # without a staged table, the table was empty
+            expect_all(table, written, _count(store, staged or table))
         if staged is not None:
-            _expect_all(store, staged, table, written)
             _swap_in(store, staged, table, schema, key, written)
         store.settled(table, written)
     return written
@@ -123,11 +124,15 @@ def expect_one_row_per_key(store: Reader, source: str, table: str, key: tuple[st
         raise DataRefused(msg)
 
 
-def _expect_all(store: Store, staged: str, table: str, written: int) -> None:
-    (arrived,) = store.read(f"SELECT COUNT(*) AS n FROM {sql_identifier(staged)}")["n"].to_pylist()
+def _count(store: Store, table: str) -> int:
+    return int(store.read(f"SELECT COUNT(*) AS n FROM {sql_identifier(table)}")["n"][0].as_py())
+
+
+def expect_all(table: str, written: int, arrived: int) -> None:
+    """Refuse a write of which the table has fewer rows, or more, than were handed to it."""
     if arrived != written:
-        msg = f"handed {written} rows for table {table} to the database, and it has {arrived} of them; nothing is kept"
-        raise PayrecError(msg)
+        msg = f"wrote {written:,} rows into table {table}, and it took {arrived:,} of them: nothing is kept"
+        raise DataRefused(f"{msg}\na trigger or a rule of the table drops or adds rows: take it off the table")
 
 
 def _swap_in(store: Store, staged: str, table: str, schema: pa.Schema, key: tuple[str, ...], written: int) -> None:
