@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from payrec.common import files
-from payrec.common.errors import DataRefused, UsageError
+from payrec.common.errors import DataRefused, Locked, UsageError
 from payrec.data import migrations
 from payrec.data.engines import Engine
 from payrec.monitor import verdicts
@@ -88,6 +88,76 @@ def test_the_last_published_is_served_and_old_ones_go(store: ListStore, ranked: 
     assert store.scores("r1").num_rows == 4
     with pytest.raises(UsageError, match="no published run r2"):
         store.scores("r2")
+
+
+def of_day(ranked: pa.Table, name: str, day: int) -> tuple[run_info.RunInfo, pa.Table]:
+    at = AS_OF.replace(day=day)
+    column = pa.array([at] * ranked.num_rows, ranked.schema.field("as_of").type)
+    table = ranked.set_column(ranked.schema.get_field_index("as_of"), "as_of", column)
+    return replace(INFO, run_id=name, as_of=at, summary=RunSummary(at, at, 4)), table
+
+
+def ids(store: ListStore) -> list[str]:
+    return [one.run.run_id for one in store.runs()]
+
+
+def test_a_past_list_is_published_without_being_served(store: ListStore, ranked: pa.Table) -> None:
+    for name, day in (("r1", 20), ("r2", 21), ("past", 3)):
+        assert store.commit(*of_day(ranked, name, day))
+    assert ids(store) == ["r2", "past", "r1"]
+    assert store.scores("past").num_rows == 4
+    assert not store.commit(*of_day(ranked, "past", 3)), "again: nothing changes"
+    assert store.commit(*of_day(ranked, "r3", 21)), "of one as_of the later publication is served"
+    assert ids(store) == ["r3", "r2", "past", "r1"]
+
+
+def test_a_past_list_is_served_if_the_caller_says_so_until_a_newer_comes(store: ListStore, ranked: pa.Table) -> None:
+    for name, day in (("r1", 20), ("past", 3)):
+        store.commit(*of_day(ranked, name, day))
+    assert store.commit(*of_day(ranked, "past", 3), serve=True)
+    assert ids(store) == ["past", "r1"]
+    assert not store.commit(*of_day(ranked, "past", 3))
+    assert store.commit(*of_day(ranked, "r2", 4))
+    assert ids(store) == ["r2", "past", "r1"]
+
+
+def test_the_served_list_stays_when_few_are_kept(store: ListStore, ranked: pa.Table) -> None:
+    for name, day in (("r1", 20), ("past", 3), ("older", 2)):
+        assert store.commit(*of_day(ranked, name, day), keep=1)
+    assert ids(store) == ["r1", "older"]
+    assert store.commit(*of_day(ranked, "r2", 21), keep=1)
+    assert ids(store) == ["r2"]
+
+
+def test_a_guard_that_refuses_leaves_everything_as_it_was(store: ListStore, ranked: pa.Table) -> None:
+    def refuse() -> None:
+        raise Locked("this run lost its lock")
+
+    store.commit(*of_day(ranked, "r1", 20))
+    for name, day in (("r2", 21), ("past", 3)):
+        with pytest.raises(Locked, match="lost its lock"):
+            store.commit(*of_day(ranked, name, day), guard=refuse)
+        assert ids(store) == ["r1"]
+    assert store.commit(*of_day(ranked, "r2", 21), guard=lambda: None)
+    assert ids(store) == ["r2", "r1"]
+
+
+@pytest.mark.parametrize("serve", [False, True])
+def test_without_its_pointer_a_folder_serves_the_same_list(tmp_path: Path, ranked: pa.Table, serve: bool) -> None:
+    store = open_store(tmp_path)
+    for name, day in (("r1", 20), ("r2", 21), ("r3", 3)):
+        store.commit(*of_day(ranked, name, day), serve=serve)
+    before = ids(store)
+    assert before == (["r3", "r2", "r1"] if serve else ["r2", "r3", "r1"])
+    (tmp_path / "current").unlink()
+    assert ids(store) == before
+
+
+def test_the_view_does_not_show_a_past_list(engine: Engine, ranked: pa.Table) -> None:
+    store = open_store(engine)
+    for name, day in (("r1", 20), ("past", 3)):
+        store.commit(*of_day(ranked, name, day))
+    assert set(engine.read("SELECT run_id FROM payrec_worklist")["run_id"].to_pylist()) == {"r1"}
 
 
 def test_an_empty_list_can_be_served(store: ListStore, ranked: pa.Table) -> None:
