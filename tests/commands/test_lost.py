@@ -41,7 +41,7 @@ def test_a_server_that_stops_in_the_middle_of_a_write(
     site.arrive(FIRST_NIGHT)
     first = site.night().published.run.run_id
     site.arrive(FIRST_NIGHT + DAY)
-    append, read, stopped = Postgres.append, Postgres.read, []
+    append, run, stopped = Postgres.append, Postgres.run, []
 
     def stop(written: str) -> None:
         if table == written and not stopped:
@@ -52,12 +52,12 @@ def test_a_server_that_stops_in_the_middle_of_a_write(
         stop(into)
         append(self, into, batch, staged=staged)
 
-    def stopping_read(self: Postgres, select: str) -> Any:
-        stop("payrec_ledger" if "payrec_add_entry" in select else "")
-        return read(self, select)
+    def stopping_run(self: Postgres, sql: str) -> None:
+        stop("payrec_ledger" if "payrec_add_entry" in sql else "")
+        run(self, sql)
 
     monkeypatch.setattr(Postgres, "append", stopping_append)
-    monkeypatch.setattr(Postgres, "read", stopping_read)
+    monkeypatch.setattr(Postgres, "run", stopping_run)
     monkeypatch.setattr("payrec.data.engines.retry.time.sleep", lambda _: None)
     with pytest.raises(DatabaseUnreachable) as lost:
         site.night(FIRST_NIGHT + DAY)

@@ -8,21 +8,23 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from decimal import Decimal
 from importlib.resources import files
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pyarrow as pa
 import pytest
 
-from payrec.common.errors import UsageError
+from payrec.common.errors import DataRefused, Locked, UsageError
 from payrec.data import layers
 from payrec.data.engines import Engine, connect
 from payrec.data.migrations import migrate_published
-from payrec.publish import ledger
+from payrec.publish import ledger, lock
 
 ROLES = files("payrec.data") / "sql" / "postgres" / "roles.sql"
 SCHEMAS = {"payrec_reader": "payrec_raw", "payrec_writer": "payrec,payrec_raw", "payrec_app": "payrec"}
 GROUPS = sorted(SCHEMAS)
+NOW = dt.datetime(2024, 2, 10, 3)
 
 
 def orders(*ids: str) -> pa.Table:
@@ -120,6 +122,8 @@ BEYOND = {
         "CREATE TABLE public.mine (x INTEGER)",
         "CREATE SCHEMA mine",
         "SELECT * FROM payrec.payrec_scores",
+        "SELECT * FROM payrec.payrec_ledger",
+        "SELECT payrec.payrec_add_entry(TIMESTAMP '2024-02-10 00:00:00', 'x', 'export', 'r', 'done', '')",
         "SELECT * FROM payrec.features",
         "SELECT * FROM public.salaries",
         "CREATE ROLE mine",
@@ -135,6 +139,7 @@ BEYOND = {
         "CREATE TABLE public.mine (x INTEGER)",
         "CREATE SCHEMA mine",
         "SELECT * FROM public.salaries",
+        "BEGIN; LOCK TABLE raw_transactions IN SHARE MODE; COMMIT",
         "SET ROLE payrec_app",
         "CREATE ROLE mine",
         "COPY raw_events TO '/tmp/stolen'",
@@ -148,6 +153,17 @@ BEYOND = {
         "SELECT * FROM public.salaries",
         "INSERT INTO payrec_scores SELECT * FROM payrec_scores",
         "DELETE FROM payrec_runs",
+        "INSERT INTO payrec_ledger (happened_at, who, what, subject, status, detail) "
+        "VALUES (TIMESTAMP '2024-02-10 00:00:00', 'x', 'export', 'r', 'done', '')",
+        "SELECT setval('payrec.payrec_ledger_entry_no_seq', 9000000000000000000)",
+        "SELECT nextval('payrec.payrec_ledger_entry_no_seq')",
+        "INSERT INTO payrec_migrations VALUES (99, 'x', 'x')",
+        "DELETE FROM payrec_migrations",
+        "BEGIN; LOCK TABLE payrec_runs IN SHARE ROW EXCLUSIVE MODE; COMMIT",
+        "BEGIN; LOCK TABLE payrec_ledger IN SHARE MODE; COMMIT",
+        "SELECT * FROM payrec_runs FOR UPDATE",
+        "ALTER FUNCTION payrec_add_entry(timestamp, text, text, text, text, text) SECURITY INVOKER",
+        "CREATE OR REPLACE VIEW payrec_worklist AS SELECT 1 AS x",
         "UPDATE payrec_ledger SET who = 'nobody'",
         "DELETE FROM payrec_ledger",
         "TRUNCATE payrec_ledger",
@@ -168,6 +184,103 @@ def test_no_role_can_do_more(owner: Engine, member: Callable[..., Engine], group
         with pytest.raises(UsageError, match=r"permission denied|must be owner"):
             engine.run(sql)
     assert owner.read("SELECT order_id FROM payrec_raw.raw_transactions").num_rows == 2
+
+
+@pytest.mark.parametrize("what", ["run", "step.check", "step.publish", "publish", "promote", "lock", "", "Export"])
+def test_the_app_adds_nothing_that_a_run_reads(member: Callable[..., Engine], what: str) -> None:
+    writer = member("payrec_writer")
+    build(writer)
+    app = member("payrec_app")
+    with pytest.raises(UsageError, match="may add exports to the ledger, not"):
+        ledger.add(app, ledger.Entry(NOW, "cron", what, "r1", "done"))
+    assert ledger.entries(app) == []
+    assert ledger.begin(writer, NOW, "cron", "r1").done == frozenset()
+    assert not ledger.ended(writer, "r1")
+
+
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "294276-12-31 00:00:00", "4713-01-01 00:00:00 BC"])
+def test_the_app_adds_no_time_that_no_reader_can_hold(member: Callable[..., Engine], moment: str) -> None:
+    writer = member("payrec_writer")
+    build(writer)
+    with pytest.raises(DataRefused, match="expected a year from 1 to 9999"):
+        member("payrec_app").run(f"SELECT payrec_add_entry('{moment}', 'ann', 'export', 'r1', 'done', '')")
+    assert ledger.entries(writer) == []
+
+
+def test_an_entry_of_the_app_says_who_signed_in_whatever_it_claims(member: Callable[..., Engine]) -> None:
+    writer = member("payrec_writer")
+    build(writer)
+    app = member("payrec_app")
+    ledger.add(app, ledger.Entry(NOW.replace(year=9999), "nightly", "export", "r1", "abandoned"))
+    (row,) = writer.read("SELECT who, recorded_by, recorded_at FROM payrec_ledger").to_pylist()
+    assert row["who"] == "nightly"
+    assert row["recorded_by"].startswith("payrec_app_")
+    assert row["recorded_at"].year < 9999
+    begun = ledger.begin(writer, NOW, "cron", "r1")
+    assert begun.done == frozenset()
+    ledger.require_newest(writer, begun)
+
+
+def test_what_hides_in_the_app_s_search_path_is_not_called(member: Callable[..., Engine]) -> None:
+    writer = member("payrec_writer")
+    build(writer)
+    app = member("payrec_app")
+    with app.transaction():  # on one connection, which the temporary objects belong to
+        app.run("CREATE TEMP TABLE payrec_ledger (entry_no BIGINT, what TEXT)")
+        app.run(
+            "CREATE FUNCTION pg_temp.pg_has_role(name, name, text) RETURNS BOOLEAN LANGUAGE sql AS 'SELECT true'; "
+            "SET LOCAL search_path = pg_temp, payrec, pg_catalog"
+        )
+        app.read("SELECT payrec.payrec_add_entry('2024-02-10', 'ann', 'export', 'r1', 'done', '') AS n")
+        app.run("SAVEPOINT s")
+        with pytest.raises(UsageError, match="may add exports to the ledger"):
+            app.run("SELECT payrec.payrec_add_entry('2024-02-10', 'ann', 'run', 'r1', 'done', '')")
+        app.run("ROLLBACK TO SAVEPOINT s")
+    assert [entry.what for entry in ledger.entries(writer)] == ["export"]
+
+
+def _readable(engine: Engine) -> list[str]:
+    select = "SELECT has_table_privilege(to_regclass('{}'), 'SELECT') AS may"
+    return [name for name in sorted(engine.tables()) if engine.read(select.format(name))["may"][0].as_py()]
+
+
+@pytest.mark.parametrize("group", ["payrec_app", "payrec_reader"])
+def test_an_open_transaction_of_another_role_stops_no_run(member: Callable[..., Engine], group: str) -> None:
+    """Reads everything it may, takes every lock it may, adds an entry, and then sits there."""
+    writer = member("payrec_writer")
+    build(writer)
+    other = member(group)
+    with other.transaction():
+        for table in _readable(other):
+            other.run(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
+        if group == "payrec_app":
+            other.read("SELECT payrec_add_entry('2024-02-10', 'ann', 'export', 'r1', 'done', '') AS n")
+        writer.run("SET lock_timeout = '2s'")
+        begun = ledger.begin(writer, NOW, "cron", "r1")
+        build(writer)
+        with writer.transaction():
+            ledger.fence(writer)
+            ledger.require_newest(writer, begun)
+            writer.run("DELETE FROM payrec_runs; DELETE FROM payrec_scores; DELETE FROM payrec_monitor")
+        ledger.add(writer, ledger.Entry(NOW, "cron", "run", "r1", "done"))
+    assert ledger.ended(writer, "r1")
+
+
+@pytest.mark.parametrize("group", ["payrec_app", "payrec_reader"])
+def test_another_role_that_takes_the_lock_of_the_run_stops_no_run(
+    postgres_url: str, member: Callable[..., Engine], group: str
+) -> None:
+    build(member("payrec_writer"))
+    squatter = member(group)
+    us = lock.Holder(1, "here", NOW)
+    url = f"{postgres_url}?schema=payrec,payrec_raw"
+    with squatter.transaction():
+        squatter.read(f"SELECT CAST(pg_advisory_lock({lock.ADVISORY_KEY}) AS VARCHAR) AS x")
+        with lock.held(url, Path(), us) as still_held:
+            still_held()
+    squatter.close()
+    with lock.held(url, Path(), us), pytest.raises(Locked), lock.held(url, Path(), us):
+        pytest.fail("two runs at once")
 
 
 def test_without_the_roles_publishing_goes_on(postgres_url: str) -> None:

@@ -60,15 +60,15 @@ def add(engine: Engine, entry: Entry) -> None:
     retrying(write)
 
 
-def _insert(engine: Engine, entry: Entry) -> int:
+def _insert(engine: Engine, entry: Entry) -> None:
     row = {**vars(entry), "detail": entry.detail.replace("\0", "")[:4000]}
     if engine.name == "postgres":
         values = [sql_literal(str(value)) for value in row.values()]
-        return int(engine.read(f"SELECT payrec_add_entry({', '.join(values)}) AS n")["n"][0].as_py())
+        engine.run(f"SELECT payrec_add_entry({', '.join(values)})")
+        return
     number = engine.read(f"SELECT COALESCE(MAX(entry_no), 0) + 1 AS n FROM {TABLE}")["n"][0].as_py()
     row = {**row, "entry_no": number}
     engine.write(TABLE, pa.Table.from_pylist([row]).cast(_schema(row)), key=())
-    return int(number)
 
 
 def entries(engine: Engine, where: str = "TRUE") -> list[Entry]:
@@ -99,9 +99,10 @@ def begin(engine: Engine, at: datetime, who: str, run_id: str) -> Begun:
             known = entries(engine, OF_RUNS)
             for subject in _unfinished(known):
                 _insert(engine, Entry(at, who, "run", subject, "abandoned", "it ended without a word"))
-            number = _insert(engine, Entry(at, who, "run", run_id, "started"))
+            _insert(engine, Entry(at, who, "run", run_id, "started"))
+            last = engine.read(f"SELECT MAX(entry_no) AS n FROM {TABLE} WHERE what = 'run'")["n"][0].as_py()
         steps = [one for one in known if one.subject == run_id and one.what != "run" and one.status == "done"]
-        return Begun(number, frozenset(one.what.removeprefix("step.") for one in steps))
+        return Begun(last, frozenset(one.what.removeprefix("step.") for one in steps))
 
     return retrying(start)
 
