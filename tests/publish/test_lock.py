@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from payrec.common.errors import Locked
 from payrec.publish import lock
+from payrec.publish.ledger import LostLock
 
 US = lock.Holder(1, "here", datetime.fromisoformat("2026-02-01"))
 CHILD = """
@@ -88,3 +92,50 @@ def test_a_holder_without_a_name_is_still_a_holder(tmp_path: Path) -> None:
         (tmp_path / "payrec.lock.holder").write_text("{")
         with pytest.raises(Locked, match="holder unknown yet"), lock.held("duckdb://", tmp_path, US):
             pass
+
+
+def end_sessions_of(url: str, application: str) -> None:
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND application_name LIKE %s",
+            (application,),
+        )
+
+
+def test_a_lock_whose_connection_was_ended_is_known_to_be_lost(postgres_url: str, tmp_path: Path) -> None:
+    with lock.held(postgres_url, tmp_path, US) as still_held:
+        still_held()
+        end_sessions_of(postgres_url, "payrec 1 %")
+        with pytest.raises(LostLock, match="its connection to the database was ended") as lost:
+            still_held()
+    assert lost.value.exit_code == 5
+
+
+def test_a_server_that_ends_idle_connections_does_not_end_the_lock(postgres_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        name = urlsplit(postgres_url).path.removeprefix("/")
+        admin.execute(f"ALTER DATABASE {name} SET idle_session_timeout = '200ms'")  # type: ignore[call-overload]
+    with lock.held(postgres_url, tmp_path, US) as still_held, psycopg.connect(postgres_url) as other:
+        other.execute("SELECT pg_sleep(1)")  # the lock's own connection is idle meanwhile
+        still_held()
+        with pytest.raises(Locked), lock.held(postgres_url, tmp_path, US):
+            pass
+
+
+def test_a_stopped_holder_keeps_the_lock_until_its_connection_ends(postgres_url: str, tmp_path: Path) -> None:
+    with another_run(postgres_url, tmp_path) as child:
+        child.send_signal(signal.SIGSTOP)
+        with pytest.raises(Locked), lock.held(postgres_url, tmp_path, US):
+            pass
+        end_sessions_of(postgres_url, f"payrec {child.pid} %")
+        with lock.held(postgres_url, tmp_path, US, wait_s=30):
+            child.send_signal(signal.SIGCONT)
+
+
+def test_a_lock_file_that_was_deleted_is_known_to_be_lost(tmp_path: Path) -> None:
+    with lock.file_lock(tmp_path, US) as still_held:
+        still_held()
+        (tmp_path / lock.NAME).unlink()
+        with pytest.raises(LostLock, match="was deleted"):
+            still_held()
