@@ -55,7 +55,7 @@ class DatabaseStore:
             with self.engine.transaction():
                 ledger.fence(self.engine)
                 changed = self._publish(run, rows, keep, details or {}, serve)
-                if changed and guard is not None:
+                if guard is not None:
                     guard()
             return changed
 
