@@ -25,7 +25,14 @@ IMAGES = ROOT / "docs" / "images"
 PAYREC = Path(sys.executable).with_name("payrec")
 NIGHTS = ("2026-04-27", "2026-05-04", "2026-05-11", "2026-05-18", "2026-05-25", "2026-06-15", "2026-06-30")
 WIDTH, LEAST_HEIGHT, MOST_HEIGHT = 1360, 820, 1700
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-dev-shm-usage",
+]
 SETTLED = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
@@ -78,11 +85,11 @@ def settle(page: Page) -> None:
 
 
 def score_sample(page: Page) -> None:
-    """Hand in the sample file and score it."""
+    """Upload the sample file and score it."""
     page.get_by_role("button", name="Try the sample file").click()
     settle(page)
     page.get_by_role("button", name="Score", exact=True).click()
-    page.get_by_role("heading", name="Its list").wait_for(timeout=60_000)
+    page.get_by_role("heading", name="Ranked list").wait_for(timeout=60_000)
 
 
 def open_first(page: Page) -> None:
@@ -95,7 +102,7 @@ def picture(browser: Browser, address: str, name: str, look: str, then: Callable
     path = {
         "worklist": "",
         "score": "score",
-        "left-alone": "?part=Left+alone",
+        "not-contacted": "?part=Not+contacted",
         "capacity": "?part=What+capacity+brings",
         "months": "?part=Billing+months",
     }
@@ -118,7 +125,7 @@ def main(folder: Path) -> None:
     """Take all pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     pages: dict[str, Callable[[Page], None] | None] = {
-        "worklist": None, "capacity": None, "months": None, "left-alone": None, "score": score_sample,
+        "worklist": None, "capacity": None, "months": None, "not-contacted": None, "score": score_sample,
         "order": open_first, "model": None, "health": None, "connect": None,
     }  # fmt: skip
     if not (folder / "data").exists():

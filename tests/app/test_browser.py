@@ -24,6 +24,7 @@ from payrec.publish.store import open_store
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage",  # a small /dev/shm crashes tabs on a busy machine
 )  # fmt: skip
 WAIT_MS = 60_000
 # Streamlit asks for its own address below that of a page first, and finds it at the root
@@ -169,9 +170,9 @@ def test_a_link_reproduces_the_view(watched: Watched) -> None:
     page.keyboard.press("ArrowRight")
     expect(page).to_have_url(re.compile(r"[?&]k=10\b"), timeout=WAIT_MS)
     watched.settled()
-    link, shown = page.url, watched.figure("Expected back")
+    link, shown = page.url, watched.figure("Expected recovery")
     watched.open(link.removeprefix(watched.address + "/"))
-    assert (watched.figure("Orders to work"), watched.figure("Expected back")) == ("10", shown)
+    assert (watched.figure("Orders to work"), watched.figure("Expected recovery")) == ("10", shown)
 
 
 def test_the_slider_and_other_pages_keep_an_uploaded_file(watched: Watched) -> None:
@@ -179,7 +180,7 @@ def test_the_slider_and_other_pages_keep_an_uploaded_file(watched: Watched) -> N
     page.get_by_role("button", name="Try the sample file").click()
     watched.settled()
     page.get_by_role("button", name="Score", exact=True).click()
-    expect(page.get_by_role("heading", name="Its list")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("heading", name="Ranked list")).to_be_visible(timeout=WAIT_MS)
     watched.settled()
     before = watched.figure("Open")
     page.get_by_role("slider").focus()
@@ -189,7 +190,7 @@ def test_the_slider_and_other_pages_keep_an_uploaded_file(watched: Watched) -> N
     page.get_by_role("link", name="Model").click()
     expect(page.get_by_role("heading", name="Model", exact=True)).to_be_visible(timeout=WAIT_MS)
     page.get_by_role("link", name="Score a file").click()
-    expect(page.get_by_role("heading", name="Its list")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("heading", name="Ranked list")).to_be_visible(timeout=WAIT_MS)
     watched.settled()
     assert watched.figure("Open") == before
 
@@ -204,7 +205,7 @@ def test_hostile_cells_stay_text_on_the_page_and_in_the_download(watched: Watche
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(handed)
     expect(page.get_by_role("button", name="Score", exact=True)).to_be_visible(timeout=WAIT_MS)
     page.get_by_role("button", name="Score", exact=True).click()
-    expect(page.get_by_role("heading", name="Its list")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("heading", name="Ranked list")).to_be_visible(timeout=WAIT_MS)
     watched.settled()
     with page.expect_download() as coming:
         page.get_by_role("button", name="Download CSV").click()

@@ -122,10 +122,10 @@ def test_the_curve_ends_at_all_that_is_expected(file: Path) -> None:
 
 
 def test_what_is_left_alone_is_never_among_the_chosen(file: Path) -> None:
-    counts, rows = list_query.left_alone(file, View())
+    counts, rows = list_query.suppressed(file, View())
     assert {row["suppressed_reason"] for row in counts} == {"disputed", "older_than_model"}
     assert set(rows["order_id"].to_pylist()).isdisjoint(chosen(file, View(1000)))
-    assert list_query.left_alone_whole(file, View()).num_rows == sum(row["orders"] for row in counts)
+    assert list_query.suppressed_whole(file, View()).num_rows == sum(row["orders"] for row in counts)
 
 
 def test_the_export_reads_back_with_the_cost_taken_off(file: Path) -> None:

@@ -21,7 +21,7 @@ ORIGINAL = (
 ROW = "o1,c1,alder,card,EUR,12.50,,DE,web,subscription,failed,,2026-06-20,,0,1,9,3,1,2,0.5,0"
 
 
-def take(content: bytes, folder: Path, name: str = "open.csv") -> upload.Taken:
+def take(content: bytes, folder: Path, name: str = "open.csv") -> upload.Upload:
     return upload.take(io.BytesIO(content), name, folder)
 
 

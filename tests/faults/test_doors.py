@@ -120,4 +120,4 @@ def test_fault_46_whoever_is_taken_off_the_list_sees_nothing_from_then_on(
     test.run()
     assert not test.metric
     assert not test.dataframe
-    assert "not on the list of who may enter" in said(test)
+    assert "not listed in PAYREC_APP_USERS" in said(test)

@@ -1,9 +1,10 @@
-"""Every export is written down: who took which rows of which run, when, as what. Lines are added and never changed."""
+"""A log of downloads: who took which rows of which run, when, in which file. Lines are added and never changed."""
 
 from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ FILE = "exports.jsonl"
 
 @dataclass(frozen=True)
 class Export:
-    """One file that left: its name, its hash, how many rows of which run, and what view they were."""
+    """One downloaded file: its name, its hash, the number of rows of which run, and their view."""
 
     at: datetime
     who: str
@@ -28,16 +29,16 @@ class Export:
     view: str
 
 
-def add(folder: Path, what: Export, url: str | None = None) -> None:
-    """Write an export down beside the published lists and, where the role may write there, in the database's ledger.
+def add(folder: Path, export: Export, url: str | None = None) -> None:
+    """Record an export in the published folder and, where the role may write there, in the database's ledger.
 
     Raises
     ------
     UsageError
-        It cannot be written; then nothing may leave.
+        It cannot be recorded; then nothing may be downloaded.
     """
     path = folder / FILE
-    line = json.dumps({**vars(what), "at": what.at.isoformat()}, ensure_ascii=False) + "\n"
+    line = json.dumps({**vars(export), "at": export.at.isoformat()}, ensure_ascii=False) + "\n"
     with file_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
         number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -46,18 +47,11 @@ def add(folder: Path, what: Export, url: str | None = None) -> None:
             os.fsync(number)
         finally:
             os.close(number)
-    if url is not None:
-        _in_ledger(url, what)
-
-
-def _in_ledger(url: str, what: Export) -> None:
-    """Tell the database too; a role that may only read cannot, and the file above stays the trail."""
-    detail = f"{what.file} sha256={what.sha256} rows={what.rows} view={what.view}"
-    try:
-        with connect(url) as engine:
-            ledger.add(engine, ledger.Entry(what.at, what.who, "export", what.run_id, "done", detail))
-    except PayrecError:
+    if url is None:
         return
+    detail = f"{export.file} sha256={export.sha256} rows={export.rows} view={export.view}"
+    with suppress(PayrecError), connect(url) as engine:  # a role that may only read leaves the file above as the record
+        ledger.add(engine, ledger.Entry(export.at, export.who, "export", export.run_id, "done", detail))
 
 
 def read(folder: Path, most: int = 20) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Filters, capacity and cost → the rows and sums of a view, by SQL over the published Parquet; nothing is kept.
+"""Rows and sums of a view of a list, by SQL over the published Parquet; nothing is kept.
 
 An order is chosen if it is ranked, passes the filters, pays (net value at least the extra cost), is not held back by a
 limit of its channel, owner or customer, and is among the first K by rank. Taking the same cost off every order of a
@@ -191,7 +191,7 @@ def curve(file: Path, view: View) -> pa.Table:
     return query(sql, values | {"file": str(file)})
 
 
-def left_alone(file: Path, view: View) -> tuple[list[dict[str, Any]], pa.Table]:
+def suppressed(file: Path, view: View) -> tuple[list[dict[str, Any]], pa.Table]:
     """Return the counts by reason of suppression, and the first 500 such orders, the largest balance first."""
     where, values = _where(view)
     values |= {"file": str(file)}
@@ -206,7 +206,7 @@ def left_alone(file: Path, view: View) -> tuple[list[dict[str, Any]], pa.Table]:
     return query(counts, values).to_pylist(), query(rows, values)
 
 
-def left_alone_whole(file: Path, view: View) -> pa.Table:
+def suppressed_whole(file: Path, view: View) -> pa.Table:
     """Return all suppressed orders that pass the filters, with all columns."""
     where, values = _where(view)
     sql = f"""

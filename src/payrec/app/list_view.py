@@ -1,4 +1,4 @@
-"""A list on a page: filters beside it, key figures, the ranked orders, those left alone, downloads."""
+"""A list on a page: filters in the sidebar, key figures, ranked orders, orders not contacted, downloads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
@@ -24,158 +23,108 @@ LABELS = {
     "currency": "Currency",
 }
 SLIDER_LEAST = 2_000
+TABS = ["Ranked orders", "What capacity brings", "Not contacted", "Billing months"]
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A list to be shown: its file, its run, the word before the names of its settings in the address, its months."""
+class ShownList:
+    """A list to show: its file, its run, the prefix of its settings in the address, its billing months."""
 
     file: Path
     run: RunInfo
     prefix: str = ""
     months: Path | None = None
 
-    @property
-    def written_ns(self) -> int:
-        """When the file was written, so that what is remembered of it goes stale with it."""
-        return self.file.stat().st_mtime_ns
 
-
-def ask(of: Shown) -> tuple[View, Choices]:
-    """Draw capacity and filters in the sidebar; their values live in the address, so a link shows the same view."""
-    choices = state.choices(of.file, of.written_ns)
-    name = of.prefix
-    with st.sidebar:
-        st.subheader("Capacity", anchor=False)
-        most = max(min(choices.ranked, max(SLIDER_LEAST, 10 * choices.prioritised)), 1)
-        capacity = st.slider(
-            "Orders that can be worked",
-            1,
-            most + (most == 1),
-            max(min(choices.prioritised, most), 1),
-            key=f"{name}k",
-            bind="query-params",
-            help="How many contacts the team can make; the list is cut here.",
-        )
-        cost = st.number_input(
-            "Cost of one contact",
-            0.0,
-            1e6,
-            0.0,
-            1.0,
-            key=f"{name}cost",
-            bind="query-params",
-            help="In the currency of the list, on top of what the policy takes. Orders that bring less are left out.",
-        )
-        st.subheader("Filters", anchor=False)
-        ages = st.multiselect(
-            "Age in days", list(list_query.AGES), key=f"{name}age", bind="query-params", placeholder="All ages"
-        )
-        chosen: Any = {column: _several(column, choices, name) for column in LABELS}
-        least, most_owed = _between(name)
-        find = st.text_input(
-            "Order or customer", key=f"{name}find", bind="query-params", placeholder="Exact id", max_chars=200
-        )
-    return View(capacity, cost, tuple(ages), **chosen, least=least, most=most_owed, find=find or ""), choices
-
-
-def _several(column: str, choices: Choices, name: str) -> tuple[str, ...]:
-    values = choices.values[column]
-    if len(values) < 2:
-        return ()
-    return tuple(
-        st.multiselect(
-            LABELS[column],
-            list(values),
-            format_func=formatting.words if column == "reason_code" else str,
-            key=f"{name}{column.removesuffix('_code')}",
-            bind="query-params",
-            placeholder="All",
-        )
-    )
-
-
-def _between(name: str) -> tuple[float | None, float | None]:
-    left, right = st.columns(2)
-    least = left.number_input(
-        "Owed from",
-        0.0,
-        None,
-        None,
-        key=f"{name}from",
-        bind="query-params",
-        placeholder="any",
-        format="%.2f",
-        help="Outstanding balance, in the order's own currency.",
-    )
-    most = right.number_input(
-        "Owed up to", 0.0, None, None, key=f"{name}to", bind="query-params", placeholder="any", format="%.2f"
-    )
-    return least, most
-
-
-def show(of: Shown, view: View, choices: Choices) -> None:
-    """Draw key figures, then one part of the list; the others are neither read nor sent to the browser."""
-    everything = state.totals(of.file, of.written_ns, replace(view, capacity=0, cost=0.0))
+def show(of: ShownList) -> None:
+    """Draw filters and key figures, then one part of the list; the others are neither read nor sent to the browser."""
+    choices = state.remembered(list_query.choices, of.file)
+    view = _filters(of.prefix, choices)
+    all_orders = state.remembered(list_query.totals, of.file, replace(view, capacity=0, cost=0.0))
     chosen = list_query.chosen_totals(of.file, view, choices.last_flagged)
-    _figures(of, view, everything, chosen)
-    tabs = ["Ranked orders", "What capacity brings", "Left alone", *(["Billing months"] if of.months else [])]
-    opened = st.segmented_control(
-        "Part of the list", tabs, default=tabs[0], required=True, key=f"{of.prefix}part", bind="query-params",
-        label_visibility="collapsed",
+    _figures(of, all_orders, chosen)
+    tab = st.segmented_control(
+        "Part of the list", TABS if of.months else TABS[:-1], default=TABS[0], required=True, key=f"{of.prefix}part",
+        bind="query-params", label_visibility="collapsed",
     )  # fmt: skip
-    if opened == tabs[1]:
-        _brings(of, view, list(dict.fromkeys(row["ev_currency"] for row in everything if row["ranked"])))
-    elif opened == tabs[2]:
-        _left_alone(of, view)
-    elif opened == tabs[-1] and of.months:
+    if tab == TABS[1]:
+        _brings(of, view, list(dict.fromkeys(row["ev_currency"] for row in all_orders if row["ranked"])))
+    elif tab == TABS[2]:
+        _not_contacted(of, view, choices)
+    elif tab == TABS[3] and of.months:
         months.show(of.months)
     else:
         _ranked(of, view, choices, sum(row["orders"] for row in chosen))
 
 
-def _figures(of: Shown, view: View, everything: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> None:
-    orders, ranked = sum(row["orders"] for row in everything), sum(row["ranked"] for row in everything)
-    worked = sum(row["orders"] for row in chosen)
-    opened, opened_rest = formatting.moneys(everything, "outstanding", "currency")
-    back, back_rest = formatting.moneys(chosen, "expected", "ev_currency")
-    likely = sum(row["recoveries"] for row in chosen)
+def _filters(prefix: str, choices: Choices) -> View:
+    """Draw capacity and filters in the sidebar; their values live in the address, so a link shows the same view."""
+    bound: dict[str, Any] = {"bind": "query-params"}
+    most = max(min(choices.ranked, max(SLIDER_LEAST, 10 * choices.prioritised)), 1)
+    with st.sidebar:
+        st.subheader("Capacity", anchor=False)
+        capacity = st.slider(
+            "Number of contacts", 1, most + (most == 1), max(min(choices.prioritised, most), 1), key=f"{prefix}k",
+            help="Contacts that the team can make; the list is cut after as many orders.", **bound,
+        )  # fmt: skip
+        cost = st.number_input(
+            "Cost of one contact", 0.0, 1e6, 0.0, 1.0, key=f"{prefix}cost", **bound,
+            help="In the currency of the list, on top of the policy's costs. Orders that bring less are left out.",
+        )  # fmt: skip
+        st.subheader("Filters", anchor=False)
+        bands = list(list_query.AGES)
+        ages = st.multiselect("Age in days", bands, key=f"{prefix}age", placeholder="All ages", **bound)
+        chosen: Any = {}
+        for column, label in LABELS.items():
+            if len(values := choices.values[column]) > 1:
+                words: Any = formatting.words if column == "reason_code" else str
+                key = f"{prefix}{column.removesuffix('_code')}"
+                chosen[column] = tuple(
+                    st.multiselect(label, list(values), format_func=words, key=key, placeholder="All", **bound)
+                )
+        bound |= {"placeholder": "any", "format": "%.2f", "help": "Outstanding balance, in the order's own currency."}
+        left, right = st.columns(2)
+        chosen["least"] = left.number_input("Balance from", 0.0, None, None, key=f"{prefix}from", **bound)
+        chosen["most"] = right.number_input("Balance up to", 0.0, None, None, key=f"{prefix}to", **bound)
+        find = st.text_input(
+            "Order or customer", key=f"{prefix}find", bind="query-params", placeholder="Exact id", max_chars=200
+        )
+    return View(capacity, cost, tuple(ages), **chosen, find=find or "")
+
+
+def _figures(of: ShownList, all_orders: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> None:
+    orders, ranked = (sum(row[name] for row in all_orders) for name in ("orders", "ranked"))
+    worked, recoveries = (sum(row[name] for row in chosen) for name in ("orders", "recoveries"))
+    balance, other_balances = formatting.moneys(all_orders, "outstanding", "currency")
+    expected, others_expected = formatting.moneys(chosen, "expected", "ev_currency")
+    about = f"about {recoveries:,.0f} recoveries" if recoveries >= 1 else "less than one recovery" if worked else ""
     best = formatting.best_share(state.card(of.run.model_id), worked / ranked if ranked else 0.0)
-    days = of.run.horizon_days
+    in_backtest = "in the backtest, at this capacity" if best is not None else "no backtest of this model here"
     month = months.figure(of.months) if of.months else None
     parts.figures(
         [
-            ("Open", opened, opened_rest or f"{orders:,} orders", "Outstanding balance of all orders in this view."),
+            ("Open", balance, other_balances or f"{orders:,} orders", "Outstanding balance of the orders in view."),
+            ("Orders to work", f"{worked:,}", f"of {ranked:,} ranked, {orders:,} open", "The first by rank that pay."),
             (
-                "Orders to work",
-                f"{worked:,}",
-                f"of {ranked:,} ranked, {orders:,} open",
-                "The first K by rank that pay.",
+                "Expected recovery", expected, others_expected or about,
+                f"Within {of.run.horizon_days} days: outstanding balance times probability, summed over the orders to "
+                "work. Currencies are not added up.",
             ),
             (
-                "Expected back",
-                back,
-                back_rest or (f"about {likely:,.0f} orders recover" if worked else ""),
-                f"Within {days} days: outstanding balance times probability, summed over the orders to work. "
-                "Currencies are not added up.",
-            ),
-            (
-                "Of the best possible",
-                formatting.share(best),
-                "in the backtest, at this capacity" if best is not None else "no backtest of this model here",
-                "Of the most money that so many orders could have held, how much the model's first so many held, "
-                "on past orders it had not seen.",
+                "Of best possible", formatting.share(best), in_backtest,
+                "Recovered money that the model's first orders held, as a share of the most that as many orders could "
+                "hold; measured on past orders that the model had not seen.",
             ),
             *([month] if month else []),
         ]
-    )
+    )  # fmt: skip
 
 
-def _ranked(of: Shown, view: View, choices: Choices, orders: int) -> None:
+def _ranked(of: ShownList, view: View, choices: Choices, orders: int) -> None:
     if orders == 0:
         st.info(
-            "No ranked order passes these filters. Take a filter away, lower the cost of a contact, "
-            "or look at the orders that are left alone."
+            "No ranked order passes these filters. Remove a filter, lower the cost of a contact, "
+            "or look at the orders that are not contacted."
         )
         return
     number = _page_number(of, orders)
@@ -191,48 +140,48 @@ def _ranked(of: Shown, view: View, choices: Choices, orders: int) -> None:
     )  # fmt: skip
 
 
-def _page_number(of: Shown, orders: int) -> int:
+def _page_number(of: ShownList, orders: int) -> int:
     """Ask which page of the orders is wanted, where there is more than one."""
     size = list_query.TABLE_ROWS
     pages = -(-orders // size)
     if pages == 1:
         return 1
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        said = st.empty()
+        caption = st.empty()
         number: int = st.pagination(pages, key=f"{of.prefix}page", bind="query-params")
     last = min(number * size, orders)
-    said.caption(f"Orders {(number - 1) * size + 1:,} to {last:,} of {orders:,}; the downloads hold all of them.")
+    caption.caption(f"Orders {(number - 1) * size + 1:,} to {last:,} of {orders:,}; the downloads hold all of them.")
     return number
 
 
-def _open(rows: Any, picked: dict[str, Any]) -> None:
-    """Offer the story of the picked order; orders of an uploaded list have none."""
-    at = picked["selection"]["rows"]
-    if not at or at[0] >= rows.num_rows:
-        st.caption("Pick a row to open the order's story.")
-        return
+def _open(rows: pa.Table, picked: dict[str, Any]) -> None:
+    """Offer the page of the picked order; orders of an uploaded list have none."""
     from payrec.app.views import order_page
 
+    at = picked["selection"]["rows"]
+    if not at or at[0] >= rows.num_rows:
+        st.caption("Tick a row to open the order.")
+        return
     name = rows["order_id"][at[0]].as_py()
     page = st.Page(order_page.show, title="Order", url_path="order")
-    if st.button(f"Open the story of order {markdown_text(name)}", type="primary", icon=":material/receipt_long:"):
+    if st.button(f"Open order {markdown_text(name)}", type="primary", icon=":material/receipt_long:"):
         st.switch_page(page, query_params={"id": name})
 
 
 def _columns(rows: pa.Table, choices: Choices) -> dict[str, Any]:
-    """Return the columns of a table; the currency of the expected value only where it is another than that owed."""
+    """Return the columns of a table; the currency of the expected value only where it differs from the balance's."""
     config = st.column_config
     all_columns = {
         "rank": config.NumberColumn("Rank", format="%d", width=60, pinned=True),
         "order_id": config.TextColumn("Order", pinned=True),
-        "outstanding": config.NumberColumn("Outstanding", format="accounting", help="What is still owed."),
+        "outstanding": config.NumberColumn("Outstanding", format="accounting", help="Balance still to be paid."),
         "currency": config.TextColumn("Currency", width=75),
         "chance": config.ProgressColumn("Chance", format="%.1f%%", min_value=0.0, max_value=100.0, width=120),
-        "ev_recovered": config.NumberColumn("Expected back", format="accounting", help="Outstanding times chance."),
-        "ev_currency": config.TextColumn("in", width=50),
+        "ev_recovered": config.NumberColumn("Expected recovery", format="accounting", help="Outstanding times chance."),
+        "ev_currency": config.TextColumn("Converted to", width=100),
         "age_days": config.NumberColumn("Age, days", format="%d", width=80),
-        "suppressed_reason": config.TextColumn("Left alone because", width="medium"),
-        "suppressed_also": config.TextColumn("and also"),
+        "suppressed_reason": config.TextColumn("Why not contacted", width="medium"),
+        "suppressed_also": config.TextColumn("Other reasons"),
         "lifted_by": config.TextColumn("What would lift it", width="large"),
         "suggested_action": config.TextColumn("Suggested action"),
         "reason_1": config.TextColumn("First reason", width="large"),
@@ -250,48 +199,43 @@ def _columns(rows: pa.Table, choices: Choices) -> dict[str, Any]:
     return {name: one for name, one in all_columns.items() if name in rows.column_names and name not in hidden}
 
 
-def _brings(of: Shown, view: View, units: list[str]) -> None:
-    """Draw what the first orders bring, in one of the currencies, which come with the one of most orders first."""
+def _brings(of: ShownList, view: View, units: list[str]) -> None:
+    """Draw what the first orders bring, in one of the currencies, the one of most orders first."""
     if not units:
-        st.info("No ranked order passes these filters. Take a filter away.")
+        st.info("No ranked order passes these filters. Remove a filter.")
         return
-    frame = cast("pd.DataFrame", state.curve(of.file, of.written_ns, replace(view, capacity=0, cost=0.0)))
+    curve = state.remembered(list_query.curve, of.file, replace(view, capacity=0, cost=0.0)).to_pandas()
     unit = st.selectbox("Currency", units, key=f"{of.prefix}unit", width=160) if len(units) > 1 else units[0]
-    part = frame[frame["ev_currency"] == unit]
+    part = curve[curve["ev_currency"] == unit]
     sentence = portfolio.gain_text(part, view.capacity, unit)
     parts.chart(portfolio.gain(part, view.capacity, unit), sentence, f"{of.prefix}gain")
 
 
-def _left_alone(of: Shown, view: View) -> None:
-    counts, rows = list_query.left_alone(of.file, view)
+def _not_contacted(of: ShownList, view: View, choices: Choices) -> None:
+    counts, rows = list_query.suppressed(of.file, view)
     if not counts:
-        st.info("No order of this view is left alone.")
+        st.info("No order of this view is suppressed: all may be contacted.")
         return
     total = sum(row["orders"] for row in counts)
-    st.caption("These orders are not ranked. Each has its reason, and what would bring it back.")
-    st.dataframe(
-        [
-            {
-                "Reason": formatting.words(row["suppressed_reason"]),
-                "Orders": row["orders"],
-                "Share": 100 * row["orders"] / total,
-                "What would lift it (an example)": row["lifted_by"],
-            }
-            for row in counts
-        ],
-        hide_index=True,
-        column_config={
-            "Orders": st.column_config.NumberColumn(format="localized"),
-            "Share": st.column_config.ProgressColumn(format="%.1f%%", min_value=0.0, max_value=100.0),
-        },
-        key=f"{of.prefix}counts",
-        alt="Orders left alone, by reason",
-    )
+    st.caption("These orders are not ranked. Each has its reason, and what would lift it.")
+    by_reason = [
+        {
+            "Reason": formatting.words(row["suppressed_reason"]),
+            "Orders": row["orders"],
+            "Share": 100 * row["orders"] / total,
+            "What would lift it (an example)": row["lifted_by"],
+        }
+        for row in counts
+    ]
+    config = st.column_config
+    share = config.ProgressColumn(format="%.1f%%", min_value=0.0, max_value=100.0)
+    formats = {"Orders": config.NumberColumn(format="localized"), "Share": share}
+    alt = "Orders not contacted, by reason"
+    st.dataframe(by_reason, hide_index=True, column_config=formats, key=f"{of.prefix}counts", alt=alt)
     if total > rows.num_rows:
         st.caption(f"The {rows.num_rows:,} largest of their currency, of {total:,}; the downloads hold all of them.")
-    choices = state.choices(of.file, of.written_ns)
-    parts.table(rows, _columns(rows, choices), f"{of.prefix}alone", "Orders left alone, largest first")
+    parts.table(rows, _columns(rows, choices), f"{of.prefix}suppressed", "Orders not contacted, largest first")
     parts.downloads(
-        lambda: list_query.left_alone_whole(of.file, view), total, of.run.stamp,
-        f"{of.prefix}left_alone_{of.run.as_of:%Y%m%d}", list_query.describe(view),
+        lambda: list_query.suppressed_whole(of.file, view), total, of.run.stamp,
+        f"{of.prefix}not_contacted_{of.run.as_of:%Y%m%d}", list_query.describe(view),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a session remembers, and what all sessions share: settings, source, what is served, models, the upload."""
+"""What a session keeps and what all sessions share: settings, source, served list, models, the uploaded file."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import shutil
 import sys
 import tempfile
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import streamlit as st
 
@@ -25,6 +26,7 @@ from payrec.model.store.bundle import Bundle
 from payrec.publish.folder_store import FolderStore
 from payrec.worklist.policy import Policy
 
+T = TypeVar("T")
 LOOK_AGAIN_S = 30
 SOURCE, UPLOAD, FOLDER, SETTINGS = "payrec_source", "payrec_upload", "payrec_folder", "payrec_settings"
 
@@ -97,28 +99,15 @@ def detail_file(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-@st.cache_data(max_entries=64, show_spinner=False)  # type: ignore[untyped-decorator]
-def choices(file: Path, written_ns: int) -> list_query.Choices:
-    """Return what a list can be filtered by; read once for all sessions."""
-    return list_query.choices(file)
+def remembered(query: Callable[..., T], file: Path, *view: list_query.View) -> T:
+    """Return what a query reads from a file; read once for all sessions, and again when the file was written."""
+    answer: T = _remembered(query.__name__, file, file.stat().st_mtime_ns, view, query)
+    return answer
 
 
-@st.cache_data(max_entries=8, show_spinner=False)  # type: ignore[untyped-decorator]
-def decided_month(file: Path, written_ns: int) -> dict[str, Any] | None:
-    """Return the newest month of billing whose failed payments are all decided, None before the first."""
-    return list_query.decided_month(file)
-
-
-@st.cache_data(max_entries=128, show_spinner=False)  # type: ignore[untyped-decorator]
-def totals(file: Path, written_ns: int, view: list_query.View) -> list[dict[str, Any]]:
-    """Return the sums of all that passes the filters; they do not depend on capacity and cost."""
-    return list_query.totals(file, view)
-
-
-@st.cache_data(max_entries=128, show_spinner=False)  # type: ignore[untyped-decorator]
-def curve(file: Path, written_ns: int, view: list_query.View) -> Any:
-    """Return what the first orders are expected to bring, as a frame of 60 points a currency."""
-    return list_query.curve(file, view).to_pandas()
+@st.cache_data(max_entries=256, show_spinner=False)  # type: ignore[untyped-decorator]
+def _remembered(name: str, file: Path, written_ns: int, view: tuple[Any, ...], _query: Callable[..., Any]) -> Any:
+    return _query(file, *view)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the model")  # type: ignore[untyped-decorator]
@@ -174,15 +163,15 @@ def folder() -> Path:
     return own.path
 
 
-def uploaded() -> tuple[upload.Taken, upload.Result | None] | None:
-    """Return the file that this session has handed in, and its list once it was scored."""
-    kept: tuple[upload.Taken, upload.Result | None] | None = st.session_state.get(UPLOAD)
+def uploaded() -> tuple[upload.Upload, upload.Result | None] | None:
+    """Return the file that this session has uploaded, and its list once it was scored."""
+    kept: tuple[upload.Upload, upload.Result | None] | None = st.session_state.get(UPLOAD)
     return kept
 
 
-def keep_upload(taken: upload.Taken | None, result: upload.Result | None = None) -> None:
-    """Remember the file of this session; None forgets it."""
-    st.session_state[UPLOAD] = None if taken is None else (taken, result)
+def keep_upload(file: upload.Upload | None, result: upload.Result | None = None) -> None:
+    """Keep the file of this session; None forgets it."""
+    st.session_state[UPLOAD] = None if file is None else (file, result)
 
 
 @st.cache_resource(show_spinner=False)  # type: ignore[untyped-decorator]

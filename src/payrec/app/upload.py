@@ -1,6 +1,6 @@
-"""A file that someone hands in → a list of its own: bounded, recognised by its columns, read, audited, scored.
+"""An uploaded file → a list of its own: bounded, recognised by its columns, read, audited, scored.
 
-Nothing of it leaves the session: the file, its rejects and its list stand in a folder that goes with the session.
+Nothing leaves the session: the file, its rejects and its list lie in a folder that is deleted with the session.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import pyarrow.parquet
 from payrec.app import list_query
 from payrec.commands.score import score as score_orders
 from payrec.commands.score import score_file
-from payrec.commands.scoring import Worklist
 from payrec.common.errors import DataRefused
 from payrec.data import audit, feature_file, layers, load
 from payrec.data.engines import connect
@@ -41,30 +40,35 @@ REQUIRED = tuple(column.name for column in TRANSACTIONS.columns if column.requir
 OPTIONAL = ("provider", "payment_method", "country", "reason_code", "due_date")
 EMPTY, CONSTANT = "(empty: all are unpaid)", "(one currency for all)"
 
-Kind = Literal["features", "transactions", "unknown"]
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A file that was handed in: where it stands, what it is called, its columns, and what they make it."""
+class Upload:
+    """An uploaded file: where it lies, its name, its hash, its columns."""
 
     path: Path
     name: str
     sha256: str
     header: tuple[str, ...]
-    kind: Kind
+
+    @property
+    def kind(self) -> Literal["features", "transactions", "unknown"]:
+        """What the columns make it."""
+        if feature_file.is_feature_view(list(self.header)):
+            return "features"
+        return "unknown" if self.missing else "transactions"
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Required columns of transactions that the file does not name."""
-        there = {name.strip().casefold() for name in self.header}
-        return tuple(name for name in REQUIRED if name not in there)
+        """Required columns of transactions that the file does not have by name."""
+        names = {name.strip().casefold() for name in self.header}
+        return tuple(name for name in REQUIRED if name not in names)
 
 
 @dataclass(frozen=True)
 class ScoringInputs:
-    """By which model and policy, as of when (None: as the file says), and what time it is."""
+    """The model and policy to score with, as of when (None: as the file states), and the present time."""
 
     bundle: Bundle
     policy: Policy
@@ -86,8 +90,8 @@ class Result:
     too_old: int
 
 
-def take(data: BinaryIO, name: str, folder: Path) -> Taken:
-    """Put a file that was handed in into ``folder``, unpacked, within bounds, and recognise it.
+def take(data: BinaryIO, name: str, folder: Path) -> Upload:
+    """Store an uploaded file in ``folder``, unpacked and within bounds.
 
     Raises
     ------
@@ -96,7 +100,7 @@ def take(data: BinaryIO, name: str, folder: Path) -> Taken:
     """
     folder.mkdir(parents=True, exist_ok=True)
     safe = re.sub(r"[^\w.\- ]", "_", Path(name).name)[-80:] or "upload.csv"
-    raw, digest = folder / "raw" / safe, hashlib.sha256()  # under its own name, which messages tell
+    raw, digest = folder / "raw" / safe, hashlib.sha256()  # under its own name, which messages repeat
     raw.parent.mkdir(exist_ok=True)
     with raw.open("wb") as sink:
         while chunk := data.read(1 << 20):
@@ -119,7 +123,7 @@ def take(data: BinaryIO, name: str, folder: Path) -> Taken:
         raw.replace(path)
     else:
         raw.unlink()
-    return Taken(path, safe, digest.hexdigest(), header, _kind(header))
+    return Upload(path, safe, digest.hexdigest(), header)
 
 
 def _parquet_header(stream: BinaryIO, name: str) -> tuple[str, ...]:
@@ -147,15 +151,8 @@ def _unpack(stream: BinaryIO, path: Path, name: str) -> None:
             sink.write(chunk)
 
 
-def _kind(header: tuple[str, ...]) -> Kind:
-    if feature_file.is_feature_view(list(header)):
-        return "features"
-    there = {name.strip().casefold() for name in header}
-    return "transactions" if set(REQUIRED) <= there else "unknown"
-
-
 def guess(column: str, header: tuple[str, ...]) -> str | None:
-    """Return the column of the file that most likely is ours, for a first proposal; None if none is near."""
+    """Return the column of the file that most likely is ours, None if none is similar."""
     from difflib import get_close_matches
 
     names = {name.strip().casefold().replace(" ", "_"): name for name in header}
@@ -179,7 +176,7 @@ _ALSO = {
 
 
 def mapped(chosen: dict[str, str | None], currency: str, date_format: str | None, decimal: str | None) -> Mapping:
-    """Make a map of what was chosen by hand: ours -> a column of the file, EMPTY, CONSTANT, or None for not there."""
+    """Return the map of columns chosen by hand: ours -> a column of the file, EMPTY, CONSTANT, or None for absent."""
     constants = {name: "" for name, of in chosen.items() if of == EMPTY}
     constants |= {name: currency for name, of in chosen.items() if of == CONSTANT}
     document: dict[str, Any] = {
@@ -191,65 +188,55 @@ def mapped(chosen: dict[str, str | None], currency: str, date_format: str | None
     return from_document(document, "the columns chosen")
 
 
-def as_of_of_original(taken: Taken) -> datetime | None:
-    """Return the time at which the rows of an original's feature view were true: invoice date plus days since."""
-    there = {name.strip().casefold() for name in taken.header}
-    if not {"invoice_date", "days_since_invoice"} <= there or taken.path.suffix != ".csv":
+def as_of_of_original(uploaded: Upload) -> datetime | None:
+    """Return the day of the rows of an original feature view: invoice date plus days since; None if unknown."""
+    names = {name.strip().casefold() for name in uploaded.header}
+    if not {"invoice_date", "days_since_invoice"} <= names or uploaded.path.suffix != ".csv":
         return None
     sql = """
         SELECT MAX(TRY_CAST(invoice_date AS DATE)::TIMESTAMP
             + (TRY_CAST(days_since_invoice AS DOUBLE)::INTEGER + 1) * INTERVAL '1' DAY) AS at
         FROM read_csv($file, all_varchar = true, ignore_errors = true)"""
-    latest: list[Any] = list_query.query(sql, {"file": str(taken.path)})["at"].to_pylist()
+    latest: list[Any] = list_query.query(sql, {"file": str(uploaded.path)})["at"].to_pylist()
     at: datetime | None = latest[0]
     return at
 
 
-def score(taken: Taken, inputs: ScoringInputs, mapping: Mapping | None, progress: Progress) -> Result:
-    """Score a file, recognised or mapped, and write its list beside it.
+def score(uploaded: Upload, inputs: ScoringInputs, mapping: Mapping | None, progress: Progress) -> Result:
+    """Score a file, recognised or mapped, and write its list into the same folder.
 
     Raises
     ------
     PayrecError
         The file cannot be read or ranked without guessing; the message says why and what to do.
     """
-    if taken.kind == "features" and mapping is None:
-        decided = score_file(taken.path, inputs.bundle, inputs.as_of, inputs.policy, now=inputs.now, progress=progress)
-        account = (f"{decided.ranked.num_rows:,} open orders read from an exported feature view",)
-        return _result(taken, decided, account, (), None)
-    return _score_transactions(taken, inputs, mapping, progress)
-
-
-def _score_transactions(taken: Taken, inputs: ScoringInputs, mapping: Mapping | None, progress: Progress) -> Result:
-    rejects = taken.path.with_name(f"{taken.path.stem}.rejects.csv")
+    rejects = uploaded.path.with_name(f"{uploaded.path.stem}.rejects.csv")
     rejects.unlink(missing_ok=True)
-    with connect("duckdb://") as engine:
-        layers.prepare(engine)
-        progress("reading the file")
-        options = load.Options(limits=LIMITS)
-        report = load.transactions(engine, taken.path, mapping, rejects, inputs.now, options)
-        decided = score_orders(engine, inputs.bundle, inputs.as_of, inputs.policy, now=inputs.now, progress=progress)
-        progress("auditing")
-        findings = [f for f in audit.run(engine, inputs.now).findings if f.code not in NOT_FOR_SCORING]
-    return _result(taken, decided, report.lines(), tuple(findings), rejects if rejects.is_file() else None)
-
-
-def _result(
-    taken: Taken,
-    decided: Worklist,
-    account: tuple[str, ...],
-    findings: tuple[audit.Finding, ...],
-    rejects: Path | None,
-) -> Result:
-    path = taken.path.with_name(f"{taken.path.stem}.list.parquet")
-    table = stamped(decided.ranked, decided.run.stamp).cast(SCHEMA)
+    model, as_of, rules, now = inputs.bundle, inputs.as_of, inputs.policy, inputs.now
+    findings: tuple[audit.Finding, ...] = ()
+    if uploaded.kind == "features" and mapping is None:
+        worklist = score_file(uploaded.path, model, as_of, rules, now=now, progress=progress)
+        account = [f"{worklist.ranked.num_rows:,} open orders read from an exported feature view"]
+    else:
+        with connect("duckdb://") as engine:
+            layers.prepare(engine)
+            progress("reading the file")
+            report = load.transactions(engine, uploaded.path, mapping, rejects, now, load.Options(limits=LIMITS))
+            worklist = score_orders(engine, model, as_of, rules, now=now, progress=progress)
+            progress("auditing")
+            findings = tuple(f for f in audit.run(engine, now).findings if f.code not in NOT_FOR_SCORING)
+        account = list(report.lines())
+    path = uploaded.path.with_name(f"{uploaded.path.stem}.list.parquet")
+    table = stamped(worklist.ranked, worklist.run.stamp).cast(SCHEMA)
     pyarrow.parquet.write_table(table, path, compression="zstd")
-    ranked = table.num_rows - table["rank"].null_count
-    return Result(path, decided.run, account, findings, rejects, table.num_rows, ranked, decided.too_old)
+    return Result(
+        path, worklist.run, tuple(account), findings, rejects if rejects.is_file() else None,
+        table.num_rows, table.num_rows - table["rank"].null_count, worklist.too_old,
+    )  # fmt: skip
 
 
 def why_nothing(result: Result) -> str | None:
-    """Say why nothing is ranked, and what to do; None if something is."""
+    """Return why nothing is ranked, and what to do; None if something is."""
     if result.ranked:
         return None
     if result.orders == 0:
@@ -259,10 +246,7 @@ def why_nothing(result: Result) -> str | None:
         )
     if result.too_old == result.orders:
         return (
-            f"All {result.orders:,} open orders are older than the model has seen, so their window is closed and no "
-            "probability is given. Export newer orders, or train a model with longer landmarks."
+            f"All {result.orders:,} open orders are older than any the model was trained on, so they get no "
+            "probability. Export newer orders, or train with larger landmark ages."
         )
-    return (
-        f"All {result.orders:,} open orders are left alone; the reasons stand below. "
-        "Nothing is ranked in place of them."
-    )
+    return f"All {result.orders:,} open orders are suppressed, so none is ranked; the reasons are below."

@@ -10,31 +10,19 @@ from payrec.common.text import markdown_text
 
 def show() -> None:
     """Draw the page."""
-    current, file = state.served().current, state.list_file()
-    if current is None or file is None:
-        _nothing_yet()
+    current, file, label = state.served().current, state.list_file(), state.chosen_source().label
+    if current is not None and file is not None:
+        parts.heading("Worklist", current.run.stamp, label)
+        list_view.show(list_view.ShownList(file, current.run, months=state.detail_file("months")))
         return
-    label = state.chosen_source().label
-    parts.heading("Worklist", current.run.stamp, label)
-    shown_list = list_view.Shown(file, current.run, months=state.detail_file("months"))
-    list_view.show(shown_list, *list_view.ask(shown_list))
-
-
-def _nothing_yet() -> None:
-    parts.heading("Worklist", None)
-    st.info(
-        f"There is no published list in the {markdown_text(state.chosen_source().label)} yet. "
-        "Make one with `payrec run`, try it on made data with `payrec demo`, or score a file of your own here."
-    )
     from payrec.app.views import connect_page, score_file_page
 
-    st.page_link(
-        st.Page(score_file_page.show, title="Score a file", url_path="score"),
-        label="Score a file",
-        icon=":material/upload_file:",
+    parts.heading("Worklist", None)
+    st.info(
+        f"There is no published list in the {markdown_text(label)} yet. Make one with `payrec run`, "
+        "try it on simulated data with `payrec demo`, or score a file of your own here."
     )
-    st.page_link(
-        st.Page(connect_page.show, title="Connect", url_path="connect"),
-        label="Connect to a database",
-        icon=":material/database:",
-    )
+    score = st.Page(score_file_page.show, title="Score a file", url_path="score")
+    connect = st.Page(connect_page.show, title="Connect", url_path="connect")
+    st.page_link(score, label="Score a file", icon=":material/upload_file:")
+    st.page_link(connect, label="Connect to a database", icon=":material/database:")
