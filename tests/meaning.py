@@ -43,6 +43,11 @@ class Fact:
     minor: int = 0
     is_whole: bool = False
     detail: str = ""
+    own_known_at: datetime | None = None  # before the order itself, perhaps
+
+    @property
+    def since(self) -> datetime:
+        return self.own_known_at or self.known_at
 
 
 @dataclass(frozen=True)
@@ -106,14 +111,14 @@ def rate(currency: str, day: date, rules: Rules) -> Decimal | None:
 
 
 def in_order_currency(order: Row, event: Row, rules: Rules) -> int | None:
-    """Amount of the event in hundredths of the order's currency; None when no rate of its day is known."""
+    """Amount of the event in hundredths of the order's currency; None when no rate says what it is worth in it."""
     currency = event.get("currency") or order["currency"]
     if currency == order["currency"]:
         return amount_minor(event)
-    of_event, of_order = (rate(c, event["event_ts"].date(), rules) for c in (currency, order["currency"]))
-    if of_event is None or of_order is None:
+    of_event = rate(currency, event["event_ts"].date(), rules)
+    if of_event is None or order["currency"] != rules.reporting_currency:
         return None
-    return amount_minor({"amount": event["amount"] * of_event / of_order})
+    return amount_minor({"amount": event["amount"] * of_event})
 
 
 def facts_of(order: Row, events: Iterable[Row], rules: Rules) -> Iterator[Fact]:
@@ -133,11 +138,9 @@ def facts_of(order: Row, events: Iterable[Row], rules: Rules) -> Iterator[Fact]:
             minor = whole
         elif kind in ("payment", "write_off", "refund", "credit", *TAKEN_BACK):
             converted = None if is_whole else in_order_currency(order, event, rules)
-            if converted is None or converted < 0:
-                continue  # refused: no amount, no rate or a negative amount
-            minor = converted
+            minor = max(converted or 0, 0)  # without an amount, or a rate, the event moves no money
         known = max(known_at(event), opening)
-        yield Fact(known, event["event_ts"], event["event_id"], kind, minor, is_whole, detail)
+        yield Fact(known, event["event_ts"], event["event_id"], kind, minor, is_whole, detail, known_at(event))
 
 
 def stated_minor(order: Row, dated: list[Fact], rules: Rules) -> int | None:
@@ -266,7 +269,7 @@ def holds(order: Row, facts: list[Fact], as_of: datetime, rules: Rules) -> Itera
     """Yield what keeps an open order off the list, besides opt-outs and unapplied cash, which are the customer's."""
     known = sorted(
         (f for f in [*facts, *stated_facts(order, rules)] if f.known_at <= as_of),
-        key=lambda f: (f.known_at, f.event_ts, f.event_id.encode()),
+        key=lambda f: (f.since, f.event_ts, f.event_id.encode()),
     )
     if any(fact.kind == "chargeback" for fact in known):
         yield "chargeback"
@@ -274,7 +277,7 @@ def holds(order: Row, facts: list[Fact], as_of: datetime, rules: Rules) -> Itera
     if disputes and disputes[-1] == "dispute_opened":
         yield "disputed"
     moves = [f for f in known if f.kind in ("pending", "payment", "attempt", "void", *TAKEN_BACK)]
-    since = moves[-1].known_at if moves and moves[-1].kind == "pending" else None
+    since = moves[-1].since if moves and moves[-1].kind == "pending" else None
     if since and as_of < end_of_pending(since, rules.pending_business_days):
         yield "in_flight"
     promises, snoozes = (

@@ -73,11 +73,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], str]] = {
     "write-off without amount": ({}, [event("write_off", on(20))], "0"),
     "write-off without amount, then payment of 100.00": ({}, [event("write_off", on(20)), pay("100", on(25))], "0"),
     "void": ({}, [event("void", on(20))], "0"),
-    "payment of 92.00 EUR for an order of USD 100.00, rate 0.92": (
-        {"currency": "USD"},
-        [pay("92", currency="EUR")],
-        "0",
-    ),
+    "payment of 108.70 USD for an order of EUR 100.00, rate 0.92": ({}, [pay("108.70", currency="USD")], "0"),
     "debit submitted on 12 June (pending)": ({}, [event("pending", on(12, 6), "100")], "100"),
     "debit submitted on 5 June, nothing since": ({}, [event("pending", on(5, 6), "100")], "100"),
     "debit submitted on 12 June, returned on 13 June": (
@@ -173,6 +169,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], str]] = {
     "due date before the order's own date": ({"due_date": date(2026, 4, 1)}, [], "100"),
     "refund, chargeback, return or credit note without amount": ({}, [event("credit", on(20))], "100"),
     "payment in a currency without a rate": ({}, [pay("100", currency="JPY")], "100"),
+    "payment in EUR for an order of USD 100.00": ({"currency": "USD"}, [pay("92", currency="EUR")], "100"),
     "negative amount in an event": ({}, [pay("-100")], "100"),
     "promise or snooze without a readable date": ({}, [note("promise", on(14, 6), "soon")], "100"),
     "order of 0.00 or less": ({"amount": Decimal("-100")}, [], "0"),

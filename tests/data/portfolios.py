@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from payrec.data import layers
 from payrec.data.engines import Engine
+from tests import meaning
 
 DAY = timedelta(days=1)
 Row = dict[str, Any]
@@ -23,7 +25,11 @@ TRANSACTIONS = pa.schema(
         ("amount", pa.decimal128(18, 2)),
         *[(c, pa.string()) for c in ("country", "device", "transaction_type", "result_status", "reason_code")],
         ("retries", pa.int32()),
+        ("chargeback_flag", pa.int16()),
         *[(c, pa.date32()) for c in ("invoice_date", "payment_date", "due_date")],
+        ("outstanding", pa.decimal128(18, 2)),
+        ("status", pa.string()),
+        ("stated_at", pa.timestamp("us")),
     ]
 )
 EVENTS = pa.schema(
@@ -33,10 +39,9 @@ EVENTS = pa.schema(
         ("recorded_ts", pa.timestamp("us")),
         ("event_type", pa.string()),
         ("amount", pa.decimal128(18, 2)),
-        *[(c, pa.string()) for c in ("reason_code", "channel", "detail")],
+        *[(c, pa.string()) for c in ("reason_code", "channel", "detail", "currency")],
     ]
 )
-MONEY_IN, MONEY_OUT = ("payment", "credit"), ("refund", "chargeback")
 
 
 def order(order_id: str, customer_id: str, invoice_date: date, **more: Any) -> Row:
@@ -86,9 +91,10 @@ class Portfolio:
     def __init__(self, orders: list[Row], events: list[Row] | None, horizon_days: int = 30) -> None:
         self.orders = {o["order_id"]: o for o in orders}
         self.events: dict[str, list[Row]] = {o: [] for o in self.orders}
-        for e in sorted(events or [], key=lambda e: (known_at(e), e["event_id"])):
+        for e in sorted(events or [], key=lambda e: (known_at(e), e["event_ts"], e["event_id"])):
             self.events[e["order_id"]].append(e)
-        self.by_dates = events is None
+        self.rules = meaning.Rules(datetime.max - 100 * DAY, horizon_days, payments_from_events=events is not None)
+        self.known_facts: dict[str, list[meaning.Fact]] = {}
         self.horizon = timedelta(days=horizon_days)
 
     def opened(self, oid: str) -> datetime:
@@ -97,29 +103,30 @@ class Portfolio:
     def minor(self, oid: str) -> int:
         return int(self.orders[oid]["amount"] * 100)
 
-    def payments(self, oid: str) -> list[tuple[datetime, int]]:
-        paid_on = self.orders[oid].get("payment_date")
-        if self.by_dates:
-            return [(day_end(paid_on), self.minor(oid))] if paid_on else []
-        facts = []
-        for e in self.events[oid]:
-            if e["event_type"] in MONEY_IN + MONEY_OUT:
-                minor = self.minor(oid) if e.get("amount") is None else int(e["amount"] * 100)
-                facts.append((known_at(e), minor if e["event_type"] in MONEY_IN else -minor))
-        return facts
+    def facts(self, oid: str) -> list[meaning.Fact]:
+        if oid not in self.known_facts:
+            self.known_facts[oid] = list(meaning.facts_of(self.orders[oid], self.events[oid], self.rules))
+        return self.known_facts[oid]
 
-    def raw_balance(self, oid: str, at: datetime) -> int:
-        return self.minor(oid) - sum(m for t, m in self.payments(oid) if t <= at)
+    def balance(self, oid: str, at: datetime) -> meaning.Balance:
+        return meaning.balance(self.orders[oid], self.facts(oid), at, self.rules)
+
+    def outstanding(self, oid: str, at: datetime) -> int:
+        return self.balance(oid, at).outstanding_minor
 
     def is_open(self, oid: str, at: datetime) -> bool:
-        return self.raw_balance(oid, at) * 20 > self.minor(oid)
+        return self.balance(oid, at).is_open
+
+    def is_recovered(self, oid: str, at: datetime) -> bool:
+        end = self.balance(oid, at)
+        return end.closed_by == "payment" or (end.closed_by == "write_off" and end.is_settled_without_write_offs)
 
     def failed(self, oid: str) -> bool:
         return self.minor(oid) > 0 and self.is_open(oid, self.opened(oid))
 
     def recovered_at(self, oid: str) -> datetime | None:
-        moments = sorted({t for t, _ in self.payments(oid) if t > self.opened(oid)})
-        return next((t for t in moments if not self.is_open(oid, t)), None)
+        ends = [self.balance(oid, t) for t in sorted({fact.known_at for fact in self.facts(oid)})]
+        return next((end.closed_at for end in ends if end.closed_by == "payment" and end.closed_at), None)
 
     def state(self, oid: str, at: datetime) -> list[Row]:
         return [e for e in self.events[oid] if known_at(e) <= at]
@@ -128,8 +135,14 @@ class Portfolio:
         codes = [e["reason_code"] for e in self.state(oid, at) if e.get("reason_code")]
         return codes[-1] if codes else None
 
+    def clock(self, oid: str) -> datetime:
+        return meaning.clock_at(self.orders[oid], self.rules)
+
     def decided(self, oid: str) -> datetime:
-        return self.opened(oid) + self.horizon
+        """End of the first window; never for an order that had ended otherwise by then."""
+        end = self.clock(oid) + self.horizon
+        ended = self.balance(oid, end).closed_by in ("void", "credit", "stated")
+        return datetime.max if ended else end
 
     def context(self, at: datetime, same: Any) -> tuple[int, int]:
         day = datetime.combine(at.date(), datetime.min.time())
@@ -137,7 +150,7 @@ class Portfolio:
             o for o in self.orders
             if self.failed(o) and day - 90 * DAY <= self.decided(o) <= day and same(o)
         ]  # fmt: skip
-        return len(chosen), sum(not self.is_open(o, self.decided(o)) for o in chosen)
+        return len(chosen), sum(self.is_recovered(o, self.decided(o)) for o in chosen)
 
     def customer(self, oid: str, at: datetime) -> Row:
         me = self.orders[oid]
@@ -157,12 +170,12 @@ class Portfolio:
             "cust_open": len(still),
             "cust_recovered": len(recovered),
             "cust_decided": len(decided),
-            "cust_recovered_in_time": sum(not self.is_open(o, self.decided(o)) for o in decided),
+            "cust_recovered_in_time": sum(self.is_recovered(o, self.decided(o)) for o in decided),
             "cust_days_to_pay_sum": sum((self.recovered_at(o) - self.opened(o)).days for o in recovered),
             **self.paces(oid, at),
             "cust_days_since_payment": (at - max(paid)).days if paid else None,
             "cust_open_minor": sum(
-                max(self.raw_balance(o, at), 0) for o in still if self.orders[o]["currency"] == me["currency"]
+                self.outstanding(o, at) for o in still if self.orders[o]["currency"] == me["currency"]
             ),
             "cust_orders_90d": len(recent),
             "cust_failures_90d": sum(self.failed(o) for o in recent),
@@ -184,11 +197,16 @@ class Portfolio:
         }
 
     def paid_times(self, oid: str) -> list[datetime]:
-        """Times after the first day at which money came in, net of what went out at the same time."""
-        sums: dict[datetime, int] = {}
-        for t, minor in self.payments(oid):
-            sums[t] = sums.get(t, 0) + minor
-        return [t for t, minor in sums.items() if t > self.opened(oid) and minor > 0]
+        """Times after the first day at which money came in, net of what was taken back at the same time."""
+        times, before = [], 0
+        for t in sorted({self.opened(oid), *(fact.known_at for fact in self.facts(oid))}):
+            now = [fact for fact in self.facts(oid) if fact.known_at == t]
+            money = sum(f.minor for f in now if f.kind == "payment")
+            after = max(0, before + money - sum(f.minor for f in now if f.kind in meaning.TAKEN_BACK))
+            if t > self.opened(oid) and after > before:
+                times.append(t)
+            before = after
+        return times
 
     def row(self, oid: str, at: datetime, until: datetime) -> Row:
         """Return what the feature view must say of order ``oid`` at ``at``, for data observed ``until``."""
@@ -196,7 +214,6 @@ class Portfolio:
         log_begins = min((known_at(e) for es in self.events.values() for e in es), default=None)
         kinds = [e["event_type"] for e in seen]
         counted = None if log_begins is None or log_begins > at else 0
-        deadline = at + self.horizon
         contexts = {
             "provider": self.context(at, lambda o: self.orders[o].get("provider") == me.get("provider")),
             "reason": self.context(at, lambda o: self.reason(o, self.opened(o)) == self.reason(oid, at)),
@@ -205,29 +222,32 @@ class Portfolio:
         return {
             "order_id": oid,
             "as_of": at,
-            "age_days": (at - self.opened(oid)).days,
-            "outstanding_minor": self.raw_balance(oid, at),
-            "paid_minor": self.minor(oid) - self.raw_balance(oid, at),
+            "age_days": (at - self.clock(oid)) // DAY,
+            "outstanding_minor": self.outstanding(oid, at),
+            "paid_minor": self.minor(oid) - self.outstanding(oid, at),
             "reason_code": self.reason(oid, at),
             "days_since_last_event": (at - (known_at(seen[-1]) if seen else self.opened(oid))).days,
             "last_event_type": kinds[-1] if kinds else None,
             "attempts": kinds.count("attempt") if counted is not None else None,
             "contacts": kinds.count("contact") if counted is not None else None,
-            "is_disputed": int(kinds.count("dispute_opened") > kinds.count("dispute_closed")),
+            "is_disputed": int([k for k in kinds if k.startswith("dispute_")][-1:] == ["dispute_opened"]),
             "has_chargeback": int("chargeback" in kinds),
-            "is_written_off": int("write_off" in kinds),
+            "is_written_off": 0,
             "days_to_due": (me["due_date"] - at.date()).days if me.get("due_date") else None,
             **self.customer(oid, at),
             **{f"{k}_decided_90d": n for k, (n, _) in contexts.items()},
             **{f"{k}_recovered_90d": n for k, (_, n) in contexts.items()},
-            "label_recovered_30d": int(not self.is_open(oid, deadline)) if deadline <= until else None,
+            "label_recovered_30d": self.label(oid, at, until),
         }
+
+    def label(self, oid: str, at: datetime, until: datetime) -> int | None:
+        return meaning.label(self.orders[oid], self.facts(oid), at, replace(self.rules, observed_until=until))
 
     def snapshots(self, parameters: layers.Parameters, until: datetime) -> list[tuple[str, datetime]]:
         """Return the keys that the feature view must have."""
         keys = set()
         for oid in self.orders:
-            landmarks = [self.opened(oid) + age * DAY for age in parameters.landmark_ages]
+            landmarks = [self.clock(oid) + age * DAY for age in parameters.landmark_ages]
             asked = [t for t in landmarks if t <= until] + [t for t in parameters.as_of or () if t >= self.opened(oid)]
-            keys |= {(oid, t) for t in asked if self.failed(oid) and self.is_open(oid, t)}
+            keys |= {(oid, t) for t in asked if self.minor(oid) > 0 and self.is_open(oid, t)}
         return sorted(keys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 
 import pyarrow as pa
@@ -17,7 +18,8 @@ from tests.data.portfolios import DAY, Row, event, load, order
 from tests.data.test_engines_agree import KEYS
 from tests.data.test_warehouse import made
 
-ASKED = warehouse.Parameters(as_of=(datetime(2024, 4, 30),), landmark_ages=(0, 3, 30))
+END = datetime(2025, 1, 15)
+ASKED = warehouse.Parameters(as_of=(datetime(2024, 4, 30),), landmark_ages=(0, 3, 30), observed_until=END)
 
 
 def layers(engine: Engine) -> dict[str, pa.Table]:
@@ -74,6 +76,18 @@ def test_going_on_from_the_last_build_is_the_same_as_from_nothing(
         quick = layers(going_on)
         assert warehouse.build(going_on, ASKED, full=True).orders_remade is None
         assert layers(going_on) == quick
+
+
+def test_an_undated_fact_of_the_export_moves_with_the_end_of_the_data(going_on: Engine) -> None:
+    rows = [order("a", "c", date(2024, 3, 1), status="paid"), order("b", "c", date(2024, 3, 1))]
+    load(going_on, rows, [])
+    for end in (datetime(2024, 3, 20), datetime(2024, 4, 10)):
+        built = warehouse.build(going_on, replace(ASKED, as_of=(datetime(2024, 4, 1),), observed_until=end))
+        opened = going_on.read(
+            "SELECT order_id FROM snapshots WHERE as_of = TIMESTAMP '2024-04-01 00:00:00' ORDER BY 1"
+        )
+        assert opened["order_id"].to_pylist() == (["b"] if end < datetime(2024, 4, 1) else ["a", "b"])
+    assert built.orders_remade is None, "one of two orders is more than a third"
 
 
 def test_nothing_changed_remakes_no_order_and_asks_anew(going_on: Engine) -> None:

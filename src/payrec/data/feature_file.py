@@ -24,7 +24,8 @@ _TEXT = (
 _WHOLE = (
     "is_landmark", "age_days", "horizon_days", "amount_minor", "outstanding_minor", "amount_reporting_minor",
     "outstanding_reporting_minor", "days_since_last_event", "attempts", "contacts", "days_to_due", "paid_minor",
-    "is_disputed", "has_chargeback", "is_written_off", "is_opted_out", "cust_orders", "cust_failures", "cust_open",
+    "is_disputed", "has_chargeback", "is_written_off", "is_opted_out", "is_not_due",
+    "cust_orders", "cust_failures", "cust_open",
     "cust_recovered", "cust_decided", "cust_recovered_in_time", "cust_days_to_pay_sum", "cust_days_to_pay_last",
     "cust_days_to_pay_last3_sum", "cust_days_to_pay_min", "cust_days_to_pay_max", "cust_days_since_payment",
     "cust_open_minor", "cust_orders_90d", "cust_failures_90d", "provider_decided_90d", "provider_recovered_90d",
@@ -35,6 +36,8 @@ _FIELDS: list[pa.Field[Any]] = [
     *(pa.field(name, pa.int64()) for name in _WHOLE),
     pa.field("as_of", pa.timestamp("us")),
     pa.field("promised_until", pa.timestamp("us")),
+    pa.field("pending_since", pa.timestamp("us")),
+    pa.field("snoozed_until", pa.timestamp("us")),
     pa.field("amount", pa.decimal128(18, 2)),
 ]
 SCHEMA = pa.schema(_FIELDS)

@@ -37,7 +37,8 @@ def changed_orders(engine: Engine, on: str) -> int | None:
     """Hash the raw rows of every order, and return how many orders differ from the last build; None: rebuild all.
 
     ``on`` is the :func:`basis` of this build. The orders that differ, new and vanished ones included, are put aside
-    for :func:`remake`; :func:`remember` ends what this began.
+    for :func:`remake`; so are those settled by an undated fact of the export, which moves with the end of the data.
+    :func:`remember` ends what this began.
     """
     if not engine.row_hash:
         return None
@@ -50,7 +51,9 @@ def changed_orders(engine: Engine, on: str) -> int | None:
         return None
     engine.run(
         f"CREATE TABLE {_CHANGED} AS SELECT COALESCE(n.order_id, b.order_id) AS order_id FROM {_NOW} AS n "
-        f"FULL JOIN {HASHES} AS b ON b.order_id = n.order_id WHERE n.rows_hash IS DISTINCT FROM b.rows_hash; "
+        f"FULL JOIN {HASHES} AS b ON b.order_id = n.order_id WHERE n.rows_hash IS DISTINCT FROM b.rows_hash "
+        f"UNION SELECT b.order_id FROM stg_balances AS b CROSS JOIN stg_observed AS u "
+        f"WHERE b.is_undated = 1 AND b.from_at <> u.until; "
         f"ANALYZE {_CHANGED}"
     )
     changed, orders = _count(engine, _CHANGED), _count(engine, _NOW)

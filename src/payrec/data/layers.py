@@ -21,10 +21,11 @@ from payrec.data.leases import exclusive
 Loaded = TypeVar("Loaded")
 
 VIEW = "v_feature_view"
+OBSERVED = "09_stg_observed.sql"  # the end of the data, which the layers of single orders read
 INPUTS = ("fx_rates", "payment_source", "known_at_creation", "reporting_currency")  # inputs besides the raw rows
-# tables that a build fills, not a load
-BUILD_TABLES = ("as_of_dates", "landmarks", "horizon", "built_from", "build_number")
-DECLARED = ("horizon", "payment_source", "known_at_creation")  # what the layers of single orders depend on
+BUILD_TABLES = ("as_of_dates", "landmarks", "horizon", "built_from", "build_number")  # filled by builds, not by loads
+# what the layers of single orders depend on, besides the raw rows
+DECLARED = ("horizon", "payment_source", "known_at_creation", "reporting_currency")
 LANDMARK_AGES = (0, 3, 7, 14, 21, 30, 45, 60)
 _LAYER = re.compile(r"^(\d\d)_\w+\.sql$")
 _SCHEMA_TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
@@ -140,11 +141,11 @@ def build_layers(engine: Engine, parameters: Parameters, progress: Callable[[str
         _prepare(engine)
         declare(engine, parameters)
         remade = _orders_layers(engine, progress, full=full)
+        if parameters.as_of is None:
+            engine.run("INSERT INTO as_of_dates SELECT until FROM stg_observed WHERE until IS NOT NULL")
         for name, sql in _files(of_one_order=False):
             progress(name)
-            tables = _run_layer(engine, sql)
-            if "stg_observed" in tables and parameters.as_of is None:
-                engine.run("INSERT INTO as_of_dates SELECT until FROM stg_observed WHERE until IS NOT NULL")
+            _run_layer(engine, sql)
         rows = {table: count(engine, table) for _, sql in layers() for table in incremental.MAKES_TABLE.findall(sql)}
         inputs = _inputs_hash(engine, incremental.built_rows(engine))
         engine.run("DELETE FROM built_from")
@@ -157,16 +158,19 @@ def build_layers(engine: Engine, parameters: Parameters, progress: Callable[[str
 def _orders_layers(engine: Engine, progress: Callable[[str], None], *, full: bool) -> int | None:
     """Make the layers of single orders, for the changed orders alone where that is enough; return how many, or None."""
     files = _files(of_one_order=True)
+    observed = next(file for file in layers() if file[0] == OBSERVED)
     basis = _basis(engine)
     progress("what has changed")
+    engine.run("DROP TABLE IF EXISTS stg_observed")
+    _run_layer(engine, observed[1])
     changed = incremental.changed_orders(engine, basis)
     if changed is None or full:
         clear(engine)
-        for name, sql in files:
+        for name, sql in (observed, *files):
             progress(name)
             _run_layer(engine, sql)
     else:
-        outdate(engine)
+        outdate(engine, but=("stg_observed",))
         if changed:
             progress(f"{files[0][0]} to {files[-1][0]} for {changed:,} orders")
             incremental.remake(engine, tuple(sql for _, sql in files))
@@ -176,21 +180,21 @@ def _orders_layers(engine: Engine, progress: Callable[[str], None], *, full: boo
 
 def _basis(engine: Engine) -> str:
     """Return a hash of what the layers depend on beside the raw rows: their SQL, and what was declared."""
-    declared = {table: sorted(engine.read(f"SELECT * FROM {table}").to_pylist(), key=str) for table in DECLARED}
+    tables = [*DECLARED, *(["fx_rates"] if count(engine, "raw_events", "currency IS NOT NULL") else [])]
+    declared = {table: sorted(engine.read(f"SELECT * FROM {table}").to_pylist(), key=str) for table in tables}
     return incremental.basis(tuple(sql for _, sql in layers()[2:]), declared)
 
 
 def _files(*, of_one_order: bool) -> list[tuple[str, str]]:
     """Return the layers that are, or are not, made of the raw rows of one order alone, in the order of running."""
-    return [(name, sql) for name, sql in layers()[2:] if incremental.of_one_order(sql) == of_one_order]
+    rest = [(name, sql) for name, sql in layers()[2:] if name != OBSERVED]
+    return [(name, sql) for name, sql in rest if incremental.of_one_order(sql) == of_one_order]
 
 
-def _run_layer(engine: Engine, sql: str) -> list[str]:
+def _run_layer(engine: Engine, sql: str) -> None:
     engine.run(sql)
-    tables = incremental.MAKES_TABLE.findall(sql)
-    for table in tables:
+    for table in incremental.MAKES_TABLE.findall(sql):
         engine.run(f"ANALYZE {table}")  # the next layer's plan depends on it
-    return tables
 
 
 def outcomes(engine: Engine, as_of: datetime, horizon_days: int) -> pa.Table:
@@ -198,7 +202,9 @@ def outcomes(engine: Engine, as_of: datetime, horizon_days: int) -> pa.Table:
     at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
     deadline = f"{at} + {int(horizon_days)} * INTERVAL '1' DAY"
     return engine.read(
-        f"SELECT order_id, {at} AS as_of, CAST(1 - is_open AS SMALLINT) AS label_recovered_30d FROM stg_balances "
+        f"SELECT order_id, {at} AS as_of, CAST(CASE WHEN closed_by = 'payment' OR (closed_by = 'write_off' AND "
+        f"is_settled = 1) THEN 1 WHEN closed_by IN ('void', 'credit', 'stated') THEN NULL ELSE 0 END AS SMALLINT) "
+        f"AS label_recovered_30d FROM stg_balances "
         f"WHERE from_at <= {deadline} AND (until_at IS NULL OR until_at > {deadline})"
     )
 
@@ -259,9 +265,10 @@ def clear(engine: Engine) -> None:
     engine.run(layers()[1][1])
 
 
-def outdate(engine: Engine) -> None:
+def outdate(engine: Engine, but: tuple[str, ...] = ()) -> None:
     """Take away what the raw tables, which have changed, no longer answer for; what a build can go on from stays."""
-    gone = [table for _, sql in _files(of_one_order=False) for table in incremental.MAKES_TABLE.findall(sql)]
+    later = [sql for _, sql in layers()[2:] if not incremental.of_one_order(sql)]
+    gone = [table for sql in later for table in incremental.MAKES_TABLE.findall(sql) if table not in but]
     engine.run("; ".join([f"DROP VIEW IF EXISTS {VIEW}", *(f"DROP TABLE IF EXISTS {table}" for table in gone)]))
 
 

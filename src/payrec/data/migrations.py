@@ -1,7 +1,7 @@
 """Changes to tables that hold data: numbered SQL files, each applied once, in order, with its checksum stored.
 
 ``sql/01_schema.sql`` creates the raw tables of a new database; a change to an existing one is a file in
-``sql/migrations``, named ``NN_what.sql``, or ``NN_what.postgres.sql`` for one engine alone. The published tables are
+``sql/migrations``, named ``NN_what.sql``, or ``NN_what.postgres.sql`` for the engines named. The published tables are
 all created by the files of ``publish/sql``. A file that has been released is never changed: the next one corrects it.
 """
 
@@ -21,7 +21,7 @@ from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
 
 RAW_LEDGER, PUBLISHED_LEDGER = "payrec_raw_migrations", "payrec_migrations"
-_FILE = re.compile(r"^(\d+)_\w+(?:\.(\w+))?\.sql$")
+_FILE = re.compile(r"^(\d+)_\w+?((?:\.\w+)*)\.sql$")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def migrations_in(folder: Traversable, engine: str = "") -> tuple[Migration, ...
         Two files have one number.
     """
     named = [(match, file) for file in folder.iterdir() if (match := _FILE.match(file.name))]
-    ours = [(match, file) for match, file in named if match[2] in (None, engine)]
+    ours = [(match, file) for match, file in named if not match[2] or engine in match[2].split(".")[1:]]
     migrations = [Migration(int(match[1]), file.name, file.read_text(encoding="utf-8")) for match, file in ours]
     ordered = sorted(migrations, key=lambda migration: migration.number)
     for one, other in pairwise(ordered):

@@ -27,9 +27,12 @@ RULES = (
     "written_off",
     "chargeback",
     "disputed",
+    "in_flight",
     "stop_code",
     "legal_window_closed",
     "promised",
+    "snoozed",
+    "not_due",
     "contact_cap",
     "contact_hours",
     "hard_decline",
@@ -164,6 +167,7 @@ class Policy:
     horizon_days: Days | None = None
     action: Literal["contact", "retry"] = "contact"
     promise_grace_days: Count = 3
+    pending_business_days: Count = 5
     capacity: Capacity = Field(default_factory=Capacity)
     minimum_outstanding: Mapping[str, Money] = Field(default_factory=dict)
     contact_until_age_days: Mapping[str, Days] = Field(default_factory=dict)

@@ -148,6 +148,21 @@ def _promised(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
     yield Suppression("promised", hit, "payment, or {day}, when the promise and its grace have passed", ends)
 
 
+def _in_flight(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
+    since: Times = times(rows, "pending_since")
+    pending = ~np.isnat(since)
+    ends = np.full(since.size, np.datetime64("NaT", "us"))
+    last = np.busday_offset(since[pending].astype("datetime64[D]"), context.policy.pending_business_days, "backward")
+    ends[pending] = last + np.timedelta64(1, "D")  # the last business day counts in full
+    hit = pending & (np.datetime64(context.as_of, "us") < ends)
+    yield Suppression("in_flight", hit, "the result of the debit, or {day}, when it should be there", ends)
+
+
+def _snoozed(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
+    until: Times = times(rows, "snoozed_until")
+    yield Suppression("snoozed", ~np.isnat(until) & (np.datetime64(context.as_of, "us") < until), "{day}", until)
+
+
 def _legal_window(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
     limits = context.policy.contact_until_age_days
     if limits:
@@ -216,10 +231,13 @@ RULES_IN_ORDER: dict[str, SuppressionRule] = {
     "written_off": _flag("is_written_off", "written_off", "taking the write-off back"),
     "chargeback": _flag("has_chargeback", "chargeback", "the end of the chargeback, by a person's decision"),
     "disputed": _flag("is_disputed", "disputed", "the close of the dispute"),
+    "in_flight": _in_flight,
     "stop_code": _stop_code,
     "hold": _holds,
     "legal_window_closed": _legal_window,
     "promised": _promised,
+    "snoozed": _snoozed,
+    "not_due": _flag("is_not_due", "not_due", "the end of the due date"),
     "contact_cap": _contact_cap,
     "contact_hours": _contact_hours,
     "hard_decline": _hard_decline,

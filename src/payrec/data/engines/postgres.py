@@ -257,10 +257,9 @@ class Postgres:
             session.run("BEGIN")
             self._current = session
             try:
-                for kind, names in (("VIEW", views), ("TABLE", copies)):
-                    for name in names:
-                        source = f"{sql_identifier(session.schema_of(name))}.{sql_identifier(name)}"
-                        session.run(f"CREATE TEMP {kind} {sql_identifier(name)} AS SELECT * FROM {source}")
+                for kind, name in [*(("VIEW", name) for name in views), *(("TABLE", name) for name in copies)]:
+                    source = f"{sql_identifier(session.schema_of(name))}.{sql_identifier(name)}"
+                    session.run(f"CREATE TEMP {kind} {sql_identifier(name)} AS SELECT * FROM {source}")
                 session.run("SET LOCAL search_path = pg_temp")
                 yield
             finally:

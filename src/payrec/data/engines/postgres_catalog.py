@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 TABLES = """
 SELECT CAST(c.relname AS VARCHAR) AS name
 FROM pg_catalog.pg_class AS c
@@ -28,3 +30,28 @@ FROM dependent
 WHERE pg_catalog.obj_description(oid, 'pg_class') IS DISTINCT FROM {made_by} AND oid <> pg_catalog.to_regclass({name})
 ORDER BY 1
 """
+
+# the C locale, and PostgreSQL's own ("b"), compare bytes; others compare as a language does
+TEXT_SETTINGS = """
+SELECT pg_catalog.current_setting('server_encoding') AS encoding,
+    datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
+    AND COALESCE(pg_catalog.to_jsonb(d) ->> 'datlocprovider'::text, 'c'::text) = 'c'::text
+    OR COALESCE(pg_catalog.to_jsonb(d) ->> 'datlocprovider'::text, 'c'::text) = 'b'::text AS by_bytes
+FROM pg_catalog.pg_database AS d WHERE datname = pg_catalog.current_database()
+"""
+MAKES_TABLE = re.compile(r"\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([\w.]+|\"[^\"]+\")", re.IGNORECASE)
+BY_BYTES = """DO $payrec$
+DECLARE target record;
+BEGIN
+    FOR target IN
+        SELECT attrelid::regclass AS name, attname,
+            pg_catalog.format_type(atttypid, atttypmod) AS kind
+        FROM pg_catalog.pg_attribute
+        WHERE attrelid = pg_catalog.to_regclass({table}) AND attnum > 0 AND NOT attisdropped
+          AND attcollation = (SELECT oid FROM pg_catalog.pg_collation WHERE collname = 'default')
+    LOOP
+        EXECUTE pg_catalog.format(
+            'ALTER TABLE %s ALTER COLUMN %I TYPE %s COLLATE "C"', target.name, target.attname, target.kind
+        );
+    END LOOP;
+END $payrec$"""

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from payrec.common.errors import DatabaseUnreachable, DataRefused, MissingExtra, PayrecError, UsageError
 from payrec.common.text import sql_identifier, sql_identifiers, sql_literal
+from payrec.data.engines.postgres_catalog import BY_BYTES, MAKES_TABLE, TEXT_SETTINGS
 from payrec.data.engines.postgres_path import INTRUSIONS, expect_closed
 from payrec.data.engines.retry import Interrupted
 
@@ -104,32 +105,6 @@ def _conninfo(pairs: tuple[tuple[str, str], ...]) -> str:
     )
 
 
-# the C locale, and PostgreSQL's own ("b"), compare bytes; others compare as a language does
-_TEXT = """
-SELECT pg_catalog.current_setting('server_encoding') AS encoding,
-    datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
-    AND COALESCE(pg_catalog.to_jsonb(d) ->> 'datlocprovider'::text, 'c'::text) = 'c'::text
-    OR COALESCE(pg_catalog.to_jsonb(d) ->> 'datlocprovider'::text, 'c'::text) = 'b'::text AS by_bytes
-FROM pg_catalog.pg_database AS d WHERE datname = pg_catalog.current_database()
-"""
-_MAKES_TABLE = re.compile(r"\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([\w.]+|\"[^\"]+\")", re.IGNORECASE)
-_BY_BYTES = """DO $payrec$
-DECLARE target record;
-BEGIN
-    FOR target IN
-        SELECT attrelid::regclass AS name, attname,
-            pg_catalog.format_type(atttypid, atttypmod) AS kind
-        FROM pg_catalog.pg_attribute
-        WHERE attrelid = pg_catalog.to_regclass({table}) AND attnum > 0 AND NOT attisdropped
-          AND attcollation = (SELECT oid FROM pg_catalog.pg_collation WHERE collname = 'default')
-    LOOP
-        EXECUTE pg_catalog.format(
-            'ALTER TABLE %s ALTER COLUMN %I TYPE %s COLLATE "C"', target.name, target.attname, target.kind
-        );
-    END LOOP;
-END $payrec$"""
-
-
 _ADVICE = (
     ("password|pg_hba|no password|authentication|role .* does not exist", "check the user and the password"),
     (
@@ -180,7 +155,7 @@ class Session:
         )
         self.run("SELECT " + ", ".join(calls))
         expect_closed(self.read(INTRUSIONS).to_pylist())
-        (database,) = self.read(_TEXT).to_pylist()
+        (database,) = self.read(TEXT_SETTINGS).to_pylist()
         if database["encoding"] != "UTF8":
             msg = f"the database {self._server.shown} keeps text as {database['encoding']}, expected UTF8"
             raise UsageError(f"{msg}\nmake one: createdb --encoding=UTF8 --locale=C --template=template0 NAME")
@@ -194,7 +169,7 @@ class Session:
     def run(self, sql: str) -> None:
         """Run one or more statements; outside BEGIN and COMMIT, several are one transaction."""
         if not self.by_bytes:
-            sql += "".join(f"\n;{_BY_BYTES.format(table=sql_literal(name))}" for name in _MAKES_TABLE.findall(sql))
+            sql += "".join(f"\n;{BY_BYTES.format(table=sql_literal(name))}" for name in MAKES_TABLE.findall(sql))
         with self.translated(sql), self._db.cursor() as cursor:
             cursor.executescript(sql)
 

@@ -23,8 +23,13 @@ EVENT_TYPES = (
     "credit",
     "write_off",
     "opt_out",
+    "pending",
+    "return",
+    "void",
+    "snooze",
 )
-PAYMENT_TYPES = ("payment", "refund", "chargeback", "credit")  # one of these in the file: payments come from events
+PAYMENT_TYPES = ("payment", "refund", "chargeback", "return")  # one of these in the file: payments come from events
+NEEDS_AMOUNT = ("refund", "chargeback", "credit", "return")  # without an amount these would mean nothing
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,8 @@ TRANSACTIONS = Target(
         Column("payment_date", "day", required=True),
         Column("due_date", "day", latest="due"),
         Column("outstanding", "amount"),
+        Column("status"),
+        Column("stated_at", "time"),
     ),
 )
 
@@ -98,6 +105,7 @@ EVENTS = Target(
         Column("reason_code"),
         Column("channel"),
         Column("detail", length=1000),
+        Column("currency", "currency", length=10),
     ),
 )
 

@@ -1,6 +1,7 @@
 -- Raw tables as they are handed in (keys and rules stated here), and the policy tables whose rows are the parameters.
 -- Reads: nothing. Keys: raw_transactions (order_id), raw_events (event_id), fx_rates (currency, rate_date).
 -- Units: amounts in units of their currency with two decimals; times UTC without zone; dates are days, known at their end.
+-- stated_at: when status, outstanding and the other final columns were true; empty: the end of the observed data.
 
 CREATE TABLE IF NOT EXISTS raw_transactions (
     order_id         VARCHAR(200)   NOT NULL PRIMARY KEY,
@@ -21,7 +22,9 @@ CREATE TABLE IF NOT EXISTS raw_transactions (
     invoice_date     DATE           NOT NULL,
     payment_date     DATE,
     due_date         DATE,
-    outstanding      DECIMAL(18, 2)
+    outstanding      DECIMAL(18, 2),
+    status           VARCHAR(200),
+    stated_at        TIMESTAMP
 );
 
 CREATE TABLE IF NOT EXISTS raw_events (
@@ -31,11 +34,12 @@ CREATE TABLE IF NOT EXISTS raw_events (
     recorded_ts TIMESTAMP,
     event_type  VARCHAR(20)  NOT NULL CHECK (event_type IN (
         'attempt', 'payment', 'refund', 'chargeback', 'dispute_opened', 'dispute_closed',
-        'contact', 'promise', 'credit', 'write_off', 'opt_out')),
+        'contact', 'promise', 'credit', 'write_off', 'opt_out', 'pending', 'return', 'void', 'snooze')),
     amount      DECIMAL(18, 2),
     reason_code VARCHAR(200),
     channel     VARCHAR(200),
-    detail      VARCHAR(1000)
+    detail      VARCHAR(1000),
+    currency    VARCHAR(10)
 );
 
 CREATE TABLE IF NOT EXISTS fx_rates (

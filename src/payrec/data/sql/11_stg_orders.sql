@@ -1,6 +1,7 @@
--- One row per order: what is fixed when it is made, and when it became known.
+-- One row per order: what is fixed from its start, when it became known, and from when its age counts.
 -- Reads raw_transactions, known_at_creation. Key order_id.
--- Units: amount_minor in hundredths of the currency's unit; known_at, due_at in UTC, a date being known at its end.
+-- Units: amount_minor in hundredths of the currency's unit; times in UTC, a date being known at its end.
+-- clock_at: the end of the due date, but not before the order itself.
 -- Rows of an order come from its own raw rows alone.
 
 CREATE TABLE stg_orders AS
@@ -19,6 +20,7 @@ SELECT
           AND LOWER(t.result_status) IN ('success', 'succeeded', 'successful', 'approved', 'captured', 'paid')
         THEN 1 ELSE 0 END AS succeeded_at_creation,
     CAST(t.invoice_date AS TIMESTAMP) + INTERVAL '1' DAY AS known_at,
-    CAST(t.due_date AS TIMESTAMP) AS due_at
+    CAST(t.due_date AS TIMESTAMP) AS due_at,
+    GREATEST(CAST(t.invoice_date AS TIMESTAMP), CAST(t.due_date AS TIMESTAMP)) + INTERVAL '1' DAY AS clock_at
 FROM raw_transactions AS t
 CROSS JOIN declared AS d;

@@ -1,59 +1,221 @@
--- One row per (order that was unpaid at the end of its first day, time from which a balance holds): what is outstanding.
--- Reads stg_orders, stg_events, raw_transactions, payment_source. Key (order_id, from_at); [from_at, until_at) do not overlap.
--- Units: outstanding_minor in hundredths, net of payments and credits less refunds and chargebacks; open = more than 5 % left.
+-- One row per (order that was ever open or holds unapplied cash, time from which a balance holds): what is owed, and what closed it.
+-- Reads stg_orders, stg_events, raw_transactions, payment_source, stg_observed, fx_rates, reporting_currency. Key (order_id, from_at); [from_at, until_at) do not overlap.
+-- Units: _minor in hundredths of the order's currency; open = more than 5 % of the amount is left.
+-- Never NULL: from_at, step, rate_date.
 -- Rows of an order come from its own raw rows alone.
+-- Example, one order of 100.00: payment 60.00, credit 10.00, return 60.00, void. Outstanding 40.00, 30.00, 90.00, 0.00; cash 60.00,
+-- 60.00, 0.00, 0.00; closed by the void, so it gets no label. docs/meaning.md says why.
 
 CREATE TABLE stg_balances AS
-WITH payments AS (
+WITH settings AS (
     SELECT
-        e.order_id, e.known_at,
-        CASE WHEN e.event_type IN ('payment', 'credit') THEN 1 ELSE -1 END
-            * COALESCE(CAST(ROUND(e.amount * 100) AS BIGINT), o.amount_minor) AS paid_minor
+        (SELECT COUNT(*) FROM payment_source WHERE source = 'events') AS payments_are_events,
+        (SELECT MAX(currency) FROM reporting_currency) AS reporting_currency,
+        (SELECT MAX(until) FROM stg_observed) AS observed_until
+),
+rates AS (
+    SELECT
+        currency, rate_to_reporting, CAST(rate_date AS TIMESTAMP) AS from_at,
+        CAST(LEAD(rate_date) OVER (PARTITION BY currency ORDER BY rate_date) AS TIMESTAMP) AS until_at
+    FROM fx_rates
+),
+-- money in another currency counts by the newest rate of its day or before, for orders in the reporting currency; else not at all
+priced AS (
+    SELECT
+        e.order_id, e.event_type, o.amount_minor,
+        GREATEST(e.known_at, o.known_at) AS from_at,
+        CASE WHEN e.amount IS NULL AND e.event_type IN ('payment', 'write_off') THEN 1 ELSE 0 END AS is_whole,
+        -- GREATEST leaves NULL out: without an amount, or a rate, an event moves no money
+        GREATEST(CASE WHEN e.amount IS NULL AND e.event_type IN ('payment', 'write_off') THEN o.amount_minor
+             WHEN e.currency IS NULL OR e.currency = o.currency THEN CAST(ROUND(e.amount * 100) AS BIGINT)
+             WHEN o.currency = s.reporting_currency
+             THEN CAST(ROUND(CAST(CAST(ROUND(e.amount * 100) AS BIGINT) AS DECIMAL(19, 0)) * r.rate_to_reporting) AS BIGINT)
+        END, 0) AS minor
     FROM stg_events AS e
     JOIN stg_orders AS o ON o.order_id = e.order_id
-    WHERE e.event_type IN ('payment', 'credit', 'refund', 'chargeback')
-      AND EXISTS (SELECT 1 FROM payment_source AS s WHERE s.source = 'events')
+    CROSS JOIN settings AS s
+    LEFT JOIN rates AS r ON r.currency = e.currency AND r.from_at <= e.event_ts AND (r.until_at IS NULL OR r.until_at > e.event_ts)
+    WHERE o.amount_minor > 0
+      AND (e.event_type IN ('credit', 'refund', 'chargeback', 'return', 'void', 'write_off')
+           OR (e.event_type = 'payment' AND s.payments_are_events > 0))
+),
+facts AS (
+    SELECT
+        order_id, from_at,
+        CASE WHEN event_type = 'payment' THEN minor ELSE 0 END AS paid,
+        CASE WHEN event_type IN ('return', 'chargeback') THEN minor ELSE 0 END AS taken_back,
+        CASE WHEN event_type = 'credit' THEN minor ELSE 0 END AS credited,
+        CASE WHEN event_type = 'write_off' THEN minor ELSE 0 END AS written_off,
+        CASE WHEN event_type = 'refund' THEN minor ELSE 0 END AS refunded,
+        CASE WHEN event_type = 'payment' AND is_whole = 1 THEN minor ELSE 0 END AS paid_whole,
+        CASE WHEN event_type = 'void' THEN 1 ELSE 0 END AS voids,
+        CASE WHEN event_type IN ('return', 'chargeback') THEN 1 ELSE 0 END AS takings
+    FROM priced
     UNION ALL
-    SELECT t.order_id, CAST(t.payment_date AS TIMESTAMP) + INTERVAL '1' DAY, o.amount_minor
+    SELECT o.order_id, GREATEST(CAST(t.payment_date AS TIMESTAMP) + INTERVAL '1' DAY, o.known_at), o.amount_minor, 0, 0, 0, 0, o.amount_minor, 0, 0
     FROM raw_transactions AS t
     JOIN stg_orders AS o ON o.order_id = t.order_id
-    WHERE t.payment_date IS NOT NULL
-      AND NOT EXISTS (SELECT 1 FROM payment_source AS s WHERE s.source = 'events')
-),
--- money known before the order itself belongs to its opening balance
-facts AS (
-    SELECT p.order_id, GREATEST(p.known_at, o.known_at) AS from_at, p.paid_minor
-    FROM payments AS p
-    JOIN stg_orders AS o ON o.order_id = p.order_id
+    CROSS JOIN settings AS s
+    WHERE t.payment_date IS NOT NULL AND s.payments_are_events = 0 AND o.amount_minor > 0
     UNION ALL
-    SELECT order_id, known_at, 0
+    SELECT order_id, known_at, 0, 0, 0, 0, 0, 0, 0, 0
     FROM stg_orders
+    WHERE amount_minor > 0
+),
+-- what the export says on its day; it comes after (step 1) the dated facts (step 0) of the same moment
+claims AS (
+    SELECT
+        o.order_id, GREATEST(COALESCE(t.stated_at, s.observed_until), o.known_at) AS from_at,
+        CASE WHEN t.stated_at IS NULL THEN 1 ELSE 0 END AS is_undated,
+        CASE WHEN LOWER(t.status) IN ('void', 'draft') THEN 1 ELSE 0 END AS voids,
+        CASE WHEN LOWER(t.status) = 'written_off' THEN o.amount_minor ELSE 0 END AS written_off,
+        CASE WHEN LOWER(t.status) IN ('paid', 'refunded') THEN 0
+             WHEN t.outstanding IS NOT NULL THEN GREATEST(CAST(ROUND(t.outstanding * 100) AS BIGINT), 0) END AS stated_minor,
+        -- a last result says that the order was paid, unless money was taken back before
+        CASE WHEN LOWER(t.status) IN ('open', 'part_paid') THEN 0
+             WHEN LOWER(t.result_status) IN ('success', 'succeeded', 'successful', 'approved', 'captured', 'paid') THEN 1
+             WHEN t.payment_date IS NOT NULL AND s.payments_are_events > 0 THEN 1
+             ELSE 0 END AS seems_paid
+    FROM raw_transactions AS t
+    JOIN stg_orders AS o ON o.order_id = t.order_id
+    CROSS JOIN settings AS s
+    WHERE o.amount_minor > 0
 ),
 moments AS (
-    SELECT order_id, from_at, CAST(SUM(paid_minor) AS BIGINT) AS paid_minor
+    SELECT
+        order_id, from_at, 0 AS step, 0 AS is_undated, CAST(NULL AS BIGINT) AS stated_minor, 0 AS seems_paid,
+        CAST(SUM(paid - taken_back) AS BIGINT) AS cash_change,
+        CAST(SUM(credited) AS BIGINT) AS credited, CAST(SUM(written_off) AS BIGINT) AS written_off, CAST(SUM(refunded) AS BIGINT) AS refunded,
+        CAST(SUM(paid_whole) AS BIGINT) AS uncounted, CAST(SUM(voids) AS BIGINT) AS voids, CAST(SUM(takings) AS BIGINT) AS takings
     FROM facts
     GROUP BY order_id, from_at
+    UNION ALL
+    SELECT order_id, from_at, 1, is_undated, stated_minor, seems_paid, 0, 0, written_off, 0, 0, voids, 0
+    FROM claims
+    WHERE voids > 0 OR written_off > 0 OR stated_minor IS NOT NULL OR seems_paid = 1
 ),
-running AS (
+sums AS (
     SELECT
-        order_id, from_at, paid_minor,
-        LEAD(from_at) OVER (PARTITION BY order_id ORDER BY from_at) AS until_at,
-        CAST(SUM(paid_minor) OVER so_far AS BIGINT) AS paid_so_far_minor,
-        FIRST_VALUE(paid_minor) OVER so_far AS paid_at_opening_minor
+        order_id, from_at, step, is_undated, stated_minor, seems_paid, cash_change, credited, uncounted,
+        CAST(SUM(cash_change) OVER so_far AS BIGINT) AS net_minor,
+        CAST(SUM(credited) OVER so_far AS BIGINT) AS credits_minor,
+        CAST(SUM(written_off) OVER so_far AS BIGINT) AS written_off_minor,
+        CAST(SUM(refunded) OVER so_far AS BIGINT) AS refunds_minor,
+        CAST(SUM(voids) OVER so_far AS BIGINT) AS voids,
+        CAST(SUM(takings) OVER so_far AS BIGINT) AS takings
     FROM moments
-    WINDOW so_far AS (PARTITION BY order_id ORDER BY from_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    WINDOW so_far AS (PARTITION BY order_id ORDER BY from_at, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+-- cash never falls below 0: the running sum, less its lowest point below 0 so far
+lows AS (
+    SELECT
+        order_id, from_at, step, is_undated, stated_minor, seems_paid, cash_change, credited, uncounted,
+        net_minor, credits_minor, written_off_minor, refunds_minor, voids, takings,
+        net_minor - LEAST(MIN(net_minor) OVER (
+            PARTITION BY order_id ORDER BY from_at, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), 0) AS dated_cash_minor
+    FROM sums
+),
+stated AS (
+    SELECT
+        l.order_id, l.from_at, l.step, l.is_undated, l.credited, l.credits_minor, l.written_off_minor, l.refunds_minor, l.voids, o.amount_minor,
+        CASE WHEN l.step = 0 THEN l.cash_change
+             -- left open by the dated facts, less what the export says
+             WHEN l.stated_minor IS NOT NULL OR (l.seems_paid = 1 AND l.takings = 0)
+             THEN GREATEST(LEAST(o.amount_minor, GREATEST(o.amount_minor - l.credits_minor - l.written_off_minor - l.dated_cash_minor, 0))
+                  - COALESCE(l.stated_minor, 0), 0)
+             ELSE 0 END AS cash_change,
+        l.uncounted
+    FROM lows AS l
+    JOIN stg_orders AS o ON o.order_id = l.order_id
+),
+cash_sums AS (
+    SELECT
+        order_id, from_at, step, is_undated, credited, credits_minor, written_off_minor, refunds_minor, voids, amount_minor, cash_change,
+        CAST(SUM(cash_change) OVER so_far AS BIGINT) AS net_minor,
+        CAST(SUM(uncounted + step * cash_change) OVER so_far AS BIGINT) AS uncounted_minor
+    FROM stated
+    WINDOW so_far AS (PARTITION BY order_id ORDER BY from_at, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+cash AS (
+    SELECT
+        order_id, from_at, step, is_undated, credited, credits_minor, written_off_minor, refunds_minor, voids, amount_minor, uncounted_minor,
+        net_minor - LEAST(MIN(net_minor) OVER (
+            PARTITION BY order_id ORDER BY from_at, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), 0) AS cash_minor
+    FROM cash_sums
+),
+changes AS (
+    SELECT
+        order_id, from_at, step, is_undated, credited, credits_minor, written_off_minor, refunds_minor, voids, amount_minor, uncounted_minor, cash_minor,
+        cash_minor - LAG(cash_minor, 1, CAST(0 AS BIGINT)) OVER (PARTITION BY order_id ORDER BY from_at, step) AS cash_change
+    FROM cash
+),
+-- the two steps of a moment count together
+states AS (
+    SELECT
+        order_id, from_at, amount_minor, MAX(step) AS has_claim, MAX(is_undated) AS is_undated,
+        CAST(SUM(CASE WHEN step = 0 THEN cash_change ELSE 0 END) AS BIGINT) AS paid_minor,
+        CAST(SUM(CASE WHEN step = 1 THEN cash_change ELSE 0 END) AS BIGINT) AS stated_minor,
+        CAST(SUM(credited) AS BIGINT) AS credited,
+        MAX(cash_minor) AS last_cash_minor,  -- the claim only adds
+       
+        MAX(credits_minor) AS credits_minor, MAX(written_off_minor) AS written_off_minor, MAX(refunds_minor) AS refunds_minor,
+        MAX(uncounted_minor) AS uncounted_minor, CASE WHEN MAX(voids) > 0 THEN 1 ELSE 0 END AS is_void
+    FROM changes
+    GROUP BY order_id, from_at, amount_minor
+),
+balances AS (
+    SELECT
+        order_id, from_at, amount_minor, has_claim, is_undated, paid_minor, stated_minor, credited, is_void,
+        LEAD(from_at) OVER (PARTITION BY order_id ORDER BY from_at) AS until_at,
+        amount_minor - credits_minor - written_off_minor - last_cash_minor AS left_minor,
+        CASE WHEN is_void = 0
+              AND LEAST(amount_minor - credits_minor - written_off_minor - last_cash_minor, amount_minor) * 20 > amount_minor THEN 1 ELSE 0 END AS is_open,
+        CASE WHEN (amount_minor - credits_minor - last_cash_minor) * 20 <= amount_minor THEN 1 ELSE 0 END AS is_settled,
+        GREATEST(last_cash_minor - uncounted_minor - refunds_minor
+            - CASE WHEN is_void = 1 THEN 0 ELSE GREATEST(amount_minor - credits_minor, 0) END, 0) AS unapplied_minor
+    FROM states
+),
+turns AS (
+    SELECT
+        order_id, from_at, amount_minor, has_claim, is_undated, paid_minor, stated_minor, credited, is_void, until_at, left_minor, is_open,
+        is_settled, unapplied_minor,
+        LAG(is_open, 1, 1) OVER ordered AS was_open,
+        CASE WHEN is_void = 1 THEN 0 ELSE GREATEST(LEAST(left_minor, amount_minor), 0) END AS outstanding_minor,
+        MAX(is_open) OVER (PARTITION BY order_id) AS is_ever_open,
+        MAX(unapplied_minor) OVER (PARTITION BY order_id) AS most_unapplied_minor
+    FROM balances
+    WINDOW ordered AS (PARTITION BY order_id ORDER BY from_at)
+),
+closings AS (
+    SELECT
+        order_id, from_at, amount_minor, has_claim, is_undated, paid_minor, stated_minor, is_void, until_at, is_open, is_settled,
+        unapplied_minor, was_open, outstanding_minor, is_ever_open, most_unapplied_minor,
+        CASE WHEN was_open = 1 AND is_open = 0 THEN 1 ELSE 0 END AS is_closing,
+        CASE WHEN was_open = 0 OR is_open = 1 THEN NULL
+             WHEN is_void = 1 THEN 'void'
+             WHEN (left_minor + stated_minor) * 20 > amount_minor THEN 'stated'
+             WHEN (left_minor + paid_minor) * 20 > amount_minor THEN 'payment'
+             WHEN credited > 0 THEN 'credit'
+             ELSE 'write_off' END AS closed_by,
+        CAST(SUM(CASE WHEN was_open = 1 AND is_open = 0 THEN 1 ELSE 0 END) OVER (
+            PARTITION BY order_id ORDER BY from_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS BIGINT) AS closing_no,
+        LAG(outstanding_minor, 1, CAST(0 AS BIGINT)) OVER (PARTITION BY order_id ORDER BY from_at) AS was_outstanding_minor
+    FROM turns
 )
 SELECT
-    r.order_id, r.from_at, r.until_at, r.paid_minor,
-    CASE WHEN r.from_at = o.known_at THEN 1 ELSE 0 END AS is_opening,
-    GREATEST(o.amount_minor - r.paid_so_far_minor, 0) AS outstanding_minor,
-    CASE WHEN (o.amount_minor - r.paid_so_far_minor) * 20 > o.amount_minor THEN 1 ELSE 0 END AS is_open,
+    c.order_id, c.from_at, c.until_at, c.paid_minor,
+    CASE WHEN c.from_at = o.known_at THEN 1 ELSE 0 END AS is_opening,
+    c.outstanding_minor, c.is_open,
     -- what held just before, 0 at the opening
-    CASE WHEN r.from_at = o.known_at THEN 0 ELSE GREATEST(o.amount_minor - r.paid_so_far_minor + r.paid_minor, 0) END AS was_outstanding_minor,
-    CASE WHEN r.from_at = o.known_at THEN 0
-         WHEN (o.amount_minor - r.paid_so_far_minor + r.paid_minor) * 20 > o.amount_minor THEN 1 ELSE 0 END AS was_open
-FROM running AS r
-JOIN stg_orders AS o ON o.order_id = r.order_id
-WHERE o.amount_minor > 0
-  AND o.succeeded_at_creation = 0
-  AND (o.amount_minor - r.paid_at_opening_minor) * 20 > o.amount_minor;
+    c.was_outstanding_minor,
+    CASE WHEN c.from_at = o.known_at THEN 0 ELSE c.was_open END AS was_open,
+    CASE WHEN c.is_void = 1 THEN 'void'
+         WHEN c.is_open = 0 THEN MAX(c.closed_by) OVER (PARTITION BY c.order_id, c.closing_no) END AS closed_by,
+    c.is_closing, c.is_settled, c.unapplied_minor,
+    -- closed on the export's day, at a time that nobody knows
+    CASE WHEN c.has_claim = 1 AND c.is_closing = 1 AND (c.is_void = 1 OR c.closed_by = 'stated') THEN 1 ELSE 0 END AS is_closed_unseen,
+    CASE WHEN c.has_claim = 1 AND c.is_undated = 1 AND (c.stated_minor > 0 OR c.is_closing = 1) THEN 1 ELSE 0 END AS is_undated
+FROM closings AS c
+JOIN stg_orders AS o ON o.order_id = c.order_id
+WHERE o.succeeded_at_creation = 0
+  AND (c.is_ever_open = 1 OR c.most_unapplied_minor > 0);

@@ -73,7 +73,7 @@ stream AS (
         0 AS decisions,
         CASE WHEN r.order_id IS NULL THEN 1 ELSE 1 + 1073741824 END AS recents,
         CASE WHEN r.order_id IS NULL AND o.amount_minor > 0 THEN o.known_at END AS paid_at,
-        CAST(NULL AS VARCHAR(200)) AS order_id, CAST(0 AS SMALLINT) AS own_recent, CAST(0 AS SMALLINT) AS own_recovered,
+        CAST(NULL AS VARCHAR(200)) AS order_id, CAST(0 AS SMALLINT) AS own_recent, CAST(0 AS SMALLINT) AS own_failure, CAST(0 AS SMALLINT) AS own_recovered,
         CAST(0 AS SMALLINT) AS own_decided, CAST(0 AS SMALLINT) AS own_in_time, 0 AS own_days_to_pay
     FROM stg_orders AS o
     CROSS JOIN span AS x
@@ -82,7 +82,7 @@ stream AS (
     UNION ALL
     SELECT
         o.customer_id, o.known_at + INTERVAL '90' DAY, 2, 0, 0, 0,
-        CASE WHEN r.order_id IS NULL THEN -1 ELSE -1 - 1073741824 END, NULL, NULL, 0, 0, 0, 0, 0
+        CASE WHEN r.order_id IS NULL THEN -1 ELSE -1 - 1073741824 END, NULL, NULL, 0, 0, 0, 0, 0, 0
     FROM stg_orders AS o
     CROSS JOIN span AS x
     LEFT JOIN stg_outcomes AS r ON r.order_id = o.order_id
@@ -91,13 +91,13 @@ stream AS (
     SELECT
         r.customer_id, b.from_at, 0, 0,
         CASE WHEN b.from_at = r.recovered_at THEN 1 ELSE 0 END + (b.is_open - b.was_open) * 1073741824,
-        0, 0, CASE WHEN b.paid_minor > 0 THEN b.from_at END, NULL, 0, 0, 0, 0, 0
+        0, 0, CASE WHEN b.paid_minor > 0 THEN b.from_at END, NULL, 0, 0, 0, 0, 0, 0
     FROM stg_balances AS b
     CROSS JOIN span AS x
     JOIN stg_outcomes AS r ON r.order_id = b.order_id
     WHERE b.is_opening = 0 AND b.from_at >= x.first_as_of AND b.from_at <= x.last_as_of
     UNION ALL
-    SELECT r.customer_id, r.decided_at, 0, 0, 0, 1 + r.recovered_in_time * 1073741824, 0, NULL, NULL, 0, 0, 0, 0, 0
+    SELECT r.customer_id, r.decided_at, 0, 0, 0, 1 + r.recovered_in_time * 1073741824, 0, NULL, NULL, 0, 0, 0, 0, 0, 0
     FROM stg_outcomes AS r
     CROSS JOIN span AS x
     WHERE r.decided_at >= x.first_as_of AND r.decided_at <= x.last_as_of
@@ -105,16 +105,17 @@ stream AS (
     SELECT
         s.customer_id, s.as_of, 1, 0, 0, 0, 0, NULL, s.order_id,
         CASE WHEN s.known_at >= s.as_of - INTERVAL '90' DAY THEN 1 ELSE 0 END,
+        CASE WHEN r.order_id IS NULL THEN 0 ELSE 1 END,
         CASE WHEN r.recovered_at <= s.as_of THEN 1 ELSE 0 END,
         CASE WHEN r.decided_at <= s.as_of THEN 1 ELSE 0 END,
         CASE WHEN r.decided_at <= s.as_of THEN r.recovered_in_time ELSE 0 END,
         CASE WHEN r.recovered_at <= s.as_of THEN CAST(EXTRACT(DAY FROM (r.recovered_at - r.known_at)) AS INTEGER) ELSE 0 END
     FROM snapshots AS s
-    JOIN stg_outcomes AS r ON r.order_id = s.order_id
+    LEFT JOIN stg_outcomes AS r ON r.order_id = s.order_id
 ),
 summed AS (
     SELECT
-        customer_id, order_id, fact_at AS as_of, turn, own_recent, own_recovered, own_decided, own_in_time, own_days_to_pay,
+        customer_id, order_id, fact_at AS as_of, turn, own_recent, own_failure, own_recovered, own_decided, own_in_time, own_days_to_pay,
         CAST(SUM(orders) OVER past AS BIGINT) AS orders,
         CAST(SUM(opens) OVER past AS BIGINT) AS opens,
         CAST(SUM(decisions) OVER past AS BIGINT) AS decisions,
@@ -125,7 +126,7 @@ summed AS (
 ),
 added AS (
     SELECT
-        s.customer_id, s.order_id, s.as_of, s.own_recent, s.own_recovered, s.own_decided, s.own_in_time, s.own_days_to_pay,
+        s.customer_id, s.order_id, s.as_of, s.own_recent, s.own_failure, s.own_recovered, s.own_decided, s.own_in_time, s.own_days_to_pay,
         s.orders + COALESCE(b.orders, 0) AS orders,
         s.opens + COALESCE(b.recovered, 0) + COALESCE(m.still_open, 0) * 1073741824 AS opens,
         s.decisions + COALESCE(b.decisions, 0) AS decisions,
@@ -138,7 +139,7 @@ added AS (
 ),
 known AS (
     SELECT
-        customer_id, order_id, as_of, own_recent, own_recovered, own_decided, own_in_time, own_days_to_pay, last_paid_at,
+        customer_id, order_id, as_of, own_recent, own_failure, own_recovered, own_decided, own_in_time, own_days_to_pay, last_paid_at,
         orders & 1073741823 AS orders, orders >> 30 AS failures,
         opens & 1073741823 AS recovered, opens >> 30 AS still_open,
         decisions & 1073741823 AS decided, decisions >> 30 AS in_time,
@@ -148,8 +149,8 @@ known AS (
 SELECT
     k.order_id, k.as_of,
     k.orders - 1 AS cust_orders,
-    k.failures - 1 AS cust_failures,
-    k.still_open - 1 AS cust_open,
+    k.failures - k.own_failure AS cust_failures,
+    k.still_open - k.own_failure AS cust_open,
     k.recovered - k.own_recovered AS cust_recovered,
     k.decided - k.own_decided AS cust_decided,
     k.in_time - k.own_in_time AS cust_recovered_in_time,
@@ -160,7 +161,7 @@ SELECT
     CASE WHEN k.own_recovered = 0 THEN p.slowest END AS cust_days_to_pay_max,
     CAST(EXTRACT(DAY FROM (k.as_of - k.last_paid_at)) AS INTEGER) AS cust_days_since_payment,
     k.recent_orders - k.own_recent AS cust_orders_90d,
-    k.recent_failures - k.own_recent AS cust_failures_90d,
+    k.recent_failures - k.own_recent * k.own_failure AS cust_failures_90d,
     CAST(CASE WHEN u.opted_out_at <= k.as_of THEN 1 ELSE 0 END AS SMALLINT) AS is_opted_out
 FROM known AS k
 LEFT JOIN paces AS p ON p.customer_id = k.customer_id AND p.nth = k.recovered

@@ -20,6 +20,7 @@ needed AS (
 daily AS (
     SELECT dimension, value, decided_at AS day, 0 AS is_needed, COUNT(*) AS decided, SUM(recovered_in_time) AS recovered
     FROM decided
+    WHERE decided_at IS NOT NULL
     GROUP BY dimension, value, decided_at
     UNION ALL
     SELECT dimension, value, day, 1, 0, 0

@@ -1,12 +1,16 @@
 -- One row: the end of the observed data, after which nothing is known and no label exists.
--- Reads observed_until, stg_orders, stg_events, raw_transactions, payment_source. Key: the single row.
+-- Reads observed_until, raw_transactions, raw_events, payment_source. Key: the single row.
 -- Units: until in UTC; declared, or the latest known fact.
 
 CREATE TABLE stg_observed AS
 WITH facts AS (
-    SELECT MAX(known_at) AS known_at FROM stg_orders
+    SELECT CAST(MAX(invoice_date) AS TIMESTAMP) + INTERVAL '1' DAY AS known_at FROM raw_transactions
     UNION ALL
-    SELECT MAX(known_at) FROM stg_events
+    SELECT MAX(CASE
+        WHEN recorded_ts IS NOT NULL THEN recorded_ts
+        WHEN event_ts = DATE_TRUNC('day', event_ts) THEN event_ts + INTERVAL '1' DAY
+        ELSE event_ts END)
+    FROM raw_events
     UNION ALL
     SELECT CAST(MAX(payment_date) AS TIMESTAMP) + INTERVAL '1' DAY
     FROM raw_transactions
