@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from payrec.data import layers, load
+from payrec.data import layers, load, promises
 from payrec.data.engines import Engine
 from payrec.data.load.targets import Kind
 from tests.data.test_engines_agree import assert_same_probabilities
@@ -43,7 +43,7 @@ def load_into(engine: Engine, kind: Kind, file: str, name: str) -> load.LoadRepo
 
 def feature_view(engine: Engine) -> pa.Table:
     layers.build(engine, AT_CREATION)
-    assert [check for check in layers.check(engine) if check.offending_rows] == []
+    assert [check for check in promises.check(engine) if check.offending_rows] == []
     return engine.read(f"SELECT * FROM {layers.VIEW} ORDER BY order_id, as_of")
 
 

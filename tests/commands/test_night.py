@@ -19,7 +19,7 @@ import pytest
 
 from payrec.commands.replay import replay
 from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, ModelRefused, UsageError
-from payrec.data import audit, layers
+from payrec.data import audit, promises
 from payrec.data.engines import Engine
 from payrec.monitor import alerts, webhook
 from payrec.publish import ledger
@@ -280,8 +280,8 @@ def test_what_makes_a_list_wrong_stops_a_run(site: Site, monkeypatch: pytest.Mon
     as_of = FIRST_NIGHT + DAY
     with pytest.raises(DataRefused, match="facts lie after the present"):
         site.night(now=FIRST_NIGHT - 30 * DAY, policy=Policy(), trust_clock=True)
-    broken = layers.Check("one_row", "one row per order and as_of", 2, "order_id=o1")
-    monkeypatch.setattr(layers, "check", lambda _: (broken,))
+    broken = promises.Check("one_row", "one row per order and as_of", 2, "order_id=o1")
+    monkeypatch.setattr(promises, "check", lambda _: (broken,))
     with pytest.raises(DataRefused, match="2 rows break a promise"):
         site.night(as_of)
     assert served(site) == [first]

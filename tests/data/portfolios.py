@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from payrec.data import layers
+from payrec.data import layers, promises
 from payrec.data.engines import Engine
 from tests import meaning
 
@@ -67,7 +67,7 @@ def load(engine: Engine, orders: list[Row], events: list[Row] | None = None) -> 
 def view(engine: Engine, parameters: layers.Parameters) -> list[Row]:
     """Build, prove the checks, and return the feature view in the order of its key."""
     layers.build(engine, parameters)
-    broken = [c for c in layers.check(engine) if c.offending_rows]
+    broken = [c for c in promises.check(engine) if c.offending_rows]
     assert broken == []
     return engine.read(f"SELECT * FROM {layers.VIEW} ORDER BY order_id, as_of").to_pylist()
 

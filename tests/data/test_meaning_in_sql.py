@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import Phase, given, settings
 
-from payrec.data import layers
+from payrec.data import layers, promises
 from payrec.data.engines import Engine
 from tests import histories
 from tests.data.portfolios import EVENTS, TRANSACTIONS
@@ -96,7 +96,7 @@ def test_an_order_is_at_risk_exactly_when_the_plain_reckoning_says_so(engine: En
     orders, events = drawn(400 if engine.name == "duckdb" else 80)
     load(engine, orders, events)
     layers.build(engine, layers.Parameters(as_of=TIMES, landmark_ages=(), observed_until=histories.END))
-    assert [c for c in layers.check(engine) if c.offending_rows] == []
+    assert [c for c in promises.check(engine) if c.offending_rows] == []
     for as_of in TIMES:
         got, expected = meaning_in_sql(engine, as_of), meaning_in_words(orders, events, as_of)
         different = {

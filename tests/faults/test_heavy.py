@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from payrec.data import layers
+from payrec.data import layers, promises
 from payrec.data.engines import connect
 
 ORDERS = 60_000
@@ -31,4 +31,4 @@ def test_fault_33_a_customer_with_very_many_orders_fits_into_little_memory(tmp_p
         engine.write("raw_transactions", rows, key=())
         layers.build(engine, layers.Parameters((), (0, 7), 30))
         assert layers.count(engine, layers.VIEW) > ORDERS
-        assert not [check for check in layers.check(engine) if check.offending_rows]
+        assert not [check for check in promises.check(engine) if check.offending_rows]

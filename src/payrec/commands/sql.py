@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from payrec.common.errors import UsageError
-from payrec.data import layers
+from payrec.data import layers, promises
 
 
 def sql(name: str | None = None) -> dict[str, str]:
@@ -14,7 +14,7 @@ def sql(name: str | None = None) -> dict[str, str]:
     >>> list(payrec.sql("features"))
     ['33_features.sql']
     """
-    files = dict(layers.layers()) | {f"checks/{n}.sql": text for n, text in layers.check_files()}
+    files = dict(layers.layers()) | {f"checks/{n}.sql": text for n, text in promises.check_files()}
     if name is None:
         return files
     for file, text in files.items():

@@ -12,7 +12,7 @@ from math import sqrt
 from typing import Any, Literal
 
 from payrec.common.short_repr import short_repr
-from payrec.data import layers
+from payrec.data import layers, promises
 from payrec.data.engines import Engine
 
 Level = Literal["refuse", "warn", "note"]
@@ -72,7 +72,7 @@ def _one(engine: Engine, select: str) -> dict[str, Any]:
 
 
 def _promises(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
-    for check in layers.check(engine):
+    for check in promises.check(engine):
         if check.offending_rows:
             text = f"{check.offending_rows:,} rows break a promise of the SQL layers, for example {check.example}"
             text += f"\nexpected: {check.promise}"

@@ -61,16 +61,6 @@ class Build:
     orders_remade: int | None = None
 
 
-@dataclass(frozen=True)
-class Check:
-    """One file of ``sql/checks``: its promise, and how many rows break it."""
-
-    name: str
-    promise: str
-    offending_rows: int
-    example: str
-
-
 def _folder(*parts: str) -> resources.abc.Traversable:
     return resources.files("payrec.data").joinpath("sql", *parts)
 
@@ -212,24 +202,6 @@ def outcomes(engine: Engine, as_of: datetime, horizon_days: int) -> pa.Table:
 def count(engine: Engine, table: str, where: str = "1 = 1") -> int:
     """Return the number of rows of ``table``."""
     return int(engine.read(f"SELECT COUNT(*) AS n FROM {table} WHERE {where}")["n"][0].as_py())
-
-
-def check(engine: Engine) -> tuple[Check, ...]:
-    """Run every file of ``sql/checks``; each selects the rows that break its promise, which is its first line."""
-    return tuple(_run_check(engine, name, sql) for name, sql in check_files())
-
-
-def check_files() -> tuple[tuple[str, str], ...]:
-    """Return (name, SQL) of every check, by name."""
-    files = sorted((f for f in _folder("checks").iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    return tuple((f.name.removesuffix(".sql"), f.read_text(encoding="utf-8")) for f in files)
-
-
-def _run_check(engine: Engine, name: str, sql: str) -> Check:
-    rows = engine.read(sql.rstrip().rstrip(";"))
-    example = ", ".join(f"{k}={v}" for k, v in rows.slice(0, 1).to_pylist()[0].items()) if rows.num_rows else ""
-    promise = sql.splitlines()[0].removeprefix("--").strip()
-    return Check(name, promise, rows.num_rows, example)
 
 
 def observed_until(engine: Engine) -> datetime | None:
