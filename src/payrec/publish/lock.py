@@ -8,6 +8,8 @@ publishing, which raises :class:`~payrec.publish.ledger.LostLock`.
 from __future__ import annotations
 
 import json
+import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -66,6 +68,9 @@ def file_lock(folder: Path, holder: Holder, wait_s: float = 0.0) -> Iterator[Sti
     path = folder / NAME
     with file_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
+        for damaged in (path, _note(folder)):
+            if os.path.lexists(damaged) and not damaged.is_file():  # such as a folder, which nobody can have locked
+                damaged.rename(folder / f".damaged-{damaged.name}-{secrets.token_hex(4)}")
         lock = FileLock(path, timeout=wait_s, poll_interval=POLL_S)
         try:
             lock.acquire()

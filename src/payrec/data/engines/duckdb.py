@@ -25,12 +25,18 @@ from payrec.data.engines.sole import SoleProcess
 from payrec.data.engines.writing import write, write_mapped
 
 OPTIONS = ("memory_limit", "threads", "temp_directory", "access_mode")
+RESTORE = "restore the file from a backup, or move it away and load the exports again: payrec load"
+_DAMAGED = re.compile(
+    "not a valid DuckDB|read enough bytes|checksum|[Cc]orrupt|[Dd]eserializ|INTERNAL Error|is a directory", re.I
+)
 _KINDS: tuple[tuple[type[duckdb.Error], type[PayrecError]], ...] = (
     (duckdb.ConstraintException, DataRefused),
     (duckdb.DataError, DataRefused),
     (duckdb.OutOfMemoryException, DatabaseUnreachable),
     (duckdb.IOException, DatabaseUnreachable),
     (duckdb.FatalException, DatabaseUnreachable),
+    (duckdb.InternalException, DatabaseUnreachable),
+    (duckdb.SerializationException, DatabaseUnreachable),
     (duckdb.ProgrammingError, UsageError),
 )
 
@@ -42,7 +48,8 @@ def _payrec_error(error: duckdb.Error) -> PayrecError:
     if "No space left on device" in said:
         advice = "make room, or name a database on another disk; what was there before is unharmed"
         return DatabaseUnreachable(f"{said}\nthe disk is full: {advice}")
-    return kind(said)
+    is_damaged = kind is DatabaseUnreachable and _DAMAGED.search(str(error))
+    return kind(f"{said}\nthe database file is damaged: {RESTORE}" if is_damaged else said)
 
 
 @contextmanager
@@ -76,7 +83,8 @@ def _opened(path: str, options: dict[str, str]) -> duckdb.DuckDBPyConnection:
         if holder:
             msg = f"the DuckDB file {path} is open in another program: process {holder[2]} ({Path(holder[1]).name})"
             raise Locked(f"{msg}\nwait until it ends or close it, then try again") from error
-        msg = f"cannot open the DuckDB file {path}: {reason}\nname another file, or mend its folder, rights or options"
+        advice = RESTORE if _DAMAGED.search(str(error)) else "name another file, or mend its folder, rights or options"
+        msg = f"cannot open the DuckDB file {path}: {reason}\n{advice}"
         raise DatabaseUnreachable(msg) from error
 
 

@@ -44,7 +44,7 @@ class Version:
 def add(folder: Path, model: Model, card: dict[str, Any] | None = None) -> str:
     """Save ``model`` as a version and return its id; a crash leaves all of it or nothing.
 
-    A model that is there already is left as it is.
+    A model that is there already is left as it is, unless its files are damaged.
 
     Raises
     ------
@@ -111,11 +111,13 @@ def champion(folder: Path) -> Bundle:
     ModelRefused
         None was promoted yet, the pointer is damaged, or its model is missing or refused.
     """
-    serving = champion_id(folder)
-    if serving is None:
-        msg = f"found no champion in {folder}, expected a promoted model ({_known(folder)})\ntrain one: payrec train"
-        raise ModelRefused(msg)
-    return show(folder, serving)
+    try:
+        serving = champion_id(folder)
+        if serving is None:
+            raise ModelRefused(f"found no champion in {folder}, expected a promoted model")
+        return show(folder, serving)
+    except ModelRefused as error:
+        raise ModelRefused(f"{str(error).splitlines()[0]}\n{_way_back(folder)}") from error
 
 
 def show(folder: Path, reference: str) -> Bundle:
@@ -134,6 +136,8 @@ def show(folder: Path, reference: str) -> Bundle:
 def resolve(folder: Path, reference: str) -> str:
     """Return the id that ``reference`` names; raises as :func:`show`."""
     known = ids(folder)
+    if reference in known:
+        return reference  # also where the pointer is damaged
     serving = champion_id(folder)
     if reference in (POINTER, serving) and serving is not None:
         if serving not in known:
@@ -151,7 +155,13 @@ def promote(folder: Path, reference: str) -> str:
     """Make a version the champion, once it has been verified, and return its id."""
     model_id = resolve(folder, reference)
     bundle.read(folder / model_id)
-    serving, before = _pointer(folder)
+    pointer = folder / POINTER
+    try:
+        serving, before = _pointer(folder)
+    except ModelRefused:  # a damaged pointer is replaced
+        serving, before = None, ()
+        if pointer.is_dir():
+            pointer.rename(folder / f"{ASIDE}{POINTER}-{model_id}")
     if serving != model_id:
         _point(folder, model_id, ((serving,) if serving else ()) + before)
     return model_id
@@ -191,13 +201,21 @@ def _pointer(folder: Path) -> tuple[str | None, tuple[str, ...]]:
             raise ValueError
     except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
         msg = f"found a damaged pointer {path}, expected the id of a model ({_known(folder)})\n"
-        raise ModelRefused(msg + "remove it and promote one: payrec models promote ID") from error
+        raise ModelRefused(msg + "promote one: payrec models promote ID") from error
     return serving, before
 
 
 def _point(folder: Path, model_id: str, before: tuple[str, ...]) -> None:
     with replacing(folder / POINTER) as sink:
         sink.write(canonical_json({"champion": model_id, "before": before[:KEPT]}))
+
+
+def _way_back(folder: Path) -> str:
+    """Return what to do without a champion: promote a version that works, or train one."""
+    usable = [model_id for model_id in ids(folder) if not _version(folder, model_id, None).problem]
+    if usable:
+        return f"versions that work: {', '.join(usable[:10])}\npromote one: payrec models promote {usable[0]}"
+    return f"no version {'there works' if ids(folder) else 'is there'}\ntrain one: payrec train"
 
 
 def _known(folder: Path) -> str:
