@@ -148,7 +148,7 @@ def test_an_order_has_a_story(home: Path) -> None:
     assert told["Chance"].endswith("%")
     assert told["Age"].endswith("days")
     headings = [one.value for one in test.subheader]
-    assert headings == ["Why this chance", "Chance at each run", "What happened", "Past orders like this one"]
+    assert headings == ["Why this chance", "Chance at each run", "What happened", "Similar past orders"]
 
 
 def test_an_unknown_order_is_told(home: Path) -> None:
@@ -241,7 +241,7 @@ def test_health_tells_the_newest_run(home: Path) -> None:
     test = page("health")
     runs = next(one.value for one in test.dataframe if "Monitoring" in one.value.columns)
     assert len(runs) == 3
-    assert figures(test)["Data ends"] == "30 Jun 2026"
+    assert figures(test)["Data end"] == "30 Jun 2026"
 
 
 def test_who_is_listed_without_sign_in_lets_nobody_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ RUNS = pd.DataFrame({"as_of": pd.to_datetime(["2026-05-01", "2026-05-08"]), "p":
 EVENTS = pd.DataFrame(
     {"known_at": pd.to_datetime(["2026-05-01 10:00", "2026-05-03 00:00"]), "kind": ["attempt", "attempt"]}
 )
-COHORTS = pd.DataFrame({"day": ["2026-05-01", "2026-05-08"], "promised": [0.2, 0.2], "recovered": [0.21, 0.3]})
+COHORTS = pd.DataFrame({"day": ["2026-05-01", "2026-05-08"], "predicted": [0.2, 0.2], "recovered": [0.21, 0.3]})
 MONEY = pd.DataFrame(
     {
         "week": ["2026-05-04", "2026-05-11"],
@@ -69,12 +69,12 @@ def test_sentences_say_what_is_drawn() -> None:
     assert "25.0 points" in order_story.waterfall_text(0.2, STEPS, 0.35)
     assert "fell from 30.0%" in order_story.history_text(RUNS)
     assert order_story.timeline_text(EVENTS) == "2 attempts; the last on 03 May 2026."
-    assert "20.0% promised, 30.0% recovered" in service.cohorts_text(COHORTS)
+    assert "20.0% predicted, 30.0% recovered" in service.cohorts_text(COHORTS)
     assert "1 of 2 weeks" in service.money_text(MONEY, "EUR")
-    assert "1 of 2 features have moved" in service.drift_text(DRIFT, 0.1, 0.25)
+    assert "1 of 2 features have drifted" in service.drift_text(DRIFT, 0.1, 0.25)
 
 
 def test_nothing_to_say_is_said() -> None:
     assert "No month" in portfolio.recovery_text(MONTHS.tail(1))
-    assert "Nothing has happened" in order_story.timeline_text(EVENTS.head(0))
+    assert "No event" in order_story.timeline_text(EVENTS.head(0))
     assert "No week" in service.money_text(MONEY.assign(recovered=float("nan")), "EUR")

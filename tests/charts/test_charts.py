@@ -88,27 +88,27 @@ def test_a_picture_for_mail_is_a_png() -> None:
 
 def test_sentences_say_the_figures() -> None:
     assert ranking.capture_text(curves(), 0.1, "the recovered money") == (
-        "The model's top 10% holds 32% of the recovered money; the strongest simple order (largest amount first) "
+        "The model's top 10% holds 32% of the recovered money; the strongest simple sorting (largest amount first) "
         "finds 16%, and 40% is the most that can be found."
     )
     assert ranking.bars_text(bars(), "Value in the top 10%") == (
-        "Value in the top 10%: 70% for the model, above the strongest simple order, "
+        "Value in the top 10%: 70% for the model, above the strongest simple sorting, "
         "the customer's own history, with 50%."
     )
     worse = bars().assign(value=[0.4, 0.5, 0.1, 0.8])
     assert "0.40 for the model, not above" in ranking.bars_text(worse, "Lift", share=False)
     assert calibration.reliability_text(reliability()) == (
-        "Of 3 groups of snapshots, from the least to the most likely, 2 came out as promised within chance; "
-        "the widest gap is 40% promised against 50% recovered."
+        "Of 3 groups of snapshots, from the least to the most likely, 2 came out as predicted within chance; "
+        "the widest gap is 40% predicted against 50% recovered."
     )
     assert calibration.segments_text(segments(), "countries") == (
-        "1 of 3 countries came out otherwise than promised; the model is most off at DE, where it is too cautious: "
-        "40% promised, 50% recovered."
+        "1 of 3 countries came out otherwise than predicted; the model is most off at DE, where it is too pessimistic: "
+        "40% predicted, 50% recovered."
     )
-    assert "too hopeful" in calibration.segments_text(segments().assign(mean_p=0.9), "countries")
+    assert "too optimistic" in calibration.segments_text(segments().assign(mean_p=0.9), "countries")
     true = segments().assign(mean_p=segments()["observed"])
     assert calibration.segments_text(true, "countries").startswith("In all 3 countries")
-    assert behaviour.importance_text(importance()).startswith("The model leans most on the age of the order (75% of")
+    assert behaviour.importance_text(importance()).startswith("The model depends most on the age of the order (75% of")
     assert "no worse" in behaviour.importance_text(importance().assign(log_loss_rise=0.0))
     assert behaviour.over_time_text(folds()).endswith("is above the customer's history in 2 of them.")
     assert behaviour.over_time_text(folds().head(1)).startswith("One refit: PR AUC 0.600")

@@ -1,9 +1,9 @@
-"""The web app: what is published, for people who look. Reads the published folder and never the pipeline's own tables.
+"""The web app: pages over published lists; it never reads the tables that a run works on.
 
-access   who may enter                          source   where the published lists are
-listing  filters and capacity → rows and sums   story    one order: events, past probabilities, reasons, the likes of it
-upload   a file → a list of its own             trail    every export is written down
-shown    money, shares, words                   state    what a session remembers
-parts    pieces of pages that several share     views    the pages, without logic
-main     navigation
+access       who may enter                        list_source  where the published lists are
+list_query   filters and capacity → rows, sums    order_query  one order: events, features, similar past orders
+list_view    a list on a page                     months       billing months on a page
+upload       a file → a list of its own           export_log   who downloaded what
+formatting   money, shares, codes in words        state        what a session keeps, and what all share
+parts        what several pages draw              views        the pages
 """

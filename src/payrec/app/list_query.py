@@ -218,8 +218,7 @@ def suppressed_whole(file: Path, view: View) -> pa.Table:
 def month_currencies(file: Path) -> list[str]:
     """Return the currencies of the months, the one of most failed payments first."""
     sql = "SELECT currency FROM read_parquet($file) GROUP BY currency ORDER BY SUM(failed_orders) DESC, currency"
-    currencies: list[Any] = query(sql, {"file": str(file)})["currency"].to_pylist()
-    return currencies
+    return query(sql, {"file": str(file)}).to_pydict()["currency"]
 
 
 def decided_month(file: Path) -> dict[str, Any] | None:

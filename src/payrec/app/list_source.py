@@ -1,4 +1,4 @@
-"""Where the published lists are: a folder, or a database whose newest list is copied into a folder of the same layout.
+"""Where the app reads published lists: a folder, or a database whose newest list is copied into such a folder.
 
 Everything else of the app reads the folder, through DuckDB, so that all sessions share the same files and none holds
 a list in memory.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import pyarrow as pa
 
+from payrec.app import list_query
 from payrec.common.errors import DatabaseUnreachable, PayrecError, UsageError
 from payrec.common.settings import Settings
 from payrec.common.text import sql_literal
@@ -45,13 +47,13 @@ class Source:
 
     @property
     def key(self) -> str:
-        """Name of the source that tells nothing of its address."""
+        """Name of the source that reveals nothing of its address."""
         return hashlib.sha256(f"{self.folder}\0{self.url}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Served:
-    """What is there now: all kept runs, the served one first, and the verdicts of monitoring."""
+    """All kept runs, the served one first, and the verdicts of monitoring."""
 
     runs: tuple[Published, ...]
     history: pa.Table
@@ -63,7 +65,7 @@ class Served:
 
 
 def configured(settings: Settings) -> Source:
-    """Return the source that the settings name: the folder beside an embedded database, else the database."""
+    """Return the source that the settings name: the published folder of an embedded database, else the database."""
     address = settings.database_url()
     if not keeps_lists(address):
         return Source(settings.published_dir, f"published folder {settings.published_dir}")
@@ -113,7 +115,7 @@ def changed_ns(source: Source) -> tuple[int, ...]:
 
 
 def look(source: Source) -> Served:
-    """Return what is served now; of a database, its newest list is copied first, unless it is there already.
+    """Return what is served now; the newest list of a database is copied first, unless it is there already.
 
     Raises
     ------
@@ -122,62 +124,45 @@ def look(source: Source) -> Served:
     DataRefused
         What is published is damaged.
     """
+    folder = FolderStore(source.folder)
     if source.url is None:
-        return _served(FolderStore(source.folder))
+        return Served(tuple(folder.runs()), folder.verdicts())
     with connect(source.url) as engine:
         store = open_store(engine)
-        served, copied = _served(store), FolderStore(source.folder)
-        if served.current and not copied.scores_file(served.current.run.run_id).is_file():
-            _copy(store, served.current, copied)
+        served = Served(tuple(store.runs()), store.verdicts())
+        if served.current and not folder.scores_file(served.current.run.run_id).is_file():
+            _copy(store, served.current, folder)
     return served
 
 
-def _served(store: ListStore) -> Served:
-    return Served(tuple(store.runs()), store.verdicts())
-
-
-def _copy(store: ListStore, newest: Published, copied: FolderStore) -> None:
-    """Copy a published list with all that is kept beside it into a folder that only this user can read."""
-    copied.folder.mkdir(parents=True, exist_ok=True)
-    copied.folder.chmod(0o700)
+def _copy(store: ListStore, newest: Published, folder: FolderStore) -> None:
+    """Copy a published list with its details into a folder that only this user can read."""
     run_id = newest.run.run_id
-    kept = {name: partial(_batches, store, run_id, name) for name in details.NAMES}
-    copied.commit(newest.run, store.scores(run_id), keep=2, details=kept, serve=True)
 
+    def batches(name: str) -> Iterator[pa.RecordBatch]:
+        with suppress(PayrecError):  # a role that may read lists but no details: the pages then show less
+            if (rows := store.detail(run_id, name)) is not None:
+                yield from rows.to_batches()
 
-def _batches(store: ListStore, run_id: str, name: str) -> Iterator[pa.RecordBatch]:
-    try:
-        rows = store.detail(run_id, name)
-    except PayrecError:  # the role may read the lists, but not what is kept beside them: the pages then show less
-        rows = None
-    return iter(() if rows is None else rows.to_batches())
+    folder.folder.mkdir(parents=True, exist_ok=True)
+    folder.folder.chmod(0o700)
+    copies = {name: partial(batches, name) for name in details.NAMES}
+    folder.commit(newest.run, store.scores(run_id), keep=2, details=copies, serve=True)
 
 
 def past(source: Source, served: Served, order_id: str, most: int) -> list[tuple[str, float | None, str | None]]:
     """Return (run id, probability, suppressed reason) of an order in the newest ``most`` runs that have it."""
     names = [one.run.run_id for one in sorted(served.runs, key=lambda one: one.run.as_of, reverse=True)[:most]]
+    columns = "run_id, p_recover_30d, suppressed_reason"
     if source.url is None:
-        files = [FolderStore(source.folder).scores_file(name) for name in names]
-        return _past_in_files([file for file in files if file.is_file()], order_id)
-    inside = ", ".join(map(sql_literal, names))
-    with connect(source.url) as engine:
-        rows = engine.read(
-            "SELECT run_id, p_recover_30d, suppressed_reason FROM payrec_scores "
-            f"WHERE order_id = {sql_literal(order_id)} AND run_id IN ({inside})"
-        )
-    return [(row["run_id"], row["p_recover_30d"], row["suppressed_reason"]) for row in rows.to_pylist()]
-
-
-def _past_in_files(files: list[Path], order_id: str) -> list[tuple[str, float | None, str | None]]:
-    from payrec.app import list_query
-
-    if not files:
-        return []
-    sql = (
-        "SELECT run_id, p_recover_30d, suppressed_reason FROM read_parquet($files, union_by_name = true) "
-        "WHERE order_id = $order_id"
-    )
-    rows = list_query.query(sql, {"files": [str(file) for file in files], "order_id": order_id}).to_pylist()
+        files = [str(file) for name in names if (file := FolderStore(source.folder).scores_file(name)).is_file()]
+        sql = f"SELECT {columns} FROM read_parquet($files, union_by_name = true) WHERE order_id = $order_id"
+        rows = list_query.query(sql, {"files": files, "order_id": order_id}).to_pylist() if files else []
+    else:
+        inside = f"run_id IN ({', '.join(map(sql_literal, names))})"
+        with connect(source.url) as engine:
+            sql = f"SELECT {columns} FROM payrec_scores WHERE order_id = {sql_literal(order_id)} AND {inside}"
+            rows = engine.read(sql).to_pylist()
     return [(row["run_id"], row["p_recover_30d"], row["suppressed_reason"]) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""One order: its row, its events, its features, and what became of past orders like it."""
+"""One order: its row, its events, its features, and the outcomes of similar past orders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from payrec.model import explain
 from payrec.model.recipes.model import Model
 
 ENOUGH = 30
-"""Past orders that are enough to tell a share; until then the likeness is loosened step by step."""
+"""Orders that are enough for a share; with fewer, the next looser likeness is tried."""
 LIKENESS = (
     (("currency", "provider", "reason_code"), "the same currency, provider and reason"),
     (("currency", "reason_code"), "the same currency and reason"),
@@ -23,8 +23,8 @@ LIKENESS = (
 
 
 @dataclass(frozen=True)
-class Likes:
-    """Past orders that were still open at the same age: how they were chosen, how many, and how they ended."""
+class SimilarOrders:
+    """Past orders that were still open at the same age: what they share, how many, how many recovered, the nearest."""
 
     words: str
     orders: int
@@ -39,11 +39,10 @@ def row(file: Path, order_id: str) -> dict[str, Any] | None:
     return rows[0] if rows else None
 
 
-def suggestions(file: Path, most: int = 5) -> list[str]:
-    """Return the first orders of a list, to begin with."""
+def first_orders(file: Path, most: int = 5) -> list[str]:
+    """Return the ids of the first orders of a list."""
     sql = f"SELECT order_id FROM read_parquet($file) WHERE rank <= {int(most)} ORDER BY rank"
-    first: list[Any] = list_query.query(sql, {"file": str(file)})["order_id"].to_pylist()
-    return first
+    return list_query.query(sql, {"file": str(file)}).to_pydict()["order_id"]
 
 
 def events(file: Path, order_id: str) -> pa.Table | None:
@@ -58,7 +57,7 @@ def events(file: Path, order_id: str) -> pa.Table | None:
 
 
 def waterfall(file: Path, order_id: str, model: Model) -> explain.Waterfall | None:
-    """Return why the model says what it says; None where the features are not published or the order is too old."""
+    """Return the parts of an order's chance; None where its features are not published or it is too old."""
     if not file.is_file():
         return None
     features = list_query.query(
@@ -69,30 +68,30 @@ def waterfall(file: Path, order_id: str, model: Model) -> explain.Waterfall | No
     return explain.waterfall(model, features)
 
 
-def likes(file: Path, of: dict[str, Any]) -> Likes | None:
-    """Find past orders like this one that were still open at its age and whose horizon after that age is over.
+def similar_orders(file: Path, of: dict[str, Any]) -> SimilarOrders | None:
+    """Return past orders like this one that were still open at its age and whose outcome is known.
 
-    The strictest likeness with at least 30 orders is taken. Within it, those nearest in amount are shown first.
+    The strictest likeness with at least 30 orders counts; its rows are the 20 nearest in amount.
     """
     if not file.is_file():
         return None
     for names, words in LIKENESS:
         similar = _alike(file, of, names)
         if similar.orders >= ENOUGH or not names:
-            return Likes(words, similar.orders, similar.recovered, similar.rows)
+            return SimilarOrders(words, similar.orders, similar.recovered, similar.rows)
     return None
 
 
-def _alike(file: Path, of: dict[str, Any], names: tuple[str, ...]) -> Likes:
+def _alike(file: Path, of: dict[str, Any], names: tuple[str, ...]) -> SimilarOrders:
     same = "".join(f" AND {name} IS NOT DISTINCT FROM ${name}" for name in names)
     age, horizon = int(of["age_days"]), int(of["horizon_days"])
     inside = f"""
         FROM (
-            SELECT *, known_at + {age} * INTERVAL '1' DAY AS asked_at,
+            SELECT *, known_at + {age} * INTERVAL '1' DAY AS observed_at,
                 known_at + {age + horizon} * INTERVAL '1' DAY AS decided_at
             FROM read_parquet($file)
         )
-        WHERE (recovered_at IS NULL OR recovered_at > asked_at) AND decided_at <= $as_of
+        WHERE (recovered_at IS NULL OR recovered_at > observed_at) AND decided_at <= $as_of
             AND order_id <> $order_id{same}"""
     values = {name: of[name] for name in names}
     values |= {"file": str(file), "as_of": of["as_of"], "order_id": of["order_id"]}
@@ -104,4 +103,6 @@ def _alike(file: Path, of: dict[str, Any], names: tuple[str, ...]) -> Likes:
                 ELSE 'not recovered in time' END AS ending {inside}
         ORDER BY ABS(amount_minor / 100.0 - $amount), known_at DESC LIMIT 20"""
     summary = count.to_pylist()[0]
-    return Likes("", summary["n"], summary["paid"], list_query.query(rows, values | {"amount": float(of["amount"])}))
+    return SimilarOrders(
+        "", summary["n"], summary["paid"], list_query.query(rows, values | {"amount": float(of["amount"])})
+    )

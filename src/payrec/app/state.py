@@ -9,7 +9,7 @@ import tempfile
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -40,8 +40,7 @@ def settings() -> Settings:
     """Return the settings of the process, read once a session."""
     if SETTINGS not in st.session_state:
         st.session_state[SETTINGS] = read_settings()
-    read: Settings = st.session_state[SETTINGS]
-    return read
+    return cast("Settings", st.session_state[SETTINGS])
 
 
 def visitor() -> access.Visitor:
@@ -101,8 +100,7 @@ def detail_file(name: str) -> Path | None:
 
 def remembered(query: Callable[..., T], file: Path, *view: list_query.View) -> T:
     """Return what a query reads from a file; read once for all sessions, and again when the file was written."""
-    answer: T = _remembered(query.__name__, file, file.stat().st_mtime_ns, view, query)
-    return answer
+    return cast("T", _remembered(query.__name__, file, file.stat().st_mtime_ns, view, query))
 
 
 @st.cache_data(max_entries=256, show_spinner=False)  # type: ignore[untyped-decorator]
@@ -123,8 +121,7 @@ def bundle(model_id: str) -> Bundle:
     PayrecError
         It is not there, or damaged.
     """
-    stored: Bundle = _bundle(str(settings().models_dir), model_id)
-    return stored
+    return cast("Bundle", _bundle(str(settings().models_dir), model_id))
 
 
 def champion() -> Bundle:
@@ -159,14 +156,12 @@ def folder() -> Path:
         created = _Folder(Path(tempfile.mkdtemp(prefix="payrec-")))
         weakref.finalize(created, shutil.rmtree, created.path, ignore_errors=True)
         st.session_state[FOLDER] = created
-    own: _Folder = st.session_state[FOLDER]
-    return own.path
+    return cast("_Folder", st.session_state[FOLDER]).path
 
 
 def uploaded() -> tuple[upload.Upload, upload.Result | None] | None:
     """Return the file that this session has uploaded, and its list once it was scored."""
-    kept: tuple[upload.Upload, upload.Result | None] | None = st.session_state.get(UPLOAD)
-    return kept
+    return cast("tuple[upload.Upload, upload.Result | None] | None", st.session_state.get(UPLOAD))
 
 
 def keep_upload(file: upload.Upload | None, result: upload.Result | None = None) -> None:
@@ -187,8 +182,3 @@ def settle(page: str) -> None:
 def is_dark() -> bool:
     """Whether this session looks at a dark page."""
     return bool(st.context.theme.get("type") == "dark")
-
-
-def midnight(day: date) -> datetime:
-    """Return the beginning of a day."""
-    return datetime(day.year, day.month, day.day)

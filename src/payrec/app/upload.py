@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, cast
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -197,9 +197,7 @@ def as_of_of_original(uploaded: Upload) -> datetime | None:
         SELECT MAX(TRY_CAST(invoice_date AS DATE)::TIMESTAMP
             + (TRY_CAST(days_since_invoice AS DOUBLE)::INTEGER + 1) * INTERVAL '1' DAY) AS at
         FROM read_csv($file, all_varchar = true, ignore_errors = true)"""
-    latest: list[Any] = list_query.query(sql, {"file": str(uploaded.path)})["at"].to_pylist()
-    at: datetime | None = latest[0]
-    return at
+    return cast("datetime | None", list_query.query(sql, {"file": str(uploaded.path)})["at"][0].as_py())
 
 
 def score(uploaded: Upload, inputs: ScoringInputs, mapping: Mapping | None, progress: Progress) -> Result:

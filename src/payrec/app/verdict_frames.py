@@ -1,4 +1,4 @@
-"""The verdicts of monitoring, put into the frames that the page draws."""
+"""Verdicts of monitoring as frames for charts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ ORDER = {"alarm": 0, "watch": 1, "ok": 2}
 
 
 def of_run(history: pa.Table, run_id: str) -> pd.DataFrame:
-    """Return the verdicts of one run, the gravest first."""
+    """Return the verdicts of one run, the most serious first."""
     frame = history.to_pandas()
     frame = frame[frame["run_id"] == run_id]
     return frame.sort_values("level", key=lambda level: level.map(ORDER), kind="stable").reset_index(drop=True)
 
 
 def levels(history: pa.Table) -> dict[str, str]:
-    """Return the gravest level of each run."""
+    """Return the most serious level of each run."""
     frame = history.select(["run_id", "level"]).to_pandas()
     frame["order"] = frame["level"].map(ORDER)
     worst = frame.sort_values("order", kind="stable").drop_duplicates("run_id")
@@ -27,10 +27,10 @@ def levels(history: pa.Table) -> dict[str, str]:
 
 
 def cohorts(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Return ``day, promised, recovered`` of each matured list, in order of time."""
+    """Return ``day, predicted, recovered`` of each matured list, in order of time."""
     shares = verdicts[verdicts["metric"] == "recovered_share"]
-    named = shares.rename(columns={"subject": "day", "value": "recovered", "beside": "promised"})
-    return named[["day", "promised", "recovered"]].sort_values("day", ignore_index=True)
+    named = shares.rename(columns={"subject": "day", "value": "recovered", "beside": "predicted"})
+    return named[["day", "predicted", "recovered"]].sort_values("day", ignore_index=True)
 
 
 def money(verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -47,11 +47,6 @@ def money(verdicts: pd.DataFrame) -> pd.DataFrame:
 def drift(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return ``feature, psi, level`` against the earlier run, the largest first; what follows the clock is left out."""
     psi = verdicts[verdicts["metric"] == "psi"].rename(columns={"subject": "feature", "value": "psi"})
-    named = psi.assign(feature=[_meaning(str(name)) for name in psi["feature"]])
+    meanings = {SCORE: "the probabilities", **{name: feature.meaning for name, feature in BY_NAME.items()}}
+    named = psi.assign(feature=[meanings.get(str(name), str(name)) for name in psi["feature"]])
     return named[["feature", "psi", "level"]].sort_values("psi", ascending=False, ignore_index=True)
-
-
-def _meaning(feature: str) -> str:
-    if feature == SCORE:
-        return "the chances given"
-    return BY_NAME[feature].meaning if feature in BY_NAME else feature

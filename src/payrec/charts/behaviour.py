@@ -1,4 +1,4 @@
-"""What a model leans on, and whether it holds over time."""
+"""What a model depends on, and whether it holds over time."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ MODEL, HISTORY, BASE = "this model", "the customer's own history", "no knowledge
 
 
 def importance(frame: pd.DataFrame) -> Chart:
-    """Draw how much worse the model gets when one kind of information is mixed up, the most important first.
+    """Draw how much worse the model gets when one kind of information is shuffled, the most important first.
 
     ``frame`` has the columns ``meaning`` and ``log_loss_rise``; a rise below 0 is chance and drawn as none.
     """
     frame = frame.assign(log_loss_rise=frame["log_loss_rise"].clip(lower=0.0))
     frame = frame.sort_values("log_loss_rise", ascending=False, kind="stable")
     y = alt.Y("meaning:N", sort=frame["meaning"].tolist(), title=None, axis=alt.Axis(labelLimit=280, grid=False))
-    x = alt.X("log_loss_rise:Q", title="rise of the log loss when mixed up", axis=alt.Axis(tickCount=4))
+    x = alt.X("log_loss_rise:Q", title="rise of the log loss when shuffled", axis=alt.Axis(tickCount=4))
     bar = alt.Chart(frame).mark_bar(color=COLORS["model"], height={"band": 0.6}, cornerRadiusEnd=3).encode(x=x, y=y)
     return styled(bar.properties(width=420, height={"step": 26}))
 
 
 def importance_text(frame: pd.DataFrame) -> str:
-    """Say in a sentence what the model leans on most."""
+    """Say in a sentence what the model depends on most."""
     ranked = frame[frame["log_loss_rise"] > 0].sort_values("log_loss_rise", ascending=False, kind="stable")
     if ranked.empty:
-        return "Mixing up any one kind of information makes the model no worse."
+        return "Shuffling any one kind of information makes the model no worse."
     names = ranked["meaning"].tolist()
     share = ranked["log_loss_rise"].iloc[0] / ranked["log_loss_rise"].sum()
     rest = f", then on {' and '.join(names[1:3])}" if len(names) > 1 else ""
-    return f"The model leans most on the {names[0]} ({100 * share:.0f}% of all loss when mixed up){rest}."
+    return f"The model depends most on the {names[0]} ({100 * share:.0f}% of all loss when shuffled){rest}."
 
 
 def over_time(folds: pd.DataFrame) -> Chart:

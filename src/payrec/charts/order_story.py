@@ -1,4 +1,4 @@
-"""One order's story: what happened when, how its probability moved, and what makes it what it is."""
+"""One order: its events, its probability over time, and the parts of that probability."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def waterfall(base: float, steps: pd.DataFrame, probability: float) -> Chart:
 
 def waterfall_text(base: float, steps: pd.DataFrame, probability: float) -> str:
     """Say in a sentence what moves the probability most."""
-    said = f"An average order has a chance of {percent(base, 1)}, this one {percent(probability, 1)}"
+    sentence = f"An average order has a chance of {percent(base, 1)}, this one {percent(probability, 1)}"
     if steps.empty:
-        return f"{said}."
+        return f"{sentence}."
     largest = steps.iloc[int(steps["points"].abs().argmax())]
     effect = f"{UP if largest['points'] > 0 else DOWN}, by {abs(100 * largest['points']):.1f} points"
-    return f"{said}; what counts most is {shown(largest['title'])}: it {effect}."
+    return f"{sentence}; the largest part is {shown(largest['title'])}: it {effect}."
 
 
 def history(runs: pd.DataFrame) -> Chart:
@@ -65,7 +65,9 @@ def history_text(runs: pd.DataFrame) -> str:
     first, last = runs.iloc[0], runs.iloc[-1]
     if len(runs) == 1:
         return f"One run has a probability for this order: {percent(last['p'], 1)} as of {last['as_of']:%d %b %Y}."
-    verb = "rose" if last["p"] > first["p"] else "fell" if last["p"] < first["p"] else "stayed"
+    if percent(first["p"], 1) == percent(last["p"], 1):
+        return f"Over {len(runs)} runs the probability stayed at {percent(last['p'], 1)}."
+    verb = "rose" if last["p"] > first["p"] else "fell"
     return (
         f"Over {len(runs)} runs the probability {verb} from {percent(first['p'], 1)} ({first['as_of']:%d %b %Y}) "
         f"to {percent(last['p'], 1)} ({last['as_of']:%d %b %Y})."
@@ -88,7 +90,7 @@ def timeline(events: pd.DataFrame) -> Chart:
 def timeline_text(events: pd.DataFrame) -> str:
     """Say in a sentence what happened so far."""
     if events.empty:
-        return "Nothing has happened to this order since it was made."
+        return "No event of this order is recorded."
     counts = events["kind"].value_counts(sort=False)
     summary = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
     return f"{summary}; the last on {events['known_at'].max():%d %b %Y}."

@@ -62,7 +62,7 @@ def capture_text(curves: pd.DataFrame, k_share: float, measure: str) -> str:
     said = f"The model's top {percent(k_share)} holds {percent(at_k['model'])} of {measure}"
     if rivals:
         strongest = max(rivals, key=lambda name: rivals[name])
-        said += f"; the strongest simple order ({SERIES[strongest][0]}) finds {percent(rivals[strongest])}"
+        said += f"; the strongest simple sorting ({SERIES[strongest][0]}) finds {percent(rivals[strongest])}"
     best = at_k.get("best")
     return f"{said}, and {percent(best)} is the most that can be found." if best is not None else f"{said}."
 
@@ -110,7 +110,7 @@ def bars(frame: pd.DataFrame, title: str, best: float | None = 1.0) -> Chart:
 
 
 def bars_text(frame: pd.DataFrame, figure: str, share: bool = True) -> str:
-    """Say in a sentence how the model stands against the simple orders."""
+    """Say in a sentence how the model stands against the simple sortings."""
     values = dict(zip(frame["series"], frame["value"].astype(float), strict=True))
     rivals = {name: value for name, value in values.items() if name not in {"model", "p_only"}}
     strongest = max(rivals, key=lambda name: rivals[name])
@@ -120,6 +120,6 @@ def bars_text(frame: pd.DataFrame, figure: str, share: bool = True) -> str:
 
     verdict = "above" if values["model"] > rivals[strongest] else "not above"
     return (
-        f"{figure}: {said(values['model'])} for the model, {verdict} the strongest simple order, "
+        f"{figure}: {said(values['model'])} for the model, {verdict} the strongest simple sorting, "
         f"{SERIES[strongest][0]}, with {said(rivals[strongest])}."
     )

@@ -1,4 +1,4 @@
-"""Is the service well: promised and recovered by cohort, expected and recovered money by week, drift by feature."""
+"""Is the service well: predicted and recovered by cohort, expected and recovered money by week, drift by feature."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import pandas as pd
 
 from payrec.charts.theme import COLORS, SHORT_NUMBER, Chart, percent, shown, styled
 
-PROMISED, OBSERVED = "promised by the model", "recovered in fact"
+PREDICTED, OBSERVED = "predicted by the model", "recovered"
 EXPECTED, CAME = "expected (bar: 95% interval)", "recovered"
 
 
 def cohorts(frame: pd.DataFrame) -> Chart:
-    """Draw promised and recovered share of each matured run. Columns ``day`` (text), ``promised``, ``recovered``."""
-    long = frame.melt("day", ["promised", "recovered"], "kind", "value")
-    long["kind"] = long["kind"].replace({"promised": PROMISED, "recovered": OBSERVED})
+    """Draw predicted and recovered share of each matured run. Columns ``day`` (text), ``predicted``, ``recovered``."""
+    long = frame.melt("day", ["predicted", "recovered"], "kind", "value")
+    long["kind"] = long["kind"].replace({"predicted": PREDICTED, "recovered": OBSERVED})
     x = alt.X("day:O", title="list of", axis=alt.Axis(labelAngle=0, grid=False))
     top = max(0.05, float(long["value"].max()) * 1.3)
     y = alt.Y("value:Q", title="share", axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(domain=[0, top]))
-    marks = _pair([PROMISED, OBSERVED])
+    marks = _pair([PREDICTED, OBSERVED])
     points = (
         alt.Chart(long)
         .mark_point(filled=True, size=110, opacity=1)
@@ -29,12 +29,12 @@ def cohorts(frame: pd.DataFrame) -> Chart:
 
 
 def cohorts_text(frame: pd.DataFrame) -> str:
-    """Say in a sentence how far promise and fact were apart."""
-    gap = frame["recovered"] - frame["promised"]
+    """Return a sentence on the largest gap between prediction and outcome."""
+    gap = frame["recovered"] - frame["predicted"]
     worst = frame.iloc[int(gap.abs().argmax())]
     return (
         f"Of {len(frame)} matured lists the one furthest off is that of {worst['day']}: "
-        f"{percent(worst['promised'], 1)} promised, {percent(worst['recovered'], 1)} recovered."
+        f"{percent(worst['predicted'], 1)} predicted, {percent(worst['recovered'], 1)} recovered."
     )
 
 
@@ -58,7 +58,7 @@ def money(frame: pd.DataFrame, unit: str) -> Chart:
 
 
 def money_text(frame: pd.DataFrame, unit: str) -> str:
-    """Say in a sentence in how many weeks the money came back as expected."""
+    """Return a sentence on how many weeks brought the money that was expected."""
     known = frame.dropna(subset=["recovered"])
     if known.empty:
         return f"No week's outcome is known yet; {unit} {frame['expected'].sum():,.0f} are expected in all."
@@ -85,11 +85,11 @@ def drift(frame: pd.DataFrame, watch: float, alarm: float) -> Chart:
 
 
 def drift_text(frame: pd.DataFrame, watch: float, alarm: float) -> str:
-    """Say in a sentence which feature moved most."""
+    """Return a sentence on the feature that drifted most."""
     moved, first = int((frame["level"] != "ok").sum()), frame.iloc[0]
     return (
-        f"{moved} of {len(frame)} features have moved; the most is {shown(first['feature'])} with a PSI of "
-        f"{first['psi']:.2f} (worth a look from {watch:.2f}, an alarm over {alarm:.2f})."
+        f"{moved} of {len(frame)} features have drifted; the largest PSI is {first['psi']:.2f}, "
+        f"of {shown(first['feature'])} (worth a look from {watch:.2f}, an alarm over {alarm:.2f})."
     )
 
 

@@ -1,4 +1,4 @@
-"""Health: is the service well? Runs, freshness, drift, what became of past lists, exports."""
+"""Health: state of the service, freshness, outcomes of past lists, drift, runs, downloads."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def show() -> None:
     current = served.current
     parts.heading("Health", current.run.stamp if current else None)
     if current is None:
-        st.info("No run has been published yet, so there is nothing to watch. Make one with `payrec run`.")
+        st.info("No run has been published yet, so there is nothing to monitor. Make one with `payrec run`.")
         return
     verdicts = verdict_frames.of_run(served.history, current.run.run_id)
-    _now(served, verdicts, state.now())
-    _said(verdicts)
+    _state(served, verdicts, state.now())
+    _findings(verdicts)
     left, right = st.columns(2, gap="large")
     with left:
         _cohorts(verdicts)
@@ -35,54 +35,52 @@ def show() -> None:
     _exports()
 
 
-def _now(served: Served, verdicts: pd.DataFrame, now: datetime) -> None:
+def _state(served: Served, verdicts: pd.DataFrame, now: datetime) -> None:
     current = served.runs[0]
-    until = current.run.summary.data_until
+    scored_at, until = current.run.scored_at, current.run.summary.data_until
     alarms, watches = (int((verdicts["level"] == level).sum()) for level in ("alarm", "watch"))
     word = "Alarm" if alarms else "Worth a look" if watches else "All well"
+    suppressed = formatting.share(current.run.summary.suppressed_share)
     parts.figures(
         [
-            ("State", word, f"{alarms} alarms, {watches} to watch", "The gravest verdict of the newest run."),
-            ("Scored", formatting.ago(current.run.scored_at, now), formatting.moment(current.run.scored_at), ""),
-            ("Data ends", formatting.moment(until).split(",")[0], formatting.ago(until, now) if until else "", ""),
-            (
-                "Left alone",
-                formatting.share(current.run.summary.suppressed_share),
-                f"of {current.orders:,} open orders",
-                "Orders that a rule takes out before ranking.",
-            ),
+            ("State", word, f"{alarms} alarms, {watches} to watch", "The most serious verdict of the newest run."),
+            ("Scored", formatting.ago(scored_at, now), formatting.moment(scored_at), ""),
+            ("Data end", formatting.moment(until).split(",")[0], formatting.ago(until, now) if until else "", ""),
+            ("Not contacted", suppressed, f"of {current.orders:,} open orders", "Orders that a rule suppresses."),
         ]
     )
 
 
-def _said(verdicts: pd.DataFrame) -> None:
+def _findings(verdicts: pd.DataFrame) -> None:
     serious = verdicts[verdicts["level"] != "ok"]
     if serious.empty:
-        st.success("No number of the newest run is out of bounds.", icon=":material/task_alt:")
+        st.success("All figures of the newest run are within their limits.", icon=":material/task_alt:")
         return
-    for level, draw, icon in (("alarm", st.error, ":material/error:"), ("watch", st.warning, ":material/visibility:")):
+    for level, title, draw, icon in (
+        ("alarm", "Alarm", st.error, ":material/error:"),
+        ("watch", "Worth a look", st.warning, ":material/visibility:"),
+    ):
         lines = serious[serious["level"] == level]["sentence"].tolist()
         if lines:
-            title = "Alarm" if level == "alarm" else "Worth a look"
             draw(f"**{title}**\n" + "\n".join(f"- {markdown_text(line)}" for line in lines[:12]), icon=icon)
-            if len(lines) > 12:
-                st.caption(f"and {len(lines) - 12} more of this kind: `payrec monitor` lists all")
+        if len(lines) > 12:
+            st.caption(f"and {len(lines) - 12} more of this kind: `payrec monitor` lists all")
 
 
 def _cohorts(verdicts: pd.DataFrame) -> None:
-    st.subheader("Promised and recovered, list by list", anchor=False)
+    st.subheader("Predicted and recovered, by list", anchor=False)
     frame = verdict_frames.cohorts(verdicts)
     if frame.empty:
-        st.info("No past list has matured yet: its horizon must be over before its outcome is known.")
+        st.info("No list has matured yet: its outcome is known when its horizon is over.")
         return
     parts.chart(charts.cohorts(frame), charts.cohorts_text(frame), "cohorts")
 
 
 def _money(verdicts: pd.DataFrame) -> None:
-    st.subheader("Expected and recovered money, week by week", anchor=False)
+    st.subheader("Expected and recovered money, by week", anchor=False)
     frame = verdict_frames.money(verdicts)
     if frame.empty:
-        st.info("No week's outcome is known yet. It will stand here once a list has matured.")
+        st.info("No week's outcome is known yet. It appears when a list has matured.")
         return
     units = sorted(frame["unit"].unique(), key=lambda unit: (unit != "EUR", unit))
     unit = st.selectbox("Currency", units, key="money_unit", width=160)
@@ -113,7 +111,7 @@ def _runs(served: Served) -> None:
             "Open orders": one.orders,
             "Ranked": one.ranked,
             "To work": one.prioritised,
-            "Monitoring": levels.get(one.run.run_id, "not watched"),
+            "Monitoring": levels.get(one.run.run_id, "not monitored"),
         }
         for one in sorted(served.runs, key=lambda one: one.run.as_of, reverse=True)
     ]
@@ -126,9 +124,7 @@ def _runs(served: Served) -> None:
 def _exports() -> None:
     with st.expander("Downloads from this app"):
         rows = export_log.read(state.chosen_source().folder)
-        if not rows:
-            st.caption(
-                "Nothing was downloaded yet. Each download is written down here: who, when, which rows, its hash."
-            )
-            return
-        st.dataframe(rows, hide_index=True, key="exports", alt="Downloads, newest first")
+        if rows:
+            st.dataframe(rows, hide_index=True, key="exports", alt="Downloads, newest first")
+        else:
+            st.caption("No downloads yet. Each is recorded here: who, when, which rows, its hash.")

@@ -1,4 +1,4 @@
-"""Model: what the probabilities come from, how they were tested, what they may get wrong, and which version serves."""
+"""Model: the card of a version: its test on past data, calibration, importance, limits."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def show() -> None:
     parts.heading("Model", None)
     stored = versions.versions(state.settings().models_dir)
     if not stored:
-        st.info("There is no model yet. Train one with `payrec train`, or try it on made data with `payrec demo`.")
+        st.info("There is no model yet. Train one with `payrec train`, or try it on simulated data with `payrec demo`.")
         return
     version = _pick(stored)
     if version.bundle is None:
-        st.error(f"**Version {version.model_id} cannot serve.** {markdown_text(version.problem)}")
+        st.error(f"**Version {version.model_id} cannot be used.** {markdown_text(version.problem)}")
         return
     card = version.bundle.card
     if card is None:
@@ -34,13 +34,10 @@ def show() -> None:
 
 def _pick(stored: tuple[Version, ...]) -> Version:
     by_id = {version.model_id: version for version in stored}
-    serving = next((version.model_id for version in stored if version.is_champion), stored[0].model_id)
-    words = {
-        name: f"{name}{' · champion' if one.is_champion else ''}{' · refused' if one.problem else ''}"
-        for name, one in by_id.items()
-    }
+    champion = next((version.model_id for version in stored if version.is_champion), stored[0].model_id)
+    notes = {name: " · champion" * one.is_champion + " · refused" * bool(one.problem) for name, one in by_id.items()}
     chosen = st.selectbox(
-        "Version", list(by_id), index=list(by_id).index(serving), format_func=lambda name: words[name],
+        "Version", list(by_id), index=list(by_id).index(champion), format_func=lambda name: name + notes[name],
         key="version", bind="query-params",
         help="Promote another with `payrec models promote ID`, go back with `payrec models rollback`.",
     )  # fmt: skip
@@ -48,47 +45,44 @@ def _pick(stored: tuple[Version, ...]) -> Version:
 
 
 def _card(card: dict[str, Any]) -> None:
-    tested, learnt = card["backtest"], card["training"]
+    tested, training = card["backtest"], card["training"]
     st.markdown(f"#### {markdown_text(model_report.verdict(tested))}")
     st.caption(
         f"Recipe {card['recipe']}, calibration {card['calibration']}, horizon {card['horizon_days']} days, orders "
-        f"up to {card['max_age_days']} days old. Learnt from {learnt['rows']:,} snapshots of "
-        f"{learnt['orders']:,} orders, {learnt['first_as_of'][:10]} to {learnt['last_as_of'][:10]}."
+        f"up to {card['max_age_days']} days old. Trained on {training['rows']:,} snapshots of "
+        f"{training['orders']:,} orders, {training['first_as_of'][:10]} to {training['last_as_of'][:10]}."
     )
     _metrics(tested)
     money = [picture for picture in (pictures.value_at_k(tested), pictures.capture(tested, "value")) if picture]
     _grid([*money, *filter(None, [pictures.capture(tested, "gains"), pictures.reliability(tested)])])
-    st.subheader("Do the probabilities hold everywhere?", anchor=False)
+    st.subheader("Are the probabilities right in every group?", anchor=False)
     _grid(pictures.segments(tested))
-    st.subheader("What it leans on", anchor=False)
+    st.subheader("What it depends on", anchor=False)
     _grid([picture for picture in (pictures.importance(tested), pictures.over_time(tested)) if picture])
     st.subheader("Limits", anchor=False)
     for limit in card["limits"]:
         st.markdown(f"- {markdown_text(limit)}")
-    with st.expander("How to make it again"):
+    with st.expander("How to reproduce it"):
         st.code("\n".join(card["reproduce"]), language="sh")
 
 
 def _metrics(tested: dict[str, Any]) -> None:
-    parts.figures([_figure(tested, name) for name in ("pr_auc", "value_at_k", "ece", "brier_skill")])
+    figures = []
+    for name in ("pr_auc", "value_at_k", "ece", "brier_skill"):
+        title, meaning = model_report.FIGURES[name]
+        low, high = tested["ci95"].get(name) or (None, None)
+        below = "" if low is None else f"95%: {_in_words(name, low)} to {_in_words(name, high)}"
+        figures.append((title, _in_words(name, tested[name]), below, meaning))
+    parts.figures(figures)
     names = ["pr_auc", "roc_auc", "lift_at_k", "value_at_k"]
-    rows = [{"order of the list": "this model", **{name: tested[name] for name in names}}]
-    rows += [
-        {"order of the list": SERIES[name][0], **{k: of[k] for k in names}} for name, of in tested["baselines"].items()
-    ]
+    sortings = {"this model": tested, **{SERIES[name][0]: of for name, of in tested["baselines"].items()}}
+    rows = [{"sorting": title, **{name: of[name] for name in names}} for title, of in sortings.items()]
     columns = {name: st.column_config.NumberColumn(model_report.FIGURES[name][0], format="%.3f") for name in names}
-    with st.expander("Beside the simple orders, in numbers"):
-        st.dataframe(rows, hide_index=True, column_config=columns, alt="The model beside simple orders of the list")
+    with st.expander("Compared with simple sortings"):
+        st.dataframe(rows, hide_index=True, column_config=columns, alt="The model compared with simple sortings")
 
 
-def _figure(tested: dict[str, Any], key: str) -> tuple[str, str, str, str]:
-    title, meaning = model_report.FIGURES[key]
-    low, high = tested["ci95"].get(key) or (None, None)
-    below = "" if low is None else f"95%: {_said(key, low)} to {_said(key, high)}"
-    return title, _said(key, tested[key]), below, meaning
-
-
-def _said(key: str, value: float | None) -> str:
+def _in_words(key: str, value: float | None) -> str:
     return f"{value:.3f}" if key == "pr_auc" and value is not None else formatting.share(value, 1)
 
 

@@ -1,4 +1,4 @@
-"""Order: one order's story, from its first failure to what the model says of it now."""
+"""Order: the history of one order, and what its probability of recovery depends on."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from payrec.common.text import markdown_text
 from payrec.publish.run_info import Published
 
 PAST_RUNS = 12
+SMALLEST_STEP = 0.0005
+"""Smaller steps of a waterfall are drawn as one."""
 
 
 def show() -> None:
@@ -25,101 +27,77 @@ def show() -> None:
         return
     name = st.text_input("Order", key="id", bind="query-params", placeholder="Exact order id", max_chars=200)
     if not name:
-        _begin(order_query.suggestions(file))
+        st.info("Enter the id of an order, or tick an order in the worklist. The first of the list:")
+        with st.container(horizontal=True):
+            for first in order_query.first_orders(file):
+                st.button(markdown_text(first), key=f"begin_{first}", on_click=_choose, args=(first,))
         return
     row = order_query.row(file, name.strip())
     if row is None:
         st.warning(
-            f"Order {markdown_text(name)} is not on the list as of "
-            f"{formatting.moment(current.run.as_of)}: it was paid by "
-            "then, never failed, or is not there. Check the id, or open an order from the worklist."
+            f"Order {markdown_text(name)} is not on the list as of {formatting.moment(current.run.as_of)}: "
+            "it was paid, it never failed, or it does not exist. Check the id, or open an order from the worklist."
         )
         return
-    _facts(row)
+    _figures(row)
     left, right = st.columns(2, gap="large")
     with left:
         _why(row, current)
     with right:
         _past(row)
         _events(row)
-    _likes(row)
+    _similar(row)
 
 
-def _begin(first: list[str]) -> None:
-    st.info("Enter an order's id, or pick an order in the worklist. These stand first today:")
-    with st.container(horizontal=True):
-        for name in first:
-            st.button(markdown_text(name), key=f"begin_{name}", on_click=_take, args=(name,))
-
-
-def _take(name: str) -> None:
+def _choose(name: str) -> None:
     st.session_state["id"] = name
 
 
-def _facts(row: dict[str, Any]) -> None:
-    alone = row["suppressed_reason"]
-    rank = f"rank {row['rank']:,}" if row["rank"] else "not ranked"
+def _figures(row: dict[str, Any]) -> None:
+    amount = formatting.money(float(row["amount"]), row["currency"])
+    of_amount = "the whole amount" if row["outstanding"] == row["amount"] else f"of {amount}"
+    expected, rank = row["ev_recovered"], f"rank {row['rank']:,}" if row["rank"] else "not ranked"
+    value = "–" if expected is None else formatting.money(float(expected), row["ev_currency"])
     parts.figures(
         [
-            ("Outstanding", formatting.money(float(row["outstanding"]), row["currency"]), _of_amount(row), ""),
+            ("Outstanding", formatting.money(float(row["outstanding"]), row["currency"]), of_amount, ""),
             ("Chance", formatting.share(row["p_recover_30d"], 1), f"to recover within {row['horizon_days']} days", ""),
-            (
-                "Expected back",
-                "–"
-                if row["ev_recovered"] is None
-                else formatting.money(float(row["ev_recovered"]), row["ev_currency"]),
-                rank,
-                "Outstanding balance times chance.",
-            ),
+            ("Expected recovery", value, rank, "Outstanding balance times chance."),
             ("Age", f"{row['age_days']:,} days", f"customer {markdown_text(row['customer_id'])}", ""),
         ]
     )
-    if alone:
-        st.warning(
-            f"Left alone: {formatting.words(alone)}. "
-            f"What would lift it: {markdown_text(row['lifted_by'] or 'nothing')}.",
-            icon=":material/block:",
-        )
-    else:
-        reason = (
-            f" · reason of failure: {markdown_text(formatting.words(row['reason_code']))}" if row["reason_code"] else ""
-        )
-        st.success(
-            f"Suggested action: **{formatting.words(row['suggested_action'])}**{reason}", icon=":material/task_alt:"
-        )
-
-
-def _of_amount(row: dict[str, Any]) -> str:
-    amount = formatting.money(float(row["amount"]), row["currency"])
-    return "the whole amount" if row["outstanding"] == row["amount"] else f"of {amount}"
+    if row["suppressed_reason"]:
+        lifted_by = markdown_text(row["lifted_by"] or "nothing")
+        reason = formatting.words(row["suppressed_reason"])
+        st.warning(f"Not contacted: {reason}. What would lift it: {lifted_by}.", icon=":material/block:")
+        return
+    reason = (
+        f" · reason of failure: {markdown_text(formatting.words(row['reason_code']))}" if row["reason_code"] else ""
+    )
+    action = formatting.words(row["suggested_action"])
+    st.success(f"Suggested action: **{action}**{reason}", icon=":material/task_alt:")
 
 
 def _why(row: dict[str, Any], current: Published) -> None:
     st.subheader("Why this chance", anchor=False)
     path = state.detail_file("features")
     try:
-        parts_of_chance = path and order_query.waterfall(
-            path, row["order_id"], state.bundle(current.run.model_id).model
-        )
+        chance = path and order_query.waterfall(path, row["order_id"], state.bundle(current.run.model_id).model)
     except PayrecError as error:
         parts.refusal(error)
         return
-    if not parts_of_chance:
+    if not chance:
         _reasons(row)
         return
-    steps = pd.DataFrame(
-        [(step.title, step.points, step.fact) for step in parts_of_chance.steps], columns=["title", "points", "fact"]
-    )
-    large = steps[steps["points"].abs() >= 0.0005]
-    sentence = charts.waterfall_text(parts_of_chance.base, large, parts_of_chance.probability)
+    columns = ["title", "points", "fact"]
+    steps = pd.DataFrame([(step.title, step.points, step.fact) for step in chance.steps], columns=columns)
+    drawn = large = steps[steps["points"].abs() >= SMALLEST_STEP]
     rest = float(steps["points"].sum() - large["points"].sum())
-    drawn = (
-        large
-        if abs(rest) < 0.0005
-        else pd.concat([large, pd.DataFrame([("all else", rest, "")], columns=steps.columns)])
-    )
-    parts.chart(charts.waterfall(parts_of_chance.base, drawn, parts_of_chance.probability), sentence, "waterfall")
-    with st.expander("The facts behind it"):
+    if abs(rest) >= SMALLEST_STEP:
+        drawn = pd.concat([large, pd.DataFrame([("all else", rest, "")], columns=columns)])
+    sentence = charts.waterfall_text(chance.base, large, chance.probability)
+    parts.chart(charts.waterfall(chance.base, drawn, chance.probability), sentence, "waterfall")
+    with st.expander("Facts behind it"):
         for title, fact in zip(large["title"], large["fact"], strict=True):
             st.markdown(f"- **{markdown_text(title)}**: {markdown_text(fact)}")
 
@@ -127,12 +105,11 @@ def _why(row: dict[str, Any], current: Published) -> None:
 def _reasons(row: dict[str, Any]) -> None:
     reasons = [row[f"reason_{at}"] for at in (1, 2, 3) if row[f"reason_{at}"]]
     if row["p_recover_30d"] is None:
-        st.info("The order is older than the model has seen, so it is given no chance rather than a made-up one.")
-    elif reasons:
-        for reason in reasons:
-            st.markdown(f"- {markdown_text(reason)}")
-    else:
-        st.info("Reasons are kept for the first 2,000 of a list; `payrec explain ORDER_ID` gives those of any order.")
+        st.info("The order is older than any the model was trained on, so it gets no probability.")
+    for reason in reasons:
+        st.markdown(f"- {markdown_text(reason)}")
+    if row["p_recover_30d"] is not None and not reasons:
+        st.info("Reasons are stored for the first 2,000 of a list; `payrec explain ORDER_ID` gives those of any order.")
 
 
 def _past(row: dict[str, Any]) -> None:
@@ -142,7 +119,7 @@ def _past(row: dict[str, Any]) -> None:
     past = list_source.past(state.chosen_source(), served, row["order_id"], PAST_RUNS)
     points = sorted((times[run_id], p) for run_id, p, _ in past if p is not None)
     if not points:
-        st.info("No run has given this order a chance so far.")
+        st.info("No run has scored this order so far.")
         return
     frame = pd.DataFrame(points, columns=["as_of", "p"])
     parts.chart(charts.history(frame), charts.history_text(frame), "history")
@@ -156,7 +133,7 @@ def _events(row: dict[str, Any]) -> None:
         st.info("No event log is published with this list. Load events (`payrec load events FILE`) and run again.")
         return
     if rows.num_rows == 0:
-        st.info("Nothing is recorded of this order since it was made.")
+        st.info("No event of this order is recorded.")
         return
     frame = rows.to_pandas().assign(kind=[formatting.words(kind) for kind in rows["event_type"].to_pylist()])
     parts.chart(charts.timeline(frame), charts.timeline_text(frame), "timeline")
@@ -166,21 +143,21 @@ def _events(row: dict[str, Any]) -> None:
         "event_type": config.TextColumn("Event"),
         "amount": config.NumberColumn("Amount", format="accounting"),
         "channel": config.TextColumn("Channel"),
-        "last_reason_code": config.TextColumn("Reason so far"),
+        "last_reason_code": config.TextColumn("Last reason"),
     }
     with st.expander("As a table"):
         parts.table(rows, columns, "events", "Events of the order, in order of time")
 
 
-def _likes(row: dict[str, Any]) -> None:
-    st.subheader("Past orders like this one", anchor=False)
+def _similar(row: dict[str, Any]) -> None:
+    st.subheader("Similar past orders", anchor=False)
     path = state.detail_file("examples")
-    similar = path and order_query.likes(path, row)
+    similar = path and order_query.similar_orders(path, row)
     if not similar or similar.orders == 0:
-        st.info("No past orders with a known outcome are published with this list.")
+        st.info("No similar orders with a known outcome are published with this list.")
         return
     st.markdown(
-        f"Of **{similar.orders:,}** past orders of {similar.words} that were still open at {row['age_days']} days, "
+        f"Of **{similar.orders:,}** past orders of {similar.words}, still open at {row['age_days']} days, "
         f"**{similar.recovered:,}** ({formatting.share(similar.recovered / similar.orders)}) were recovered "
         f"within the next {row['horizon_days']} days. The nearest in amount:"
     )
@@ -189,10 +166,10 @@ def _likes(row: dict[str, Any]) -> None:
         "order_id": config.TextColumn("Order"),
         "amount": config.NumberColumn("Amount", format="accounting"),
         "currency": config.TextColumn("Currency", width=75),
-        "ending": config.TextColumn("How it ended"),
+        "ending": config.TextColumn("Outcome"),
         "provider": config.TextColumn("Provider"),
         "reason_code": config.TextColumn("Reason of failure"),
         "country": config.TextColumn("Country", width=75),
         "known_at": config.DateColumn("Known since", format="D MMM YYYY"),
     }
-    parts.table(similar.rows, columns, "likes", "Past orders like this one and how they ended")
+    parts.table(similar.rows, columns, "likes", "Similar past orders and their outcomes")
