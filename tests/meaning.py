@@ -257,12 +257,12 @@ STATED_KINDS = {"disputed": "dispute_opened", "in_flight": "pending", "charged_b
 
 def stated_facts(order: Row, rules: Rules) -> Iterator[Fact]:
     """Yield what the export says of its day besides money."""
-    kinds = {
-        STATED_KINDS.get((order.get("status") or "").lower()),
+    kinds = (
         "chargeback" if order.get("chargeback_flag") else None,
-    }
-    for kind in kinds - {None}:
-        yield Fact(stated_at(order, rules), datetime.max, "", str(kind))
+        STATED_KINDS.get((order.get("status") or "").lower()),  # the status is the later word
+    )
+    for kind in filter(None, kinds):
+        yield Fact(stated_at(order, rules), datetime.max, "", kind)
 
 
 def holds(order: Row, facts: list[Fact], as_of: datetime, rules: Rules) -> Iterator[str]:

@@ -29,7 +29,6 @@ EVENT_TYPES = (
     "snooze",
 )
 PAYMENT_TYPES = ("payment", "refund", "chargeback", "return")  # one of these in the file: payments come from events
-NEEDS_AMOUNT = ("refund", "chargeback", "credit", "return")  # without an amount these would mean nothing
 
 
 @dataclass(frozen=True)
