@@ -267,3 +267,14 @@ def test_fault_59_no_byte_of_a_hostile_id_is_left(
     assert payrec("privacy", "erase", HOSTILE, "--json") == 0
     assert json.loads(capsys.readouterr().out)["found"] is False
     assert site.night(FIRST_NIGHT + DAY).published.orders > 0
+
+
+def test_after_an_erasure_a_full_export_shows_a_whole_list_again(site: Site, someone: Person, payrec: Payrec) -> None:
+    before = site.night()
+    assert payrec("privacy", "erase", someone.customer_id) == 0
+    site.arrive(FIRST_NIGHT)  # the upstream still has the customer
+    after = site.night()
+    assert not after.already_done
+    assert after.ranked["order_id"].to_pylist() == before.ranked["order_id"].to_pylist()
+    assert len(served(site)) == 2
+    assert site.night().already_done

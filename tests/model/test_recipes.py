@@ -138,7 +138,7 @@ def test_auto_takes_the_lower_log_loss_and_says_by_how_much(training_rows: pa.Ta
     losses = model.training.losses
     assert set(losses) == {"logistic", "xgboost"}
     assert losses[model.recipe] == min(losses.values())
-    assert re.search(rf"^{model.recipe} was taken: log loss 0\.\d{{4}} .* less$", choice(model.training))
+    assert re.search(rf"^{model.recipe} was chosen: log loss 0\.\d{{4}} .* less$", choice(model.training))
 
 
 def test_choice_is_silent_where_there_was_none(models: dict[str, Model]) -> None:

@@ -27,7 +27,7 @@ from payrec.model.store import versions
 from payrec.monitor import alerts, drift, verdicts
 from payrec.monitor.limits import limits_of
 from payrec.monitor.verdicts import Level, Verdict
-from payrec.publish import details, ledger, lists, lock, replay
+from payrec.publish import details, ledger, lists, lock, replay, run_info
 from payrec.publish.run_info import Published
 from payrec.publish.store import ListStore, open_store
 from payrec.worklist.policy import Policy
@@ -188,6 +188,7 @@ def _published(
     """Score, publish and monitor the layers of a request; or report that it was done already."""
     store, build_no = open_store(config.published or engine), layers.build_number(engine)
     damages = store.repair()
+    request = _whole(store, request)
     former = lists.unchanged(request.run_id, store.runs(), config.serve)
     if former is not None and not damages and ledger.ended(engine, request.run_id):
         report = _as_before(store, former, config)
@@ -226,6 +227,18 @@ def _published(
         _retire(store, config)
     published = next(one for one in runs if one.run.run_id == request.run_id)
     return RunReport(published, runs[0], worklist.ranked, False, tuple(judged), worklist.too_old, config.policy, sent)
+
+
+def _whole(store: ListStore, request: ScoringRequest) -> ScoringRequest:
+    """Return the request, under another id if rows of its list were erased: so the whole list is published."""
+    known = next((one for one in store.runs() if one.run.run_id == request.run_id), None)
+    if known is None:
+        return request
+    rows = store.scores(request.run_id).num_rows
+    if rows == known.orders:
+        return request
+    inputs, bundle = f"{request.inputs_sha256}:{rows}", request.bundle
+    return replace(request, run_id=run_info.identity(request.as_of, bundle.model_id, request.policy_sha256, inputs))
 
 
 def _retire(store: ListStore, config: RunConfig) -> None:
