@@ -134,11 +134,11 @@ def test_nothing_passes_the_filters(home: Path) -> None:
     assert "Remove a filter" in said(test)
 
 
-def test_what_is_left_alone_has_its_reasons(home: Path) -> None:
+def test_orders_not_contacted_have_their_reasons(home: Path) -> None:
     test = page("worklist", part="Not contacted")
     counts = test.dataframe[0].value
     assert {"Reason", "Orders", "What would lift it (an example)"} <= set(counts.columns)
-    assert "written off" in counts["Reason"].tolist()
+    assert "chargeback" in counts["Reason"].tolist()
 
 
 def test_an_order_has_a_story(home: Path) -> None:
@@ -241,7 +241,7 @@ def test_health_tells_the_newest_run(home: Path) -> None:
     test = page("health")
     runs = next(one.value for one in test.dataframe if "Monitoring" in one.value.columns)
     assert len(runs) == 3
-    assert figures(test)["Data end"] == "30 Jun 2026"
+    assert figures(test)["Data until"] == "30 Jun 2026"
 
 
 def test_who_is_listed_without_sign_in_lets_nobody_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def test_a_chart_is_drawn_without_an_address(draw: Callable[[], object]) -> None
 
 
 def test_sentences_say_what_is_drawn() -> None:
-    assert "80% of all that the 40 ranked orders" in portfolio.gain_text(CURVE, 20, "EUR")
+    assert "the first 20 of 40 ranked orders hold about 80%" in portfolio.gain_text(CURVE, 20, "EUR")
     assert "April 2026, 25% were recovered" in portfolio.recovery_text(MONTHS)
     assert portfolio.failed_text(MONTHS) == (
         "30 payments failed in May 2026, the newest month; over 3 months it was 10 to 30."

@@ -1,4 +1,4 @@
-"""What a list is about: what the first K bring, and what came back of each month's failed payments."""
+"""A list as a whole: what the first K orders bring, and the recovery rate by billing month."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def gain(curve: pd.DataFrame, capacity: int, unit: str) -> Chart:
     """
     frame = pd.concat([pd.DataFrame({"orders": [0], "expected": [0.0]}), curve[["orders", "expected"]]])
     x = alt.X("orders:Q", title="orders worked, best first", axis=alt.Axis(format=",d", tickCount=6))
-    y = alt.Y("expected:Q", title=f"expected back, {unit}", axis=alt.Axis(tickCount=5, labelExpr=SHORT_NUMBER))
+    y = alt.Y("expected:Q", title=f"expected recovery, {unit}", axis=alt.Axis(tickCount=5, labelExpr=SHORT_NUMBER))
     base = alt.Chart(frame)
     area = base.mark_area(color=COLORS["soft"], opacity=0.45).encode(x=x, y=y)
     line = base.mark_line(color=COLORS["model"], strokeWidth=2.5).encode(x=x, y=y)
@@ -32,13 +32,13 @@ def gain(curve: pd.DataFrame, capacity: int, unit: str) -> Chart:
 
 
 def gain_text(curve: pd.DataFrame, capacity: int, unit: str) -> str:
-    """Say in a sentence what share of the expected money the capacity reaches."""
+    """Return a sentence on the share of the expected money that the capacity reaches."""
     total, orders = float(curve["expected"].max()), int(curve["orders"].max())
     reached = curve.loc[curve["orders"] <= capacity, "expected"]
     at = float(reached.max()) if len(reached) else 0.0
     return (
-        f"In {unit}, about {percent(at / total if total else 0.0)} of all that the {orders:,} ranked orders are "
-        f"expected to bring lies in the first {min(capacity, orders):,}."
+        f"In {unit}, the first {min(capacity, orders):,} of {orders:,} ranked orders hold about "
+        f"{percent(at / total if total else 0.0)} of the expected recovery."
     )
 
 
@@ -93,10 +93,10 @@ def recovery_text(months: pd.DataFrame) -> str:
         return "No month's failed payments are all decided yet."
     rates = decided["recovered_orders"] / decided["decided_orders"]
     last = decided["billing_month"].iloc[-1]
-    said = f"Of the payments that failed in {last:%B %Y}, {percent(float(rates.iloc[-1]))} were recovered in time"
+    sentence = f"Of the payments that failed in {last:%B %Y}, {percent(float(rates.iloc[-1]))} were recovered"
     if len(rates) == 1:
-        return f"{said}."
-    return f"{said}; over the {len(rates)} decided months it was {percent(rates.min())} to {percent(rates.max())}."
+        return f"{sentence}."
+    return f"{sentence}; over the {len(rates)} decided months it was {percent(rates.min())} to {percent(rates.max())}."
 
 
 def _pairs(months: pd.DataFrame) -> list[tuple[int, int]]:

@@ -45,7 +45,7 @@ def _state(served: Served, verdicts: pd.DataFrame, now: datetime) -> None:
         [
             ("State", word, f"{alarms} alarms, {watches} to watch", "The most serious verdict of the newest run."),
             ("Scored", formatting.ago(scored_at, now), formatting.moment(scored_at), ""),
-            ("Data end", formatting.moment(until).split(",")[0], formatting.ago(until, now) if until else "", ""),
+            ("Data until", formatting.moment(until).split(",")[0], formatting.ago(until, now) if until else "", ""),
             ("Not contacted", suppressed, f"of {current.orders:,} open orders", "Orders that a rule suppresses."),
         ]
     )

@@ -43,7 +43,7 @@ def show() -> None:
 def _uploader() -> None:
     st.markdown(
         "Upload **transactions** (one row per order; an empty payment date means unpaid) or an exported "
-        "**feature view**. The file belongs to this session and is deleted with it."
+        "**feature view**. The file is deleted when the session ends."
     )
     st.file_uploader(
         "CSV (also gzipped) or Parquet",
