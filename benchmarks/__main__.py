@@ -19,20 +19,20 @@ Results = dict[str, dict[str, Any]]
 
 def main() -> int:
     """Run what was asked for; 1 if a measurement failed."""
-    asked = _arguments()
-    if asked.afresh:
+    options = _arguments()
+    if options.afresh:
         RESULTS.unlink(missing_ok=True)
-    chosen = [m for m in MEASUREMENTS.values() if not asked.names or {m.group, m.name} & set(asked.names)]
+    chosen = [m for m in MEASUREMENTS.values() if not options.names or {m.group, m.name} & set(options.names)]
     failed = []
-    for orders in asked.orders if chosen else ():
+    for orders in options.orders if chosen else ():
         for one in chosen:
             if not _measured(one, orders):
                 failed.append(f"{one.name} at {orders:,}")
     results = _kept()
     page.write(results, Path("docs/benchmarks.md"))
     page_scale.write(results, Path("docs/scale.md"))
-    if asked.json:
-        asked.json.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     for name in failed:
         print(f"failed: {name}", file=sys.stderr)
     return 1 if failed else 0
@@ -45,16 +45,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--orders", nargs="+", type=int, default=[100_000, 1_000_000], help="sizes of the portfolio")
     parser.add_argument("--json", type=Path, help="also write the results here")
     parser.add_argument("--afresh", action="store_true", help="forget the results of earlier calls")
-    asked = parser.parse_args()
-    unknown = set(asked.names) - set(names)
+    options = parser.parse_args()
+    unknown = set(options.names) - set(names)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; expected some of {', '.join(names)}")
-    return asked
+    return options
 
 
 def _kept() -> Results:
-    found: Results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    return found
+    results: Results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return results
 
 
 def _measured(one: Measurement, orders: int) -> bool:
@@ -63,11 +63,11 @@ def _measured(one: Measurement, orders: int) -> bool:
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True) if not prepared.returncode else None
     if done is None or done.returncode:
         return False
-    found = {"group": one.group, "name": one.name, "title": one.title, "orders": orders, **json.loads(done.stdout)}
+    result = {"group": one.group, "name": one.name, "title": one.title, "orders": orders, **json.loads(done.stdout)}
     FOLDER.mkdir(parents=True, exist_ok=True)
-    kept = {**_kept(), f"{one.name}@{orders}": found}  # read again: another call may have added to it meanwhile
+    kept = {**_kept(), f"{one.name}@{orders}": result}  # read again: another call may have added to it meanwhile
     RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True))
-    print(tables.line(found), flush=True)
+    print(tables.line(result), flush=True)
     return True
 
 

@@ -1,9 +1,9 @@
 """The web app at half a million open orders, in a real browser: ``python -m benchmarks.app [--json FILE]``.
 
 Prints how long the first page (of a browser that was never there, and of one that was) and a move of the slider take, in
-seconds and in CPU seconds of the server and of the browser, and what a session adds to the server's memory; beside
-them an empty page of Streamlit, which is what no app can go below. All orders of the list are ranked, which is the
-dearest case. Seconds depend on who else uses the machine: its load is told.
+seconds and in CPU seconds of the server and of the browser, and what a session adds to the server's memory; for
+comparison an empty page of Streamlit, the least that any app takes. All orders of the list are ranked, which is the
+dearest case. Seconds depend on other users of the machine: its load is printed.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def measured(folder: Path, sessions: int) -> dict[str, Any]:
     slider: list[Step] = []
     with screenshots.served(folder) as (address, server), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=screenshots.FLAGS)
-        beside = empty(folder, browser)
+        empty_page = empty(folder, browser)
         opened(browser, address)  # warm: what all sessions share is read
         memory = [tree_resident_mb(server)]
         for _ in range(sessions):
@@ -135,7 +135,7 @@ def measured(folder: Path, sessions: int) -> dict[str, Any]:
         browser.close()
     return {
         "sessions": sessions,
-        "empty_page": _figures(beside),
+        "empty_page": _figures(empty_page),
         "first_page": _figures(first),
         "next_page": _figures(again),
         "slider": _figures(slider),
@@ -152,18 +152,20 @@ def _figures(steps: list[Step]) -> dict[str, float]:
     }
 
 
-def told(found: dict[str, Any]) -> str:
+def summary(figures: dict[str, Any]) -> str:
     """The figures as lines of text."""
     load = os.getloadavg()[0]
-    lines = [f"{found['orders']:,} open orders, {found['sessions']} sessions; {os.cpu_count()} cores, load {load:.1f}"]
+    lines = [
+        f"{figures['orders']:,} open orders, {figures['sessions']} sessions; {os.cpu_count()} cores, load {load:.1f}"
+    ]
     for name in ("empty_page", *MARKS):
-        one, mark = found[name], MARKS.get(name)
+        one, mark = figures[name], MARKS.get(name)
         verdict = f"; under {mark} s: {'reached' if one['wall_s'] < mark else 'MISSED'}" if mark else ""
         lines.append(
             f"{name:<11} {one['wall_s']:.2f} s (worst {one['wall_s_worst']:.2f}), server {one['server_cpu_s']:.2f} and "
             f"browser {one['browser_cpu_s']:.2f} CPU s{verdict}"
         )
-    memory = found["server_mb"]
+    memory = figures["server_mb"]
     lines.append(f"server      {memory['first']:.0f} MB with one session, {memory['a_session']:+.1f} MB for each more")
     return "\n".join(lines)
 
@@ -175,20 +177,20 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--folder", type=Path, help="a working directory with a model and a published list, to copy")
     parser.add_argument("--json", type=Path, help="also write the figures here")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="payrec-bench-app-") as made:
-        folder = Path(made)
-        if asked.folder:
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="payrec-bench-app-") as scratch:
+        folder = Path(scratch)
+        if options.folder:
             for name in ("models", "out"):
-                shutil.copytree(asked.folder / name, folder / name)
+                shutil.copytree(options.folder / name, folder / name)
         else:
             screenshots.filled(folder)
-        grown(folder, asked.open_orders)
-        found = {"orders": asked.open_orders, **measured(folder, asked.sessions)}
-    print(told(found))
-    if asked.json:
-        asked.json.write_text(json.dumps(found, indent=1) + "\n")
-    return 0 if all(found[name]["wall_s"] < mark for name, mark in MARKS.items()) else 1
+        grown(folder, options.open_orders)
+        figures = {"orders": options.open_orders, **measured(folder, options.sessions)}
+    print(summary(figures))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    return 0 if all(figures[name]["wall_s"] < mark for name, mark in MARKS.items()) else 1
 
 
 if __name__ == "__main__":

@@ -31,11 +31,11 @@ def scoring_only(orders: int) -> dict[str, Any]:
     return _built(inputs.Portfolio(orders, inputs.MANY_OPEN), warehouse.Parameters(None, ()))
 
 
-def _built(portfolio: inputs.Portfolio, asked: warehouse.Parameters) -> dict[str, Any]:
+def _built(portfolio: inputs.Portfolio, parameters: warehouse.Parameters) -> dict[str, Any]:
     path = inputs.copy_of(portfolio, "build.duckdb")
     marks: list[tuple[str, float]] = []
     with connect(f"duckdb:///{path}") as engine, timed() as cost:
-        built = warehouse.build(engine, asked, lambda name: marks.append((name, cpu_s())))
+        built = warehouse.build(engine, parameters, lambda name: marks.append((name, cpu_s())))
         marks.append(("commit", cpu_s()))
     path.unlink()
     layers = {name: after - cpu for (name, cpu), (_, after) in itertools.pairwise(marks)}

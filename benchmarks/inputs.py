@@ -59,7 +59,7 @@ class Portfolio:
             yield from file.iter_batches(100_000)
 
 
-def made(portfolio: Portfolio) -> Path:
+def generated(portfolio: Portfolio) -> Path:
     """Simulate into Parquet files, unless they are there."""
     if not portfolio.file("truth").exists():
         portfolio.folder.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ def _one_customers(rows: pa.RecordBatch) -> pa.RecordBatch:
 def loaded(portfolio: Portfolio) -> Path:
     """Load into a DuckDB file, unless it is there."""
     if not portfolio.loaded.exists():
-        made(portfolio)
+        generated(portfolio)
         aside = portfolio.loaded.with_suffix(".part")
         aside.unlink(missing_ok=True)
         with connect(f"duckdb:///{aside}") as engine:
@@ -134,11 +134,11 @@ def open_orders(portfolio: Portfolio) -> Path:
     return _view(portfolio, portfolio.file("open"), layers.Parameters(None, ()))
 
 
-def _view(portfolio: Portfolio, kept: Path, asked: layers.Parameters) -> Path:
+def _view(portfolio: Portfolio, kept: Path, parameters: layers.Parameters) -> Path:
     if not kept.exists():
         path, aside = copy_of(portfolio, f"{kept.stem}.duckdb"), kept.with_suffix(".part")
         with connect(f"duckdb:///{path}") as engine:
-            layers.build(engine, asked)
+            layers.build(engine, parameters)
             batches = engine.read_batches(f"SELECT * FROM {layers.VIEW} ORDER BY as_of, order_id")
             first = next(iter(batches))
             with parquet.ParquetWriter(aside, first.schema) as writer:

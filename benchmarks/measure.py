@@ -119,10 +119,10 @@ def _tree(root: int) -> list[list[int]]:
 def _members(root: int) -> list[int]:
     """Ids of a process and of its descendants that still run."""
     stats = {pid: _stat(pid) for pid in (int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit())}
-    found = [root]
-    for parent in found:  # grows while it is read
-        found += [pid for pid, stat in stats.items() if stat and stat[1] == parent]
-    return found
+    processes = [root]
+    for parent in processes:  # grows while it is read
+        processes += [pid for pid, stat in stats.items() if stat and stat[1] == parent]
+    return processes
 
 
 @contextmanager

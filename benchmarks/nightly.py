@@ -53,17 +53,17 @@ def next_night(orders: int) -> dict[str, Any]:
     portfolio = inputs.Portfolio(orders, inputs.MANY_OPEN)
     path, published = inputs.copy_of(portfolio, "next.duckdb"), portfolio.folder / "published-next"
     shutil.rmtree(published, ignore_errors=True)
-    how = _night(orders, f"duckdb:///{path}", published)
-    with connect(how.database_url) as engine:
+    config = _night(orders, f"duckdb:///{path}", published)
+    with connect(config.database_url) as engine:
         until = engine.read("SELECT MAX(event_ts) AS t FROM raw_events")["t"][0].as_py() - timedelta(days=1)
         later = f"event_ts > TIMESTAMP '{until}'"
         held_back = engine.read(f"SELECT * FROM raw_events WHERE {later}")
         engine.run(f"DELETE FROM raw_events WHERE {later}")
-    execute(replace(how, as_of=until), lambda _: None)
-    with connect(how.database_url) as engine:
+    execute(replace(config, as_of=until), lambda _: None)
+    with connect(config.database_url) as engine:
         layers.change(engine, lambda: engine.write("raw_events", held_back, key=("event_id",)))
     with timed() as cost:
-        report = execute(how, lambda _: None)
+        report = execute(config, lambda _: None)
     cost.figures["events_of_the_day"] = held_back.num_rows
     return {"rows": report.ranked.num_rows, **vars(cost)}
 
@@ -73,9 +73,9 @@ def again(orders: int) -> dict[str, Any]:
     portfolio = inputs.Portfolio(orders, inputs.MANY_OPEN)
     if not (portfolio.folder / "published").exists():
         first(orders)
-    how = _night(orders, f"duckdb:///{portfolio.folder / 'night.duckdb'}", portfolio.folder / "published")
+    config = _night(orders, f"duckdb:///{portfolio.folder / 'night.duckdb'}", portfolio.folder / "published")
     with timed() as cost:
-        report = execute(how, lambda _: None)
+        report = execute(config, lambda _: None)
     cost.figures["was_done_already"] = report.already_done
     return {"rows": report.ranked.num_rows, **vars(cost)}
 

@@ -39,7 +39,7 @@ class Measurement:
 
 def _all() -> dict[str, Measurement]:
     build, read, night = building.prepared, reading.prepared, nightly.prepared
-    found = [
+    measurements = [
         Measurement("build", "build", "payrec build, DuckDB", building.on_duckdb, build),
         Measurement("build", "build-pandas", "the same view in pandas", with_pandas.measured, build),
         Measurement("build", "build-polars", "the same view in polars", with_polars.measured, build),
@@ -93,7 +93,7 @@ def _all() -> dict[str, Measurement]:
         ),
         Measurement("night", "write-back", "publish to PostgreSQL", nightly.written_back, night),
     ]
-    return {one.name: one for one in found}
+    return {one.name: one for one in measurements}
 
 
 def _score(recipe: str, orders: int) -> dict[str, Any]:
@@ -104,8 +104,8 @@ def _score_sklearn(orders: int) -> dict[str, Any]:
     return scoring.scikit_learn(orders, 100_000)
 
 
-def _read(how: str, orders: int) -> dict[str, Any]:
-    return reading.in_child(how, orders, min(MILLION, 10 * orders))
+def _read(reader: str, orders: int) -> dict[str, Any]:
+    return reading.in_child(reader, orders, min(MILLION, 10 * orders))
 
 
 MEASUREMENTS = _all()

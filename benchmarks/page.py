@@ -80,8 +80,8 @@ def _building(results: Results) -> str:
     layers = large or small
     spent = layers["figures"]["layers_cpu_s"] if layers else {}
     where = markdown(("layer", "CPU s"), ((f"`{name}`", f"{cpu:.1f}") for name, cpu in spent.items()))
-    told = f"Where they went at {layers['orders']:,} orders:\n\n{where}" if layers else ""
-    return f"{table}\n{targets}\n{told}"
+    details = f"Where they went at {layers['orders']:,} orders:\n\n{where}" if layers else ""
+    return f"{table}\n{targets}\n{details}"
 
 
 def _after_staging(scoring: Result | None) -> float | None:
@@ -142,13 +142,13 @@ def _quality(results: Results) -> str:
 
 def _quality_at(results: Results, orders: int) -> str:
     limit = result(results, "quality-limit", orders)
-    found = [one for one in in_group(results, "quality") if one["orders"] == orders]
+    measured = [one for one in in_group(results, "quality") if one["orders"] == orders]
     if limit is None:
         return ""
     best, base = limit["figures"]["pr_auc"], limit["figures"]["base_rate"]
     known, reach = limit["figures"]["pr_auc_everything_known"], limit["figures"]["value_expected"]
     rows = []
-    for one in sorted(found, key=lambda o: -o["figures"]["pr_auc"]):
+    for one in sorted(measured, key=lambda o: -o["figures"]["pr_auc"]):
         f = one["figures"]
         worst = max(f["ece_by_age"], key=lambda age: f["ece_by_age"][age])
         speed = one["rows"] / max(one["predict_cpu_s"], 1e-9)
@@ -186,17 +186,17 @@ def _training(results: Results) -> str:
     table = group_table(results, "train", "Training, twice")
     if not table:
         return ""
-    told = []
+    details = []
     for one in in_group(results, "train"):
         second = result(results, f"{one['name']}-again", one["orders"])
         if second is not None:
             same = one["figures"]["bundle"] == second["figures"]["bundle"]
             verdict = "the same bytes" if same else "OTHER BYTES"
-            told.append(f"- {one['title']} at {one['orders']:,} orders, again in another process: **{verdict}**")
+            details.append(f"- {one['title']} at {one['orders']:,} orders, again in another process: **{verdict}**")
     large = result(results, "train-xgboost", 1_000_000)
     targets = judged([("xgboost on 1 million snapshots, under 180 CPU s (it runs on one core)",
                          large and large["cpu_s"], lambda v: v < 180, "{:.0f}")])  # fmt: skip
-    return f"{table}\n" + "\n".join(told) + f"\n{targets}"
+    return f"{table}\n" + "\n".join(details) + f"\n{targets}"
 
 
 def _nightly(results: Results) -> str:

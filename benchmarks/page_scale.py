@@ -24,7 +24,7 @@ def write(results: Results, path: Path) -> None:
     first_nights = _sizes(results, "first-night")
     if not all(len(sizes) > 1 for sizes in (*runs.values(), first_nights)):
         return
-    told = {
+    parts = {
         "portfolio": _portfolio(runs["duckdb"][-1]),
         "many_orders": f"of some {SNAPSHOTS[0] / _open_share(runs['duckdb'][-1]) / MILLION:.0f} million orders like these",
         "costs": _costs(runs),
@@ -36,7 +36,7 @@ def write(results: Results, path: Path) -> None:
         "nights": _nights({**runs, "duckdb": first_nights}),
         "incremental": _incremental(results),
     }
-    path.write_text(Template(TEMPLATE.read_text(encoding="utf-8")).substitute(told), encoding="utf-8")
+    path.write_text(Template(TEMPLATE.read_text(encoding="utf-8")).substitute(parts), encoding="utf-8")
 
 
 def _sizes(results: Results, name: str) -> list[Result]:
@@ -81,12 +81,12 @@ def _first_night(runs: list[Result]) -> str:
 
 def _disk(runs: dict[str, list[Result]]) -> str:
     last = {engine: sizes[-1] for engine, sizes in runs.items()}
-    told = (
+    parts = (
         f"{ENGINES[engine]} {one['figures']['kept_bytes'] / one['orders'] * MILLION / GB:.2f} GB"
         for engine, one in last.items()
     )
     files = last["duckdb"]["figures"]["file_bytes"] / last["duckdb"]["orders"] * MILLION / GB
-    return f"{files:.2f} GB of Parquet for each million orders become, with every layer, " + ", ".join(told) + "."
+    return f"{files:.2f} GB of Parquet for each million orders become, with every layer, " + ", ".join(parts) + "."
 
 
 def _rank_memory(largest: Result) -> str:

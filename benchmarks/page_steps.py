@@ -48,12 +48,12 @@ def section(results: Results) -> str:
 
 
 def _rows(results: Results, run: str) -> list[tuple[str, ...]]:
-    found = by_size(results, run)
+    measured = by_size(results, run)
     rows = []
-    for name in [step["step"] for step in found[0]["figures"]["steps"]] if found else ():
-        for at, one in enumerate(found):
+    for name in [step["step"] for step in measured[0]["figures"]["steps"]] if measured else ():
+        for at, one in enumerate(measured):
             step = step_of(one, name)
-            grown = exponent(found[at - 1], one, name) if at else None
+            grown = exponent(measured[at - 1], one, name) if at else None
             rows.append(
                 (RUNS[run], name, f"{one['orders']:,}", f"{step['rows']:,}", f"{step['wall_s']:.1f}",
                  f"{cpu_of(step):.2f}", f"{step['server_cpu_s']:.2f}" if step["server_cpu_s"] else "",
@@ -74,8 +74,8 @@ def exponent(smaller: Result, larger: Result, name: str) -> float:
 
 def step_of(one: Result, name: str) -> Result:
     """Return the figures of one step."""
-    found: Result = next(step for step in one["figures"]["steps"] if step["step"] == name)
-    return found
+    measured: Result = next(step for step in one["figures"]["steps"] if step["step"] == name)
+    return measured
 
 
 def _targets(results: Results) -> str:

@@ -140,8 +140,8 @@ def _limit(rows: pa.Table, spec: BacktestSpec) -> Callable[[pa.Table], Floats]:
 
 
 def _wide(rows: pa.Table, vocabulary: Any) -> npt.NDArray[np.float32]:
-    made = matrix.matrix(rows, vocabulary)
-    return np.column_stack([made.numbers, made.codes.astype(np.float32)])
+    encoded = matrix.matrix(rows, vocabulary)
+    return np.column_stack([encoded.numbers, encoded.codes.astype(np.float32)])
 
 
 def _label(rows: pa.Table) -> npt.NDArray[np.int8]:
@@ -177,9 +177,9 @@ def _catboost(rows: pa.Table, spec: BacktestSpec) -> Callable[[pa.Table], Floats
     names = [f.name for f in CATEGORIES]
 
     def frame(given: pa.Table) -> pd.DataFrame:
-        made = matrix.matrix(given, vocabulary)
-        numbers = pd.DataFrame(made.numbers, columns=[f"n_{f.name}" for f in NUMBERS])
-        return numbers.join(pd.DataFrame(made.codes.astype(np.int32), columns=names))
+        encoded = matrix.matrix(given, vocabulary)
+        numbers = pd.DataFrame(encoded.numbers, columns=[f"n_{f.name}" for f in NUMBERS])
+        return numbers.join(pd.DataFrame(encoded.codes.astype(np.int32), columns=names))
 
     model = catboost.CatBoostClassifier(
         cat_features=names, random_seed=spec.seed, thread_count=2, verbose=False, allow_writing_files=False

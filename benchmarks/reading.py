@@ -48,7 +48,7 @@ def prepared(orders: int) -> None:
     inputs.features(inputs.Portfolio(orders, inputs.AS_USUAL))
 
 
-def in_child(how: str, orders: int, most: int) -> dict[str, Any]:
+def in_child(reader: str, orders: int, most: int) -> dict[str, Any]:
     """Fill a server, then read in a process of its own, whose memory is only that of reading."""
     import json
     import subprocess
@@ -56,13 +56,13 @@ def in_child(how: str, orders: int, most: int) -> dict[str, Any]:
     with server() as (url, data):
         _filled(url, orders, most)
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.reading", how, url, str(data)],
+            [sys.executable, "-m", "benchmarks.reading", reader, url, str(data)],
             check=True,
             capture_output=True,
             text=True,
         )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 def adbc(url: str, data: Path) -> dict[str, Any]:

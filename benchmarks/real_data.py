@@ -93,10 +93,10 @@ def backtest(payrec: Commands, real: RealSet, recipe: str) -> tuple[dict[str, An
     file = f"{recipe}.parquet"
     until = [] if real.until is None else ["--until", real.until]
     words = ["--split", real.split, *until, "--ages", "0", "--recipe", recipe, "--predictions", file]
-    told = payrec("backtest", *words)
+    report = payrec("backtest", *words)
     rows = parquet.read_table(payrec.folder / file).sort_by("order_id")
     keep = ("rows", "base_rate", "pr_auc", "roc_auc", "brier", "ece", "ci95")
-    figures = {name: told[name] for name in keep} | {"history_rate": told["baselines"]["history_rate"]}
+    figures = {name: report[name] for name in keep} | {"history_rate": report["baselines"]["history_rate"]}
     pairs: Any = zip(rows["order_id"].to_pylist(), rows["p_recover"].to_pylist(), strict=True)
     return figures, list(pairs)
 
@@ -120,8 +120,8 @@ def night(payrec: Commands, real: RealSet) -> dict[str, Any]:
     moment = datetime.fromisoformat(real.run_as_of)
     with connect(payrec.url) as engine:
         select = f"SELECT order_id, label_recovered_30d AS paid FROM v_feature_view WHERE as_of = TIMESTAMP '{moment}'"
-        found = engine.read(select)
-    labels: Any = zip(found["order_id"].to_pylist(), found["paid"].to_pylist(), strict=True)
+        measured = engine.read(select)
+    labels: Any = zip(measured["order_id"].to_pylist(), measured["paid"].to_pylist(), strict=True)
     paid: dict[str, int | None] = dict(labels)
     expected = np.array(listed["ev_recovered"].to_pylist(), float)
     owed: Any = zip(listed["order_id"].to_pylist(), listed["outstanding"].to_pylist(), strict=True)
@@ -135,8 +135,8 @@ def night(payrec: Commands, real: RealSet) -> dict[str, Any]:
 def with_entry_delay(data: Path, folder: Path) -> tuple[Path, Path]:
     """Write the invoices with the band of the delay from invoice to entry as a column, and a map that reads it."""
     source = data / "supplier_invoices" / "invoices.csv"
-    made, map_file = folder / "with_delay.csv", folder / "with_delay.toml"
-    with source.open(newline="", encoding="utf-8") as read, made.open("w", newline="", encoding="utf-8") as write:
+    delayed, map_file = folder / "with_delay.csv", folder / "with_delay.toml"
+    with source.open(newline="", encoding="utf-8") as read, delayed.open("w", newline="", encoding="utf-8") as write:
         rows = csv.DictReader(read)
         out = csv.DictWriter(write, [*(rows.fieldnames or ()), "Entry_Delay"])
         out.writeheader()
@@ -144,7 +144,7 @@ def with_entry_delay(data: Path, folder: Path) -> tuple[Path, Path]:
             out.writerow(row | {"Entry_Delay": _delay(row["Invoice_Date"], row["Created"])})
     text = (ROOT / "docs" / "maps" / "supplier_invoices.toml").read_text(encoding="utf-8")
     map_file.write_text(text.replace("[columns]\n", '[columns]\ndevice = "Entry_Delay"\n'), encoding="utf-8")
-    return made, map_file
+    return delayed, map_file
 
 
 def _delay(invoiced: str, entered: str) -> str:
@@ -169,7 +169,7 @@ def measure(real: RealSet, url: str, data: Path) -> dict[str, Any]:
             "orders_in_window": orders_in_window(payrec, real),
             "snapshots": built["rows"]["snapshots"],
             "tests": {recipe: figures for recipe, (figures, _) in tests.items()},
-            "predictions": {recipe: found for recipe, (_, found) in tests.items()},
+            "predictions": {recipe: measured for recipe, (_, measured) in tests.items()},
             "night": night(payrec, real),
             "seconds": payrec.seconds,
         }
@@ -192,7 +192,7 @@ def difference(one: dict[str, Any], other: dict[str, Any]) -> float:
     """
     largest = 0.0
     for recipe in RECIPES:
-        a, b = (dict(map(tuple, found["predictions"][recipe])) for found in (one, other))
+        a, b = (dict(map(tuple, measured["predictions"][recipe])) for measured in (one, other))
         if a.keys() != b.keys():
             msg = f"{recipe}: {len(a)} orders tested on one engine, {len(b)} on the other, not the same"
             raise RuntimeError(msg)
@@ -233,23 +233,23 @@ def main() -> None:
     parser.add_argument(
         "--only", choices=[real.name for real in SETS], action="append", help="measure only this set anew"
     )
-    asked = parser.parse_args()
+    options = parser.parse_args()
     data = data_folder()
     if not data.is_dir():
         parser.error(f"found no folder {data}, expected the real data there: set PAYREC_REAL_DATA")
     kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    with servers(asked.database or os.environ.get("PAYREC_TEST_POSTGRES")) as admin:
+    with servers(options.database or os.environ.get("PAYREC_TEST_POSTGRES")) as admin:
         for real in SETS:
-            if asked.only and real.name not in asked.only:
+            if options.only and real.name not in options.only:
                 continue
             print(f"{real.name}: DuckDB", file=sys.stderr, flush=True)
-            found = {"duckdb": measure(real, "duckdb:///SCRATCH/payrec.duckdb", data)}
+            measured = {"duckdb": measure(real, "duckdb:///SCRATCH/payrec.duckdb", data)}
             print(f"{real.name}: PostgreSQL", file=sys.stderr, flush=True)
-            found["postgres"] = on_postgres(real, admin, data)
-            largest = difference(found["duckdb"], found["postgres"])
-            for engine in found.values():
+            measured["postgres"] = on_postgres(real, admin, data)
+            largest = difference(measured["duckdb"], measured["postgres"])
+            for engine in measured.values():
                 del engine["predictions"]
-            kept[real.name] = {**found, "largest_difference": largest}
+            kept[real.name] = {**measured, "largest_difference": largest}
             KEPT.parent.mkdir(exist_ok=True)
             KEPT.write_text(json.dumps(kept, indent=1))
             PAGE.write_text(real_data_page.page(kept), encoding="utf-8")

@@ -51,16 +51,16 @@ def page(kept: dict[str, Figures]) -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _section(real: RealSet, found: Figures) -> str:
-    duck = found["duckdb"]
+def _section(real: RealSet, engines: Figures) -> str:
+    duck = engines["duckdb"]
     parts = [f"## {real.name}\n\n{real.asks[0].upper()}{real.asks[1:]}.\n", _commands(real), _loads(duck)]
     parts += [_figures(real, duck), _verdict(real.mark, duck["tests"])]
     if "with_entry_delay" in duck:
-        rows = [_row(f"{name}, with the delay", told) for name, told in duck["with_entry_delay"].items()]
+        rows = [_row(f"{name}, with the delay", row) for name, row in duck["with_entry_delay"].items()]
         parts.append(WHY_INVOICES.format(table=_table([("", *(title for title, _ in METRICS)), *rows])))
     if real.name.startswith("traffic"):
         parts.append(WHY_PENALTY if "penalty" in real.name else WHY_FINES)
-    parts += [_night(real, found), _engines(found)]
+    parts += [_night(real, engines), _engines(engines)]
     return "\n".join(parts)
 
 
@@ -90,32 +90,32 @@ def _figures(real: RealSet, duck: Figures) -> str:
     tests: dict[str, Figures] = duck["tests"]
     one = next(iter(tests.values()))
     mark = real.mark
-    rows = [_row(f"payrec, {name}", told) for name, told in tests.items()]
+    rows = [_row(f"payrec, {name}", row) for name, row in tests.items()]
     history = one["history_rate"]
     rows.append(("customer's history alone", f"{history['pr_auc']:.3f}", f"{history['roc_auc']:.3f}", ""))
     brier = "" if mark.brier is None else f"{mark.brier:.3f}"
     rows.append(("**mark**", f"**{mark.pr_auc:.3f}**", f"**{mark.roc_auc:.3f}**", f"**{brier}**" if brier else ""))
-    told = f"{one['rows']:,} test rows, {one['base_rate']:.1%} paid (the mark's rows: {mark.base_rate:.1%})."
+    row = f"{one['rows']:,} test rows, {one['base_rate']:.1%} paid (the mark's rows: {mark.base_rate:.1%})."
     at_once = duck["orders_in_window"] - one["rows"] if real.until else 0
     if at_once > 0.01 * one["rows"]:
-        told += (
+        row += (
             f" {at_once:,} more were paid on their first day: payrec never asks about those, and counting them as paid "
             f"gives {(one['base_rate'] * one['rows'] + at_once) / duck['orders_in_window']:.1%}."
         )
-    return told + "\n\n" + _table([("", *(title for title, _ in METRICS)), *rows]) + "\n"
+    return row + "\n\n" + _table([("", *(title for title, _ in METRICS)), *rows]) + "\n"
 
 
-def _row(name: str, told: Figures) -> tuple[str, ...]:
+def _row(name: str, row: Figures) -> tuple[str, ...]:
     cells = []
     for _, key in METRICS:
-        low, high = told["ci95"].get(key, (None, None))
-        cells.append(f"{told[key]:.3f}" + ("" if low is None or high is None else f" ({low:.3f} to {high:.3f})"))
+        low, high = row["ci95"].get(key, (None, None))
+        cells.append(f"{row[key]:.3f}" + ("" if low is None or high is None else f" ({low:.3f} to {high:.3f})"))
     return (name, *cells)
 
 
 def _verdict(mark: Mark, tests: dict[str, Figures]) -> str:
     base = next(iter(tests.values()))["base_rate"]
-    best = max(told["pr_auc"] for told in tests.values())
+    best = max(row["pr_auc"] for row in tests.values())
     return (
         "Against the mark:"
         + "".join(f"\n- {line}" for line in _compared(mark, tests))
@@ -137,20 +137,20 @@ def _compared(mark: Mark, tests: dict[str, Figures]) -> Iterator[str]:
         yield f"{title} {'reached' if round(gap, 3) >= 0 else 'missed'} by {abs(gap):.3f} ({name}; mark {inside})"
 
 
-def _night(real: RealSet, found: Figures) -> str:
-    told = found["duckdb"]["night"]
-    gate = f" The gate said: {'; '.join(told['gate'])}; promoted by hand." if told["gate"] else ""
-    alarm = " The run ended with exit code 1: an alarm of the monitoring." if told["exit_code"] else ""
+def _night(real: RealSet, engines: Figures) -> str:
+    row = engines["duckdb"]["night"]
+    gate = f" The gate said: {'; '.join(row['gate'])}; promoted by hand." if row["gate"] else ""
+    alarm = " The run ended with exit code 1: an alarm of the monitoring." if row["exit_code"] else ""
     return (
-        f"The night of {real.run_as_of} ({told['recipe']}): {told['open']:,} open orders were asked about; of "
-        f"the first {told['listed']:,} of the list {told['expected']:,.0f} was expected back, and {told['came']:,.0f} "
+        f"The night of {real.run_as_of} ({row['recipe']}): {row['open']:,} open orders were asked about; of "
+        f"the first {row['listed']:,} of the list {row['expected']:,.0f} was expected back, and {row['came']:,.0f} "
         f"came.{gate}{alarm}\n"
     )
 
 
-def _engines(found: Figures) -> str:
-    seconds = {name: sum(found[name]["seconds"].values()) for name in ("duckdb", "postgres")}
-    largest = found["largest_difference"]
+def _engines(engines: Figures) -> str:
+    seconds = {name: sum(engines[name]["seconds"].values()) for name in ("duckdb", "postgres")}
+    largest = engines["largest_difference"]
     equal = "with the same probabilities" if largest == 0 else f"no probability differing by more than {largest:.1e}"
     return (
         f"On PostgreSQL the same orders were tested, {equal}. All commands together took {seconds['duckdb']:,.0f} s "

@@ -38,9 +38,9 @@ CONTENDERS: dict[str, Callable[[inputs.Portfolio], pa.Table]] = {"pandas": by_pa
 
 def differences(ours: pa.Table, theirs: pa.Table) -> list[str]:
     """Compare with ==, row by row and column by column, once both are sorted by their key; empty if all is the same."""
-    told = [f"column {name}: only on one side" for name in sorted(set(ours.column_names) ^ set(theirs.column_names))]
+    lines = [f"column {name}: only on one side" for name in sorted(set(ours.column_names) ^ set(theirs.column_names))]
     if ours.num_rows != theirs.num_rows:
-        return [*told, f"rows: {ours.num_rows:,} by payrec, {theirs.num_rows:,} here"]
+        return [*lines, f"rows: {ours.num_rows:,} by payrec, {theirs.num_rows:,} here"]
     shared = [name for name in ours.column_names if name in theirs.column_names]
     left, right = (_plain(table.select(shared)).sort_by(list(KEY)) for table in (ours, theirs))
     for name in shared:
@@ -48,8 +48,8 @@ def differences(ours: pa.Table, theirs: pa.Table) -> list[str]:
         unequal = pc.invert(pc.fill_null(same, False))
         if count := pc.sum(unequal).as_py():
             at = pc.index(unequal, True).as_py()
-            told.append(f"column {name}: {count:,} rows, at first {left[name][at]} by payrec, {right[name][at]} here")
-    return told
+            lines.append(f"column {name}: {count:,} rows, at first {left[name][at]} by payrec, {right[name][at]} here")
+    return lines
 
 
 def _plain(table: pa.Table) -> pa.Table:
@@ -76,10 +76,10 @@ def main(orders: int) -> int:
         inputs.loaded(portfolio)
         ours = by_payrec(portfolio)
         for name, build in CONTENDERS.items():
-            found = differences(ours, build(portfolio))
-            verdict = "\n  ".join(found) or f"the same {ours.num_rows:,} rows and {ours.num_columns} columns"
+            lines = differences(ours, build(portfolio))
+            verdict = "\n  ".join(lines) or f"the same {ours.num_rows:,} rows and {ours.num_columns} columns"
             print(f"{name}, {orders:,} orders, first charges failed {share:g}: {verdict}")
-            failed += bool(found)
+            failed += bool(lines)
     return 1 if failed else 0
 
 

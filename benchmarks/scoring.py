@@ -96,10 +96,10 @@ def duckdb_copy(orders: int) -> dict[str, Any]:
 
     rows, copied = _files(orders, "copied.parquet")
     with duckdb.connect() as db, timed() as cost:
-        found = db.execute(f"COPY (SELECT * FROM '{rows}') TO '{copied}' (FORMAT parquet)").fetchone()
+        copied_rows = db.execute(f"COPY (SELECT * FROM '{rows}') TO '{copied}' (FORMAT parquet)").fetchone()
     cost.figures["bytes_out"] = copied.stat().st_size
     copied.unlink()
-    return {"rows": found[0] if found else 0, **vars(cost)}
+    return {"rows": copied_rows[0] if copied_rows else 0, **vars(cost)}
 
 
 def _files(orders: int, name: str) -> tuple[Path, Path]:

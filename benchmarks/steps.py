@@ -33,7 +33,7 @@ FILES = ("transactions", "events", "fx")
 
 def prepared(orders: int) -> None:
     """Draw the portfolio as files."""
-    inputs.made(inputs.Portfolio(orders, inputs.AS_USUAL))
+    inputs.generated(inputs.Portfolio(orders, inputs.AS_USUAL))
 
 
 class Course:
@@ -99,8 +99,8 @@ def _measured(engine: str, portfolio: inputs.Portfolio, steps: Callable[..., Non
             sizes = {"kept_bytes": _bytes(kept.rglob("*")), "file_bytes": _bytes(map(portfolio.file, FILES))}
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    found = course.result()
-    return {**found, "figures": {**found["figures"], **sizes}}
+    result = course.result()
+    return {**result, "figures": {**result["figures"], **sizes}}
 
 
 def _bytes(files: Iterable[Path]) -> int:
@@ -153,8 +153,8 @@ def _listed(course: Course, engine: Engine, bundle: Bundle, store: ListStore) ->
     course("publish", lambda: store.commit(listed.run, listed.ranked), lambda _: listed.ranked.num_rows)
 
 
-def _built(course: Course, engine: Engine, name: str, asked: layers.Parameters) -> None:
-    course(name, lambda: layers.build(engine, asked), lambda built: built.rows["snapshots"])
+def _built(course: Course, engine: Engine, name: str, parameters: layers.Parameters) -> None:
+    course(name, lambda: layers.build(engine, parameters), lambda built: built.rows["snapshots"])
 
 
 def _loaded(engine: Engine, portfolio: inputs.Portfolio) -> int:

@@ -152,14 +152,14 @@ def _last_known(key: Any, at: Any, fact_key: Any, fact_at: Any, *, or_at: bool =
     """Return for each (key, at) the place of its key's last fact by then, -1 for none; both are in order of time."""
     facts = pd.DataFrame({"key": np.asarray(fact_key), "at": np.asarray(fact_at)})
     facts["place"] = np.arange(len(facts))
-    asked = pd.DataFrame({"key": np.asarray(key, facts["key"].dtype), "at": np.asarray(at)})
-    found = pd.merge_asof(asked, facts, on="at", by="key", allow_exact_matches=or_at)
-    return found["place"].fillna(-1).to_numpy(np.int64)
+    lookups = pd.DataFrame({"key": np.asarray(key, facts["key"].dtype), "at": np.asarray(at)})
+    latest = pd.merge_asof(lookups, facts, on="at", by="key", allow_exact_matches=or_at)
+    return latest["place"].fillna(-1).to_numpy(np.int64)
 
 
-def _at(column: Any, place: Array, missing: Any) -> Array:
+def _at(column: Any, position: Array, missing: Any) -> Array:
     """Return the column at these places, ``missing`` at -1."""
-    return np.append(np.asarray(column), missing)[place]
+    return np.append(np.asarray(column), missing)[position]
 
 
 def _with_outcomes(orders: pd.DataFrame, balances: pd.DataFrame, state: pd.DataFrame) -> pd.DataFrame:
@@ -178,9 +178,9 @@ def _with_outcomes(orders: pd.DataFrame, balances: pd.DataFrame, state: pd.DataF
 
 def _first_opt_out(orders: pd.DataFrame, events: pd.DataFrame) -> Array:
     """Return when each customer opted out."""
-    asked = events[events["event_type"] == "opt_out"]
-    customer = orders["customer"].to_numpy()[asked["number"]]
-    first = asked["known_at"].groupby(customer).min()
+    opt_outs = events[events["event_type"] == "opt_out"]
+    customer = orders["customer"].to_numpy()[opt_outs["number"]]
+    first = opt_outs["known_at"].groupby(customer).min()
     return first.reindex(np.arange(orders["customer"].max() + 1)).to_numpy()
 
 
@@ -219,9 +219,9 @@ def _amounts(rows: pd.DataFrame, orders: pd.DataFrame, portfolio: inputs.Portfol
     fx = fx.sort_values("rate_date", kind="stable")
     currency = orders["currency"].cat
     names = pd.Categorical(fx["currency"], categories=currency.categories).codes
-    asked = currency.codes.to_numpy()[rows["number"]]
-    known = fx["rate"].to_numpy()[_last_known(asked, rows["as_of"], names, fx["rate_date"] + DAY)]
-    known = np.where(asked == currency.categories.get_loc(simulator.REPORTING_CURRENCY), 10**8, known)
+    currencies = currency.codes.to_numpy()[rows["number"]]
+    known = fx["rate"].to_numpy()[_last_known(currencies, rows["as_of"], names, fx["rate_date"] + DAY)]
+    known = np.where(currencies == currency.categories.get_loc(simulator.REPORTING_CURRENCY), 10**8, known)
     amount = (orders["amount_minor"].to_numpy()[rows["number"]] * known + 10**8 // 2) // 10**8
     bands = [f"{simulator.REPORTING_CURRENCY} {band}" for band in BANDS]
     return pd.DataFrame(
@@ -235,15 +235,15 @@ def _amounts(rows: pd.DataFrame, orders: pd.DataFrame, portfolio: inputs.Portfol
 
 def _own_state(rows: pd.DataFrame, orders: pd.DataFrame, state: pd.DataFrame) -> pd.DataFrame:
     """Return the order's own state by the last event known."""
-    place = _last_known(rows["number"], rows["as_of"], state["number"], state["known_at"])
-    last_at = _at(state["known_at"], place, np.datetime64("NaT"))
-    last_at = np.where(place < 0, orders["known_at"].to_numpy()[rows["number"]], last_at)
+    position = _last_known(rows["number"], rows["as_of"], state["number"], state["known_at"])
+    last_at = _at(state["known_at"], position, np.datetime64("NaT"))
+    last_at = np.where(position < 0, orders["known_at"].to_numpy()[rows["number"]], last_at)
     own = {"days_since_last_event": (rows["as_of"] - last_at).dt.days.astype(np.int32)}
     for name in ("attempts", "contacts", "is_disputed", "has_chargeback", "is_written_off"):
-        own[name] = _at(state[name], place, 0).astype(np.int32)
+        own[name] = _at(state[name], position, 0).astype(np.int32)
     for name in ("last_event_type", "reason_code"):
-        own[name] = state[name].array.take(place, allow_fill=True)
-    own["promised_until"] = _at(state["promised_until"], place, np.datetime64("NaT"))
+        own[name] = state[name].array.take(position, allow_fill=True)
+    own["promised_until"] = _at(state["promised_until"], position, np.datetime64("NaT"))
     return pd.DataFrame(own)
 
 
@@ -252,10 +252,10 @@ def _history(rows: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     counted = orders[["failed", "in_time"]].assign(orders=1).astype(np.int32)
     so_far = counted.groupby(orders["customer"]).cumsum()
     customer = orders["customer"].to_numpy()
-    asked, facts = customer[rows["number"]], (customer, orders["known_at"])
-    now = so_far.take(_last_known(asked, rows["as_of"], *facts)).to_numpy()
-    decided = _last_known(asked, rows["as_of"] - HORIZON, *facts)
-    older = _last_known(asked, rows["as_of"] - RECENT, *facts, or_at=False)
+    customers, facts = customer[rows["number"]], (customer, orders["known_at"])
+    now = so_far.take(_last_known(customers, rows["as_of"], *facts)).to_numpy()
+    decided = _last_known(customers, rows["as_of"] - HORIZON, *facts)
+    older = _last_known(customers, rows["as_of"] - RECENT, *facts, or_at=False)
     own_decided = rows["age_days"] >= HORIZON.days
     own_recent = rows["age_days"] <= RECENT.days
     own_in_time = own_decided & orders["in_time"].to_numpy()[rows["number"]]
@@ -308,20 +308,20 @@ def _paces(rows: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     by_customer = days.groupby(customer)
     last3 = days + by_customer.shift(1, fill_value=0) + by_customer.shift(2, fill_value=0)
     paces = {"last": days, "last3_sum": last3, "min": by_customer.cummin(), "max": by_customer.cummax()}
-    place = _last_known(orders["customer"].to_numpy()[rows["number"]], rows["as_of"], customer, done["recovered_at"])
+    position = _last_known(orders["customer"].to_numpy()[rows["number"]], rows["as_of"], customer, done["recovered_at"])
     recovered_at = orders["recovered_at"].to_numpy()[rows["number"]]
     own = recovered_at <= rows["as_of"].to_numpy()  # recovered before, and then undone
     own_days = (pd.Series(recovered_at) - orders["known_at"].to_numpy()[rows["number"]]).dt.days
-    found = {
-        "cust_recovered": _at(by_customer.cumcount() + 1, place, 0) - own,
-        "cust_days_to_pay_sum": _at(by_customer.cumsum(), place, 0) - own_days.where(own, 0),
+    columns = {
+        "cust_recovered": _at(by_customer.cumcount() + 1, position, 0) - own,
+        "cust_days_to_pay_sum": _at(by_customer.cumsum(), position, 0) - own_days.where(own, 0),
     }
     for name, pace in paces.items():
-        found[f"cust_days_to_pay_{name}"] = np.where(own, np.nan, _at(pace.astype(float), place, np.nan))
-    return pd.DataFrame(found)
+        columns[f"cust_days_to_pay_{name}"] = np.where(own, np.nan, _at(pace.astype(float), position, np.nan))
+    return pd.DataFrame(columns)
 
 
-def _context(orders: pd.DataFrame, column: str, asked: pd.Series, as_of: pd.Series) -> tuple[Array, Array]:
+def _context(orders: pd.DataFrame, column: str, groups: pd.Series, as_of: pd.Series) -> tuple[Array, Array]:
     """Return how many orders of the same provider, reason or country were decided in 90 days, and how many in time."""
     failed = orders[orders["failed"]]
     first = failed["known_at"].min()
@@ -331,7 +331,7 @@ def _context(orders: pd.DataFrame, column: str, asked: pd.Series, as_of: pd.Seri
     value = failed[column].cat.codes.to_numpy() + 1  # the unknown one is 0
     values = len(failed[column].cat.categories) + 1
     cells = value.astype(np.int64) * days + decided_on
-    at = asked.cat.codes.to_numpy() + 1, (as_of - first).dt.days.to_numpy()
+    at = groups.cat.codes.to_numpy() + 1, (as_of - first).dt.days.to_numpy()
 
     def in_90_days(counted: Array) -> Array:
         so_far = np.bincount(cells, counted, values * days).astype(np.int64).reshape(values, days).cumsum(axis=1)

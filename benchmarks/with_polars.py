@@ -47,14 +47,14 @@ def feature_view(portfolio: inputs.Portfolio) -> pl.DataFrame:
     state = _states(events)
     del events
     orders = _with_outcomes(orders, balances, state)
-    asked = _snapshots(orders, balances, until)
-    rows = _with_history(asked.lazy(), orders.lazy())
+    snapshots = _snapshots(orders, balances, until)
+    rows = _with_history(snapshots.lazy(), orders.lazy())
     rows = _with_paces(rows, orders.lazy())
     rows = _with_payments(rows, orders.lazy(), balances.lazy())
     rows = _last_known(rows, state.lazy(), "number", "known_at")
-    found = rows.join(opted_out, on="customer", how="left", maintain_order="left").collect()
-    fixed = orders.select(*FIXED, *CODED)[asked["number"]]
-    rows = _with_rates(pl.concat([found, fixed], how="horizontal").lazy(), portfolio).collect()
+    joined = rows.join(opted_out, on="customer", how="left", maintain_order="left").collect()
+    fixed = orders.select(*FIXED, *CODED)[snapshots["number"]]
+    rows = _with_rates(pl.concat([joined, fixed], how="horizontal").lazy(), portfolio).collect()
     for name in ("provider", "reason", "country"):
         rows = _with_context(rows.lazy(), orders.lazy(), name).collect()
     return _view(rows.lazy()).collect()
@@ -172,10 +172,10 @@ def _states(events: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _last_known(rows: pl.LazyFrame, facts: pl.LazyFrame, by: str, at: str, **asked: Any) -> pl.LazyFrame:
-    """Add to each row the last fact of the same key by as_of, or by ``asked["left_on"]``."""
+def _last_known(rows: pl.LazyFrame, facts: pl.LazyFrame, by: str, at: str, **options: Any) -> pl.LazyFrame:
+    """Add to each row the last fact of the same key by as_of, or by ``options["left_on"]``."""
     facts = facts.rename({at: "fact_at"})
-    options = {"left_on": "as_of", "check_sortedness": False, **asked}
+    options = {"left_on": "as_of", "check_sortedness": False, **options}
     return rows.join_asof(facts, right_on="fact_at", by=by, **options).drop("fact_at")
 
 
@@ -197,8 +197,8 @@ def _with_outcomes(orders: pl.DataFrame, balances: pl.DataFrame, state: pl.DataF
 
 def _first_opt_out(orders: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Return when each customer opted out."""
-    asked = events.filter(col("event_type") == "opt_out").join(orders.select("number", "customer"), on="number")
-    return asked.group_by("customer").agg(opted_out_at=col("known_at").min())
+    opt_outs = events.filter(col("event_type") == "opt_out").join(orders.select("number", "customer"), on="number")
+    return opt_outs.group_by("customer").agg(opted_out_at=col("known_at").min())
 
 
 def _snapshots(orders: pl.DataFrame, balances: pl.DataFrame, until: Any) -> pl.DataFrame:
@@ -209,7 +209,7 @@ def _snapshots(orders: pl.DataFrame, balances: pl.DataFrame, until: Any) -> pl.D
     """
     known = balances.lazy().select("number", "from_at", "is_open", "outstanding_minor")
     later = balances.lazy().select("number", "from_at", open_then="is_open")
-    asked = (
+    aged = (
         orders.lazy()
         .filter("failed")
         .select("number", "customer", "purse", "known_at", "amount_minor", "recovered_at", own_in_time="in_time")
@@ -218,7 +218,7 @@ def _snapshots(orders: pl.DataFrame, balances: pl.DataFrame, until: Any) -> pl.D
         .filter(col("as_of") <= until)
         .sort("number", maintain_order=True)
     )
-    opened = _last_known(asked, known, "number", "from_at").filter("is_open")
+    opened = _last_known(aged, known, "number", "from_at").filter("is_open")
     opened = opened.with_columns(
         deadline=col("as_of") + HORIZON, decided_by=col("as_of") - HORIZON, recent_from=col("as_of") - RECENT
     )
@@ -297,15 +297,15 @@ def _with_rates(rows: pl.LazyFrame, portfolio: inputs.Portfolio) -> pl.LazyFrame
         .sort("rate_at")
     )
     own = col("currency") == simulator.REPORTING_CURRENCY
-    asked = rows.select("currency", "as_of").unique().sort("as_of")
-    found = _last_known(asked, rates, "currency", "rate_at")
-    found = found.with_columns(rate=pl.when(own).then(10**8).otherwise("rate"))
-    return rows.join(found, on=["currency", "as_of"], how="left")
+    dates = rows.select("currency", "as_of").unique().sort("as_of")
+    latest = _last_known(dates, rates, "currency", "rate_at")
+    latest = latest.with_columns(rate=pl.when(own).then(10**8).otherwise("rate"))
+    return rows.join(latest, on=["currency", "as_of"], how="left")
 
 
 def _with_context(rows: pl.LazyFrame, orders: pl.LazyFrame, name: str) -> pl.LazyFrame:
     """Add how many orders of the same provider, reason or country were decided in 90 days, and how many in time."""
-    asked = "reason_code" if name == "reason" else name
+    column = "reason_code" if name == "reason" else name
     opening = "reason_at_opening" if name == "reason" else name
     value = pl.col(opening).fill_null("").alias("value")
     facts = (
@@ -315,7 +315,7 @@ def _with_context(rows: pl.LazyFrame, orders: pl.LazyFrame, name: str) -> pl.Laz
         .sort("day")
         .with_columns(col("decided", "recovered").cum_sum().over("value"))
     )
-    days = rows.select(col(asked).fill_null("").alias("value"), "as_of").unique().sort("as_of")
+    days = rows.select(col(column).fill_null("").alias("value"), "as_of").unique().sort("as_of")
     days = days.with_columns(before=col("as_of") - RECENT)
     now = _last_known(days, facts, "value", "day")
     older = facts.rename({"decided": "decided_before", "recovered": "recovered_before"})
@@ -324,7 +324,7 @@ def _with_context(rows: pl.LazyFrame, orders: pl.LazyFrame, name: str) -> pl.Laz
         f"{name}_{what}_90d": col(what).fill_null(0) - col(f"{what}_before").fill_null(0)
         for what in ("decided", "recovered")
     }
-    key = rows.with_columns(value=col(asked).fill_null(""))
+    key = rows.with_columns(value=col(column).fill_null(""))
     return key.join(rates.select("value", "as_of", **counts), on=["value", "as_of"], how="left").drop("value")
 
 
