@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -116,14 +116,21 @@ class Watched:
         self.has_crashed = False
         self.page = self.context.new_page()
         self.page.set_default_timeout(WAIT_MS)
-        self.page.on("crash", self._crashed)
+        self.page.on("crash", self._on_crash)
         self.page.on("request", self._requested)
         self.page.on("response", self._answered)
         self.page.on("console", self._logged)
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
 
-    def _crashed(self, page: Page) -> None:
-        self.has_crashed = True
+    def crashed(self) -> bool:
+        """Return whether the tab crashed; its event may come a little after the error."""
+        if not self.has_crashed:
+            with suppress(Error):
+                self.page.wait_for_event("crash", timeout=5_000)
+        return self.has_crashed
+
+    def _on_crash(self, page: Page) -> None:
+        self.has_crashed = self.has_crashed or page is self.page
 
     def _requested(self, request: Request) -> None:
         own = (self.address, "data:", "blob:", self.address.replace("http", "ws"))
@@ -299,7 +306,7 @@ def test_fault_40_a_reload_in_the_middle_leaves_a_page_that_works(watched: Watch
     try:
         reload_in_the_middle()
     except Error:
-        if not watched.has_crashed:
+        if not watched.crashed():
             raise
         watched.renew()  # the browser gave up the tab, which says nothing of the app
         reload_in_the_middle()
