@@ -94,14 +94,17 @@ def test_payments_in_the_events_make_them_the_source(engine: Engine, tmp_path: P
     contacts = written(tmp_path, lines("e1,o1,2025-01-01,contact,", header=EVENTS_HEADER))
     load.events(engine, contacts, now=NOW)
     assert rows(engine, "payment_source", "source") == []
-    for kind in ("payment", "refund", "chargeback", "credit"):
+    credit = written(tmp_path, lines("e3,o1,2025-01-01,credit,5", header=EVENTS_HEADER))
+    load.events(engine, credit, now=NOW)
+    assert rows(engine, "payment_source", "source") == [], "a credit is not money"
+    for kind in ("payment", "refund", "chargeback", "return"):
         engine.run("DELETE FROM payment_source")
         path = written(tmp_path, lines(f"e2,o1,2025-01-01,{kind},5", header=EVENTS_HEADER))
         for _ in range(2):
             report = load.events(engine, path, now=NOW)
             assert rows(engine, "payment_source", "source") == [{"source": "events"}]
             assert "payments are known from events from now on; payment_date does not count" in report.notes
-    assert len(rows(engine, "raw_events", "event_id")) == 2
+    assert len(rows(engine, "raw_events", "event_id")) == 3
 
 
 def test_a_rejected_payment_does_not_make_them_the_source(engine: Engine, tmp_path: Path) -> None:
