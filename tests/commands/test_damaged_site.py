@@ -17,7 +17,7 @@ from tests.publish.test_folder_repair import append, cut_in_half, empty, make_fo
 
 DAMAGES = (remove, empty, cut_in_half, append, make_folder, make_unreadable)
 LAST_NIGHT = FIRST_NIGHT + 3 * DAY
-EXPECTED = {"published": (0, 1), "models": (0, 7), "payrec.duckdb": (0, 3, 6), "other": (0, 1)}
+EXPECTED = {"published": (0, 1), "models": (0, 7), "payrec.duckdb": (0, 1, 3, 6), "other": (0, 1)}
 
 
 @pytest.fixture(scope="module")

@@ -119,6 +119,14 @@ def loops(place: Place, minutes: float | None = None, rounds: int | None = None)
     return ended
 
 
+def run_alone(place: Place) -> None:
+    """Run once with nothing beside it; it has to publish."""
+    words = ["run", "--as-of", place.times[-1].isoformat(), "--capacity", "50"]
+    called = [sys.executable, "-c", "from payrec.cli import main; main()", *words]
+    done = subprocess.run(called, env=place.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+
+
 def wrong_lists(place: Place) -> list[str]:
     """Return what is wrong with the published lists: each must hold exactly the orders that are open at its time."""
     wrong = []
