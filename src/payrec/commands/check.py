@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from payrec.commands import HORIZON_DAYS
+import pyarrow as pa
+
+from payrec.commands import HORIZON_DAYS, SEED
 from payrec.commands.build import parameters, reading
 from payrec.common.errors import DataRefused
 from payrec.common.progress import Progress, silent
-from payrec.data import audit, layers
+from payrec.data import audit, layers, snapshots
 from payrec.data.engines import Engine
+from payrec.model.evaluate import leaks
+
+LEAK_ROWS = 60_000  # snapshots read to test columns for leaks
 
 
 def check(
@@ -36,7 +42,8 @@ def check(
     ()
     """
     with reading(engine, parameters(horizon_days, None, observed_until, landmark_ages), progress):
-        return audited(engine, now, progress)
+        rows = snapshots.training_rows(engine, LEAK_ROWS, SEED)
+        return with_leaks(audited(engine, now, progress), rows)
 
 
 def audited(engine: Engine, now: datetime | None, progress: Progress) -> audit.Audit:
@@ -46,6 +53,13 @@ def audited(engine: Engine, now: datetime | None, progress: Progress) -> audit.A
         raise DataRefused("found no orders, expected some to check\nload them: payrec load transactions FILE")
     progress("auditing")
     return audit.run(engine, at)
+
+
+def with_leaks(audited: audit.Audit, rows: pa.Table) -> audit.Audit:
+    """Add the columns that give the outcome of labelled ``rows`` away to the findings, worst first."""
+    findings = [audit.Finding(f"leak.{x.column}", x.verdict, x.rows, x.message) for x in leaks.find(rows)]
+    order = {"refuse": 0, "warn": 1, "note": 2}
+    return replace(audited, findings=tuple(sorted((*audited.findings, *findings), key=lambda f: order[f.level])))
 
 
 def require_safe(audited: audit.Audit) -> None:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED
 from payrec.commands.build import parameters, reading
-from payrec.commands.check import audited, require_safe
+from payrec.commands.check import audited, require_safe, with_leaks
 from payrec.common.errors import DataRefused, ModelRefused, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.data import layers, snapshots
@@ -105,6 +105,8 @@ def train(
         audit = audited(engine, now, progress)
         require_safe(audit)
         rows = snapshots.training_rows(engine, max_rows, seed, progress)
+        audit = with_leaks(audit, rows)
+        require_safe(audit)
         inputs_sha256 = layers.built_from(engine)
     if as_of is not None:
         latest = as_of - timedelta(days=horizon_days)  # labels of later snapshots were not known yet

@@ -88,10 +88,8 @@ def choice(training: TrainingSummary) -> str:
     if len(training.losses) < 2:
         return ""
     (best, low), (other, high) = sorted(training.losses.items(), key=lambda item: item[1])
-    return (
-        f"{best} was chosen: log loss {low:.4f} on the newest rows, against {high:.4f} with {other}, "
-        f"{(high - low) / high:.1%} less"
-    )
+    gain = f", {(high - low) / high:.1%} less" if high else ""  # a column that gives all away leaves no loss
+    return f"{best} was chosen: log loss {low:.4f} on the newest rows, against {high:.4f} with {other}{gain}"
 
 
 def _same_in_all(inputs: Matrix) -> tuple[str, ...]:

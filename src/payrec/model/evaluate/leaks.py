@@ -1,0 +1,154 @@
+"""Columns that give the outcome away: each one tested alone, on the snapshots of the youngest age.
+
+A column of the day of the export that a file declares known at creation ("settled", a final amount) makes a model that
+looks excellent and ranks nobody rightly. No column that is known in advance decides so much by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from payrec.common.arrow import Floats
+from payrec.common.text import terminal_text
+from payrec.model.evaluate import metrics
+from payrec.model.features.declarations import LABEL
+from payrec.model.features.view_columns import ViewColumns
+
+NO_INPUT = {LABEL, "is_landmark", "horizon_days", "age_days", "order_id", "customer_id", "as_of", "amount"}
+
+
+@dataclass(frozen=True)
+class LeakLimits:
+    """From where on a column knows too much.
+
+    Attributes
+    ----------
+    refuse_auc, warn_auc
+        ROC AUC of one column alone at the youngest age; 0.5 knows nothing, 1 gives the outcome away.
+    level_odds
+        Odds of recovery of the rows of one level, as a multiple of those of all others, that refuse training if they
+        rise with the age of the orders.
+    min_rows
+        Rows, and rows of each outcome, that a test needs; rows that a level needs, young and old.
+    """
+
+    refuse_auc: float = 0.97
+    warn_auc: float = 0.93
+    level_odds: float = 5.0
+    min_rows: int = 50
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A column that knows too much: the level that does, if one does, and what was measured."""
+
+    column: str
+    verdict: Literal["refuse", "warn"]
+    rows: int
+    message: str
+
+
+def find(rows: pa.Table, limits: LeakLimits = LeakLimits()) -> tuple[Leak, ...]:
+    """Test every column of labelled rows of the feature view, at least one column of each row being ``age_days``.
+
+    Returns
+    -------
+    tuple of Leak
+        Those that refuse training first.
+    """
+    if not {LABEL, "age_days"} <= set(rows.column_names) or not rows.num_rows:
+        return ()
+    rows = rows.filter(pc.is_valid(rows[LABEL]))
+    columns = ViewColumns(rows)
+    label, age = columns.number(LABEL).astype(np.float64), columns.number("age_days").astype(np.float64)
+    if not len(label):
+        return ()
+    youngest = age == np.nanmin(age)
+    if min(label[youngest].sum(), (1 - label[youngest]).sum()) < limits.min_rows:
+        return ()
+    leaks: list[Leak] = []
+    for name in rows.column_names:
+        kind = rows.schema.field(name).type
+        if name in NO_INPUT:
+            continue
+        if pa.types.is_string(kind) or pa.types.is_dictionary(kind):
+            leaks += _levels(name, rows[name], label, age, limits)
+        elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            leaks += _number(name, columns.number(name)[youngest].astype(np.float64), label[youngest], limits)
+    return tuple(sorted(leaks, key=lambda leak: leak.verdict != "refuse"))
+
+
+def _number(name: str, values: Floats, label: Floats, limits: LeakLimits) -> Iterator[Leak]:
+    """Test the order of the numbers, and whether they are known at all."""
+    known = np.isfinite(values)
+    if not known.any():
+        return
+    ranked = np.where(known, values, values[known].min() - 1)
+    scores = [ranked] if known.all() else [ranked, known.astype(np.float64)]
+    yield from _verdict(
+        name, max(abs(metrics.roc_auc(label, score) - 0.5) for score in scores) + 0.5, len(label), limits
+    )
+
+
+def _levels(name: str, column: pa.ChunkedArray[Any], label: Floats, age: Floats, limits: LeakLimits) -> Iterator[Leak]:
+    """Test all levels together at the youngest age by their shares, and each level by itself, young and old."""
+    coded = column.combine_chunks().cast(pa.string()).fill_null("").dictionary_encode()
+    code = np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
+    youngest = age == age.min()
+    rows, recovered = (np.bincount(code[youngest], weight) for weight in (None, label[youngest]))
+    frequent = rows >= limits.min_rows
+    # rare levels stand together: the share of two rows says nothing of a column of free text
+    pooled = recovered[~frequent].sum() / max(rows[~frequent].sum(), 1)
+    share = np.where(frequent, recovered / np.maximum(rows, 1), pooled)
+    whole = list(_verdict(name, metrics.roc_auc(label[youngest], share[code[youngest]]), int(youngest.sum()), limits))
+    yield from whole
+    for level in np.flatnonzero(frequent) if not whole else ():
+        at_level = code == level
+        if _too_good(at_level, label, age, limits):
+            value = terminal_text(str(coded.dictionary[int(level)].as_py()))
+            n, k = int(at_level.sum()), int(label[at_level].sum())
+            message = (
+                f"{k:,} of {n:,} snapshots with {name} {value!r} were recovered, the better the older the order is\n"
+                f"expected: odds below {limits.level_odds:g} times the others', falling with age; "
+                "a value written after the payment gives the answer away\n"
+                f"take {name} out of the map, or map a column that is fixed when the order is made"
+            )
+            yield Leak(name, "refuse", n, message)
+
+
+def _too_good(at_level: npt.NDArray[np.bool_], label: Floats, age: Floats, limits: LeakLimits) -> bool:
+    """Whether the odds of a level are far above those of the others at the youngest age, and further at later ages.
+
+    Good payers pay early: what is left of them at later ages pays ever more like the rest. A value that was written
+    when the payment came stays as good while the rest gets worse.
+    """
+    odds = []
+    for at_age in (age == age.min(), age > age.min()):
+        own, others = label[at_level & at_age], label[~at_level & at_age]
+        if len(own) < limits.min_rows or not len(others):
+            return False
+        counts = [part + 0.5 for label_of in (own, others) for part in (label_of.sum(), (1 - label_of).sum())]
+        odds.append(counts[0] * counts[3] / (counts[1] * counts[2]))
+        # lower end of the 95 % interval of an odds ratio (Woolf 1955)
+        if odds[-1] * np.exp(-1.96 * np.sqrt(sum(1 / n for n in counts))) < limits.level_odds / 2:
+            return False
+    return bool(limits.level_odds <= odds[0] <= odds[1])
+
+
+def _verdict(name: str, auc: float, rows: int, limits: LeakLimits) -> Iterator[Leak]:
+    if not auc >= limits.warn_auc:
+        return
+    refused = auc >= limits.refuse_auc
+    message = (
+        f"{name} alone tells the paid orders from the unpaid ones with a ROC AUC of {auc:.3f}\n"
+        f"expected: below {limits.refuse_auc if refused else limits.warn_auc}; a final value gives the answer away\n"
+        f"look when {name} is written; if after the payment, take it out of the map"
+    )
+    yield Leak(name, "refuse" if refused else "warn", rows, message)
