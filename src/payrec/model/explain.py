@@ -1,5 +1,8 @@
 """Explain a probability: contributions of feature groups that add up exactly, and a sentence for each.
 
+The sentence of a group is the fact of the feature that contributed most in the group's direction. A fact that lets
+expect the opposite is passed over; a group without a fact that agrees is no reason.
+
 Log-odds contributions of a row (terms of the additive model, SHAP values of the trees) sum to z − z₀, with z₀ the
 mean of the training rows. On the scale of the calibrated probability P each is multiplied by (P(z) − P(z₀)) / (z − z₀),
 so that they sum to P(z) − P(z₀).
@@ -15,7 +18,7 @@ from payrec.common.arrow import Floats
 from payrec.common.short_repr import short_repr
 from payrec.model import sentences
 from payrec.model.features import matrix
-from payrec.model.features.declarations import BY_NAME, GROUPS
+from payrec.model.features.declarations import FEATURES, GROUPS
 from payrec.model.features.view_columns import ViewRows
 from payrec.model.recipes import additive, boosting
 from payrec.model.recipes.additive import AdditiveModel
@@ -24,6 +27,8 @@ from payrec.model.recipes.model import Model
 
 LEAST_POINTS = 0.0005  # a smaller contribution (0.05 percentage points) is no reason
 NEAR = 1e-6
+POSITION = {feature.name: at for at, feature in enumerate(FEATURES)}
+MEMBERS = {group: [at for at, feature in enumerate(FEATURES) if feature.group == group] for group in GROUPS}
 
 
 @short_repr
@@ -41,12 +46,15 @@ class Contributions:
         Probability of the mean log-odds of the training rows.
     probability
         As by ``recipes.predict``, shape (n,).
+    by_feature
+        Shape (n, len(FEATURES)); summed by group they are ``values``.
     """
 
     groups: tuple[str, ...]
     values: Floats
     base: float
     probability: Floats
+    by_feature: Floats
 
 
 @short_repr
@@ -84,64 +92,87 @@ class Waterfall:
 def contributions(model: Model, rows: ViewRows) -> Contributions:
     """Return the contribution of each group to each row's probability; trees take about a millisecond a row."""
     inputs = matrix.matrix(rows, model.vocabulary)
-    groups = tuple(GROUPS)
-    if isinstance(model.scorer, Trees):
-        parts, z = _of_trees(model.scorer, inputs, groups)
-    else:
-        parts, z = _of_tables(model.scorer, inputs, groups)
+    parts, z = _of_trees(model.scorer, inputs) if isinstance(model.scorer, Trees) else _of_tables(model.scorer, inputs)
     probability = model.calibration.probability(z)
     base = float(model.calibration.probability(np.array([model.base_log_odds]))[0])
-    scale = _scale(model, z, probability, base)
-    return Contributions(groups, parts * scale[:, None], base, probability)
+    parts *= _scale(model, z, probability, base)[:, None]
+    values = np.zeros((len(inputs), len(GROUPS)))
+    for column, members in enumerate(MEMBERS.values()):
+        for at in members:  # in one order, so that a row alone gives the same bits
+            values[:, column] += parts[:, at]
+    return Contributions(tuple(GROUPS), values, base, probability, parts)
 
 
 def reasons(model: Model, rows: ViewRows, top: int = 3) -> list[tuple[ModelReason, ...]]:
     """Return up to ``top`` reasons for each row, strongest first, each a sentence with its direction."""
     parts = contributions(model, rows)
-    clauses = sentences.sentences(rows)
-    order = np.argsort(-np.abs(parts.values), axis=1, kind="stable")[:, :top]
-    return [
-        tuple(
-            _reason(parts.groups[at], float(parts.values[row, at]), clauses[row][parts.groups[at]])
-            for at in order[row]
-            if abs(parts.values[row, at]) >= LEAST_POINTS
-        )
-        for row in range(len(clauses))
-    ]
+    result = []
+    for row, facts in enumerate(sentences.facts(rows, usual_values(model))):
+        chosen: list[ModelReason] = []
+        for at in np.argsort(-np.abs(parts.values[row]), kind="stable"):
+            points, group = float(parts.values[row, at]), parts.groups[at]
+            if len(chosen) == top or abs(points) < LEAST_POINTS:
+                break
+            fact = _agreeing_fact(facts, group, points, parts.by_feature[row])
+            if fact:
+                direction, words = ("up", "raises the chance") if points > 0 else ("down", "lowers the chance")
+                chosen.append(ModelReason(f"{group}.{direction}", points, f"{fact} ({words})"))
+        result.append(tuple(chosen))
+    return result
 
 
 def waterfall(model: Model, row: ViewRows) -> Waterfall:
     """Return the steps from the base to the probability of the first row; groups that add nothing are left out."""
     parts = contributions(model, row.slice(0, 1))
-    clauses = sentences.sentences(row.slice(0, 1))[0]
+    facts = sentences.facts(row.slice(0, 1), usual_values(model))[0]
     after, steps = parts.base, []
     for at in np.argsort(-np.abs(parts.values[0]), kind="stable"):
         points, group = float(parts.values[0, at]), parts.groups[at]
         if points:
             after += points
-            steps.append(Step(group, GROUPS[group], clauses[group], points, after))
+            known = any(facts.of(FEATURES[feature].name) for feature in MEMBERS[group])
+            fact = _agreeing_fact(facts, group, points, parts.by_feature[0])
+            fact = fact or f"{GROUPS[group]}: {'several facts together' if known else 'not in these data'}"
+            steps.append(Step(group, GROUPS[group], fact, points, after))
     return Waterfall(parts.base, tuple(steps), float(parts.probability[0]))
 
 
-def _reason(group: str, points: float, fact: str) -> ModelReason:
-    direction, words = ("up", "raises the chance") if points > 0 else ("down", "lowers the chance")
-    return ModelReason(f"{group}.{direction}", points, f"{fact} ({words})")
+def usual_values(model: Model) -> dict[str, float]:
+    """Return the median of each numeric feature over the training rows."""
+    medians = {}
+    for spread in model.spreads:
+        known = np.array(spread.shares[1:])
+        if spread.edges and known.sum():
+            at = int(np.searchsorted(np.cumsum(known), known.sum() / 2))
+            medians[spread.feature] = spread.edges[min(at, len(spread.edges) - 1)]
+    return medians
 
 
-def _of_tables(scorer: AdditiveModel, inputs: matrix.Matrix, groups: tuple[str, ...]) -> tuple[Floats, Floats]:
+def _agreeing_fact(facts: sentences.Facts, group: str, points: float, by_feature: Floats) -> str:
+    """Return the fact of the strongest feature of a group that pulls as the group does and whose fact says no other."""
+    sign = 1 if points > 0 else -1
+    for feature in sorted(MEMBERS[group], key=lambda at: -sign * by_feature[at]):
+        if sign * by_feature[feature] <= 0:
+            break
+        fact = facts.of(FEATURES[feature].name)
+        if fact and fact.favours * sign >= 0:
+            return fact.text
+    return ""
+
+
+def _of_tables(scorer: AdditiveModel, inputs: matrix.Matrix) -> tuple[Floats, Floats]:
     terms, values = additive.contributions(scorer, inputs)
-    parts = np.zeros((len(inputs), len(groups)))
+    parts = np.zeros((len(inputs), len(FEATURES)))
     for term, names in enumerate(terms):
         for name in names:  # an interaction is split evenly between its features
-            parts[:, groups.index(BY_NAME[name].group)] += values[:, term] / len(names)
+            parts[:, POSITION[name]] += values[:, term] / len(names)
     return parts, additive.log_odds(scorer, inputs)
 
 
-def _of_trees(scorer: Trees, inputs: matrix.Matrix, groups: tuple[str, ...]) -> tuple[Floats, Floats]:
+def _of_trees(scorer: Trees, inputs: matrix.Matrix) -> tuple[Floats, Floats]:
     values, z = boosting.contributions(scorer, inputs)
-    parts = np.zeros((len(inputs), len(groups)))
-    for at, feature in enumerate(boosting.INPUTS):
-        parts[:, groups.index(feature.group)] += values[:, at]
+    parts = np.zeros((len(inputs), len(FEATURES)))
+    parts[:, [POSITION[feature.name] for feature in boosting.INPUTS]] = values
     return parts, z
 
 

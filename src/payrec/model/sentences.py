@@ -1,9 +1,14 @@
-"""Facts about a row, one clause for each feature group: the words of the reasons."""
+"""Facts about a row, one clause for each feature: the words of the reasons.
+
+A clause names the number that drove the contribution, and the usual one where it is a share. Columns that the data do
+not have give no clause.
+"""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +22,35 @@ ViewRow = dict[str, Any]
 LONGEST_WORD = 60
 
 
-def sentences(rows: ViewRows) -> list[dict[str, str]]:
-    """Return, for each row, a clause for each group of ``features.GROUPS``. Missing columns are unknown."""
+@dataclass(frozen=True)
+class Fact:
+    """A clause, and what it lets expect of the chance: +1 more than usual, -1 less, 0 either."""
+
+    text: str
+    favours: int = 0
+
+
+Clause = Callable[[ViewRow, float | None], Fact | str | None]
+"""(row, usual value of the feature) -> its fact; text alone favours neither side, None means that nothing is known."""
+
+
+class Facts:
+    """The facts of one row, made on use; ``usual`` is the median of each feature over the training rows."""
+
+    def __init__(self, row: ViewRow, usual: Mapping[str, float]) -> None:
+        self.row, self.usual = _Known(row), usual
+
+    def of(self, feature: str) -> Fact | None:
+        """Return the fact of a feature; None where the data do not have it."""
+        fact = CLAUSES[feature](self.row, self.usual.get(feature))
+        return Fact(fact) if isinstance(fact, str) else fact
+
+
+def facts(rows: ViewRows, usual: Mapping[str, float]) -> list[Facts]:
+    """Return the facts of each row. Missing columns are unknown."""
     table = pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows
-    names = [name for name in (*NEEDED, "outstanding_minor") if name in table.schema.names]
-    records = table.select(list(dict.fromkeys(names))).to_pylist()
-    return [{group: clause(_Known(row)) for group, clause in CLAUSES.items()} for row in records]
+    names = [name for name in NEEDED if name in table.schema.names]
+    return [Facts(row, usual) for row in table.select(names).to_pylist()]
 
 
 class _Known(dict[str, Any]):
@@ -43,119 +71,225 @@ def _count(number: float, one: str, many: str | None = None) -> str:
     return f"{int(number)} {one if int(number) == 1 else many or one + 's'}"
 
 
-def _age(row: ViewRow) -> str:
+def _counted(column: str, before: str, one: str, after: str = "", many: str | None = None) -> Clause:
+    def clause(row: ViewRow, usual: float | None) -> str | None:
+        number = row[column]
+        return None if number is None else f"{before}{_count(number, one, many)}{after}"
+
+    return clause
+
+
+def _shared(part: float, whole: float, usual: float | None, text: str, sign: int = 1) -> Fact:
+    """Name a share, and the usual one; more of it favours the chance by ``sign``."""
+    share = part / whole
+    if usual is None:
+        return Fact(f"{text} ({share:.0%})")
+    # to whole percent, as the reader sees it
+    difference = round(100 * share) - round(100 * usual)
+    return Fact(f"{text} ({share:.0%}, usual {usual:.0%})", sign * ((difference > 0) - (difference < 0)))
+
+
+def _age(row: ViewRow, usual: float | None) -> str | None:
     days = row["age_days"]
     if days is None:
-        return "age of the order unknown"
+        return None
     return f"open for {_count(days, 'day')}" if days >= 1 else "opened less than a day ago"
 
 
-def _activity(row: ViewRow) -> str:
-    if row["attempts"] is None:
-        since = row["days_since_last_event"]
-        return "attempts unknown" if since is None else f"last event {_count(since, 'day')} ago"
-    text = f"{_count(row['attempts'], 'attempt')} and {_count(row['contacts'] or 0, 'contact')} so far"
-    if row["days_since_last_event"] is None or row["last_event_type"] is None:
-        return text
-    return f"{text}, the last event ({word(row['last_event_type'])}) {_count(row['days_since_last_event'], 'day')} ago"
+def _last_event(row: ViewRow, usual: float | None) -> str | None:
+    days, kind = row["days_since_last_event"], row["last_event_type"]
+    if kind is None:
+        return None if days is None else f"the last event {_count(days, 'day')} ago"
+    name = f"the last event ({word(kind)})"
+    return f"{name} {_count(days, 'day')} ago" if days is not None else f"the last event was {word(kind)}"
 
 
-def _due(row: ViewRow) -> str:
+def _due(row: ViewRow, usual: float | None) -> str | None:
     days = row["days_to_due"]
     if days is None:
-        return "no due date known"
+        return None
     return f"due in {_count(days, 'day')}" if days >= 0 else f"{_count(-days, 'day')} past due"
 
 
-def _amount(row: ViewRow) -> str:
+def money(minor: float, currency: object) -> str:
+    """Return an amount in hundredths in words, ``EUR 1,234.56``."""
+    whole, part = divmod(abs(int(minor)), 100)
+    return f"{word(currency or '')} {'-' if minor < 0 else ''}{whole:,}.{part:02d}".strip()
+
+
+def _amount(row: ViewRow, usual: float | None) -> str | None:
     owed = row["outstanding_minor"]
     if owed is None:
-        return "amount unknown"
-    whole, part = divmod(abs(int(owed)), 100)
-    text = f"{word(row['currency'] or '')} {'-' if owed < 0 else ''}{whole:,}.{part:02d} outstanding".strip()
+        return None
+    text = f"{money(owed, row['currency'])} outstanding"
     return f"{text}, partly paid" if (row["paid_minor"] or 0) > 0 else text
 
 
-def _history(row: ViewRow) -> str:
+def _paid_share(row: ViewRow, usual: float | None) -> str | None:
+    paid, amount = row["paid_minor"], row["amount_minor"]
+    if paid is None or not amount:
+        return None
+    return f"{paid / amount:.0%} of the amount is paid" if paid > 0 else "nothing is paid yet"
+
+
+def _in_time(row: ViewRow, usual: float | None) -> Fact | str | None:
     decided, in_time = row["cust_decided"], row["cust_recovered_in_time"]
     if decided is None or in_time is None:
-        return "this customer's earlier payments unknown"
+        return None
     if not decided:
-        return "no earlier failed payments by this customer"
+        return "no earlier failed payment of this customer to judge by"
     if decided == 1:
-        return f"this customer's one earlier failed payment was {'' if in_time else 'not '}recovered in time"
+        text = f"this customer's one earlier failed payment was {'' if in_time else 'not '}recovered in time"
+        return Fact(text, 1 if in_time else -1)
     were = "was" if in_time == 1 else "were"
-    return f"{int(in_time)} of this customer's last {int(decided)} failed payments {were} recovered in time"
+    text = f"{int(in_time)} of this customer's {int(decided)} earlier failed payments {were} recovered in time"
+    return _shared(in_time, decided, usual, text)
 
 
-def _open(row: ViewRow) -> str:
+def _recovered(row: ViewRow, usual: float | None) -> Fact | str | None:
+    failures, recovered = row["cust_failures"], row["cust_recovered"]
+    if failures is None or recovered is None:
+        return None
+    if not failures:
+        return "no earlier failed payment of this customer"
+    were = "is" if recovered == 1 else "are"
+    text = f"{int(recovered)} of this customer's {_count(failures, 'failed payment')} {were} recovered by now"
+    return _shared(recovered, failures, usual, text)
+
+
+def _failed(row: ViewRow, usual: float | None) -> Fact | str | None:
+    orders, failures = row["cust_orders"], row["cust_failures"]
+    if not orders or failures is None:
+        return None
+    text = f"{int(failures)} of this customer's {_count(orders, 'order')} failed at first"
+    return _shared(failures, orders, usual, text, sign=0)
+
+
+def _missed(row: ViewRow, usual: float | None) -> Fact | str | None:
+    decided, in_time = row["cust_decided"], row["cust_recovered_in_time"]
+    if decided is None or in_time is None:
+        return None
+    missed = decided - in_time
+    text = f"{_count(missed, 'earlier failed payment')} of this customer not recovered in time"
+    return Fact(text, -1) if missed else Fact(text, 1 if decided else 0)
+
+
+def _days_to_pay(part: str, what: str, count: str | None = None) -> Clause:
+    def clause(row: ViewRow, usual: float | None) -> str | None:
+        days = row[part]
+        if days is None or (count and not row[count]):
+            return None
+        days = days / min(row[count], 3 if "last3" in part else row[count]) if count else days
+        usual_days = f", usual {usual:.0f}" if usual is not None else ""
+        return f"this customer paid {what} {_count(round(days), 'day')} after failing{usual_days}"
+
+    return clause
+
+
+def _open_amount(row: ViewRow, usual: float | None) -> str | None:
+    owed = row["cust_open_minor"]
+    if owed is None:
+        return None
+    return (
+        f"{money(owed, row['currency'])} outstanding on this customer's other orders" if owed else "no other open order"
+    )
+
+
+def _open(row: ViewRow, usual: float | None) -> str | None:
     count = row["cust_open"]
     if count is None:
-        return "this customer's other orders unknown"
+        return None
     return f"{_count(count, 'other open order')} of this customer" if count else "no other open order"
 
 
-def _recent(row: ViewRow) -> str:
-    orders, failures = row["cust_orders_90d"], row["cust_failures_90d"]
-    if orders is None or failures is None:
-        return "this customer's last 90 days unknown"
-    return f"{_count(orders, 'order')} by this customer in 90 days, {int(failures)} of them failed"
+def _rate(kind: str, column: str, before: str) -> Clause:
+    """Share recovered lately of the orders of the same provider, reason or country."""
+
+    def clause(row: ViewRow, usual: float | None) -> Fact | None:
+        decided, recovered, value = row[f"{kind}_decided_90d"], row[f"{kind}_recovered_90d"], row[column]
+        if not decided or recovered is None or not value:
+            return None
+        share = recovered / decided
+        text = f"{before} {word(value)}, {share:.0%} recovered lately"
+        if usual is None:
+            return Fact(text)
+        difference = round(100 * share) - round(100 * usual)
+        return Fact(f"{text}, usual {usual:.0%}", (difference > 0) - (difference < 0))
+
+    return clause
 
 
-def _rate(row: ViewRow, of: str) -> str:
-    decided, recovered = row[f"{of}_decided_90d"], row[f"{of}_recovered_90d"]
-    return f", {recovered / decided:.0%} of those recovered lately" if decided and recovered is not None else ""
+def _value(column: str, before: str) -> Clause:
+    def clause(row: ViewRow, usual: float | None) -> str | None:
+        return f"{before} {word(row[column])}" if row[column] else None
+
+    return clause
 
 
-def _provider(row: ViewRow) -> str:
-    return f"provider {word(row['provider'])}{_rate(row, 'provider')}" if row["provider"] else "provider unknown"
-
-
-def _reason(row: ViewRow) -> str:
-    return f"failed by {word(row['reason_code'])}{_rate(row, 'reason')}" if row["reason_code"] else "reason unknown"
-
-
-def _country(row: ViewRow) -> str:
-    return f"country {word(row['country'])}{_rate(row, 'country')}" if row["country"] else "country unknown"
-
-
-def _method(row: ViewRow) -> str:
-    known = [word(row[name]) for name in ("payment_method", "device", "transaction_type") if row[name]]
-    return "payment by " + ", ".join(known) if known else "payment method unknown"
-
-
-def _calendar(row: ViewRow) -> str:
+def _calendar(row: ViewRow, usual: float | None) -> str | None:
     when = row["as_of"]
     if not isinstance(when, datetime):
-        return "day unknown"
+        return None
     return f"scored on a {WEEKDAYS[when.weekday()]}, day {when.day} of the month"
 
 
-def _status(row: ViewRow) -> str:
-    words = {
-        "is_disputed": "a dispute is open",
-        "has_chargeback": "the payment was charged back",
-        "is_written_off": "the order is written off",
-        "is_opted_out": "the customer opted out of contacts",
-    }
-    clauses = [text for name, text in words.items() if row[name]]
+def _flag(column: str, yes: str, no: str) -> Clause:
+    def clause(row: ViewRow, usual: float | None) -> str | None:
+        return None if row[column] is None else yes if row[column] else no
+
+    return clause
+
+
+def _promise(row: ViewRow, usual: float | None) -> str | None:
     if isinstance(row["promised_until"], datetime):
-        clauses.append(f"payment promised by {row['promised_until']:%Y-%m-%d}")
-    return " and ".join(clauses) or "no dispute and no promise"
+        return f"payment promised by {row['promised_until']:%Y-%m-%d}"
+    return "no promise" if "promised_until" in row else None
 
 
-CLAUSES: dict[str, Callable[[ViewRow], str]] = {
-    "age": _age,
-    "activity": _activity,
-    "due": _due,
-    "amount": _amount,
-    "history": _history,
-    "open": _open,
-    "recent": _recent,
-    "provider": _provider,
-    "reason": _reason,
-    "country": _country,
-    "method": _method,
-    "calendar": _calendar,
-    "status": _status,
+CLAUSES: dict[str, Clause] = {
+    "age_days": _age,
+    "age_band": _age,
+    "days_since_last_event": _last_event,
+    "last_event_type": _last_event,
+    "attempts": _counted("attempts", "", "attempt", " so far"),
+    "contacts": _counted("contacts", "", "contact", " so far"),
+    "days_to_due": _due,
+    "outstanding_relative": _amount,
+    "outstanding_reporting": _amount,
+    "currency": _amount,
+    "amount_bucket": _amount,
+    "paid_share": _paid_share,
+    "cust_in_time_rate": _in_time,
+    "cust_recovered_rate": _recovered,
+    "cust_decided": _counted("cust_decided", "", "earlier failed payment", " of this customer"),
+    "history_depth": _counted("cust_decided", "", "earlier failed payment", " of this customer"),
+    "cust_missed": _missed,
+    "cust_days_to_pay": _days_to_pay("cust_days_to_pay_sum", "on average", "cust_recovered"),
+    "cust_days_to_pay_last": _days_to_pay("cust_days_to_pay_last", "last time"),
+    "cust_days_to_pay_last3": _days_to_pay("cust_days_to_pay_last3_sum", "the last times", "cust_recovered"),
+    "cust_days_to_pay_min": _days_to_pay("cust_days_to_pay_min", "at the earliest"),
+    "cust_days_to_pay_max": _days_to_pay("cust_days_to_pay_max", "at the latest"),
+    "cust_days_since_payment": _counted("cust_days_since_payment", "this customer's last payment ", "day", " ago"),
+    "cust_orders": _counted("cust_orders", "", "order", " of this customer so far"),
+    "cust_failure_rate": _failed,
+    "cust_open": _open,
+    "cust_open_relative": _open_amount,
+    "cust_orders_90d": _counted("cust_orders_90d", "", "order", " of this customer in 90 days"),
+    "cust_failures_90d": _counted("cust_failures_90d", "", "failed payment", " of this customer in 90 days"),
+    "provider_rate_90d": _rate("provider", "provider", "provider"),
+    "reason_rate_90d": _rate("reason", "reason_code", "failed by"),
+    "country_rate_90d": _rate("country", "country", "country"),
+    "provider": _value("provider", "provider"),
+    "reason_code": _value("reason_code", "failed by"),
+    "country": _value("country", "country"),
+    "payment_method": _value("payment_method", "payment by"),
+    "device": _value("device", "device"),
+    "transaction_type": _value("transaction_type", "type"),
+    "weekday": _calendar,
+    "day_of_month": _calendar,
+    "is_disputed": _flag("is_disputed", "a dispute is open", "no dispute"),
+    "has_chargeback": _flag("has_chargeback", "the payment was charged back", "no chargeback"),
+    "is_written_off": _flag("is_written_off", "the order is written off", "not written off"),
+    "is_opted_out": _flag("is_opted_out", "the customer opted out of contacts", "no opt-out"),
+    "promise": _promise,
 }
