@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -65,11 +64,6 @@ def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     taken = take(f"{ORIGINAL}\n{ROW}\n".encode(), tmp_path / "own", "../../evil\u202e.csv")
     assert taken.path.parent == tmp_path / "own"
     assert list(tmp_path.iterdir()) == [tmp_path / "own"]
-
-
-def test_the_originals_file_says_when_it_was_true(tmp_path: Path) -> None:
-    taken = take(f"{ORIGINAL}\n{ROW}\n".encode(), tmp_path)
-    assert upload.as_of_of_original(taken) == datetime(2026, 6, 30)
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import Any, BinaryIO, Literal
 
 import pyarrow as pa
 import pyarrow.parquet
 
-from payrec.app import list_query
 from payrec.commands.score import score as score_orders
 from payrec.commands.score import score_file
 from payrec.common.errors import DataRefused
@@ -186,18 +185,6 @@ def mapped(chosen: dict[str, str | None], currency: str, date_format: str | None
     document |= {"date_format": date_format} if date_format else {}
     document |= {"decimal": decimal, "thousands": "." if decimal == "," else ","} if decimal else {}
     return from_document(document, "the columns chosen")
-
-
-def as_of_of_original(uploaded: Upload) -> datetime | None:
-    """Return the day of the rows of an original feature view: invoice date plus days since; None if unknown."""
-    names = {name.strip().casefold() for name in uploaded.header}
-    if not {"invoice_date", "days_since_invoice"} <= names or uploaded.path.suffix != ".csv":
-        return None
-    sql = """
-        SELECT MAX(TRY_CAST(invoice_date AS DATE)::TIMESTAMP
-            + (TRY_CAST(days_since_invoice AS DOUBLE)::INTEGER + 1) * INTERVAL '1' DAY) AS at
-        FROM read_csv($file, all_varchar = true, ignore_errors = true)"""
-    return cast("datetime | None", list_query.query(sql, {"file": str(uploaded.path)})["at"][0].as_py())
 
 
 def score(uploaded: Upload, inputs: ScoringInputs, mapping: Mapping | None, progress: Progress) -> Result:

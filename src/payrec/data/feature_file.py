@@ -5,7 +5,7 @@ Its rows were made elsewhere; what is missing counts as unknown. One row an orde
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ ALIASES = {
     "prev_success_cnt": "cust_recovered_in_time",
 }
 LEFT_OUT = ("retries", "result_status", "chargeback_flag", "payment_date", "customer_prior_success_rate")
+EPOCH, ONE_DAY = datetime(1970, 1, 1), timedelta(days=1)
 REQUIRED = ("order_id", "customer_id", "amount", "currency", "age_days")
 
 
@@ -72,12 +73,14 @@ def read(path: Path, as_of: datetime | None) -> pa.Table:
     UsageError
         The file cannot be opened, or does not say when its rows were true.
     DataRefused
-        Columns are missing, values cannot be read, orders stand twice, or there are several times.
+        Columns are missing, values cannot be read, orders stand twice, or rows were true at several times.
     """
     rows = _named(_raw(path), path)
     columns: dict[str, Any] = {f.name: _typed(rows[f.name], f, path) for f in SCHEMA if f.name in rows.column_names}
     n = rows.num_rows
+    open_rows = _is_unpaid(rows)
     if "as_of" not in columns or columns["as_of"].null_count == n:
+        as_of = _stated_time(rows.filter(open_rows), columns["age_days"].filter(open_rows), as_of, path)
         if as_of is None:
             msg = f"{path.name} does not say when its rows were true, expected a column as_of\nsay it with --as-of TIME"
             raise UsageError(msg)
@@ -85,7 +88,7 @@ def read(path: Path, as_of: datetime | None) -> pa.Table:
     minor = pc.cast(pc.multiply(columns["amount"], pa.scalar(100)), pa.int64())
     columns.setdefault("amount_minor", minor)
     columns.setdefault("outstanding_minor", minor)
-    return _one_row_an_order(_unpaid(pa.table(columns), rows), path)
+    return _one_row_an_order(pa.table(columns).filter(open_rows), path)
 
 
 def _raw(path: Path) -> pa.Table:
@@ -133,11 +136,45 @@ def _typed(cells: pa.ChunkedArray[Any], field: pa.Field[Any], path: Path) -> Any
         raise DataRefused(msg) from error
 
 
-def _unpaid(typed: pa.Table, rows: pa.Table) -> pa.Table:
-    """Leave out what had been paid already, where the file says so."""
+def _is_unpaid(rows: pa.Table) -> Any:  # an array of booleans
+    """Mark what had not been paid already, where the file says so."""
     if "payment_date" not in rows.column_names:
-        return typed
-    return typed.filter(_is_blank(rows["payment_date"].cast(pa.string())))
+        return pa.array([True] * rows.num_rows)
+    return _is_blank(rows["payment_date"].cast(pa.string()))
+
+
+def _stated_time(rows: pa.Table, age_days: Any, as_of: datetime | None, path: Path) -> datetime | None:
+    """Return the day at which the ages of open rows were true: invoice date plus age; ``as_of`` where nothing says so.
+
+    The original project's file holds the age that each order had when its own row was made: rows of many days are no
+    list of one day, and an age of 5 on an invoice of last year would promise money of a window that has closed.
+    """
+    if "invoice_date" not in rows.column_names or not rows.num_rows:
+        return as_of
+    try:
+        days = rows["invoice_date"].cast(pa.timestamp("us")).cast(pa.date32()).cast(pa.int32())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        msg = f"{path.name}: column invoice_date has a value that is no date: {error_text(error)}"
+        raise DataRefused(msg) from error
+    true_on = pc.add(days.cast(pa.int64()), age_days).drop_null()
+    if not len(true_on):
+        return as_of
+    first, last = (EPOCH + timedelta(days=day + 1) for day in (pc.min(true_on).as_py(), pc.max(true_on).as_py()))
+    if last - first > ONE_DAY:
+        count = len(pc.unique(true_on))
+        msg = (
+            f"{path.name} has rows of {count:,} days: invoice date plus age gives {first:%Y-%m-%d} to {last:%Y-%m-%d}\n"
+            "expected the open orders of one day, each with its age on that day\n"
+            "load it as orders, and each gets the age it has: payrec load transactions FILE"
+        )
+        raise DataRefused(msg)
+    if as_of is not None and abs(as_of - last) > ONE_DAY:
+        msg = (
+            f"{path.name} holds ages of {last:%Y-%m-%d} by its invoice dates, --as-of says {as_of:%Y-%m-%d}\n"
+            "expected the same day; leave --as-of out, or export the file again"
+        )
+        raise DataRefused(msg)
+    return as_of or last
 
 
 def _is_blank(column: Any) -> Any:  # a column of text -> a column of booleans, true for NULL too
@@ -149,7 +186,13 @@ def _one_row_an_order(rows: pa.Table, path: Path) -> pa.Table:
     if len(times) > 1:
         msg = f"{path.name} has rows of {len(times)} times, expected the open orders of one as_of\nexport one as_of"
         raise DataRefused(msg)
-    if len(rows["order_id"].unique()) != rows.num_rows or rows["order_id"].null_count:
-        msg = f"{path.name} has orders that stand more than once or have no order_id, expected one row an order"
+    counts = rows.group_by("order_id").aggregate([([], "count_all")])
+    twice = counts.filter(pc.field("count_all") > 1)["order_id"].drop_null().to_pylist()
+    if twice or rows["order_id"].null_count:
+        blank = f"{rows['order_id'].null_count:,} rows without order_id" if rows["order_id"].null_count else ""
+        doubled = (
+            f"{len(twice):,} orders in more than one row, for example {terminal_text(str(twice[0]))}" if twice else ""
+        )
+        msg = f"{path.name} has {' and '.join(filter(None, (blank, doubled)))}, expected one row an order"
         raise DataRefused(msg)
     return rows

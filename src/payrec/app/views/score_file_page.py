@@ -85,9 +85,9 @@ def _options(uploaded: Upload) -> None:
     """Ask for what the file does not state, then score it."""
     mapping = _matched_columns(uploaded) if uploaded.kind == "unknown" else None
     as_of = None
-    if uploaded.kind == "features" and "as_of" not in uploaded.header:
-        known = upload.as_of_of_original(uploaded)
-        day = st.date_input("Date of these rows", known or state.now(), help="The file does not state it.")
+    stated = {"as_of", "invoice_date"} & {name.strip().casefold() for name in uploaded.header}
+    if uploaded.kind == "features" and not stated:
+        day = st.date_input("Date of these rows", state.now(), help="The file does not state it.")
         as_of = datetime.combine(day, time())
     is_clicked = st.button("Score", type="primary", icon=":material/play_arrow:")
     if not is_clicked or (mapping is None and uploaded.kind == "unknown"):
