@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from payrec.data import layers, snapshots
@@ -24,14 +26,18 @@ KEYS = {
     "stg_events": "event_id", "stg_orders": "order_id", "stg_balances": "order_id, from_at", "stg_outcomes": "order_id",
     "stg_observed": "until", "snapshots": "order_id, as_of", "customer_history": "order_id, as_of",
     "customer_money": "order_id, as_of", "context_history": "dimension, value, day", "features": "order_id, as_of",
-    "labels": "order_id, as_of", "v_feature_view": "order_id, as_of",
+    "labels": "order_id, as_of", "v_feature_view": "order_id, as_of", "freshness": "kind",
+    "missing_months": "kind, from_at",
 }  # fmt: skip
 ASKED = layers.Parameters(as_of=(datetime(2026, 6, 15, 9, 30),), landmark_ages=(0, 7, 30, 60))
 
 
 @pytest.fixture(scope="module")
 def portfolio() -> simulator.Portfolio:
-    return simulator.portfolio(1500, 3)
+    """Orders of two years; the events of one month are missing."""
+    made = simulator.portfolio(1500, 3)
+    months = pc.strftime(made.events["event_ts"], "%Y-%m")
+    return replace(made, events=made.events.filter(pc.not_equal(months, "2025-11")))
 
 
 def filled(engine: Engine, made: simulator.Portfolio) -> Engine:

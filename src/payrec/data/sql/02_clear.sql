@@ -9,6 +9,8 @@ DROP TABLE IF EXISTS context_history;
 DROP TABLE IF EXISTS customer_money;
 DROP TABLE IF EXISTS customer_history;
 DROP TABLE IF EXISTS snapshots;
+DROP TABLE IF EXISTS missing_months;
+DROP TABLE IF EXISTS freshness;
 DROP TABLE IF EXISTS stg_observed;
 DROP TABLE IF EXISTS stg_outcomes;
 DROP TABLE IF EXISTS stg_balances;

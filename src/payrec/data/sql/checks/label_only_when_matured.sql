@@ -1,7 +1,9 @@
--- Unknown is not zero: a label exists when as_of + horizon lies inside the observed data, and the order did not end without money.
+-- Unknown is not zero: a label exists when as_of + horizon lies inside the observed payments, and the order did not end without money.
 SELECT v.order_id, v.as_of, v.label_recovered_30d
 FROM v_feature_view AS v
 CROSS JOIN stg_observed AS u
-WHERE (v.label_recovered_30d IS NOT NULL AND v.as_of + v.horizon_days * INTERVAL '1' DAY > u.until)
-   OR (v.label_recovered_30d IS NULL AND v.as_of + v.horizon_days * INTERVAL '1' DAY <= u.until
-       AND NOT EXISTS (SELECT 1 FROM stg_balances AS b WHERE b.order_id = v.order_id AND b.closed_by IN ('void', 'credit', 'stated')))
+LEFT JOIN freshness AS p ON p.kind = 'payments'
+WHERE (v.label_recovered_30d IS NOT NULL AND v.as_of + v.horizon_days * INTERVAL '1' DAY > COALESCE(p.known_until, u.until))
+   OR (v.label_recovered_30d IS NULL AND v.as_of + v.horizon_days * INTERVAL '1' DAY <= COALESCE(p.known_until, u.until)
+       AND NOT EXISTS (SELECT 1 FROM stg_balances AS b WHERE b.order_id = v.order_id AND b.closed_by IN ('void', 'credit', 'stated'))
+       AND NOT EXISTS (SELECT 1 FROM missing_months AS m WHERE m.kind = 'payments'))
