@@ -222,8 +222,9 @@ def _published(
         # alerted before it counts as done: a run that is killed in between alerts twice, rather than never
         alert = alerts.of_verdicts(judged, request.run_id)
         sent = tuple(alerts.send(alert, config.alert_to, config.secrets)) if alert and config.alert_to else ()
-        done = ledger.Entry(config.now, str(config.holder), "run", request.run_id, "done", _undelivered(sent))
-        ledger.add(engine, done)
+        ledger.add(
+            engine, ledger.Entry(config.now, str(config.holder), "run", request.run_id, "done", _undelivered(sent))
+        )
         _retire(store, config)
     published = next(one for one in runs if one.run.run_id == request.run_id)
     return RunReport(published, runs[0], worklist.ranked, False, tuple(judged), worklist.too_old, config.policy, sent)

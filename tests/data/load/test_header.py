@@ -141,7 +141,7 @@ def test_made_event_ids_are_stable(tmp_path: Path) -> None:
     assert once.column("event_id")[1] == once.column("event_id")[0] + "-2"
     later = read(written(tmp_path, lines("o0,2025-01-01,contact,,", *reversed(rows), header=header)), "events")
     assert set(ids.values()) < set(later.column("event_id"))
-    assert "the file has no event_id: ids were computed from each event's content" in later.report.notes
+    assert "4 events have no event_id: theirs were computed from their content" in later.report.notes
 
 
 def test_event_types(tmp_path: Path) -> None:

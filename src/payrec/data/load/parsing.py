@@ -16,7 +16,7 @@ import pyarrow as pa
 from payrec.common import duck
 from payrec.common.errors import DataRefused, UsageError, file_errors
 from payrec.data.load import encoding as text
-from payrec.data.load import parquet, records, rejects, staging
+from payrec.data.load import money_events, parquet, records, rejects, staging
 from payrec.data.load.file_bytes import Limits, OpenFile, opened
 from payrec.data.load.layout import Dialect, LoadPlan, check_names, lay_out, line_ends, sniff
 from payrec.data.load.load_report import LoadReport, notes
@@ -187,6 +187,7 @@ def _parsed(
     forms = staging.forms(db, plan)
     read_as = readings(plan, forms, now)
     staging.type_rows(db, read_as, plan)
+    turned = money_events.check(db, plan)
     rejects.collect(db, read_as)
     rejected = staging.count(db, "rejects")
     written = rejects_path if rejected else None
@@ -206,7 +207,7 @@ def _parsed(
         used=plan.used,
         ignored=plan.ignored,
         derived=tuple(m.column.name for m in plan.columns if not isinstance(m.origin, FromColumn | Constant | Absent)),
-        notes=notes(db, plan, forms, file.tally, now),
+        notes=(*turned, *notes(db, plan, forms, file.tally, now)),
         rejects_path=written,
     )
     return Parsed(report, plan, target, db)

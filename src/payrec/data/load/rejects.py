@@ -18,7 +18,6 @@ from payrec.common.errors import DataRefused, file_errors
 from payrec.common.files import replacing
 from payrec.common.text import spreadsheet_column, terminal_text
 from payrec.data.load.layout import LoadPlan
-from payrec.data.load.origins import Absent
 from payrec.data.load.readings import Reading
 from payrec.data.load.records import SHOWN_CHARACTERS
 from payrec.data.load.staging import number
@@ -27,14 +26,17 @@ from payrec.data.load.targets import Target
 HEADER = ("line", "column", "value", "reason")
 
 
+_HAS_BAD_CELL = "NOT ok AND line NOT IN (SELECT line FROM refused)"
+
+
 def collect(db: duckdb.DuckDBPyConnection, readings: tuple[Reading, ...]) -> None:
-    """Make table ``rejects`` of bad lines and of rows with bad cells: one row a line, all its problems joined."""
+    """Make table ``rejects`` of bad lines, refused rows, rows with bad cells: one row a line, its problems joined."""
 
     def joined(part: str) -> str:
         return f"concat_ws('; ', {', '.join(part.format(i=i) for i in range(len(readings)))})"
 
-    bad_lines = "SELECT line, '' AS \"column\", text AS value, reason FROM bad_lines"
-    if not number(db, "SELECT COUNT(*) FROM typed WHERE NOT ok"):  # the query below takes long to plan
+    bad_lines = "SELECT line, '' AS \"column\", text AS value, reason FROM bad_lines UNION ALL FROM refused"
+    if not number(db, f"SELECT COUNT(*) FROM typed WHERE {_HAS_BAD_CELL}"):  # the query below takes long to plan
         db.execute(f"CREATE TABLE rejects AS {bad_lines} ORDER BY line")
         return
     # each.bad is about accepted values, so it is asked of typed; reasons are about the text, so of parsed
@@ -44,7 +46,7 @@ def collect(db: duckdb.DuckDBPyConnection, readings: tuple[Reading, ...]) -> Non
         f"coalesce(p.r_{each.column.name}[:{SHOWN_CHARACTERS}], '') AS text_{i}" for i, each in enumerate(readings)
     )
     reasons = ", ".join(f"{each.reason} AS reason_{i}" for i, each in enumerate(readings))
-    source = "parsed AS p JOIN typed AS t ON t.line = p.line WHERE NOT t.ok"
+    source = f"parsed AS p JOIN (SELECT * FROM typed WHERE {_HAS_BAD_CELL}) AS t ON t.line = p.line"
     cells = f"SELECT p.line, {bad}, {names}, {texts}, {reasons} FROM {source}"
     sentence = "CASE WHEN bad_{i} THEN name_{i} || ' ' || reason_{i} END"
     db.execute(
@@ -84,53 +86,47 @@ _NOT_DROPPED = "ok AND line NOT IN (SELECT line FROM dropped)"
 def drop_duplicates(db: duckdb.DuckDBPyConnection, plan: LoadPlan, target: Target) -> int:
     """Fill ``dropped``, make missing event ids, refuse conflicting rows; return the number of duplicates.
 
+    Equal rows without an id are as many events: two instalments of one day look alike.
+
     Raises
     ------
     DataRefused
         Two different rows have the same key; the first keys are named.
     """
     db.execute("CREATE TABLE dropped (line BIGINT)")
-    _drop_equal_rows(db, plan)
-    makes_ids = any(
-        planned.column.name == "event_id" and isinstance(planned.origin, Absent) for planned in plan.columns
-    )
-    if makes_ids:
+    _drop_equal_rows(db, plan, "ok AND event_id IS NOT NULL" if target.kind == "events" else "ok")
+    if target.kind == "events" and number(db, "SELECT COUNT(*) FROM typed WHERE ok AND event_id IS NULL"):
         _make_event_ids(db, target)
     _drop_equal_values(db, plan, target)
     return number(db, "SELECT COUNT(*) FROM dropped")
 
 
-def _drop_equal_rows(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> None:
-    repeated = "SELECT row_hash FROM typed WHERE ok GROUP BY row_hash HAVING COUNT(*) > 1"
+def _drop_equal_rows(db: duckdb.DuckDBPyConnection, plan: LoadPlan, where: str) -> None:
+    repeated = f"SELECT row_hash FROM typed WHERE {where} GROUP BY row_hash HAVING COUNT(*) > 1"
     db.execute(f"CREATE TABLE repeated AS {repeated}")
     if number(db, "SELECT COUNT(*) FROM repeated") == 0:
         return
     cells = ", ".join(["rest", *(f"s{position}" for position in plan.positions)])
-    candidates = "SELECT line FROM typed WHERE ok AND row_hash IN (SELECT row_hash FROM repeated)"
+    candidates = f"SELECT line FROM typed WHERE {where} AND row_hash IN (SELECT row_hash FROM repeated)"
     number_each = f"ROW_NUMBER() OVER (PARTITION BY {cells} ORDER BY line) AS n"
     numbered = f"SELECT line, {number_each} FROM kept WHERE line IN ({candidates})"
     db.execute(f"INSERT INTO dropped SELECT line FROM ({numbered}) WHERE n > 1")
 
 
 def _make_event_ids(db: duckdb.DuckDBPyConnection, target: Target) -> None:
-    """Give each event an id computed from its content, so that the same event gets the same id from any file it is in.
+    """Give each event without an id one of its content: the same event gets the same id from any file it is in.
 
-    Events of equal content in one file get a number at the end.
+    Events of equal content in one file get their number within the file at the end, from the second on.
     """
     content = " || ".join(
         f"coalesce(CAST({name} AS VARCHAR), chr(30)) || chr(31)" for name in target.names() if name != "event_id"
     )
-    db.execute(f"UPDATE typed SET event_id = 'made-' || md5({content}) WHERE ok")
-    repeated = f"SELECT event_id FROM typed WHERE {_NOT_DROPPED} GROUP BY event_id HAVING COUNT(*) > 1"
-    numbered = (
-        f"SELECT line, ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY line) AS n "
-        f"FROM typed WHERE {_NOT_DROPPED} AND event_id IN ({repeated})"
+    db.execute(
+        f"CREATE TABLE made_ids AS SELECT line, md5({content}) AS digest, "
+        f"ROW_NUMBER() OVER (PARTITION BY digest ORDER BY line) AS n FROM typed WHERE ok AND event_id IS NULL"
     )
-    db.execute(f"CREATE TABLE again AS SELECT line, n FROM ({numbered}) WHERE n > 1")
-    if number(db, "SELECT COUNT(*) FROM again"):
-        db.execute(
-            "UPDATE typed SET event_id = typed.event_id || '-' || again.n FROM again WHERE typed.line = again.line"
-        )
+    event_id = "'made-' || m.digest || CASE WHEN m.n > 1 THEN '-' || m.n ELSE '' END"
+    db.execute(f"UPDATE typed SET event_id = {event_id} FROM made_ids AS m WHERE typed.line = m.line")
 
 
 def _drop_equal_values(db: duckdb.DuckDBPyConnection, plan: LoadPlan, target: Target) -> None:
