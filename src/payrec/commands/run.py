@@ -186,7 +186,11 @@ def _published(
     engine: Engine, config: RunConfig, request: ScoringRequest, still_held: lock.StillHeld, progress: Progress
 ) -> RunReport:
     """Score, publish and monitor the layers of a request; or report that it was done already."""
-    store, build_no = open_store(config.published or engine), layers.build_number(engine)
+    store, build_no, limits = (
+        open_store(config.published or engine),
+        layers.build_number(engine),
+        limits_of(config.policy),
+    )
     damages = store.repair()
     request = _whole(store, request)
     former = lists.unchanged(request.run_id, store.runs(), config.serve)
@@ -214,9 +218,8 @@ def _published(
         runs = store.runs()
         record_step(engine, config, "publish", request.run_id)
         progress("monitoring")
-        damaged = [drift.Figure("damaged", str(one), 1.0) for one in damages]
-        judged = verdicts.verdicts_of(damaged, limits_of(config.policy))
-        judged += watch(engine, store, worklist, request.bundle, limits_of(config.policy))
+        judged = verdicts.verdicts_of([drift.Figure("damaged", str(one), 1.0) for one in damages], limits)
+        judged += watch(engine, store, worklist, request.bundle, limits)
         store.add_verdicts(request.run_id, verdicts.to_table(judged, request.run_id, request.as_of))
         record_step(engine, config, "monitor", request.run_id)
         # alerted before it counts as done: a run that is killed in between alerts twice, rather than never

@@ -2,7 +2,7 @@
 
 Amounts of events are positive; the type says which way the money went. Many sources write money that leaves as a
 negative number: if every amount of a type is below 0 in the file, they are turned. A single negative amount among
-positive ones contradicts its type, and a refund without an amount says nothing: such rows are rejected, with their line.
+positive ones contradicts its type, and a refund without an amount says nothing: such rows are rejected by line.
 """
 
 from __future__ import annotations
