@@ -33,6 +33,7 @@ COLUMNS: dict[str, tuple[pa.DataType, Any]] = {
     "has_chargeback": (pa.int16(), 0),
     "is_written_off": (pa.int16(), 0),
     "is_opted_out": (pa.int16(), 0),
+    "is_covered_by_cash": (pa.int16(), 0),
     "promised_until": (pa.timestamp("us"), None),
     "p_recover_30d": (pa.float64(), 0.5),
 }

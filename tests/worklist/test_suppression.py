@@ -37,6 +37,7 @@ def first(rows: pa.Table, recent: pa.Table | None = None, **settings: Any) -> tu
         ({"is_written_off": 1}, {}, "written_off"),
         ({"has_chargeback": 1}, {}, "chargeback"),
         ({"is_disputed": 1}, {}, "disputed"),
+        ({"is_covered_by_cash": 1}, {}, "unapplied_cash"),
         ({"reason_code": "R15"}, {}, "stop_code"),
         ({"country": "GB"}, {"hold": [HOLD]}, "breathing_space"),
         ({"promised_until": moment("2026-01-30")}, {}, "promised"),

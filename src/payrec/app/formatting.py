@@ -22,6 +22,7 @@ WORDS = {
     "chargeback": "chargeback",
     "disputed": "open dispute",
     "promised": "promised to pay",
+    "unapplied_cash": "covered by unapplied cash",
     "contact_cap": "contacted often enough",
     "attempt_cap": "tried often enough",
     "contact_hours": "outside contact hours",

@@ -33,6 +33,7 @@ RULES = (
     "promised",
     "snoozed",
     "not_due",
+    "unapplied_cash",
     "contact_cap",
     "contact_hours",
     "hard_decline",

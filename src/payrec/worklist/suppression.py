@@ -238,6 +238,9 @@ RULES_IN_ORDER: dict[str, SuppressionRule] = {
     "promised": _promised,
     "snoozed": _snoozed,
     "not_due": _flag("is_not_due", "not_due", "the end of the due date"),
+    "unapplied_cash": _flag(
+        "is_covered_by_cash", "unapplied_cash", "a refund of the cash, or its use for other orders"
+    ),
     "contact_cap": _contact_cap,
     "contact_hours": _contact_hours,
     "hard_decline": _hard_decline,

@@ -8,6 +8,7 @@ DROP TABLE IF EXISTS features;
 DROP TABLE IF EXISTS context_history;
 DROP TABLE IF EXISTS customer_money;
 DROP TABLE IF EXISTS customer_history;
+DROP TABLE IF EXISTS unapplied_cash;
 DROP TABLE IF EXISTS snapshots;
 DROP TABLE IF EXISTS missing_months;
 DROP TABLE IF EXISTS freshness;

@@ -1,5 +1,5 @@
 -- One row per snapshot: everything that the model may know about it.
--- Reads snapshots, stg_orders, stg_events, customer_history, customer_money, context_history, fx_rates, reporting_currency, horizon. Key (order_id, as_of).
+-- Reads snapshots, stg_orders, stg_events, customer_history, customer_money, context_history, unapplied_cash, fx_rates, reporting_currency, horizon. Key (order_id, as_of).
 -- Units: _minor in hundredths of the currency named, _reporting_minor in hundredths of the reporting currency by the newest rate known, _days in whole days.
 -- Never NULL: rate_date, at_time, turn.
 
@@ -90,6 +90,7 @@ SELECT
     c.is_opted_out,
     s.promised_until, s.pending_since, s.snoozed_until,
     CAST(CASE WHEN s.as_of < s.clock_at THEN 1 ELSE 0 END AS SMALLINT) AS is_not_due,
+    CAST(CASE WHEN u.order_id IS NULL THEN 0 ELSE 1 END AS SMALLINT) AS is_covered_by_cash,
     c.cust_orders, c.cust_failures, c.cust_open, c.cust_recovered, c.cust_decided, c.cust_recovered_in_time,
     c.cust_days_to_pay_sum, c.cust_days_to_pay_last, c.cust_days_to_pay_last3_sum, c.cust_days_to_pay_min, c.cust_days_to_pay_max,
     c.cust_days_since_payment, m.cust_open_minor, c.cust_orders_90d, c.cust_failures_90d,
@@ -102,4 +103,5 @@ JOIN customer_history AS c ON c.order_id = s.order_id AND c.as_of = s.as_of
 JOIN customer_money AS m ON m.order_id = s.order_id AND m.as_of = s.as_of
 JOIN context_history AS p ON p.dimension = 'provider' AND p.value = COALESCE(s.provider, '') AND p.day = s.day
 JOIN context_history AS r ON r.dimension = 'reason' AND r.value = COALESCE(s.reason_code, '') AND r.day = s.day
-JOIN context_history AS n ON n.dimension = 'country' AND n.value = COALESCE(s.country, '') AND n.day = s.day;
+JOIN context_history AS n ON n.dimension = 'country' AND n.value = COALESCE(s.country, '') AND n.day = s.day
+LEFT JOIN unapplied_cash AS u ON u.order_id = s.order_id AND u.as_of = s.as_of;
