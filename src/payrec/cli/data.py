@@ -158,7 +158,13 @@ def check(
             engine, horizon_days or settings.horizon_days, options.moment(observed_until, "--observed-until"),
             options.now(), settings.landmark_ages, step,
         )  # fmt: skip
-    document = {"findings": [asdict(f) for f in audit.findings], "counts": audit.counts, "safe": not audit.refusals}
+    document = {
+        "findings": [asdict(f) for f in audit.findings],
+        "counts": audit.counts,
+        "safe": not audit.refusals,
+        "freshness": [asdict(feed) for feed in audit.feeds],
+        "missing_months": [asdict(gap) for gap in audit.missing_months],
+    }
 
     def render() -> None:
         output.say(", ".join(f"{n:,} {name}" for name, n in audit.counts.items()))

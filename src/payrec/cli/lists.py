@@ -9,8 +9,9 @@ import typer
 
 import payrec
 from payrec.cli import options, output
-from payrec.cli.options import AsOf, Capacity, Database, Json, PolicyFile
+from payrec.cli.options import AsOf, Capacity, Database, Json, PaymentsUntil, PolicyFile
 from payrec.cli.summaries import show_list
+from payrec.common.errors import UsageError
 
 Features = Annotated[
     Path | None, typer.Option("--features", metavar="FILE.csv", help="An exported feature view; needs no database.")
@@ -20,11 +21,14 @@ Features = Annotated[
 def score(
     as_of: AsOf = None, capacity: Capacity = None, policy: PolicyFile = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".csv, .xlsx or .parquet.")] = None,
-    features: Features = None,
+    features: Features = None, payments_until: PaymentsUntil = None,
     url: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Score and rank the open orders, without publishing."""
     settings, now = options.configured(), options.now()
+    known_until = options.moment(payments_until, "--payments-until")
+    if features is not None and known_until is not None:
+        raise UsageError("found --payments-until with --features, expected one of them: a file has its own time")
     out = out or settings.out_dir / f"worklist_{now:%Y%m%d_%H%M%S}.csv"
     request = (settings.models_dir, options.moment(as_of, "--as-of"), policy or settings.policy, capacity, out, now)
     with output.steps(as_json) as step:
@@ -32,11 +36,11 @@ def score(
             ranked = payrec.score_file(features, *request, progress=step)
         else:
             with options.database(url, settings) as engine:
-                ranked = payrec.score(engine, *request, progress=step)
+                ranked = payrec.score(engine, *request, known_until, progress=step)
     document = ranked.summary() | {"file": out, "too_old": ranked.too_old}
 
     def render() -> None:
-        show_list(document)
+        show_list(document, known_until)
         output.say(f"the ranked list is in {out}")
 
     output.emit(document, as_json, render, kept=f"the ranked list is in {out}")
@@ -45,13 +49,14 @@ def score(
 def worklist(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help=".csv, .xlsx or .parquet.")],
     capacity: Capacity = None,
+    payments_until: PaymentsUntil = None,
     url: Database = None,
     as_json: Json = False,
 ) -> None:
     """Export the first K orders of the published list."""
     settings = options.configured()
     with options.published(url, settings) as store:
-        kept = payrec.worklist(store, capacity, out)
+        kept = payrec.worklist(store, capacity, out, options.moment(payments_until, "--payments-until"))
     rows, run = kept.ranked.num_rows, kept.run
     document = {"file": out, "rows": rows, "run_id": run.run_id, "as_of": run.as_of}
     line = f"{rows:,} orders as of {run.as_of:%Y-%m-%d %H:%M} UTC in {out}"

@@ -36,6 +36,12 @@ AsOf = Annotated[
 Until = Annotated[
     str | None, typer.Option("--observed-until", metavar="TIME", help="Declare the end of the complete data (UTC).")
 ]
+PaymentsUntil = Annotated[
+    str | None,
+    typer.Option(
+        "--payments-until", metavar="TIME", help="All payments are known until then (UTC): no list is as of later."
+    ),
+]
 Horizon = Annotated[
     int | None,
     typer.Option("--horizon", min=1, max=365, metavar="DAYS", help="Days within which a payment counts as recovered."),

@@ -9,7 +9,7 @@ import typer
 
 import payrec
 from payrec.cli import options, output
-from payrec.cli.options import AsOf, Capacity, Database, Json, PolicyFile
+from payrec.cli.options import AsOf, Capacity, Database, Json, PaymentsUntil, PolicyFile
 from payrec.cli.summaries import show_list, show_unmapped
 from payrec.common.errors import CheckFailed, UsageError
 
@@ -27,21 +27,22 @@ def run(
     ] = None,
     trust_clock: Annotated[bool, typer.Option("--trust-clock", help="Accept a clock far from the last run.")] = False,
     serve: Annotated[bool, typer.Option("--serve", help="Serve this list even if the served one is newer.")] = False,
-    url: Database = None, as_json: Json = False,
+    payments_until: PaymentsUntil = None, url: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Build, check, score, decide, publish and monitor, once."""
     settings = options.configured()
     if replay is not None:
-        if as_of or policy or capacity is not None:
-            msg = "found --replay with --as-of, --policy or --capacity, expected it alone: the run knows its own"
-            raise UsageError(msg)
+        if as_of or policy or capacity is not None or payments_until:
+            msg = "found --replay with --as-of, --payments-until, --policy or --capacity, expected it alone"
+            raise UsageError(f"{msg}: the run knows its own")
         _replay(replay, url, as_json)
         return
+    known_until = options.moment(payments_until, "--payments-until")
     with output.steps(as_json) as step:
         done = payrec.run(
             url or settings.database_url(), options.now(), options.moment(as_of, "--as-of"), settings.models_dir,
             settings.published_dir, policy or settings.policy, capacity, wait_s, trust_clock=trust_clock, serve=serve,
-            progress=step, **options.operation(settings),
+            payments_until=known_until, progress=step, **options.operation(settings),
         )  # fmt: skip
     document = done.summary() | {
         "already_done": done.already_done,
@@ -54,7 +55,7 @@ def run(
     }
 
     def render() -> None:
-        show_list(document)
+        show_list(document, known_until)
         ended = "already done: nothing has changed" if done.already_done else "published"
         if done.served != done.published:
             ended += f"; the list as of {done.served.run.as_of:%Y-%m-%d} stays served (--serve serves this one)"

@@ -13,6 +13,7 @@ from payrec.common.errors import DataRefused
 from payrec.common.progress import Progress, silent
 from payrec.data import audit, layers, snapshots
 from payrec.data.engines import Engine
+from payrec.data.findings import Finding, in_order
 from payrec.model.evaluate import leaks
 
 LEAK_ROWS = 60_000  # snapshots read to test columns for leaks
@@ -56,10 +57,9 @@ def audited(engine: Engine, now: datetime | None, progress: Progress) -> audit.A
 
 
 def with_leaks(audited: audit.Audit, rows: pa.Table) -> audit.Audit:
-    """Add the columns that give the outcome of labelled ``rows`` away to the findings, worst first."""
-    findings = [audit.Finding(f"leak.{x.column}", x.verdict, x.rows, x.message) for x in leaks.find(rows)]
-    order = {"refuse": 0, "warn": 1, "note": 2}
-    return replace(audited, findings=tuple(sorted((*audited.findings, *findings), key=lambda f: order[f.level])))
+    """Add the columns that give the outcome of labelled ``rows`` away to the findings."""
+    leaking = [Finding(f"leak.{x.column}", x.verdict, x.rows, x.message, "features") for x in leaks.find(rows)]
+    return replace(audited, findings=in_order((*audited.findings, *leaking)))
 
 
 def require_safe(audited: audit.Audit) -> None:

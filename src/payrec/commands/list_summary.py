@@ -30,6 +30,7 @@ def summarise(ranked: pa.Table, run: RunInfo) -> dict[str, Any]:
         "run_id": run.run_id,
         "as_of": run.as_of,
         "model_id": run.model_id,
+        "freshness": [dict(vars(feed)) for feed in run.summary.feeds],
         "orders": len(rows),
         "open": {str(c): {"orders": int(r["size"]), "outstanding": float(r["sum"])} for c, r in opened.iterrows()},
         "value": by_currency,

@@ -85,6 +85,7 @@ def run(
     retention_days: int | None = None,
     trust_clock: bool = False,
     serve: bool = False,
+    payments_until: datetime | None = None,
     progress: Progress = silent,
 ) -> RunReport:
     """Build, check, score, decide, publish and monitor: once; the same run again changes nothing.
@@ -107,6 +108,8 @@ def run(
         Accept a clock that differs much from the time of the last run.
     serve
         Serve this list even if the served one has a later ``as_of``; else it is only published.
+    payments_until
+        Time until which all payments are known (UTC, without zone): the list is as of then at the latest.
 
     Raises
     ------
@@ -135,6 +138,7 @@ def run(
         retention_days=retention_days,
         trust_clock=trust_clock,
         serve=serve,
+        payments_until=payments_until,
     )
     return execute(config, progress)
 
@@ -158,7 +162,7 @@ def _held(engine: Engine, config: RunConfig, still_held: lock.StillHeld, progres
                 _require_plausible_clock(engine, config)
                 wanted = scoring_request(
                     engine, bundle, config.policy, config.as_of, config.now, progress,
-                    wait_s=max(config.wait_s, LAYERS_WAIT_S), shared=True,
+                    payments_until=config.payments_until, wait_s=max(config.wait_s, LAYERS_WAIT_S), shared=True,
                 )  # fmt: skip
                 request = stack.enter_context(wanted)
             try:

@@ -36,6 +36,7 @@ class RunConfig:
     retention_days: int | None = None
     trust_clock: bool = False
     serve: bool = False
+    payments_until: datetime | None = None
 
 
 def record_step(engine: Engine, config: RunConfig, step: str, run_id: str) -> None:

@@ -27,6 +27,7 @@ def score(
     capacity: int | None = None,
     out: Path | str | None = None,
     now: datetime | None = None,
+    payments_until: datetime | None = None,
     progress: Progress = silent,
 ) -> Worklist:
     """Score and rank the open orders, without publishing them.
@@ -43,19 +44,23 @@ def score(
         Also write the list: ``.csv``, ``.xlsx`` or ``.parquet``.
     now
         Time of scoring, for the stamp; None: ``as_of``.
+    payments_until
+        Time until which all payments are known (UTC, without zone): the list is as of then at the latest.
 
     Raises
     ------
     ModelRefused
         There is no champion, or its files are damaged.
     DataRefused
-        There are no orders, or they cannot be ranked without guessing.
+        There are no orders, they cannot be ranked without guessing, or payments are older than orders by more than
+        three usual gaps and ``payments_until`` does not say otherwise.
 
     >>> int(payrec.score(engine, models, capacity=20).frame["priority_flag"].sum())
     20
     """
     bundle, rules = champion(models), policy_of(policy, capacity)
-    with scoring_request(engine, bundle, rules, as_of, now, progress) as request:
+    wanted = scoring_request(engine, bundle, rules, as_of, now, progress, payments_until=payments_until)
+    with wanted as request:
         ranked = score_layers(engine, request, progress)
     return _written(ranked, out)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -16,8 +16,9 @@ from payrec.commands.build import reading, scoring_time
 from payrec.commands.list_summary import summarise
 from payrec.common.errors import ModelRefused, UsageError
 from payrec.common.progress import Progress
-from payrec.data import layers
+from payrec.data import freshness, layers, list_findings
 from payrec.data.engines import Engine
+from payrec.data.freshness import Feed
 from payrec.model.store.bundle import Bundle
 from payrec.publish import run_info
 from payrec.publish.run_info import RunInfo
@@ -34,7 +35,7 @@ SHOWN_ROWS = 10
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """What decides a list: time, model, policy and inputs; and the time of scoring that is stamped on it."""
+    """What decides a list: time, model, policy and inputs; and what is stamped on it: when it was scored, feeds."""
 
     as_of: datetime
     bundle: Bundle
@@ -43,6 +44,7 @@ class ScoringRequest:
     run_id: str
     inputs_sha256: str
     scored_at: datetime
+    feeds: tuple[Feed, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,30 +103,41 @@ def scoring_request(
     now: datetime | None,
     progress: Progress,
     *,
+    payments_until: datetime | None = None,
     wait_s: float = 0.0,
     shared: bool = False,
 ) -> Iterator[ScoringRequest]:
     """Give what decides the list at ``as_of`` (None: the end of the observed data), and the layers to score from.
 
-    They stay as they are until the end; ``wait_s`` and ``shared`` as :func:`payrec.data.reading.reading`.
+    ``as_of`` is at most ``payments_until``. The layers stay as they are until the end; ``wait_s`` and ``shared`` as
+    :func:`payrec.data.reading.reading`.
 
     Raises
     ------
     UsageError
         ``as_of`` is more than a day after ``now``.
     DataRefused
-        There are no orders.
+        There are no orders, or payments are too old to know who has paid by ``as_of``.
     """
     if as_of is not None and now is not None and as_of > now + timedelta(days=1):
         msg = f"found --as-of {as_of:%Y-%m-%d %H:%M}, expected a time up to now ({now:%Y-%m-%d %H:%M} UTC)"
         raise UsageError(f"{msg}\nif that is not the present time, set the clock of this machine right")
-    wanted = layers.Parameters((as_of,) if as_of else None, (), bundle.model.horizon_days)
-    with reading(engine, wanted, progress, wait_s=wait_s, shared=shared):
-        at = scoring_time(engine, as_of)
+
+    def layers_at(time: datetime | None) -> AbstractContextManager[None]:
+        wanted = layers.Parameters((time,) if time else None, (), bundle.model.horizon_days)
+        return reading(engine, wanted, progress, wait_s=wait_s, shared=shared)
+
+    if payments_until is not None:
+        with layers_at(as_of):
+            as_of = min(scoring_time(engine, as_of), payments_until)
+    with layers_at(as_of):
+        at, feeds = scoring_time(engine, as_of), freshness.feeds(engine)
+        freshness.require_fresh_payments(feeds, at, payments_until)
+        list_findings.require_unpaid_list(engine, at)
         chosen = _in_reporting_currency(engine, rules)
         inputs, rules_sha256 = layers.built_from(engine), policy.fingerprint(chosen)
         run_id = run_info.identity(at, bundle.model_id, rules_sha256, inputs)
-        yield ScoringRequest(at, bundle, chosen, rules_sha256, run_id, inputs, now or at)
+        yield ScoringRequest(at, bundle, chosen, rules_sha256, run_id, inputs, now or at, feeds)
 
 
 def _in_reporting_currency(engine: Engine, rules: Policy) -> Policy:
@@ -176,6 +189,6 @@ def score_rows(
         inputs_sha256=request.inputs_sha256,
         horizon_days=model.horizon_days,
         reporting_currency=request.policy.reporting_currency,
-        summary=run_info.summarised(ranked, request.as_of, until, scored.measured),
+        summary=run_info.summarised(ranked, request.as_of, until, scored.measured, request.feeds),
     )
     return Worklist(ranked, run, scored.too_old, recent)

@@ -5,65 +5,27 @@ Reads the raw and the built tables; numbers come from plain queries, verdicts fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from math import sqrt
-from typing import Any, Literal
+from typing import Any
 
-from payrec.common.short_repr import short_repr
-from payrec.data import layers, promises
+from payrec.data import freshness, layers, list_findings, promises
 from payrec.data.engines import Engine
+from payrec.data.findings import Audit, Finding, Limits, Part, in_order
 
-Level = Literal["refuse", "warn", "note"]
+DEFAULTS = Limits()
 FINAL_COLUMNS = ("result_status", "reason_code", "auth_ts", "capture_ts", "retries", "chargeback_flag", "outstanding")
+__all__ = ["Audit", "Finding", "Limits", "run"]
 
 
-@dataclass(frozen=True)
-class Limits:
-    """From where on a number becomes a verdict."""
-
-    min_matured_rows: int = 200
-    min_of_each_label: int = 20
-    payment_before_invoice_share: float = 0.05
-    cohort_jump: float = 0.10
-    cohort_min_orders: int = 50
-    declared_difference: float = 0.5
-    stray_fact_days: int = 45
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One result of the audit: a stable code, its level, the rows concerned, and up to three lines of text."""
-
-    code: str
-    level: Level
-    rows: int
-    message: str
-
-
-@short_repr
-@dataclass(frozen=True)
-class Audit:
-    """All findings, worst first, and the counts behind them."""
-
-    findings: tuple[Finding, ...]
-    counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def refusals(self) -> tuple[Finding, ...]:
-        """The findings that make training unsafe."""
-        return tuple(f for f in self.findings if f.level == "refuse")
-
-
-def run(engine: Engine, now: datetime, limits: Limits = Limits()) -> Audit:
+def run(engine: Engine, now: datetime, limits: Limits = DEFAULTS) -> Audit:
     """Audit a built database; ``now`` (UTC, naive) is the present, after which no fact can be known."""
     findings = [f for part in _PARTS for f in part(engine, now, limits)]
-    order = {"refuse": 0, "warn": 1, "note": 2}
     rows = {"orders": "raw_transactions", "events": "raw_events", "snapshots": "snapshots"}
     counts = {name: layers.count(engine, table) for name, table in rows.items()}
     counts["matured"] = layers.count(engine, "labels", "label_recovered_30d IS NOT NULL")
-    return Audit(tuple(sorted(findings, key=lambda f: order[f.level])), counts)
+    return Audit(in_order(findings), counts, freshness.feeds(engine), freshness.missing_months(engine))
 
 
 def _one(engine: Engine, select: str) -> dict[str, Any]:
@@ -147,7 +109,7 @@ def _left_out(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding
             "load an event log to use them as they were at any time; or, if a column is fixed when the order is made,\n"
             'declare it in the map: known_at_creation = ["…"]'
         )
-        yield Finding("final_columns_left_out", "note", max(filled[c] for c in columns), text)
+        yield Finding("final_columns_left_out", "note", max(filled[c] for c in columns), text, "features")
     for column in sorted(declared & {"reason_code", "result_status"}):
         yield from _declared(engine, column, limits)
 
@@ -169,7 +131,7 @@ def _declared(engine: Engine, column: str, limits: Limits) -> Iterator[Finding]:
             f"expected: at most {limits.declared_difference:.0%}; a final value like this gives the answer away\n"
             "take it out of known_at_creation in the map, and load the event log instead"
         )
-        yield Finding(f"declared.{column}", "refuse", paid + unpaid, text)
+        yield Finding(f"declared.{column}", "refuse", paid + unpaid, text, "features")
 
 
 def _currencies(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
@@ -182,7 +144,7 @@ def _currencies(engine: Engine, now: datetime, limits: Limits) -> Iterator[Findi
         names = ", ".join(r["currency"] for r in rows)
         text = f"{len(rows)} currencies ({names}) and no rates: sums and ranks are per currency"
         text += "\nload rates to compare them: payrec load fx FILE"
-        yield Finding("mixed_currencies", "note", sum(r["n"] for r in rows), text)
+        yield Finding("mixed_currencies", "note", sum(r["n"] for r in rows), text, "list")
     unpriced = [r for r in rows if any(x["priced"] for x in rows) and r["priced"] < r["n"]]
     if unpriced:
         names = ", ".join(f"{r['currency']} {r['n'] - r['priced']:,}" for r in unpriced)
@@ -247,23 +209,10 @@ def _strays(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
             f"{homeless:,} events belong to orders that were not loaded; they are not used\nload the transactions too"
         )
         yield Finding("events_without_order", "warn", homeless, text)
-    if layers.count(engine, "payment_source", "source = 'events'"):
-        unseen = layers.count(
-            engine,
-            "raw_transactions",
-            "payment_date IS NOT NULL AND order_id NOT IN "
-            "(SELECT order_id FROM raw_events WHERE event_type IN ('payment', 'credit'))",
-        )
-        if unseen:
-            text = (
-                f"{unseen:,} orders have a payment_date but no payment in the event log; they count as unpaid\n"
-                "expected: each payment as an event, since the log says when payments were known"
-            )
-            yield Finding("payments_not_in_log", "warn", unseen, text)
     credit_notes = layers.count(engine, "stg_orders", "amount_minor <= 0")
     if credit_notes:
         text = f"{credit_notes:,} orders have no positive amount (credit notes); they are never at risk nor ranked"
-        yield Finding("no_positive_amount", "note", credit_notes, text)
+        yield Finding("no_positive_amount", "note", credit_notes, text, "list")
 
 
 def _too_old(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
@@ -280,10 +229,10 @@ def _too_old(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]
         text = (
             f"{old:,} open orders are older than {longest} days, the longest age seen in training: listed, not scored"
         )
-        yield Finding("older_than_seen", "note", old, text)
+        yield Finding("older_than_seen", "note", old, text, "list")
 
 
-_Part = Callable[[Engine, datetime, Limits], Iterator[Finding]]
-_PARTS: tuple[_Part, ...] = (
-    _promises, _early_payments, _future, _left_out, _currencies, _too_few, _survivorship, _strays, _too_old,
+_PARTS: tuple[Part, ...] = (
+    *list_findings.PARTS, _promises, _early_payments, _future, _left_out, _currencies, _too_few, _survivorship, _strays,
+    _too_old,
 )  # fmt: skip

@@ -68,7 +68,7 @@ def figures(now: RunSummary, before: RunSummary | None, spreads: Iterable[Spread
         Figure("suppressed_share", "", now.suppressed_share, before.suppressed_share if before else math.nan),
     )
     if now.data_until is not None:
-        out.append(Figure("stale_days", "", (now.as_of - now.data_until).total_seconds() / 86_400))
+        out.append(Figure("stale_days", "", max((now.as_of - now.data_until).total_seconds() / 86_400, 0.0)))
     if not math.isnan(now.recovery_rate_90d):
         out.append(
             Figure("recovery_rate_90d", "", now.recovery_rate_90d, before.recovery_rate_90d if before else math.nan)

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from payrec.common.arrow import TIME, pc, text
+from payrec.data.freshness import Feed
 from payrec.publish.export import Stamp
 from payrec.worklist.score import Measured
 
@@ -44,6 +45,8 @@ class RunSummary:
         Shares of the rows by bin of the training, for each feature and for the score.
     recovery_rate_90d
         Share recovered in time among the failed payments decided in the last 90 days, NaN without any.
+    feeds
+        How far each kind of fact reaches; empty for lists of files and of earlier versions.
     """
 
     as_of: datetime
@@ -52,6 +55,7 @@ class RunSummary:
     suppressed: Mapping[str, int] = field(default_factory=dict)
     shares: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     recovery_rate_90d: float = math.nan
+    feeds: tuple[Feed, ...] = ()
 
     @property
     def suppressed_share(self) -> float:
@@ -148,12 +152,19 @@ def from_json(stored: Mapping[str, Any]) -> Published:
     )
 
 
-def summarised(ranked: pa.Table, as_of: datetime, data_until: datetime | None, measured: Measured) -> RunSummary:
+def summarised(
+    ranked: pa.Table,
+    as_of: datetime,
+    data_until: datetime | None,
+    measured: Measured,
+    feeds: tuple[Feed, ...] = (),
+) -> RunSummary:
     """Summarise a finished list."""
     counts = pc.value_counts(text(ranked, "suppressed_reason").drop_null())
     by_reason = {entry["values"]: entry["counts"] for entry in counts.to_pylist()}
     reasons = dict(sorted(by_reason.items()))
-    return RunSummary(as_of, data_until, ranked.num_rows, reasons, dict(measured.shares), measured.recovery_rate_90d)
+    shares, rate = dict(measured.shares), measured.recovery_rate_90d
+    return RunSummary(as_of, data_until, ranked.num_rows, reasons, shares, rate, feeds)
 
 
 def summary_to_json(summary: RunSummary) -> dict[str, Any]:
@@ -165,6 +176,7 @@ def summary_to_json(summary: RunSummary) -> dict[str, Any]:
         "suppressed": dict(summary.suppressed),
         "shares": {name: list(values) for name, values in summary.shares.items()},
         "recovery_rate_90d": None if math.isnan(summary.recovery_rate_90d) else summary.recovery_rate_90d,
+        "feeds": [vars(feed) | {"newest_at": feed.newest_at.isoformat()} for feed in summary.feeds],
     }
 
 
@@ -177,4 +189,7 @@ def summary_from_json(stored: Mapping[str, Any]) -> RunSummary:
         dict(stored["suppressed"]),
         {name: tuple(values) for name, values in stored["shares"].items()},
         math.nan if stored["recovery_rate_90d"] is None else float(stored["recovery_rate_90d"]),
+        tuple(
+            Feed(**feed | {"newest_at": datetime.fromisoformat(feed["newest_at"])}) for feed in stored.get("feeds", [])
+        ),
     )

@@ -1,0 +1,73 @@
+"""Payments that end before orders: no list as of later than the payments, by either door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+
+import payrec as public
+from payrec.common.errors import DataRefused
+from payrec.data.engines import Engine
+from tests.commands.conftest import DAY, FIRST_NIGHT, Site
+
+Payrec = Callable[..., int]
+STOPPED = FIRST_NIGHT - 20 * DAY
+
+
+def stop_payments(site: Site, at: datetime = STOPPED) -> None:
+    with site.open() as engine:
+        engine.run(f"DELETE FROM raw_events WHERE COALESCE(recorded_ts, event_ts) > TIMESTAMP '{at}'")
+
+
+def paid_by(engine: Engine, at: datetime) -> set[str]:
+    """Return the orders of which at least 95 % had come in by then, less what went back."""
+    sign = "CASE WHEN event_type = 'payment' THEN COALESCE(e.amount, t.amount) ELSE -e.amount END"
+    rows = engine.read(
+        "SELECT t.order_id FROM raw_events AS e JOIN raw_transactions AS t ON t.order_id = e.order_id "
+        f"WHERE event_type IN ('payment', 'return', 'chargeback') AND e.event_ts < TIMESTAMP '{at}' "
+        f"GROUP BY t.order_id, t.amount HAVING SUM({sign}) >= 0.95 * t.amount"
+    )
+    return set(rows["order_id"].to_pylist())
+
+
+def test_a_list_is_made_only_as_of_the_payments(site: Site, payrec: Payrec, capsys: pytest.CaptureFixture[str]) -> None:
+    stop_payments(site)
+    for words in (["run"], ["score"], ["run", "--as-of", str(FIRST_NIGHT)]):
+        assert payrec(*words) == 3
+        assert "load the newer payments, or make the list as of then: --payments-until 2026-04-30" in (
+            capsys.readouterr().err
+        )
+    with site.open() as engine:
+        codes = [f.code for f in public.check(engine, now=FIRST_NIGHT).findings]
+        assert codes[0] == "late_payments"
+        with pytest.raises(DataRefused, match="payments end on 29 Apr 2026, 20 days before orders"):
+            public.score(engine, site.models, now=FIRST_NIGHT)
+        listed = public.score(engine, site.models, now=FIRST_NIGHT, payments_until=STOPPED)
+        assert listed.run.as_of == STOPPED
+        assert listed.ranked.num_rows > 100
+        assert paid_by(engine, STOPPED).isdisjoint(listed.ranked["order_id"].to_pylist())
+        early = public.score(engine, site.models, as_of=STOPPED - 9 * DAY, now=FIRST_NIGHT, payments_until=STOPPED)
+        assert early.run.as_of == STOPPED - 9 * DAY
+        assert public.score(engine, site.models, as_of=STOPPED, now=FIRST_NIGHT).run == listed.run
+    assert payrec("run", "--payments-until", f"{STOPPED:%Y-%m-%d}") == 0
+    assert "not later, because payments are known until then (--payments-until)" in capsys.readouterr().out
+    out = str(site.folder / "list.csv")
+    assert payrec("worklist", "--out", out) == 0
+
+
+def test_who_declares_payments_complete_may_list_later_and_says_so_again(site: Site, payrec: Payrec) -> None:
+    stop_payments(site)
+    with site.open() as engine:
+        engine.run("UPDATE raw_transactions SET payment_date = NULL")
+    later, out = f"{STOPPED + 10 * DAY:%Y-%m-%d}", str(site.folder / "list.csv")
+    assert payrec("run", "--payments-until", later) == 0
+    assert payrec("worklist", "--out", out) == 3
+    assert payrec("worklist", "--out", out, "--payments-until", later) == 0
+
+
+def test_declared_payments_beyond_the_data_end_with_the_data(site: Site) -> None:
+    with site.open() as engine:
+        usual = public.score(engine, site.models, now=FIRST_NIGHT)
+        assert public.score(engine, site.models, now=FIRST_NIGHT, payments_until=FIRST_NIGHT + DAY).run == usual.run
