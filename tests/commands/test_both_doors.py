@@ -22,7 +22,7 @@ from payrec.simulate.complications import RATES, complications
 
 NOW = datetime.fromisoformat("2026-07-01T06:00:00")
 CLI_ONLY = {
-    "url", "as_json", "features", "replay", "kind", "map_file", "encoding", "tolerance",
+    "url", "as_json", "features", "replay", "kind", "map_file", "encoding", "tolerance", "stated_at", "complete",
     "with_names", "stop_payments_days", "missing_month",
 }  # fmt: skip
 """Where the database is, how to print, another function (score_file, replay), how a file is read (load.Options), what

@@ -36,6 +36,13 @@ Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of th
 Reporting = Annotated[
     str | None, typer.Option("--reporting-currency", metavar="EUR", help="Currency that the rates convert to.")
 ]
+StatedAt = Annotated[
+    str | None,
+    typer.Option("--stated-at", metavar="TIME", help="When outstanding, status and the like were true (UTC)."),
+]
+Complete = Annotated[
+    bool, typer.Option("--complete", help="All open orders are in the file: what is gone from it was settled.")
+]
 Tolerance = Annotated[
     float,
     typer.Option("--tolerance", min=0.0, max=1.0, help="Largest share of rejected rows."),
@@ -98,6 +105,8 @@ def load(
     rejects: Rejects = None,
     encoding: Encoding = None,
     tolerance: Tolerance = 0.05,
+    stated_at: StatedAt = None,
+    complete: Complete = False,
     reporting_currency: Reporting = None,
     url: Database = None,
     as_json: Json = False,
@@ -105,7 +114,8 @@ def load(
     """Load a file: each row is either loaded or listed as rejected."""
     settings = options.configured()
     mapping = payrec.load.mapping_of(map_file, reporting_currency)
-    reading = payrec.load.Options(max_rejected_share=tolerance, encoding=encoding)
+    stated = options.moment(stated_at, "--stated-at")
+    reading = payrec.load.Options(encoding, tolerance, stated_at=stated, complete=complete)
     plan = payrec.load.plan(file, kind.value, mapping, reading)
     if not as_json:
         for line in plan.lines():

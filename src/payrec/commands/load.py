@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from payrec.common.errors import UsageError
 from payrec.common.progress import Progress, silent
 from payrec.data import layers, load
 from payrec.data.engines import Engine
@@ -111,6 +112,8 @@ def _loaded(
     progress: Progress,
 ) -> LoadReport:
     mapping, rejects, now, options = settings
+    if options and options.complete and (loader is not load.transactions or len(load.parts(file)) > 1):
+        raise UsageError("found complete for events, rates or a folder of parts, expected one file of orders")
 
     def load_part(part: Path) -> LoadReport:
         progress(f"loading {part.name}")

@@ -21,6 +21,7 @@ from pathlib import Path
 from payrec.common.errors import DataRefused, UsageError
 from payrec.common.text import sql_literal
 from payrec.data.engines import Engine
+from payrec.data.load import stated
 from payrec.data.load.file_bytes import Limits
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.load_report import LoadReport
@@ -74,8 +75,15 @@ def transactions(
     DataRefused
         Nothing was loaded, and why.
     """
+    options = options or Options()
     with parse(path, "transactions", mapping, rejects, now, options) as parsed:
-        return _store(engine, parsed)
+        if not options.complete:
+            return _store(engine, parsed)
+        stated.require_whole(parsed.report.rejected, parsed.report.file)
+        with engine.transaction():
+            report = _store(engine, parsed)
+            closed = stated.close_missing(engine, parsed.stated(), options.stated_at)
+        return replace(report, notes=(*report.notes, closed))
 
 
 def events(

@@ -16,7 +16,7 @@ import pyarrow as pa
 from payrec.common import duck
 from payrec.common.errors import DataRefused, UsageError, file_errors
 from payrec.data.load import encoding as text
-from payrec.data.load import money_events, parquet, records, rejects, staging
+from payrec.data.load import money_events, parquet, records, rejects, staging, stated
 from payrec.data.load.file_bytes import Limits, OpenFile, opened
 from payrec.data.load.layout import Dialect, LoadPlan, check_names, lay_out, line_ends, sniff
 from payrec.data.load.load_report import LoadReport, notes
@@ -56,11 +56,18 @@ BATCH_ROWS = 122_880
 
 @dataclass(frozen=True)
 class Options:
-    """How strict to be. ``encoding`` overrides the map's; at most ``max_rejected_share`` of the rows may be bad."""
+    """How to read a file.
+
+    ``encoding`` overrides the map's; at most ``max_rejected_share`` of the rows may be bad. ``stated_at`` (UTC, without
+    zone) is when the facts of the export's day were true. ``complete``: all that is open is in the file, so open orders
+    that are not in it were settled before.
+    """
 
     encoding: str | None = None
     max_rejected_share: float = 0.05
     limits: Limits = field(default_factory=Limits)
+    stated_at: datetime | None = None
+    complete: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,11 @@ class Parsed:
     def rejects(self) -> pa.Table:
         """Return the rejected rows: line, column, value, reason."""
         rows: pa.Table = self._db.sql("SELECT * FROM rejects ORDER BY line").to_arrow_table()
+        return rows
+
+    def stated(self) -> pa.Table:
+        """Return ``order_id, provider, stated_at`` of the good rows of a file of orders."""
+        rows: pa.Table = self._db.sql("SELECT order_id, provider, stated_at FROM typed WHERE ok").to_arrow_table()
         return rows
 
     def event_types(self) -> frozenset[str]:
@@ -187,7 +199,7 @@ def _parsed(
     forms = staging.forms(db, plan)
     read_as = readings(plan, forms, now)
     staging.type_rows(db, read_as, plan)
-    turned = money_events.check(db, plan)
+    added = (*money_events.check(db, plan), *stated.fill(db, plan, options.stated_at))
     rejects.collect(db, read_as)
     rejected = staging.count(db, "rejects")
     written = rejects_path if rejected else None
@@ -207,7 +219,7 @@ def _parsed(
         used=plan.used,
         ignored=plan.ignored,
         derived=tuple(m.column.name for m in plan.columns if not isinstance(m.origin, FromColumn | Constant | Absent)),
-        notes=(*turned, *notes(db, plan, forms, file.tally, now)),
+        notes=(*added, *notes(db, plan, forms, file.tally, now)),
         rejects_path=written,
     )
     return Parsed(report, plan, target, db)
