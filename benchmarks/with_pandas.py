@@ -124,7 +124,7 @@ def _balances(orders: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
 def _states(events: pd.DataFrame) -> pd.DataFrame:
     """Return the state of its order after each event."""
     kind, by_order = events["event_type"], events["number"]
-    counted = {"attempts": "attempt", "contacts": "contact", "chargebacks": "chargeback", "write_offs": "write_off"}
+    counted = {"attempts": "attempt", "contacts": "contact", "chargebacks": "chargeback"}
     added = pd.DataFrame({name: kind == word for name, word in counted.items()}).astype(np.int32)
     added["disputes"] = (kind == "dispute_opened").astype(np.int32) - (kind == "dispute_closed").astype(np.int32)
     so_far = added.groupby(by_order).cumsum()
@@ -141,7 +141,6 @@ def _states(events: pd.DataFrame) -> pd.DataFrame:
             "contacts": so_far["contacts"],
             "is_disputed": so_far["disputes"] > 0,
             "has_chargeback": so_far["chargebacks"] > 0,
-            "is_written_off": so_far["write_offs"] > 0,
             "reason_code": pd.Categorical.from_codes(codes["reason"], reason.categories),
             "promised_until": np.append(dates, np.datetime64("NaT"))[codes["promise"]],
         }
@@ -239,7 +238,7 @@ def _own_state(rows: pd.DataFrame, orders: pd.DataFrame, state: pd.DataFrame) ->
     last_at = _at(state["known_at"], position, np.datetime64("NaT"))
     last_at = np.where(position < 0, orders["known_at"].to_numpy()[rows["number"]], last_at)
     own = {"days_since_last_event": (rows["as_of"] - last_at).dt.days.astype(np.int32)}
-    for name in ("attempts", "contacts", "is_disputed", "has_chargeback", "is_written_off"):
+    for name in ("attempts", "contacts", "is_disputed", "has_chargeback"):
         own[name] = _at(state[name], position, 0).astype(np.int32)
     for name in ("last_event_type", "reason_code"):
         own[name] = state[name].array.take(position, allow_fill=True)

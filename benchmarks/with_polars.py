@@ -164,7 +164,6 @@ def _states(events: pl.DataFrame) -> pl.DataFrame:
             contacts=count("contact"),
             is_disputed=count("dispute_opened") > count("dispute_closed"),
             has_chargeback=count("chargeback") > 0,
-            is_written_off=count("write_off") > 0,
             reason_code=_carried(col("reason_code")),
             promised_until=_carried(col("promised_until")),
         )
@@ -345,7 +344,7 @@ def _view(rows: pl.LazyFrame) -> pl.LazyFrame:
         amount_bucket=amounts["amount_reporting_minor"].cut(BAND_ENDS.tolist(), labels=bands, left_closed=True),
         days_since_last_event=(col("as_of") - pl.coalesce("last_event_at", "known_at")).dt.total_days(),
         **{name: col(name).fill_null(0) for name in ("attempts", "contacts")},
-        **{name: col(name).fill_null(False) for name in ("is_disputed", "has_chargeback", "is_written_off")},
+        **{name: col(name).fill_null(False) for name in ("is_disputed", "has_chargeback")},
         is_opted_out=(col("opted_out_at") <= col("as_of")).fill_null(False),
         days_to_due=(col("due_at") - col("as_of")).dt.total_days(),
         paid_minor=col("amount_minor") - col("outstanding_minor"),

@@ -31,7 +31,6 @@ COLUMNS: dict[str, tuple[pa.DataType, Any]] = {
     "reason_code": (pa.string(), None),
     "is_disputed": (pa.int16(), 0),
     "has_chargeback": (pa.int16(), 0),
-    "is_written_off": (pa.int16(), 0),
     "is_opted_out": (pa.int16(), 0),
     "is_covered_by_cash": (pa.int16(), 0),
     "promised_until": (pa.timestamp("us"), None),

@@ -233,7 +233,6 @@ class Portfolio:
             "contacts": kinds.count("contact") if counted is not None else None,
             "is_disputed": int([k for k in kinds if k.startswith("dispute_")][-1:] == ["dispute_opened"]),
             "has_chargeback": int("chargeback" in kinds),
-            "is_written_off": 0,
             "days_to_due": (me["due_date"] - at.date()).days if me.get("due_date") else None,
             **self.customer(oid, at),
             **{f"{k}_decided_90d": n for k, (n, _) in contexts.items()},

@@ -27,7 +27,7 @@ KEYS = {
     "stg_observed": "until", "snapshots": "order_id, as_of", "customer_history": "order_id, as_of",
     "customer_money": "order_id, as_of", "context_history": "dimension, value, day", "features": "order_id, as_of",
     "labels": "order_id, as_of", "v_feature_view": "order_id, as_of", "freshness": "kind",
-    "missing_months": "kind, from_at",
+    "missing_months": "kind, from_at", "unapplied_cash": "order_id, as_of",
 }  # fmt: skip
 ASKED = layers.Parameters(as_of=(datetime(2026, 6, 15, 9, 30),), landmark_ages=(0, 7, 30, 60))
 

@@ -45,6 +45,14 @@ def test_paid_rows_are_left_out_whatever_their_age(tmp_path: Path) -> None:
     assert read["order_id"].to_pylist() == ["o1"]
 
 
+def test_rows_that_payrec_0_1_exported_as_written_off_are_left_out(tmp_path: Path) -> None:
+    head = HEAD.strip() + ",is_written_off\n"
+    path = tmp_path / "open.csv"
+    rows = [f"o{at},c1,EUR,10.00,{DAY},,0,{flag}\n" for at, flag in enumerate(("0", "1", "", "0.0", "1.0"))]
+    path.write_text(head + "".join(rows), encoding="utf-8")
+    assert feature_file.read(path, None)["order_id"].to_pylist() == ["o0", "o2", "o3"]
+
+
 def test_another_day_than_the_files_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, [("o1", DAY - timedelta(days=9), "", 9)])
     assert feature_file.read(path, KNOWN).num_rows == 1

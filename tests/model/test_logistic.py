@@ -156,7 +156,7 @@ def test_fitted_mean_is_the_observed_rate() -> None:
 
 def test_features_that_never_vary_get_no_term() -> None:
     named = {name for names, _ in [(t, 0) for t in additive.contributions(FITTED, INPUTS)[0]] for name in names}
-    assert "is_written_off" not in named
+    assert "is_opted_out" not in named
     assert "age_days" in named
 
 

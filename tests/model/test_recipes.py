@@ -129,7 +129,7 @@ def test_a_model_says_what_it_was_trained_on(models: dict[str, Model], training_
         assert training.last_as_of == pc.max(known["as_of"]).as_py()
         assert model.max_age_days == 60
         assert model.base_rate == pytest.approx(pc.mean(known[LABEL]).as_py())
-        assert "is_written_off" in training.left_out_features
+        assert "is_opted_out" in training.left_out_features
         assert training.calibrated_from is not None
 
 

@@ -79,7 +79,7 @@ def test_the_card_says_what_it_must() -> None:
     of = card()
     assert {"recipe", "horizon_days", "training", "features", "backtest", "audit", "limits", "reproduce"} <= set(of)
     assert [feature["name"] for feature in of["features"]] == [feature.name for feature in FEATURES]
-    assert "is_written_off" in [feature["name"] for feature in of["features"] if not feature["used"]]
+    assert "is_opted_out" in [feature["name"] for feature in of["features"] if not feature["used"]]
     assert of["training"]["rows"] == made()[0].training.rows
     assert of["backtest"] == made()[1].to_dict()
     assert of["reproduce"][1] == "PAYREC_SEED=20260101 payrec backtest --recipe logistic --horizon 30 --folds 2"

@@ -116,7 +116,7 @@ def test_without_a_file_the_defaults_hold() -> None:
         ("promise_grace = 1", "unknown key 'promise_grace'; valid: reporting_currency, horizon_days, action"),
         ("[capacity]\ntotl = 1", "unknown key 'totl' in capacity; valid: total, channel, owner"),
         ("[[cap]]\ncount = 1\nwindow_days = 1\nx = 1", "unknown key 'x' in cap.0; valid: on, valid_from"),
-        ("[rules]\ndisputd = true", "there is no rule disputd; valid: opted_out, written_off"),
+        ("[rules]\ndisputd = true", "there is no rule disputd; valid: opted_out, chargeback"),
         ("[rules]\ndisputed = { from = 2026-01-01 }", "unknown key 'from' in rules.disputed; valid: on, valid_from"),
         ("[capacity]\nchannel = { fax = 1 }", "capacity.channel limits fax; the policy has: "),
         ("[capacity]\ntotal = -1", "capacity.total: Input should be greater than or equal to 0"),

@@ -34,7 +34,6 @@ def first(rows: pa.Table, recent: pa.Table | None = None, **settings: Any) -> tu
     ("order", "settings", "reason"),
     [
         ({"is_opted_out": 1}, {}, "opted_out"),
-        ({"is_written_off": 1}, {}, "written_off"),
         ({"has_chargeback": 1}, {}, "chargeback"),
         ({"is_disputed": 1}, {}, "disputed"),
         ({"is_covered_by_cash": 1}, {}, "unapplied_cash"),

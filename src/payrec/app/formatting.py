@@ -17,7 +17,6 @@ WORDS = {
     "contact": "contact",
     "stop": "do not act",
     "older_than_model": "older than the training data",
-    "written_off": "written off",
     "opted_out": "opted out of contact",
     "chargeback": "chargeback",
     "disputed": "open dispute",

@@ -78,7 +78,7 @@ def read(path: Path, as_of: datetime | None) -> pa.Table:
     rows = _named(_raw(path), path)
     columns: dict[str, Any] = {f.name: _typed(rows[f.name], f, path) for f in SCHEMA if f.name in rows.column_names}
     n = rows.num_rows
-    open_rows = _is_unpaid(rows)
+    open_rows = _is_owed(rows)
     if "as_of" not in columns or columns["as_of"].null_count == n:
         as_of = _stated_time(rows.filter(open_rows), columns["age_days"].filter(open_rows), as_of, path)
         if as_of is None:
@@ -136,11 +136,16 @@ def _typed(cells: pa.ChunkedArray[Any], field: pa.Field[Any], path: Path) -> Any
         raise DataRefused(msg) from error
 
 
-def _is_unpaid(rows: pa.Table) -> Any:  # an array of booleans
-    """Mark what had not been paid already, where the file says so."""
-    if "payment_date" not in rows.column_names:
-        return pa.array([True] * rows.num_rows)
-    return _is_blank(rows["payment_date"].cast(pa.string()))
+def _is_owed(rows: pa.Table) -> Any:  # an array of booleans
+    """Mark what was neither paid nor written off (a column of payrec 0.1), where the file says so."""
+    owed = pa.array([True] * rows.num_rows)
+    if "payment_date" in rows.column_names:
+        owed = _is_blank(rows["payment_date"].cast(pa.string()))
+    if "is_written_off" in rows.column_names:
+        flags = pc.utf8_trim_whitespace(rows["is_written_off"].cast(pa.string()))
+        kept = pc.or_(_is_blank(flags), pc.is_in(flags, pa.array(["0", "0.0", "false", "False"])))
+        owed = pc.and_(owed, kept)
+    return owed
 
 
 def _stated_time(rows: pa.Table, age_days: Any, as_of: datetime | None, path: Path) -> datetime | None:

@@ -289,7 +289,6 @@ CLAUSES: dict[str, Clause] = {
     "day_of_month": _calendar,
     "is_disputed": _flag("is_disputed", "a dispute is open", "no dispute"),
     "has_chargeback": _flag("has_chargeback", "the payment was charged back", "no chargeback"),
-    "is_written_off": _flag("is_written_off", "the order is written off", "not written off"),
     "is_opted_out": _flag("is_opted_out", "the customer opted out of contacts", "no opt-out"),
     "promise": _promise,
 }

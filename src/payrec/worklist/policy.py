@@ -24,7 +24,6 @@ from payrec.common.errors import UsageError
 # the built-in rules that may be switched off; src/payrec/worklist/suppression.py says what each one does
 RULES = (
     "opted_out",
-    "written_off",
     "chargeback",
     "disputed",
     "in_flight",

@@ -56,7 +56,7 @@ SCHEMA = pa.schema(_COLUMNS)
 READ = (
     "order_id", "as_of", "customer_id", "age_days", "horizon_days", "amount", "currency", "outstanding_minor",
     "outstanding_reporting_minor", "amount_bucket", "provider", "payment_method", "country", "transaction_type",
-    "reason_code", "is_disputed", "has_chargeback", "is_written_off", "is_opted_out", "is_not_due", "promised_until",
+    "reason_code", "is_disputed", "has_chargeback", "is_opted_out", "is_not_due", "promised_until",
     "pending_since", "snoozed_until", "is_covered_by_cash",
 )  # fmt: skip
 

@@ -228,7 +228,6 @@ def _no_rate(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
 # the order decides which reason leads: what forbids contact for good, then for a time, then what is not worth it
 RULES_IN_ORDER: dict[str, SuppressionRule] = {
     "opted_out": _flag("is_opted_out", "opted_out", "a new consent of the customer"),
-    "written_off": _flag("is_written_off", "written_off", "taking the write-off back"),
     "chargeback": _flag("has_chargeback", "chargeback", "the end of the chargeback, by a person's decision"),
     "disputed": _flag("is_disputed", "disputed", "the close of the dispute"),
     "in_flight": _in_flight,

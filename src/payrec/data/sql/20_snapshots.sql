@@ -50,8 +50,6 @@ SELECT
     e.attempts, e.contacts,
     CAST(CASE WHEN t.is_disputed = 1 AND (e.dispute_at IS NULL OR e.dispute_at <= t.stated_at) THEN 1 ELSE e.is_disputed END AS SMALLINT) AS is_disputed,
     CAST(CASE WHEN t.has_chargeback = 1 THEN 1 ELSE e.has_chargeback END AS SMALLINT) AS has_chargeback,
-    -- a part may be written off; an order that is written off in full is not open
-    CAST(0 AS SMALLINT) AS is_written_off,
     e.promised_until,
     CASE WHEN t.is_in_flight = 1 AND (e.moved_at IS NULL OR e.moved_at <= t.stated_at) THEN t.stated_at ELSE e.pending_since END AS pending_since,
     e.snoozed_until

@@ -39,7 +39,7 @@ priced AS (
         s.order_id, s.as_of, s.customer_id, s.is_landmark, s.age_days, s.currency, s.amount_minor, s.outstanding_minor,
         s.provider, s.country, s.reason_code, DATE_TRUNC('day', s.as_of) AS day,
         s.last_event_at, s.last_event_type, s.attempts, s.contacts,
-        s.is_disputed, s.has_chargeback, s.is_written_off, s.promised_until, s.pending_since, s.snoozed_until, s.clock_at,
+        s.is_disputed, s.has_chargeback, s.promised_until, s.pending_since, s.snoozed_until, s.clock_at,
         t.horizon_days, t.log_begins_at,
         CASE WHEN s.currency = t.reporting_currency THEN s.amount_minor
              WHEN t.reporting_currency IS NOT NULL
@@ -56,7 +56,7 @@ bucketed AS (
     SELECT
         p.order_id, p.as_of, p.customer_id, p.is_landmark, p.age_days, p.currency, p.amount_minor, p.outstanding_minor,
         p.provider, p.country, p.reason_code, p.day, p.last_event_at, p.last_event_type, p.attempts, p.contacts,
-        p.is_disputed, p.has_chargeback, p.is_written_off, p.promised_until, p.pending_since, p.snoozed_until, p.clock_at, p.horizon_days, p.log_begins_at,
+        p.is_disputed, p.has_chargeback, p.promised_until, p.pending_since, p.snoozed_until, p.clock_at, p.horizon_days, p.log_begins_at,
         p.amount_reporting_minor, p.outstanding_reporting_minor,
         CASE WHEN p.amount_reporting_minor IS NULL THEN p.currency ELSE p.reporting_currency END AS bucket_currency,
         COALESCE(p.amount_reporting_minor, p.amount_minor) AS bucket_minor
@@ -86,7 +86,6 @@ SELECT
     s.amount_minor - s.outstanding_minor AS paid_minor,
     COALESCE(s.is_disputed, CAST(0 AS SMALLINT)) AS is_disputed,
     COALESCE(s.has_chargeback, CAST(0 AS SMALLINT)) AS has_chargeback,
-    COALESCE(s.is_written_off, CAST(0 AS SMALLINT)) AS is_written_off,
     c.is_opted_out,
     s.promised_until, s.pending_since, s.snoozed_until,
     CAST(CASE WHEN s.as_of < s.clock_at THEN 1 ELSE 0 END AS SMALLINT) AS is_not_due,

@@ -235,7 +235,6 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _flag("is_disputed", "whether a dispute is open"),
     _flag("has_chargeback", "whether there was a chargeback"),
-    _flag("is_written_off", "whether the order is written off"),
     _flag("is_opted_out", "whether the customer opted out of contacts"),
     _derived(
         "promise",

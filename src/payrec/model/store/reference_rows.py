@@ -24,7 +24,7 @@ from payrec.model.store.model_json import AGAIN
 
 ROWS = 40
 UNSEEN = "never seen"
-FLAGS = ("is_disputed", "has_chargeback", "is_written_off", "is_opted_out")
+FLAGS = ("is_disputed", "has_chargeback", "is_opted_out")
 TIMES = ("as_of", "promised_until")
 COUNTS = (0, 1, 2, 3, 5, 8, 13, 30, 90, 400, None)
 AMOUNTS = (0, 100, 2_500, 9_900, 12_345, 60_000, 1_000_000, None)
