@@ -5,10 +5,12 @@ It shares no code and no method with the SQL. Rows are dicts as in the raw contr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -115,10 +117,10 @@ def in_order_currency(order: Row, event: Row, rules: Rules) -> int | None:
     currency = event.get("currency") or order["currency"]
     if currency == order["currency"]:
         return amount_minor(event)
-    of_event = rate(currency, event["event_ts"].date(), rules)
-    if of_event is None or order["currency"] != rules.reporting_currency:
+    of_event, of_order = (rate(name, event["event_ts"].date(), rules) for name in (currency, order["currency"]))
+    if of_event is None or of_order is None:
         return None
-    return amount_minor({"amount": event["amount"] * of_event})
+    return math.floor(Fraction(event["amount"] * 100) * Fraction(of_event) / Fraction(of_order) + Fraction(1, 2))
 
 
 def facts_of(order: Row, events: Iterable[Row], rules: Rules) -> Iterator[Fact]:

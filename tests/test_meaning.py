@@ -169,7 +169,11 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], str]] = {
     "due date before the order's own date": ({"due_date": date(2026, 4, 1)}, [], "100"),
     "refund, chargeback, return or credit note without amount": ({}, [event("credit", on(20))], "100"),
     "payment in a currency without a rate": ({}, [pay("100", currency="JPY")], "100"),
-    "payment in EUR for an order of USD 100.00": ({"currency": "USD"}, [pay("92", currency="EUR")], "100"),
+    "payment of 92.00 EUR for an order of USD 100.00, rate 0.92": (
+        {"currency": "USD"},
+        [pay("92", currency="EUR")],
+        "0",
+    ),
     "negative amount in an event": ({}, [pay("-100")], "100"),
     "promise or snooze without a readable date": ({}, [note("promise", on(14, 6), "soon")], "100"),
     "order of 0.00 or less": ({"amount": Decimal("-100")}, [], "0"),
@@ -179,7 +183,7 @@ RULES_OF_ORDER = ("two events known at the same time", "fact known before its or
 
 def table_rows() -> dict[str, tuple[str, str]]:
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in PAGE.read_text().splitlines() if "|" in line]
-    return {row[0]: (row[2], row[3]) for row in rows if row[0] not in ("what the data say", "---")}
+    return {row[0]: (row[2], row[3]) for row in rows if len(row) == 4 and row[0] not in ("what the data say", "---")}
 
 
 def read(changes: Row, events: list[dict[str, Any]], as_of: datetime) -> Meaning:

@@ -13,13 +13,20 @@ WITH settings AS (
         (SELECT MAX(currency) FROM reporting_currency) AS reporting_currency,
         (SELECT MAX(until) FROM stg_observed) AS observed_until
 ),
+-- hundred-millionths of the reporting currency for one unit of a currency
 rates AS (
     SELECT
-        currency, rate_to_reporting, CAST(rate_date AS TIMESTAMP) AS from_at,
+        currency, CAST(ROUND(rate_to_reporting * 100000000) AS DECIMAL(19, 0)) AS rate, CAST(rate_date AS TIMESTAMP) AS from_at,
         CAST(LEAD(rate_date) OVER (PARTITION BY currency ORDER BY rate_date) AS TIMESTAMP) AS until_at
     FROM fx_rates
+    WHERE rate_to_reporting > 0 AND currency IS DISTINCT FROM (SELECT reporting_currency FROM settings)
+    UNION ALL
+    SELECT reporting_currency, CAST(100000000 AS DECIMAL(19, 0)), TIMESTAMP '1900-01-01 00:00:00', CAST(NULL AS TIMESTAMP)
+    FROM settings
+    WHERE reporting_currency IS NOT NULL
 ),
--- money in another currency counts by the newest rate of its day or before, for orders in the reporting currency; else not at all
+-- money in another currency counts by the newest rates, of both currencies, of its day or before; without one it does not count,
+-- and a check finds it
 priced AS (
     SELECT
         e.order_id, e.event_type, o.amount_minor,
@@ -28,16 +35,26 @@ priced AS (
         -- GREATEST leaves NULL out: without an amount, or a rate, an event moves no money
         GREATEST(CASE WHEN e.amount IS NULL AND e.event_type IN ('payment', 'write_off') THEN o.amount_minor
              WHEN e.currency IS NULL OR e.currency = o.currency THEN CAST(ROUND(e.amount * 100) AS BIGINT)
-             WHEN o.currency = s.reporting_currency
-             THEN CAST(ROUND(CAST(CAST(ROUND(e.amount * 100) AS BIGINT) AS DECIMAL(19, 0)) * r.rate_to_reporting) AS BIGINT)
-        END, 0) AS minor
+        END, 0) AS same_minor,
+        CASE WHEN e.currency <> o.currency AND e.amount > 0 THEN CAST(CAST(ROUND(e.amount * 100) AS BIGINT) AS DECIMAL(19, 0)) * r.rate END AS worth,
+        q.rate AS order_rate
     FROM stg_events AS e
     JOIN stg_orders AS o ON o.order_id = e.order_id
     CROSS JOIN settings AS s
-    LEFT JOIN rates AS r ON r.currency = e.currency AND r.from_at <= e.event_ts AND (r.until_at IS NULL OR r.until_at > e.event_ts)
+    LEFT JOIN rates AS r ON e.currency <> o.currency AND r.currency = e.currency
+        AND r.from_at <= e.event_ts AND (r.until_at IS NULL OR r.until_at > e.event_ts)
+    LEFT JOIN rates AS q ON e.currency <> o.currency AND q.currency = o.currency
+        AND q.from_at <= e.event_ts AND (q.until_at IS NULL OR q.until_at > e.event_ts)
     WHERE o.amount_minor > 0
       AND (e.event_type IN ('credit', 'refund', 'chargeback', 'return', 'void', 'write_off')
            OR (e.event_type = 'payment' AND s.payments_are_events > 0))
+),
+-- whole hundredths, half up: twice the worth plus one divisor, less its remainder, divides without one
+counted AS (
+    SELECT
+        order_id, event_type, from_at, is_whole,
+        GREATEST(same_minor, CAST(ROUND((dividend - MOD(dividend, divisor)) / divisor) AS BIGINT), 0) AS minor
+    FROM (SELECT order_id, event_type, from_at, is_whole, same_minor, worth + worth + order_rate AS dividend, order_rate + order_rate AS divisor FROM priced) AS p
 ),
 facts AS (
     SELECT
@@ -50,7 +67,7 @@ facts AS (
         CASE WHEN event_type = 'payment' AND is_whole = 1 THEN minor ELSE 0 END AS paid_whole,
         CASE WHEN event_type = 'void' THEN 1 ELSE 0 END AS voids,
         CASE WHEN event_type IN ('return', 'chargeback') THEN 1 ELSE 0 END AS takings
-    FROM priced
+    FROM counted
     UNION ALL
     SELECT o.order_id, GREATEST(CAST(t.payment_date AS TIMESTAMP) + INTERVAL '1' DAY, o.known_at), o.amount_minor, 0, 0, 0, 0, o.amount_minor, 0, 0
     FROM raw_transactions AS t
