@@ -132,7 +132,7 @@ def facts_of(order: Row, events: Iterable[Row], rules: Rules) -> Iterator[Fact]:
     for event in events:
         kind, detail, minor = event["event_type"], event.get("detail") or "", 0
         is_whole = event.get("amount") is None
-        if kind == "payment" and not rules.payments_from_events:
+        if kind == "payment" and not rules.payments_from_events and order.get("payment_date"):
             continue
         if kind == "attempt" and detail.lower() in IN_PROGRESS:
             kind = "pending"

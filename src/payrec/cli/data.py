@@ -31,6 +31,14 @@ FeatureFile = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Also write the feature view of the open orders: .csv or .parquet."),
 ]
+PaymentsFrom = Annotated[
+    bool | None,
+    typer.Option(
+        "--payments-from-events/--payments-from-dates",
+        help="Take payments from events, or from payment_date.",
+        show_default=False,
+    ),
+]
 Full = Annotated[bool, typer.Option("--full", help="Rebuild everything, also orders that have not changed.")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of the file, if it is not UTF-8.")]
 Reporting = Annotated[
@@ -107,6 +115,7 @@ def load(
     tolerance: Tolerance = 0.05,
     stated_at: StatedAt = None,
     complete: Complete = False,
+    payments_from_events: PaymentsFrom = None,
     reporting_currency: Reporting = None,
     url: Database = None,
     as_json: Json = False,
@@ -115,7 +124,9 @@ def load(
     settings = options.configured()
     mapping = payrec.load.mapping_of(map_file, reporting_currency)
     stated = options.moment(stated_at, "--stated-at")
-    reading = payrec.load.Options(encoding, tolerance, stated_at=stated, complete=complete)
+    reading = payrec.load.Options(
+        encoding, tolerance, stated_at=stated, complete=complete, payments_from_events=payments_from_events
+    )
     plan = payrec.load.plan(file, kind.value, mapping, reading)
     if not as_json:
         for line in plan.lines():
@@ -135,7 +146,7 @@ def load(
 
 def build(
     as_of: AsOf = None, observed_until: Until = None, horizon_days: Horizon = None, out: FeatureFile = None,
-    full: Full = False, url: Database = None, as_json: Json = False,
+    full: Full = False, payments_from_events: PaymentsFrom = None, url: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Build snapshots, features and labels from the raw tables.
 
@@ -145,7 +156,8 @@ def build(
     with options.database(url, settings) as engine, output.steps(as_json) as step:
         built = payrec.build(
             engine, options.moment(as_of, "--as-of"), horizon_days or settings.horizon_days,
-            options.moment(observed_until, "--observed-until"), out, full, settings.landmark_ages, step,
+            options.moment(observed_until, "--observed-until"), out, full, settings.landmark_ages,
+            payments_from_events, step,
         )  # fmt: skip
 
     def render() -> None:

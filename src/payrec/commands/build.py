@@ -13,6 +13,7 @@ from payrec.common.progress import Progress, silent
 from payrec.data import layers
 from payrec.data import reading as read
 from payrec.data.engines import Engine
+from payrec.data.load import payment_source
 
 
 def build(
@@ -23,6 +24,7 @@ def build(
     out: Path | str | None = None,
     full: bool = False,
     landmark_ages: tuple[int, ...] = layers.LANDMARK_AGES,
+    payments_from_events: bool | None = None,
     progress: Progress = silent,
 ) -> layers.Build:
     """Build staging, snapshots, features and labels from the raw tables.
@@ -41,12 +43,17 @@ def build(
         Rebuild all staging rows, also those of orders whose raw rows have not changed since the last build.
     landmark_ages
         Ages in days at which each order is observed for training.
+    payments_from_events
+        Take payments from events (True), or from ``payment_date`` (False), from now on; None: as they are taken.
 
     >>> built = payrec.build(engine)
     >>> built.rows["snapshots"] == built.rows["features"]
     True
     """
     wanted = parameters(horizon_days, as_of, observed_until, landmark_ages)
+    if payments_from_events is not None:
+        layers.prepare(engine)
+        layers.change(engine, lambda: payment_source.choose(engine, payments_from_events))
     built = layers.build(engine, wanted, lambda file: progress(f"building {file}"), full=full)
     if out is not None and built.as_of:
         features(engine, built.as_of[-1], out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from payrec.common.errors import DataRefused
 from payrec.data import load
 from payrec.data.engines import Engine
+from payrec.data.load import payment_source
 from payrec.data.load.mapping import from_document
 from tests.data.load.files import EVENTS_HEADER, HEADER, LOOSE, NOW, lines, order, read, written
 
@@ -90,27 +92,56 @@ def test_fault_01_a_failure_while_writing_leaves_everything_as_it_was(
     assert [row["amount"] for row in rows(engine, "raw_transactions", "order_id")] == [Decimal("10.50")]
 
 
-def test_payments_in_the_events_make_them_the_source(engine: Engine, tmp_path: Path) -> None:
-    contacts = written(tmp_path, lines("e1,o1,2025-01-01,contact,", header=EVENTS_HEADER))
-    load.events(engine, contacts, now=NOW)
-    assert rows(engine, "payment_source", "source") == []
-    credit = written(tmp_path, lines("e3,o1,2025-01-01,credit,5", header=EVENTS_HEADER))
-    load.events(engine, credit, now=NOW)
-    assert rows(engine, "payment_source", "source") == [], "a credit is not money"
-    for kind in ("payment", "refund", "chargeback", "return"):
-        engine.run("DELETE FROM payment_source")
-        path = written(tmp_path, lines(f"e2,o1,2025-01-01,{kind},5", header=EVENTS_HEADER))
-        for _ in range(2):
-            report = load.events(engine, path, now=NOW)
-            assert rows(engine, "payment_source", "source") == [{"source": "events"}]
-            assert "payments are known from events from now on; payment_date does not count" in report.notes
-    assert len(rows(engine, "raw_events", "event_id")) == 3
+def paid_orders(tmp_path: Path, count: int) -> Path:
+    """Ten orders, the first ``count`` of them with a payment date."""
+    return written(tmp_path, lines(*(order(n, payment_date="2025-02-01" if n < count else "") for n in range(10))))
 
 
-def test_a_rejected_payment_does_not_make_them_the_source(engine: Engine, tmp_path: Path) -> None:
-    path = written(tmp_path, lines("e1,o1,2025-01-01,contact,", "e2,o1,never,payment,5", header=EVENTS_HEADER))
-    load.events(engine, path, now=NOW, options=LOOSE)
+def log(tmp_path: Path, kind: str, orders: range) -> Path:
+    rows_of_kind = (f"{kind}{n},o{n},2025-02-01,{kind},5" for n in orders)
+    return written(tmp_path, lines(*rows_of_kind, header=EVENTS_HEADER))
+
+
+@pytest.mark.parametrize(
+    ("kind", "explained", "source"),
+    [
+        ("payment", 8, ["events"]), ("payment", 7, []), ("payment", 4, []), ("payment", 1, []), ("refund", 8, []),
+        ("chargeback", 8, []), ("return", 8, []), ("credit", 8, []), ("attempt", 8, []), ("contact", 1, []),
+    ],
+)  # fmt: skip
+def test_events_become_the_source_of_payments_once_they_explain_the_paid_orders(
+    engine: Engine, tmp_path: Path, kind: str, explained: int, source: list[str]
+) -> None:
+    for is_orders_first in (True, False):
+        engine.run("DELETE FROM raw_events; DELETE FROM raw_transactions; DELETE FROM payment_source")
+        loads = [
+            lambda: load.transactions(engine, paid_orders(tmp_path, 8), now=NOW),
+            lambda: load.events(engine, log(tmp_path, kind, range(explained)), now=NOW),
+        ]
+        last = [read() for read in (loads if is_orders_first else reversed(loads))][-1]
+        assert [row["source"] for row in rows(engine, "payment_source", "source")] == source
+        kept = f"payments stay known from payment_date: only {explained} of 8 orders"
+        assert (payment_source.SWITCHED in last.notes) == bool(source)
+        assert any(note.startswith(kept) for note in last.notes) == (kind == "payment" and not source)
+
+
+def test_a_person_may_choose_the_source_of_payments_and_go_back(duckdb_memory: Engine, tmp_path: Path) -> None:
+    engine = duckdb_memory
+    load.transactions(engine, paid_orders(tmp_path, 8), now=NOW)
+    by_events, by_dates = (replace(LOOSE, payments_from_events=choice) for choice in (True, False))
+    refund = log(tmp_path, "refund", range(1))
+    load.events(engine, refund, now=NOW, options=by_events)
+    assert rows(engine, "payment_source", "source") == [{"source": "events"}]
+    load.events(engine, refund, now=NOW)
+    assert rows(engine, "payment_source", "source") == [{"source": "events"}]
+    load.events(engine, refund, now=NOW, options=by_dates)
     assert rows(engine, "payment_source", "source") == []
+
+
+def test_without_payment_dates_one_payment_is_enough(duckdb_memory: Engine, tmp_path: Path) -> None:
+    load.transactions(duckdb_memory, paid_orders(tmp_path, 0), now=NOW)
+    load.events(duckdb_memory, log(tmp_path, "payment", range(1)), now=NOW)
+    assert rows(duckdb_memory, "payment_source", "source") == [{"source": "events"}]
 
 
 def test_what_the_map_declares_is_stored(engine: Engine, tmp_path: Path) -> None:

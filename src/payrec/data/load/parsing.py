@@ -60,7 +60,8 @@ class Options:
 
     ``encoding`` overrides the map's; at most ``max_rejected_share`` of the rows may be bad. ``stated_at`` (UTC, without
     zone) is when the facts of the export's day were true. ``complete``: all that is open is in the file, so open orders
-    that are not in it were settled before.
+    that are not in it were settled before. ``payments_from_events``: take payments from events (True) or from
+    ``payment_date`` (False) from now on; None: from events once they explain the paid orders.
     """
 
     encoding: str | None = None
@@ -68,6 +69,7 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     stated_at: datetime | None = None
     complete: bool = False
+    payments_from_events: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,6 @@ class Parsed:
         """Return ``order_id, provider, stated_at`` of the good rows of a file of orders."""
         rows: pa.Table = self._db.sql("SELECT order_id, provider, stated_at FROM typed WHERE ok").to_arrow_table()
         return rows
-
-    def event_types(self) -> frozenset[str]:
-        """Return the event types among the good rows; empty for other kinds."""
-        if self.target.kind != "events":
-            return frozenset()
-        return frozenset(
-            str(row[0]) for row in self._db.execute("SELECT DISTINCT event_type FROM typed WHERE ok").fetchall()
-        )
 
 
 def _good(target: Target) -> str:

@@ -28,7 +28,6 @@ EVENT_TYPES = (
     "void",
     "snooze",
 )
-PAYMENT_TYPES = ("payment", "refund", "chargeback", "return")  # one of these in the file: payments come from events
 
 
 @dataclass(frozen=True)

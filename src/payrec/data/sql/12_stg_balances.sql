@@ -40,6 +40,7 @@ priced AS (
         q.rate AS order_rate
     FROM stg_events AS e
     JOIN stg_orders AS o ON o.order_id = e.order_id
+    JOIN raw_transactions AS t ON t.order_id = e.order_id
     CROSS JOIN settings AS s
     LEFT JOIN rates AS r ON e.currency <> o.currency AND r.currency = e.currency
         AND r.from_at <= e.event_ts AND (r.until_at IS NULL OR r.until_at > e.event_ts)
@@ -47,7 +48,8 @@ priced AS (
         AND q.from_at <= e.event_ts AND (q.until_at IS NULL OR q.until_at > e.event_ts)
     WHERE o.amount_minor > 0
       AND (e.event_type IN ('credit', 'refund', 'chargeback', 'return', 'void', 'write_off')
-           OR (e.event_type = 'payment' AND s.payments_are_events > 0))
+           -- a payment event is never passed over: without a payment_date it counts in any case
+           OR (e.event_type = 'payment' AND (s.payments_are_events > 0 OR t.payment_date IS NULL)))
 ),
 -- whole hundredths, half up: twice the worth plus one divisor, less its remainder, divides without one
 counted AS (
