@@ -346,7 +346,7 @@ def _view(rows: pl.LazyFrame) -> pl.LazyFrame:
         **{name: col(name).fill_null(0) for name in ("attempts", "contacts")},
         **{name: col(name).fill_null(False) for name in ("is_disputed", "has_chargeback")},
         is_opted_out=(col("opted_out_at") <= col("as_of")).fill_null(False),
-        days_to_due=(col("due_at") - col("as_of")).dt.total_days(),
+        days_to_due=(col("due_at") - col("as_of")).dt.total_days() + 1,
         paid_minor=col("amount_minor") - col("outstanding_minor"),
         **_of_customer(),
     )  # fmt: skip

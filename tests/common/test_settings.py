@@ -14,7 +14,7 @@ from payrec.common.settings import Settings, read_settings
 LIMITED = ("DB_PORT", "RETENTION_DAYS", "HORIZON_DAYS", "LANDMARK_AGES", "TRAIN_MAX_ROWS", "SEED")
 ENVIRONMENT_TEXT = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=30)
 NUMBERS = st.integers(-(10**20), 10**20).map(str)
-AGES = st.lists(st.integers(0, 3650), min_size=1, max_size=12).map(tuple)
+AGES = st.lists(st.integers(-365, 3650), min_size=1, max_size=12).map(tuple)
 
 
 def read(values: Mapping[str, str]) -> Settings:
@@ -43,7 +43,7 @@ def test_any_value_is_read_or_refused_by_name_and_form(name: str, value: str) ->
         ("HORIZON_DAYS", "0", "'0', expected a whole number from 1 to 365"),
         ("DB_PORT", "x", "'x', expected a whole number from 1 to 65535"),
         ("DB_PORT", "", "'', expected a whole number from 1 to 65535"),
-        ("LANDMARK_AGES", "0,x", "'x', expected days from 0 to 3650, separated by commas, such as 0,3,7"),
+        ("LANDMARK_AGES", "0,x", "'x', expected days from -365 to 3650, separated by commas, such as -7,0,3"),
         ("TRAIN_MAX_ROWS", "2e6", "'2e6', expected a whole number from 1000"),
     ],
 )

@@ -233,7 +233,7 @@ class Portfolio:
             "contacts": kinds.count("contact") if counted is not None else None,
             "is_disputed": int([k for k in kinds if k.startswith("dispute_")][-1:] == ["dispute_opened"]),
             "has_chargeback": int("chargeback" in kinds),
-            "days_to_due": (me["due_date"] - at.date()).days if me.get("due_date") else None,
+            "days_to_due": -((at - day_end(me["due_date"])) // DAY) if me.get("due_date") else None,
             **self.customer(oid, at),
             **{f"{k}_decided_90d": n for k, (n, _) in contexts.items()},
             **{f"{k}_recovered_90d": n for k, (_, n) in contexts.items()},
@@ -248,6 +248,8 @@ class Portfolio:
         keys = set()
         for oid in self.orders:
             landmarks = [self.clock(oid) + age * DAY for age in parameters.landmark_ages]
-            asked = [t for t in landmarks if t <= until] + [t for t in parameters.as_of or () if t >= self.opened(oid)]
+            asked = [t for t in landmarks if self.opened(oid) <= t <= until] + [
+                t for t in parameters.as_of or () if t >= self.opened(oid)
+            ]
             keys |= {(oid, t) for t in asked if self.minor(oid) > 0 and self.is_open(oid, t)}
         return sorted(keys)

@@ -29,7 +29,7 @@ KEYS = {
     "labels": "order_id, as_of", "v_feature_view": "order_id, as_of", "freshness": "kind",
     "missing_months": "kind, from_at", "unapplied_cash": "order_id, as_of",
 }  # fmt: skip
-ASKED = layers.Parameters(as_of=(datetime(2026, 6, 15, 9, 30),), landmark_ages=(0, 7, 30, 60))
+ASKED = layers.Parameters(as_of=(datetime(2026, 6, 15, 9, 30),), landmark_ages=(-7, 0, 7, 30, 60))
 
 
 @pytest.fixture(scope="module")

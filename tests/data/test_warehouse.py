@@ -63,7 +63,7 @@ def test_every_feature_is_what_its_definition_says(engine: Engine, seed: int, wi
     events = log if with_events else None
     load(engine, rows, events)
     parameters = layers.Parameters(
-        as_of=(datetime(2024, 4, 30), datetime(2024, 3, 1, 13, 30)), landmark_ages=(0, 3, 30, 60)
+        as_of=(datetime(2024, 4, 30), datetime(2024, 3, 1, 13, 30)), landmark_ages=(-7, 0, 3, 30, 60)
     )
     found = view(engine, parameters)
     until = layers.observed_until(engine)

@@ -127,7 +127,8 @@ def test_a_model_says_what_it_was_trained_on(models: dict[str, Model], training_
         assert training.rows == known.num_rows
         assert training.left_out["immature"] == training_rows.num_rows - known.num_rows
         assert training.last_as_of == pc.max(known["as_of"]).as_py()
-        assert model.max_age_days == 60
+        assert (model.min_age_days, model.max_age_days) == (0, 60)
+        assert model.covers(np.array([-1, 0, 60, 61])).tolist() == [False, True, True, False]
         assert model.base_rate == pytest.approx(pc.mean(known[LABEL]).as_py())
         assert "is_opted_out" in training.left_out_features
         assert training.calibrated_from is not None

@@ -45,6 +45,7 @@ def first(rows: pa.Table, recent: pa.Table | None = None, **settings: Any) -> tu
         ({"reason_code": "lost_card"}, {"action": "retry"}, "hard_decline"),
         ({"outstanding_minor": 499}, {"minimum_outstanding": {"EUR": 5}}, "below_minimum"),
         ({"p_recover_30d": None}, {}, "older_than_model"),
+        ({"p_recover_30d": None, "age_days": -40}, {}, "younger_than_model"),
     ],
 )  # fmt: skip
 def test_each_reason_alone(open_orders: Make, order: dict[str, Any], settings: dict[str, Any], reason: str) -> None:

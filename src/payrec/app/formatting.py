@@ -17,6 +17,7 @@ WORDS = {
     "contact": "contact",
     "stop": "do not act",
     "older_than_model": "older than the training data",
+    "younger_than_model": "due later than any training data",
     "opted_out": "opted out of contact",
     "chargeback": "chargeback",
     "disputed": "open dispute",

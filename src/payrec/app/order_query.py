@@ -63,7 +63,7 @@ def waterfall(file: Path, order_id: str, model: Model) -> explain.Waterfall | No
     features = list_query.query(
         "SELECT * FROM read_parquet($file) WHERE order_id = $order_id", {"file": str(file), "order_id": order_id}
     )
-    if features.num_rows == 0 or features["age_days"][0].as_py() > model.max_age_days:
+    if features.num_rows == 0 or not model.covers(features["age_days"].to_numpy())[0]:
         return None
     return explain.waterfall(model, features)
 

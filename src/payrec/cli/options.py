@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from payrec.common.settings import Settings
 
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2199  # of a time on the command line; horizons and ages reach beyond it
-OLDEST_DAYS = 3650
+EARLIEST_DAYS, OLDEST_DAYS = -365, 3650  # of an age
 
 Database = Annotated[
     str | None,
@@ -117,9 +117,9 @@ def ages(text: str | None) -> tuple[int, ...] | None:
         days = tuple(sorted({int(part) for part in text.split(",")}))
     except ValueError:
         days = ()
-    if not days or days[0] < 0 or days[-1] > OLDEST_DAYS:
-        msg = f"found --ages {terminal_text(text)!r}, expected days from 0 to {OLDEST_DAYS} separated by commas"
-        raise UsageError(f"{msg}, such as 0,7,14")
+    if not days or days[0] < EARLIEST_DAYS or days[-1] > OLDEST_DAYS:
+        msg = f"found --ages {terminal_text(text)!r}, expected days from {EARLIEST_DAYS} to {OLDEST_DAYS}"
+        raise UsageError(f"{msg}, separated by commas, such as 0,7,14")
     return days
 
 

@@ -71,8 +71,9 @@ def explain(
         why = "was paid by then, or never was at risk" if known else "is not among the orders loaded"
         raise UsageError(f"found no open order {order_id!r} at {at:%Y-%m-%d %H:%M} UTC: it {why}")
     row: dict[str, Any] = rows.to_pylist()[0]
-    if row["age_days"] > model.max_age_days:
-        msg = f"{order_id!r} is {row['age_days']} days old, the model has seen orders up to {model.max_age_days} days"
+    if not model.covers(rows["age_days"].to_numpy())[0]:
+        seen = f"orders of {model.min_age_days} to {model.max_age_days} days"
+        msg = f"{order_id!r} is {row['age_days']} days old, the model has seen {seen}"
         raise DataRefused(msg)
     fall = waterfall(model, rows)
     return Explanation(order_id, at, bundle.model_id, model.horizon_days, fall.base, fall.steps, fall.probability, row)

@@ -50,9 +50,9 @@ class Settings(BaseSettings):
         None, description="key of the hash that replaces a customer in the audit trail; without it none is written"
     )
     horizon_days: int = Field(30, ge=1, le=365, description="days within which a payment counts as recovered")
-    landmark_ages: Annotated[tuple[Annotated[int, Field(ge=0, le=3650)], ...], NoDecode] = Field(
-        (0, 3, 7, 14, 21, 30, 45, 60),
-        description="ages in days at which open orders are observed for training, such as 0,3,7",
+    landmark_ages: Annotated[tuple[Annotated[int, Field(ge=-365, le=3650)], ...], NoDecode] = Field(
+        (-14, -7, 0, 1, 2, 3, 7, 14, 21, 30, 45, 60),
+        description="ages in days at which open orders are observed for training, as -7,0,3; below 0: not yet due",
     )
     train_max_rows: int = Field(2_000_000, ge=1000, description="largest number of snapshots used for training")
     seed: int = Field(20_260_101, ge=0, description="seed of everything random")
@@ -104,6 +104,6 @@ def read_settings() -> Settings:
 
 def _form(name: str, limits: list[object]) -> str:
     if name == "landmark_ages":
-        return "days from 0 to 3650, separated by commas, such as 0,3,7"
+        return "days from -365 to 3650, separated by commas, such as -7,0,3"
     low = "".join(f" from {limit.ge}" for limit in limits if isinstance(limit, Ge))
     return f"a whole number{low}" + "".join(f" to {limit.le}" for limit in limits if isinstance(limit, Le))

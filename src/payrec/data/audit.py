@@ -172,7 +172,7 @@ def _survivorship(engine: Engine, now: datetime, limits: Limits) -> Iterator[Fin
     cohorts = engine.read(
         "SELECT DATE_TRUNC('month', as_of) AS month, COUNT(*) AS n, CAST(SUM(label_recovered_30d) AS BIGINT) AS k "
         "FROM v_feature_view WHERE is_landmark = 1 AND label_recovered_30d IS NOT NULL AND age_days = "
-        "(SELECT MIN(age_days) FROM landmarks) GROUP BY 1 ORDER BY 1"
+        "(SELECT MIN(age_days) FROM landmarks WHERE age_days >= 0) GROUP BY 1 ORDER BY 1"
     ).to_pylist()
     cohorts = [c for c in cohorts if c["n"] >= limits.cohort_min_orders]
     for newest in (2, 1):
@@ -223,7 +223,7 @@ def _too_old(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]
         engine,
         "stg_orders AS o JOIN stg_balances AS b ON b.order_id = o.order_id AND b.until_at IS NULL AND b.is_open = 1 "
         "CROSS JOIN stg_observed AS u",
-        f"o.known_at + {int(longest) + 1} * INTERVAL '1' DAY <= u.until",
+        f"o.clock_at + {int(longest) + 1} * INTERVAL '1' DAY <= u.until",
     )
     if old:
         text = (

@@ -26,7 +26,7 @@ INPUTS = ("fx_rates", "payment_source", "known_at_creation", "reporting_currency
 BUILD_TABLES = ("as_of_dates", "landmarks", "horizon", "built_from", "build_number")  # filled by builds, not by loads
 # what the layers of single orders depend on, besides the raw rows
 DECLARED = ("horizon", "payment_source", "known_at_creation", "reporting_currency")
-LANDMARK_AGES = (0, 3, 7, 14, 21, 30, 45, 60)
+LANDMARK_AGES = (-14, -7, 0, 1, 2, 3, 7, 14, 21, 30, 45, 60)  # those below 0: of orders with a due date
 _LAYER = re.compile(r"^(\d\d)_\w+\.sql$")
 _SCHEMA_TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
 
@@ -36,7 +36,8 @@ class Parameters:
     """The rows of the policy tables: the parameters of a build.
 
     ``as_of``: times (UTC, naive) at which open orders are scored; None: the end of the observed data.
-    ``landmark_ages``: ages in days at which every order is observed for training; empty for a scoring-only build.
+    ``landmark_ages``: ages in days at which every order is observed for training; below 0: before its due date;
+    empty: for scoring only.
     ``horizon_days``: days within which a payment counts.
     ``observed_until``: declared end of the data (UTC, naive); None: what a map declared, else the latest known fact.
     """

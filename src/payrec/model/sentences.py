@@ -93,6 +93,10 @@ def _age(row: ViewRow, usual: float | None) -> str | None:
     days = row["age_days"]
     if days is None:
         return None
+    if days < 0:
+        return "not due yet"
+    if row["days_to_due"] == -days:  # the age counts from the due date
+        return _due(row, usual)
     return f"open for {_count(days, 'day')}" if days >= 1 else "opened less than a day ago"
 
 
@@ -108,7 +112,9 @@ def _due(row: ViewRow, usual: float | None) -> str | None:
     days = row["days_to_due"]
     if days is None:
         return None
-    return f"due in {_count(days, 'day')}" if days >= 0 else f"{_count(-days, 'day')} past due"
+    if days < 0:
+        return f"{_count(-days, 'day')} past due"
+    return f"due in {_count(days - 1, 'day')}" if days > 1 else ("due yesterday", "due today")[days]
 
 
 def money(minor: float, currency: object) -> str:

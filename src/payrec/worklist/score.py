@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from payrec.common.arrow import Floats, make, pc, whole
+from payrec.common.arrow import Floats, known, make, pc, whole
 from payrec.data.engines import Engine, RowFunction
 from payrec.model import explain
 from payrec.model.features import matrix, spreads
@@ -46,7 +46,7 @@ class Measured:
 class Scored:
     """Open orders with ``p_recover_30d`` in the columns that ranking reads, and how the features were spread.
 
-    ``p_recover_30d`` is NULL where the order is older than the model has seen: ``too_old`` of them.
+    ``p_recover_30d`` is NULL where the model does not cover the age: ``too_old`` of them are older than it has seen.
     """
 
     rows: pa.Table
@@ -65,15 +65,15 @@ def scored(model: Portable, batch: pa.RecordBatch) -> pa.RecordBatch:
     Depends on nothing else, so that it can be sent to where the rows are.
     """
     rows = pa.Table.from_batches([batch])
-    young = whole(rows, "age_days") <= model.model.max_age_days
-    inputs = matrix.matrix(rows.filter(make.array(young)), model.model.vocabulary)
+    covered = model.model.covers(whole(rows, "age_days"))
+    inputs = matrix.matrix(rows.filter(make.array(covered)), model.model.vocabulary)
     p: Floats = model.model.calibration.probability(log_odds(model.model, inputs))
     everywhere = np.full(rows.num_rows, np.nan)
-    everywhere[young] = p
+    everywhere[covered] = p
     notes_of_batch = [p.size, spread(model.model, inputs, p), _decided(rows)]
     notes = [json.dumps(notes_of_batch), *[None] * (rows.num_rows - 1)][: rows.num_rows]
     kept = batch.select([name for name in rank.READ if name in batch.schema.names])
-    kept = kept.append_column(SCORE, make.array(everywhere, mask=~young))
+    kept = kept.append_column(SCORE, make.array(everywhere, mask=~covered))
     return kept.append_column(MEASURED, make.array(notes, pa.string()))
 
 
@@ -91,7 +91,7 @@ def gathered(batches: Iterable[pa.RecordBatch]) -> Scored:
     total, recovered = (sum(counts[at] for counts in decided.values()) for at in (0, 1))
     shares = pooled((size, shares) for size, shares, _ in notes)
     measured = Measured(shares, recovered / total if total else math.nan)
-    return Scored(rows.drop([MEASURED]), measured, rows[SCORE].null_count)
+    return Scored(rows.drop([MEASURED]), measured, int((~known(rows, SCORE) & (whole(rows, "age_days") >= 0)).sum()))
 
 
 def _decided(rows: pa.Table) -> dict[str, tuple[int, int]]:

@@ -213,10 +213,13 @@ def _below_minimum(rows: pa.Table, context: RuleContext) -> Iterator[Suppression
 
 
 def _older_than_model(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
-    del rows
-    yield Suppression(
-        "older_than_model", ~context.p_known, "a model trained with longer landmarks; not scored as if young"
-    )
+    hit = ~context.p_known & (whole(rows, "age_days") >= 0)
+    yield Suppression("older_than_model", hit, "a model trained with longer landmarks; not scored as if young")
+
+
+def _younger_than_model(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
+    hit = ~context.p_known & (whole(rows, "age_days") < 0)
+    yield Suppression("younger_than_model", hit, "the approach of the due date, or a model with earlier landmarks")
 
 
 def _no_rate(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
@@ -248,8 +251,9 @@ RULES_IN_ORDER: dict[str, SuppressionRule] = {
     "below_minimum": _below_minimum,
     "no_exchange_rate": _no_rate,
     "older_than_model": _older_than_model,
+    "younger_than_model": _younger_than_model,
 }
 # holds have their own dates; without a rate or a probability there is nothing to rank by, so these cannot be off
-SWITCHED = frozenset(RULES_IN_ORDER) - {"hold", "no_exchange_rate", "older_than_model"}
+SWITCHED = frozenset(RULES_IN_ORDER) - {"hold", "no_exchange_rate", "older_than_model", "younger_than_model"}
 
 __all__ = ["RuleContext", "Suppression", "combined", "contact_from", "suppressions"]

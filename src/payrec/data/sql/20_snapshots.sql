@@ -9,6 +9,7 @@ WITH times AS (
     CROSS JOIN landmarks AS l
     CROSS JOIN stg_observed AS u
     WHERE o.clock_at + l.age_days * INTERVAL '1' DAY <= u.until
+      AND o.clock_at + l.age_days * INTERVAL '1' DAY >= o.known_at
     UNION ALL
     -- a scoring time that is also a landmark of the order, and stands above, stays one row
     SELECT o.order_id, d.as_of, 0

@@ -82,7 +82,8 @@ SELECT
     s.last_event_type,
     CASE WHEN s.log_begins_at <= s.as_of THEN COALESCE(s.attempts, 0) END AS attempts,
     CASE WHEN s.log_begins_at <= s.as_of THEN COALESCE(s.contacts, 0) END AS contacts,
-    CAST(EXTRACT(DAY FROM (o.due_at - s.day)) AS INTEGER) AS days_to_due,
+    -- to the end of the due date, rounded up: -age_days, unless the order is younger than its due date
+    36500 - CAST(EXTRACT(DAY FROM (s.as_of - (o.due_at - INTERVAL '36499' DAY))) AS INTEGER) AS days_to_due,
     s.amount_minor - s.outstanding_minor AS paid_minor,
     COALESCE(s.is_disputed, CAST(0 AS SMALLINT)) AS is_disputed,
     COALESCE(s.has_chargeback, CAST(0 AS SMALLINT)) AS has_chargeback,

@@ -120,14 +120,17 @@ def excluded(landmarks: Landmarks, folds: Sequence[Fold], horizon_days: int, unt
 
 def _closed_by_then(landmarks: Landmarks, folds: Sequence[Fold]) -> int:
     orders: Any = landmarks.every["order_id"].combine_chunks()
-    first = np.unique(np.asarray(orders.dictionary_encode().indices), return_index=True)[1]
-    seen = times(landmarks.every)
-    born, newest = (seen - integers(landmarks.every, "age_days") * DAY)[first], seen.max()
+    _, first, codes = np.unique(np.asarray(orders.dictionary_encode().indices), return_index=True, return_inverse=True)
+    seen, ages = times(landmarks.every), integers(landmarks.every, "age_days")
+    born, newest = (seen - ages * DAY)[first], seen.max()
+    youngest = ages[first]
+    np.minimum.at(youngest, codes, ages)
     expected, observed = 0, 0
     for fold in folds:
         observed += int(fold.test(landmarks.as_of).sum())
         for age in np.unique(integers(landmarks.rows, "age_days")):
-            would_be = born + age * DAY
+            # only orders with a due date are seen before it
+            would_be = (born if age >= 0 else born[youngest <= age]) + age * DAY
             expected += int((fold.test(would_be) & (would_be <= newest)).sum())
     return expected - observed
 

@@ -66,6 +66,8 @@ def find(rows: pa.Table, limits: LeakLimits = LeakLimits()) -> tuple[Leak, ...]:
     if not {LABEL, "age_days"} <= set(rows.column_names) or not rows.num_rows:
         return ()
     rows = rows.filter(pc.is_valid(rows[LABEL]))
+    started = rows.filter(pc.field("age_days") >= 0)  # before it, there are only orders with a due date
+    rows = started if started.num_rows else rows
     columns = ViewColumns(rows)
     label, age = columns.number(LABEL).astype(np.float64), columns.number("age_days").astype(np.float64)
     if not len(label):

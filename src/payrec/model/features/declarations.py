@@ -14,7 +14,7 @@ from payrec.common.short_repr import short_repr
 from payrec.model.features import derive
 from payrec.model.features.derive import CodeMaker, NumberMaker
 
-AGE_BANDS = ("0", "1-2", "3-6", "7-13", "14-20", "21-29", "30-44", "45-59", "60+")
+AGE_BANDS = ("below -7", "-7 to -1", "0", "1", "2", "3-6", "7-13", "14-20", "21-29", "30-44", "45-59", "60+")
 DEPTH_BANDS = ("none", "1", "2-3", "4-9", "10+")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -95,11 +95,15 @@ def _context(of: str, group: str) -> Feature:
 IN_TIME = ("cust_recovered_in_time", "cust_decided")
 
 FEATURES: tuple[Feature, ...] = (
-    _days("age_days", "age", "days since the payment failed or the invoice was issued"),
+    _days(
+        "age_days",
+        "age",
+        "days since the due date, or else since the payment failed or the invoice was issued; negative when not due",
+    ),
     _days("days_since_last_event", "activity", "days since the last event of the order"),
     _count("attempts", "activity", "collection attempts so far"),
     _count("contacts", "activity", "contacts about the order so far"),
-    _days("days_to_due", "due", "days until the due date; negative when past due", scale="linear"),
+    _days("days_to_due", "due", "days until the due date is over; negative when past due", scale="linear"),
     _number(
         "outstanding_relative",
         "amount",
@@ -218,8 +222,8 @@ FEATURES: tuple[Feature, ...] = (
     _derived(
         "age_band",
         "age",
-        "band of the age in days",
-        derive.bands("age_days", (1, 3, 7, 14, 21, 30, 45, 60)),
+        "band of the age in days; negative when not due",
+        derive.bands("age_days", (-7, 0, 1, 2, 3, 7, 14, 21, 30, 45, 60)),
         AGE_BANDS,
         needs=("age_days",),
         trees="no",

@@ -135,8 +135,14 @@ def flag(name: str) -> CodeMaker:
 
 def bands(name: str, starts: tuple[int, ...]) -> CodeMaker:
     """Band of a whole number: the first is below ``starts[0]``, the last from ``starts[-1]`` on."""
-    table = np.searchsorted(np.array(starts), np.arange(starts[-1] + 1), side="right").astype(np.int16)
-    return lambda columns, _: _by_table(columns.number(name), table)
+    first = min(starts[0], 1) - 1
+    table = np.searchsorted(np.array(starts), np.arange(first, starts[-1] + 1), side="right").astype(np.int16)
+
+    def make(columns: ViewColumns, _: Vocabulary) -> LevelCodes:
+        number = columns.number(name) - np.float32(first)
+        return _by_table(np.where(number < 0, np.float32(0), number) if starts[0] <= 0 else number, table)
+
+    return make
 
 
 def weekday(columns: ViewColumns, _: Vocabulary) -> LevelCodes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,7 @@ class Model:
     recipe: Recipe
     horizon_days: int
     max_age_days: int
+    min_age_days: int
     vocabulary: Vocabulary
     scorer: Scorer
     calibration: Calibration
@@ -74,7 +75,7 @@ class Model:
         Returns
         -------
         numpy.ndarray
-            Shape (n,), in the order of ``frame``; NaN where ``age_days`` exceeds ``max_age_days``.
+            Shape (n,), in the order of ``frame``; NaN where the model does not cover the age.
 
         Raises
         ------
@@ -86,8 +87,16 @@ class Model:
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             msg = f"found a column of mixed types, expected columns as in v_feature_view: {error}"
             raise DataRefused(msg) from error
-        too_old = ViewColumns(rows).number("age_days") > self.max_age_days
-        return np.where(too_old, np.nan, predict(self, rows))
+        outside = ~self.covers(ViewColumns(rows).number("age_days"))
+        return np.where(outside, np.nan, predict(self, rows))
+
+    def covers(self, age_days: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Mark the ages, shape (n,), that the model may score: not older, and before the due date not younger.
+
+        An unknown age is covered.
+        """
+        outside: npt.NDArray[np.bool_] = (age_days > self.max_age_days) | (age_days < self.min_age_days)
+        return ~outside
 
     def __repr__(self) -> str:
         """Name the recipe, the horizon and the training rows."""

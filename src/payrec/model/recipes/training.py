@@ -207,7 +207,8 @@ def _model(
     return Model(
         recipe=chosen.recipe,
         horizon_days=data.spec.horizon_days,
-        max_age_days=int(np.nanmax(ages)) if not np.isnan(ages).all() else 0,
+        max_age_days=int(np.nanmax(ages, initial=0)),
+        min_age_days=int(np.nanmin(ages, initial=0)),
         vocabulary=data.vocabulary,
         scorer=chosen.scorer,
         calibration=calibration,

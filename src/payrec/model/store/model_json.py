@@ -40,6 +40,7 @@ class ModelDocument:
     recipe: Literal["logistic", "xgboost", "original"]
     horizon_days: int
     max_age_days: int
+    min_age_days: int
     base_log_odds: float
     calibration: Calibration
     vocabulary: Vocabulary
@@ -58,6 +59,7 @@ def dump(model: Model, card: dict[str, Any] | None) -> bytes:
         recipe=model.recipe,
         horizon_days=model.horizon_days,
         max_age_days=model.max_age_days,
+        min_age_days=model.min_age_days,
         base_log_odds=model.base_log_odds,
         calibration=model.calibration,
         vocabulary=model.vocabulary,
@@ -101,6 +103,7 @@ def parse(content: bytes, booster: bytes | None, name: str) -> tuple[Model, dict
         recipe=document.recipe,
         horizon_days=document.horizon_days,
         max_age_days=document.max_age_days,
+        min_age_days=document.min_age_days,
         vocabulary=document.vocabulary,
         scorer=_scorer(document, booster, name),
         calibration=document.calibration,
