@@ -99,7 +99,17 @@ def histories(
     rows = [draw(orders(number, with_stated_facts=with_stated_facts)) for number in range(n)]
     names = [row["order_id"] for row in rows]
     count = draw(st.integers(0, most_events))
-    return History(rows, [draw(events(number, names)) for number in range(count)])
+    history = History(rows, [draw(events(number, names)) for number in range(count)])
+    return draw(with_one_transfer(history)) if draw(st.integers(0, 2)) == 0 else history
+
+
+@st.composite
+def with_one_transfer(draw: st.DrawFn, history: History) -> History:
+    """Make all orders of one account, and let one transfer pay more than the first of them owes."""
+    rows = [row | {"customer_id": "c1", "currency": "EUR"} for row in history.orders]
+    amount = draw(st.sampled_from(("133.33", "150.00", "200.00", "283.33", "400.00")).map(Decimal))
+    transfer = {"event_id": "transfer", "order_id": rows[0]["order_id"], "event_type": "payment", "amount": amount}
+    return History(rows, [*history.events, transfer | {"event_ts": draw(moments)}])
 
 
 def as_of_times() -> st.SearchStrategy[datetime]:

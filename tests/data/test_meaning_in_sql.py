@@ -123,4 +123,4 @@ def compare(engine: Engine, count: int, source: str) -> None:
         )
         held |= {reason for row in got.values() for reason in row[-1]}
     assert len(got) > len(orders) / 10
-    assert "unapplied_cash" in held or (engine.name, source) != ("duckdb", "events"), "few histories may hold none"
+    assert "unapplied_cash" in held or (engine.name, source) != ("duckdb", "events")  # few may hold none
