@@ -124,7 +124,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], str]] = {
     "outstanding 40.00, no payment": (EXPORT | {"outstanding": Decimal(40)}, [], "40"),
     "outstanding 100.00, payment of 100.00 on 20 May": (EXPORT | {"outstanding": Decimal(100)}, [pay("100")], "0"),
     "status open, outstanding empty": (EXPORT | {"status": "open"}, [], "100"),
-    "status overdue (not one of ours)": (EXPORT | {"status": "overdue"}, [], "100"),
+    "status parked (not one of ours)": (EXPORT | {"status": "parked"}, [], "100"),
     "status void or draft": (EXPORT | {"status": "draft"}, [], "0"),
     "status written_off": (EXPORT | {"status": "written_off"}, [], "0"),
     "status disputed": (EXPORT | {"status": "disputed"}, [], "100"),

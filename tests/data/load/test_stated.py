@@ -12,6 +12,7 @@ import payrec
 from payrec.common.errors import DataRefused, UsageError
 from payrec.data import layers, load
 from payrec.data.engines import Engine, connect
+from payrec.data.load.targets import STATUS_WORDS
 from tests.data.load.files import NOW, lines, read, written
 
 HEADER = "order_id,customer_id,amount,currency,invoice_date,payment_date,provider,outstanding"
@@ -115,3 +116,25 @@ def test_the_time_of_the_facts_of_the_day(
     stated = result.rows[0]["stated_at"]
     assert (stated and f"{stated:%Y-%m-%d}") == expected
     assert any(note in each for each in result.report.notes)
+
+
+@pytest.mark.parametrize(
+    ("written_status", "expected"),
+    [
+        ("Voided", "void"), ("CANCELLED", "void"), ("Draft", "draft"), ("Awaiting Payment", "open"),
+        ("Past-Due", "open"), ("Partially paid", "part_paid"), ("uncollectible", "written_off"),
+        ("Written Off", "written_off"), ("Paid", "paid"), ("closed", "paid"), ("In Dispute", "disputed"),
+        ("Parked", "Parked"), ("", None),
+    ],
+)  # fmt: skip
+def test_frequent_words_for_a_status_are_understood(tmp_path: Path, written_status: str, expected: str | None) -> None:
+    path = written(tmp_path, lines(f"{item('1')},{written_status}", header=f"{HEADER},Status"))
+    result = read(path)
+    assert result.column("status") == [expected]
+    unknown = "1 rows have a status that says nothing of what is owed, such as 'Parked'"
+    assert any(note.startswith(unknown) for note in result.report.notes) == (expected == "Parked")
+
+
+@pytest.mark.parametrize("word", [word for words in STATUS_WORDS.values() for word in words])
+def test_no_word_for_a_status_stands_twice(word: str) -> None:
+    assert [word in (one, *words) for one, words in STATUS_WORDS.items()].count(True) == 1

@@ -11,14 +11,14 @@ import duckdb
 
 from payrec.common.errors import PayrecError
 from payrec.common.short_repr import short_repr
-from payrec.common.text import MESSAGE_CHARACTERS, sql_literal
+from payrec.common.text import MESSAGE_CHARACTERS, sql_literal, sql_literals
 from payrec.data.load import dates, numbers
 from payrec.data.load.file_bytes import Tally
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.origins import Absent, Origin, Scaled
 from payrec.data.load.readings import Form, exact, text_of
 from payrec.data.load.staging import first_row, number
-from payrec.data.load.targets import Kind
+from payrec.data.load.targets import STATUS_WORDS, Kind
 
 
 @short_repr
@@ -149,6 +149,7 @@ def _about_rows(db: duckdb.DuckDBPyConnection, plan: LoadPlan, now: datetime | N
             ("amount = 0", "rows have an amount of 0"),
             ("payment_date < invoice_date", "rows were paid before their invoice_date; payrec check lists them"),
         ]
+        yield from _about_status(db)
         if now is not None:
             tests.append(
                 (
@@ -162,6 +163,19 @@ def _about_rows(db: duckdb.DuckDBPyConnection, plan: LoadPlan, now: datetime | N
         count = number(db, f"SELECT COUNT(*) FROM typed WHERE ok AND {test}")
         if count:
             yield f"{count:,} {sentence}"
+
+
+def _about_status(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Count the rows whose status is no word that we know: nothing follows from it."""
+    unknown = f"FROM typed WHERE ok AND status NOT IN ({sql_literals(STATUS_WORDS)})"
+    count = number(db, f"SELECT COUNT(*) {unknown}")
+    if count:
+        words = db.execute(f"SELECT status {unknown} GROUP BY status ORDER BY COUNT(*) DESC, status LIMIT 5").fetchall()
+        examples = ", ".join(ascii(str(word)[:40]) for (word,) in words)
+        yield (
+            f"{count:,} rows have a status that says nothing of what is owed, such as {examples}: "
+            f"translate it in [values.status] to one of {', '.join(STATUS_WORDS)}"
+        )
 
 
 def _about_twins(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> Iterator[str]:

@@ -16,12 +16,13 @@ from payrec.data.load import dates, numbers
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.mapping import Texts
 from payrec.data.load.origins import Absent, Constant, FromColumn, Origin, Part, PlannedColumn, Scaled, Shift, Template
-from payrec.data.load.targets import EVENT_TYPES, Column
+from payrec.data.load.targets import EVENT_TYPES, STATUS_WORDS, Column
 
 TYPES = {
     "text": "VARCHAR",
     "currency": "VARCHAR",
     "event_type": "VARCHAR",
+    "status": "VARCHAR",
     "amount": "DECIMAL(18, 2)",  # of which 13 digits before the point are read: hundredths are summed in 64 bits
     "rate": "DECIMAL(18, 8)",
     "integer": "INTEGER",
@@ -127,7 +128,7 @@ def _reading(planned: PlannedColumn, plan: LoadPlan, form: Form | None, now: dat
 def _case(r: str, reasons: Reasons, column: Column) -> str:
     """Return SQL: the sentence of the first condition that holds."""
     first = [(f"{r} IS NULL", "is empty")]
-    if column.holds not in ("text", "currency"):
+    if column.holds not in ("text", "currency", "status"):
         words = _NULL_WORDS if column.holds not in ("amount", "rate") else set(_NULL_WORDS) - {"nan"}
         first.append((f"lower({r}) IN ({sql_literals(sorted(words))})", 'no value? add it to the map: empty = ["…"]'))
     cases = " ".join(f"WHEN {test} THEN {sql_literal(sentence)}" for test, sentence in [*first, *reasons])
@@ -210,6 +211,14 @@ def _event_type(column: Column) -> tuple[str, Reasons]:
     return f"CASE WHEN {word} IN ({sql_literals(EVENT_TYPES)}) THEN {word} END", [(_ALWAYS, sentence)]
 
 
+def _status(column: Column) -> tuple[str, Reasons]:
+    """Turn the words that exports use into ours; any other text is kept, and means nothing."""
+    word = f"regexp_replace(lower(r_{column.name}), '[ -]+', '_', 'g')"
+    ours = " ".join(f"WHEN {word} IN ({sql_literals((one, *more))}) THEN '{one}'" for one, more in STATUS_WORDS.items())
+    value, reasons = _text(column)
+    return f"CASE {ours} ELSE {value} END", reasons
+
+
 def _integer(column: Column) -> tuple[str, Reasons]:
     r = f"r_{column.name}"
     value = (
@@ -227,6 +236,7 @@ def _flag(column: Column) -> tuple[str, Reasons]:
 _WORDED: dict[str, Callable[[Column], tuple[str, Reasons]]] = {
     "currency": _currency,
     "event_type": _event_type,
+    "status": _status,
     "integer": _integer,
     "flag": _flag,
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["transactions", "events", "fx"]
-Holds = Literal["text", "currency", "event_type", "amount", "rate", "integer", "flag", "day", "time"]
+Holds = Literal["text", "currency", "event_type", "status", "amount", "rate", "integer", "flag", "day", "time"]
 
 EVENT_TYPES = (
     "attempt",
@@ -28,6 +28,21 @@ EVENT_TYPES = (
     "void",
     "snooze",
 )
+STATUS_WORDS = {  # status -> other words for it in exports, all in lower case with underscores
+    "open": ("unpaid", "not_paid", "sent", "awaiting_payment", "due", "overdue", "past_due", "outstanding"),
+    "part_paid": ("partially_paid", "partly_paid", "partial", "partial_payment"),
+    "paid": (
+        "paid_in_full", "fully_paid", "settled", "collected", "succeeded", "success", "successful", "complete",
+        "completed", "closed", "partially_refunded",
+    ),
+    "draft": (),
+    "void": ("voided", "cancelled", "canceled", "deleted", "annulled", "reversed"),
+    "written_off": ("write_off", "writeoff", "uncollectible", "uncollectable", "bad_debt", "charged_off"),
+    "refunded": ("fully_refunded",),
+    "disputed": ("dispute", "in_dispute", "under_dispute"),
+    "in_flight": ("processing", "submitted", "in_process"),
+    "charged_back": ("chargeback",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,7 +99,7 @@ TRANSACTIONS = Target(
         Column("payment_date", "day", required=True),
         Column("due_date", "day", latest="due"),
         Column("outstanding", "amount"),
-        Column("status"),
+        Column("status", "status"),
         Column("stated_at", "time"),
     ),
 )
