@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -11,8 +12,10 @@ import payrec as public
 from payrec.common.errors import DataRefused
 from payrec.data.engines import Engine
 from tests.commands.conftest import DAY, FIRST_NIGHT, Site
+from tests.commands.receiver import receiving
 
 Payrec = Callable[..., int]
+HOUR = timedelta(hours=1)
 STOPPED = FIRST_NIGHT - 20 * DAY
 
 
@@ -71,3 +74,30 @@ def test_declared_payments_beyond_the_data_end_with_the_data(site: Site) -> None
     with site.open() as engine:
         usual = public.score(engine, site.models, now=FIRST_NIGHT)
         assert public.score(engine, site.models, now=FIRST_NIGHT, payments_until=FIRST_NIGHT + DAY).run == usual.run
+
+
+def test_feeds_that_stop_altogether_are_alarmed_on_the_next_night(
+    site: Site, payrec: Payrec, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert payrec("run") == 0
+    with receiving() as heard:
+        monkeypatch.setenv("PAYREC_ALERTS", heard.url)
+        assert payrec("run") == 0
+        assert heard.got == []
+        monkeypatch.setattr("payrec.cli.options.now", lambda: FIRST_NIGHT + 3 * HOUR + DAY)
+        capsys.readouterr()
+        assert payrec("run") == 1
+        sentence = "the newest fact is of 19 May 2026, 1.1 days ago: nothing new since the run of 2026-05-20 03:00 UTC"
+        assert sentence in capsys.readouterr().out
+        assert [sentence in one["text"] for one in heard.got] == [True]
+        assert payrec("monitor") == 1
+        assert sentence in capsys.readouterr().out
+        assert payrec("run", "--as-of", str(FIRST_NIGHT)) == 0
+        site.arrive(FIRST_NIGHT + DAY)
+        capsys.readouterr()
+        payrec("run")
+        payrec("monitor")
+        assert "nothing new since" not in capsys.readouterr().out
+        assert payrec("monitor", "--json") in (0, 1)  # the day itself may have drifted
+        figures = {one["metric"]: one["level"] for one in json.loads(capsys.readouterr().out)["verdicts"]}
+        assert figures["silent_days"] == "ok"

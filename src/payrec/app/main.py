@@ -28,6 +28,8 @@ def main() -> None:
     ]
     chosen = st.navigation(pages)
     with parts.errors():
+        parts.age_banner()
+    with parts.errors():
         chosen.run()
     state.settle(chosen.url_path)
 

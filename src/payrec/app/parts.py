@@ -20,6 +20,8 @@ from payrec.charts.theme import COLORS, Chart
 from payrec.common.errors import PayrecError
 from payrec.common.text import markdown_text
 from payrec.model.evaluate.model_report import DARK
+from payrec.monitor import silence
+from payrec.monitor.limits import limits_of
 from payrec.publish import export
 from payrec.publish.export import Stamp
 
@@ -69,7 +71,7 @@ def refusal(error: PayrecError) -> None:
     st.error("  \n".join([f"**{markdown_text(first)}**", *(markdown_text(line) for line in rest)]))
 
 
-def heading(title: str, stamp: Stamp | None, note: str = "") -> None:
+def heading(title: str, stamp: Stamp | None, *notes: str) -> None:
     """Draw the title of a page and how fresh its data is."""
     st.title(title, anchor=False)
     if stamp is None:
@@ -78,9 +80,21 @@ def heading(title: str, stamp: Stamp | None, note: str = "") -> None:
         f"Data as of **{formatting.moment(stamp.as_of)}**",
         f"scored {formatting.moment(stamp.scored_at)}",
         f"model {markdown_text(stamp.model_id)}",
-        markdown_text(note) if note else "",
+        *(markdown_text(note) for note in notes if note),
     ]
-    st.caption(" · ".join(part for part in parts if part))
+    st.caption(" · ".join(parts))
+
+
+def age_banner() -> None:
+    """Say on every page when the newest fact of the served list is too old by now: red if nothing new has come."""
+    served = state.served()
+    if served.current is None:
+        return
+    of, limits = served.current.run.summary, limits_of(state.rules())
+    silent = silence.verdict(of, served.runs, state.now(), limits)
+    if silent and silent.level != "ok":
+        draw = st.error if silent.level == "alarm" else st.warning
+        draw(f"**{markdown_text(silent.sentence[:1].upper() + silent.sentence[1:])}.** The list knows nothing since.")
 
 
 def figures(of: Sequence[tuple[str, str, str, str]]) -> None:

@@ -102,7 +102,7 @@ def monitor(policy: PolicyFile = None, url: Database = None, as_json: Json = Fal
     """Show the verdicts on the newest published run."""
     settings = options.configured()
     with options.published(url, settings) as store:
-        watched = payrec.monitor(store, policy or settings.policy)
+        watched = payrec.monitor(store, policy or settings.policy, options.now())
     order = {"alarm": 0, "watch": 1, "ok": 2}
     rows = sorted(watched.verdicts.to_pylist(), key=lambda r: order[r["level"]])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ import pyarrow.compute as pc
 
 from payrec.commands.policies import policy_of
 from payrec.commands.published import Location, current, store_of
+from payrec.monitor import silence, verdicts
+from payrec.monitor.limits import limits_of
 from payrec.publish.run_info import RunInfo
 from payrec.worklist import reason_codes
 from payrec.worklist.policy import Policy
@@ -44,7 +47,9 @@ class MonitorReport:
         return f"<MonitorReport of run {self.run.run_id}: {self.level}, {self.verdicts.num_rows} verdicts>"
 
 
-def monitor(published: Location = "out/published", policy: Policy | Path | str | None = None) -> MonitorReport:
+def monitor(
+    published: Location = "out/published", policy: Policy | Path | str | None = None, now: datetime | None = None
+) -> MonitorReport:
     """Return what monitoring found in the newest published run.
 
     Parameters
@@ -52,7 +57,9 @@ def monitor(published: Location = "out/published", policy: Policy | Path | str |
     published
         Folder of the published lists, the PostgreSQL engine that holds them, or their open store.
     policy
-        The rules or their file, for the meanings of reason codes.
+        The rules or their file, for the meanings of reason codes and the limits.
+    now
+        The present (UTC, without zone), to judge how old the newest fact is; None: as it was judged in the run.
 
     >>> payrec.monitor(published).level in ("ok", "watch", "alarm")
     True
@@ -60,8 +67,12 @@ def monitor(published: Location = "out/published", policy: Policy | Path | str |
     store, rules = store_of(published), policy_of(policy)
     run = current(store).run
     history = store.verdicts()
-    verdicts = history.filter(pc.equal(history["run_id"], pa.scalar(run.run_id)))
-    return MonitorReport(run, verdicts, unmapped(store.scores(run.run_id), rules))
+    stored = history.filter(pc.equal(history["run_id"], pa.scalar(run.run_id)))
+    silent = silence.verdict(run.summary, store.runs(), now, limits_of(rules)) if now else None
+    if silent:
+        others = stored.filter(pc.not_equal(stored["metric"], pa.scalar(silence.METRIC)))
+        stored = pa.concat_tables([others, verdicts.to_table([silent], run.run_id, run.as_of).cast(others.schema)])
+    return MonitorReport(run, stored, unmapped(store.scores(run.run_id), rules))
 
 
 def unmapped(ranked: pa.Table, rules: Policy) -> list[dict[str, Any]]:

@@ -24,11 +24,11 @@ from payrec.common.progress import Progress, silent
 from payrec.data import audit, layers
 from payrec.data.engines import Engine, connect, keeps_lists
 from payrec.model.store import versions
-from payrec.monitor import alerts, drift, verdicts
+from payrec.monitor import alerts, drift, silence, verdicts
 from payrec.monitor.limits import limits_of
 from payrec.monitor.verdicts import Level, Verdict
 from payrec.publish import details, ledger, lists, lock, replay, run_info
-from payrec.publish.run_info import Published
+from payrec.publish.run_info import Published, RunInfo
 from payrec.publish.store import ListStore, open_store
 from payrec.worklist.policy import Policy
 
@@ -224,11 +224,11 @@ def _published(
         progress("monitoring")
         judged = verdicts.verdicts_of([drift.Figure("damaged", str(one), 1.0) for one in damages], limits)
         judged += watch(engine, store, worklist, request.bundle, limits)
+        judged += _silence(config, worklist.run, runs)
         store.add_verdicts(request.run_id, verdicts.to_table(judged, request.run_id, request.as_of))
         record_step(engine, config, "monitor", request.run_id)
         # alerted before it counts as done: a run that is killed in between alerts twice, rather than never
-        alert = alerts.of_verdicts(judged, request.run_id)
-        sent = tuple(alerts.send(alert, config.alert_to, config.secrets)) if alert and config.alert_to else ()
+        sent = _alerted(judged, request.run_id, config)
         ledger.add(
             engine, ledger.Entry(config.now, str(config.holder), "run", request.run_id, "done", _undelivered(sent))
         )
@@ -256,12 +256,24 @@ def _retire(store: ListStore, config: RunConfig) -> None:
 
 
 def _as_before(store: ListStore, former: Published, config: RunConfig) -> RunReport:
-    """Report a run that is done already as it ended then; nothing is added, and no alert is sent again."""
-    run_id = former.run.run_id
+    """Report a run that is done already as it ended then; nothing is added, and only a silence is alerted again."""
+    run_id, runs = former.run.run_id, store.runs()
     ranked = store.scores(run_id)
-    stored = verdicts.from_table(store.verdicts(), run_id)
-    too_old = ranked["p_recover_30d"].null_count
-    return RunReport(former, store.runs()[0], ranked, True, tuple(stored), too_old, config.policy)
+    silent = _silence(config, former.run, runs)
+    stored = [one for one in verdicts.from_table(store.verdicts(), run_id) if one.figure.metric != silence.METRIC]
+    too_old, sent = ranked["p_recover_30d"].null_count, _alerted(silent, run_id, config)
+    return RunReport(former, runs[0], ranked, True, (*silent, *stored), too_old, config.policy, sent)
+
+
+def _silence(config: RunConfig, of: RunInfo, runs: list[Published]) -> list[Verdict]:
+    """Judge the newest fact against the clock; the list of a time that was named is not held against today."""
+    silent = None if config.as_of else silence.verdict(of.summary, runs, config.now, limits_of(config.policy))
+    return [silent] if silent else []
+
+
+def _alerted(judged: list[Verdict], run_id: str, config: RunConfig) -> tuple[alerts.Delivery, ...]:
+    alert = alerts.of_verdicts(judged, run_id)
+    return tuple(alerts.send(alert, config.alert_to, config.secrets)) if alert and config.alert_to else ()
 
 
 def _details(engine: Engine, request: ScoringRequest, worklist: Worklist) -> details.Details:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from payrec.commands.scoring import Worklist
 from payrec.common.errors import DataRefused
-from payrec.data import layers
+from payrec.data import freshness, layers
 from payrec.data.engines import Engine
 from payrec.model.store.bundle import Bundle
 from payrec.monitor import drift, outcomes, verdicts
@@ -31,7 +31,7 @@ def watch(engine: Engine, store: ListStore, worklist: Worklist, bundle: Bundle, 
 
 def _matured(engine: Engine, past: list[Published]) -> list[Published]:
     """Return the newest past lists with a known outcome, one a week."""
-    until = layers.observed_until(engine)
+    until = freshness.payments_known_until(engine) or layers.observed_until(engine)
     known = {
         p.run.as_of: p for p in past if until is not None and outcomes.matured(p.run.as_of, p.run.horizon_days, until)
     }

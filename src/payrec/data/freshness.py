@@ -47,6 +47,14 @@ def missing_months(engine: Engine) -> tuple[MissingMonths, ...]:
     return tuple(sorted((MissingMonths(**row) for row in rows), key=lambda m: (KINDS.index(m.kind), m.from_at)))
 
 
+def payments_known_until(engine: Engine) -> datetime | None:
+    """Return the end of the observed payments, after which no outcome is known; None without payments."""
+    until: datetime | None = engine.read("SELECT MAX(known_until) AS until FROM freshness WHERE kind = 'payments'")[
+        "until"
+    ][0].as_py()
+    return until
+
+
 def newest_at(known: Iterable[Feed]) -> datetime | None:
     """Return the time of the newest fact of any kind; None without facts."""
     return max((feed.newest_at for feed in known), default=None)

@@ -15,6 +15,7 @@ class Limits:
     psi_watch: float = 0.10
     psi_alarm: float = 0.25
     stale_days: float = 2.0
+    silent_days: float = 1.0
     rows_change: float = 0.5
     suppressed_share: float = 0.95
     suppressed_change: float = 0.2

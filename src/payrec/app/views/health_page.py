@@ -11,18 +11,26 @@ from payrec.app import export_log, formatting, parts, state, verdict_frames
 from payrec.app.list_source import Served
 from payrec.charts import service as charts
 from payrec.common.text import markdown_text
+from payrec.data import freshness
+from payrec.monitor import silence
 from payrec.monitor.limits import limits_of
+from payrec.monitor.verdicts import to_table
 
 
 def show() -> None:
     """Draw the page."""
     served = state.served()
     current = served.current
-    parts.heading("Health", current.run.stamp if current else None)
+    reach = freshness.sentence(current.run.summary.feeds) if current else ""
+    parts.heading("Health", current.run.stamp if current else None, reach)
     if current is None:
         st.info("No run has been published yet, so there is nothing to monitor. Make one with `payrec run`.")
         return
     verdicts = verdict_frames.of_run(served.history, current.run.run_id)
+    silent = silence.verdict(current.run.summary, served.runs, state.now(), limits_of(state.rules()))
+    if silent:  # of now, instead of that of the run
+        row = to_table([silent], current.run.run_id, current.run.as_of).to_pandas()
+        verdicts = pd.concat([verdicts[verdicts["metric"] != silence.METRIC], row], ignore_index=True)
     _state(served, verdicts, state.now())
     _findings(verdicts)
     left, right = st.columns(2, gap="large")

@@ -6,13 +6,14 @@ import streamlit as st
 
 from payrec.app import list_view, parts, state
 from payrec.common.text import markdown_text
+from payrec.data import freshness
 
 
 def show() -> None:
     """Draw the page."""
     current, file, label = state.served().current, state.list_file(), state.chosen_source().label
     if current is not None and file is not None:
-        parts.heading("Worklist", current.run.stamp, label)
+        parts.heading("Worklist", current.run.stamp, freshness.sentence(current.run.summary.feeds), label)
         list_view.show(list_view.ShownList(file, current.run, months=state.detail_file("months")))
         return
     from payrec.app.views import connect_page, score_file_page
