@@ -62,6 +62,11 @@ def with_leaks(audited: audit.Audit, rows: pa.Table) -> audit.Audit:
     return replace(audited, findings=in_order((*audited.findings, *leaking)))
 
 
+def require_promises(engine: Engine) -> None:
+    """Raise DataRefused with every promise of the SQL layers that the rows being read break, unless all are kept."""
+    require_safe(audit.Audit(tuple(audit.broken_promises(engine))))
+
+
 def require_safe(audited: audit.Audit) -> None:
     """Raise DataRefused with every finding that makes training unsafe, unless there are none."""
     if audited.refusals:

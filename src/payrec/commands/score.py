@@ -6,6 +6,7 @@ import hashlib
 from datetime import datetime
 from pathlib import Path
 
+from payrec.commands.check import require_promises
 from payrec.commands.models import champion
 from payrec.commands.policies import policy_of
 from payrec.commands.scoring import ScoringRequest, Worklist, score_layers, score_rows, scoring_request
@@ -52,7 +53,8 @@ def score(
     ModelRefused
         There is no champion, or its files are damaged.
     DataRefused
-        There are no orders, they cannot be ranked without guessing, or payments are older than orders by more than
+        There are no orders, they break a promise of the SQL layers (money in a currency without a rate), they cannot
+        be ranked without guessing, or payments are older than orders by more than
         three usual gaps and ``payments_until`` does not say otherwise.
 
     >>> int(payrec.score(engine, models, capacity=20).frame["priority_flag"].sum())
@@ -61,6 +63,7 @@ def score(
     bundle, rules = champion(models), policy_of(policy, capacity)
     wanted = scoring_request(engine, bundle, rules, as_of, now, progress, payments_until=payments_until)
     with wanted as request:
+        require_promises(engine)
         ranked = score_layers(engine, request, progress)
     return _written(ranked, out)
 

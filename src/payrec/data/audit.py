@@ -34,6 +34,11 @@ def _one(engine: Engine, select: str) -> dict[str, Any]:
 
 
 def _promises(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
+    yield from broken_promises(engine)
+
+
+def broken_promises(engine: Engine) -> Iterator[Finding]:
+    """Yield a finding for each promise of the SQL layers that rows break: no list is made of them, and no model."""
     for check in promises.check(engine):
         if check.offending_rows:
             text = f"{check.offending_rows:,} rows break a promise of the SQL layers, for example {check.example}"
