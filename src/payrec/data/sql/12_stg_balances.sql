@@ -42,11 +42,11 @@ priced AS (
     JOIN stg_orders AS o ON o.order_id = e.order_id
     JOIN raw_transactions AS t ON t.order_id = e.order_id
     CROSS JOIN settings AS s
-    LEFT JOIN rates AS r ON e.currency <> o.currency AND r.currency = e.currency
+    LEFT JOIN rates AS r ON r.currency = CASE WHEN e.currency <> o.currency THEN e.currency END
         AND r.from_at <= e.event_ts AND (r.until_at IS NULL OR r.until_at > e.event_ts)
-    LEFT JOIN rates AS q ON e.currency <> o.currency AND q.currency = o.currency
+    LEFT JOIN rates AS q ON q.currency = CASE WHEN e.currency <> o.currency THEN o.currency END
         AND q.from_at <= e.event_ts AND (q.until_at IS NULL OR q.until_at > e.event_ts)
-    WHERE o.amount_minor > 0
+    WHERE o.amount_minor > 0 AND o.succeeded_at_creation = 0
       AND (e.event_type IN ('credit', 'refund', 'chargeback', 'return', 'void', 'write_off')
            -- a payment event is never passed over: without a payment_date it counts in any case
            OR (e.event_type = 'payment' AND (s.payments_are_events > 0 OR t.payment_date IS NULL)))
@@ -75,11 +75,11 @@ facts AS (
     FROM raw_transactions AS t
     JOIN stg_orders AS o ON o.order_id = t.order_id
     CROSS JOIN settings AS s
-    WHERE t.payment_date IS NOT NULL AND s.payments_are_events = 0 AND o.amount_minor > 0
+    WHERE t.payment_date IS NOT NULL AND s.payments_are_events = 0 AND o.amount_minor > 0 AND o.succeeded_at_creation = 0
     UNION ALL
     SELECT order_id, known_at, 0, 0, 0, 0, 0, 0, 0, 0
     FROM stg_orders
-    WHERE amount_minor > 0
+    WHERE amount_minor > 0 AND succeeded_at_creation = 0
 ),
 -- what the export says on its day; it comes after (step 1) the dated facts (step 0) of the same moment
 claims AS (
@@ -98,7 +98,7 @@ claims AS (
     FROM raw_transactions AS t
     JOIN stg_orders AS o ON o.order_id = t.order_id
     CROSS JOIN settings AS s
-    WHERE o.amount_minor > 0
+    WHERE o.amount_minor > 0 AND o.succeeded_at_creation = 0
 ),
 moments AS (
     SELECT
@@ -162,79 +162,72 @@ cash AS (
             PARTITION BY order_id ORDER BY from_at, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), 0) AS cash_minor
     FROM cash_sums
 ),
-changes AS (
-    SELECT
-        order_id, from_at, step, is_undated, credited, credits_minor, written_off_minor, refunds_minor, voids, amount_minor, uncounted_minor, cash_minor,
-        cash_minor - LAG(cash_minor, 1, CAST(0 AS BIGINT)) OVER (PARTITION BY order_id ORDER BY from_at, step) AS cash_change
-    FROM cash
-),
--- the two steps of a moment count together
+-- the two steps of a moment count together; the claim only adds
 states AS (
     SELECT
         order_id, from_at, amount_minor, MAX(step) AS has_claim, MAX(is_undated) AS is_undated,
-        CAST(SUM(CASE WHEN step = 0 THEN cash_change ELSE 0 END) AS BIGINT) AS paid_minor,
-        CAST(SUM(CASE WHEN step = 1 THEN cash_change ELSE 0 END) AS BIGINT) AS stated_minor,
-        CAST(SUM(credited) AS BIGINT) AS credited,
-        MAX(cash_minor) AS last_cash_minor,  -- the claim only adds
-       
-        MAX(credits_minor) AS credits_minor, MAX(written_off_minor) AS written_off_minor, MAX(refunds_minor) AS refunds_minor,
-        MAX(uncounted_minor) AS uncounted_minor, CASE WHEN MAX(voids) > 0 THEN 1 ELSE 0 END AS is_void
-    FROM changes
+        MAX(CASE WHEN step = 0 THEN cash_minor END) AS dated_cash_minor, MAX(cash_minor) AS cash_minor, MAX(uncounted_minor) AS uncounted_minor,
+        CAST(SUM(credited) AS BIGINT) AS credited, MAX(credits_minor) AS credits_minor, MAX(written_off_minor) AS written_off_minor,
+        MAX(refunds_minor) AS refunds_minor, CASE WHEN MAX(voids) > 0 THEN 1 ELSE 0 END AS is_void
+    FROM cash
     GROUP BY order_id, from_at, amount_minor
 ),
 balances AS (
     SELECT
-        order_id, from_at, amount_minor, has_claim, is_undated, paid_minor, stated_minor, credited, is_void,
-        LEAD(from_at) OVER (PARTITION BY order_id ORDER BY from_at) AS until_at,
-        amount_minor - credits_minor - written_off_minor - last_cash_minor AS left_minor,
+        order_id, from_at, amount_minor, has_claim, is_undated, dated_cash_minor, cash_minor, credited, is_void,
+        amount_minor - credits_minor - written_off_minor - cash_minor AS left_minor,
+        CASE WHEN is_void = 1 THEN 0 ELSE GREATEST(LEAST(amount_minor - credits_minor - written_off_minor - cash_minor, amount_minor), 0) END AS outstanding_minor,
         CASE WHEN is_void = 0
-              AND LEAST(amount_minor - credits_minor - written_off_minor - last_cash_minor, amount_minor) * 20 > amount_minor THEN 1 ELSE 0 END AS is_open,
-        CASE WHEN (amount_minor - credits_minor - last_cash_minor) * 20 <= amount_minor THEN 1 ELSE 0 END AS is_settled,
-        GREATEST(last_cash_minor - uncounted_minor - refunds_minor
+              AND LEAST(amount_minor - credits_minor - written_off_minor - cash_minor, amount_minor) * 20 > amount_minor THEN 1 ELSE 0 END AS is_open,
+        CASE WHEN (amount_minor - credits_minor - cash_minor) * 20 <= amount_minor THEN 1 ELSE 0 END AS is_settled,
+        GREATEST(cash_minor - uncounted_minor - refunds_minor
             - CASE WHEN is_void = 1 THEN 0 ELSE GREATEST(amount_minor - credits_minor, 0) END, 0) AS unapplied_minor
     FROM states
 ),
+-- each balance with the one before and the one after
 turns AS (
     SELECT
-        order_id, from_at, amount_minor, has_claim, is_undated, paid_minor, stated_minor, credited, is_void, until_at, left_minor, is_open,
+        order_id, from_at, amount_minor, has_claim, is_undated, cash_minor, credited, is_void, left_minor, outstanding_minor, is_open,
         is_settled, unapplied_minor,
+        ROW_NUMBER() OVER ordered AS nth,
+        LEAD(from_at) OVER ordered AS until_at,
         LAG(is_open, 1, 1) OVER ordered AS was_open,
-        CASE WHEN is_void = 1 THEN 0 ELSE GREATEST(LEAST(left_minor, amount_minor), 0) END AS outstanding_minor,
+        LAG(outstanding_minor, 1, CAST(0 AS BIGINT)) OVER ordered AS was_outstanding_minor,
+        LAG(cash_minor, 1, CAST(0 AS BIGINT)) OVER ordered AS was_cash_minor,
+        COALESCE(dated_cash_minor, LAG(cash_minor, 1, CAST(0 AS BIGINT)) OVER ordered) AS dated_cash_minor,
         MAX(is_open) OVER (PARTITION BY order_id) AS is_ever_open,
         MAX(unapplied_minor) OVER (PARTITION BY order_id) AS most_unapplied_minor
     FROM balances
     WINDOW ordered AS (PARTITION BY order_id ORDER BY from_at)
 ),
+-- what closed the order last: the largest nth * 8 + 1 void, 2 stated, 3 payment, 4 credit, 5 write-off
 closings AS (
     SELECT
-        order_id, from_at, amount_minor, has_claim, is_undated, paid_minor, stated_minor, is_void, until_at, is_open, is_settled,
-        unapplied_minor, was_open, outstanding_minor, is_ever_open, most_unapplied_minor,
+        order_id, from_at, until_at, nth, has_claim, is_undated, is_void, outstanding_minor, was_outstanding_minor, is_open, was_open, is_settled,
+        unapplied_minor, is_ever_open, most_unapplied_minor,
+        dated_cash_minor - was_cash_minor AS paid_minor, cash_minor - dated_cash_minor AS stated_minor,
         CASE WHEN was_open = 1 AND is_open = 0 THEN 1 ELSE 0 END AS is_closing,
-        CASE WHEN was_open = 0 OR is_open = 1 THEN NULL
-             WHEN is_void = 1 THEN 'void'
-             WHEN (left_minor + stated_minor) * 20 > amount_minor THEN 'stated'
-             WHEN (left_minor + paid_minor) * 20 > amount_minor THEN 'payment'
-             WHEN credited > 0 THEN 'credit'
-             ELSE 'write_off' END AS closed_by,
-        CAST(SUM(CASE WHEN was_open = 1 AND is_open = 0 THEN 1 ELSE 0 END) OVER (
-            PARTITION BY order_id ORDER BY from_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS BIGINT) AS closing_no,
-        LAG(outstanding_minor, 1, CAST(0 AS BIGINT)) OVER (PARTITION BY order_id ORDER BY from_at) AS was_outstanding_minor
+        MAX(CASE WHEN was_open = 0 OR is_open = 1 THEN NULL
+             WHEN is_void = 1 THEN nth * 8 + 1
+             WHEN (left_minor + cash_minor - dated_cash_minor) * 20 > amount_minor THEN nth * 8 + 2
+             WHEN (left_minor + dated_cash_minor - was_cash_minor) * 20 > amount_minor THEN nth * 8 + 3
+             WHEN credited > 0 THEN nth * 8 + 4
+             ELSE nth * 8 + 5 END) OVER (PARTITION BY order_id ORDER BY from_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS closing
     FROM turns
 )
 SELECT
-    c.order_id, c.from_at, c.until_at, c.paid_minor,
-    CASE WHEN c.from_at = o.known_at THEN 1 ELSE 0 END AS is_opening,
-    c.outstanding_minor, c.is_open,
+    order_id, from_at, until_at, paid_minor,
+    CASE WHEN nth = 1 THEN 1 ELSE 0 END AS is_opening,
+    outstanding_minor, is_open,
     -- what held just before, 0 at the opening
-    c.was_outstanding_minor,
-    CASE WHEN c.from_at = o.known_at THEN 0 ELSE c.was_open END AS was_open,
-    CASE WHEN c.is_void = 1 THEN 'void'
-         WHEN c.is_open = 0 THEN MAX(c.closed_by) OVER (PARTITION BY c.order_id, c.closing_no) END AS closed_by,
-    c.is_closing, c.is_settled, c.unapplied_minor,
+    was_outstanding_minor,
+    CASE WHEN nth = 1 THEN 0 ELSE was_open END AS was_open,
+    CASE WHEN is_void = 1 THEN 'void'
+         WHEN is_open = 0 THEN CASE closing & 7 WHEN 1 THEN 'void' WHEN 2 THEN 'stated' WHEN 3 THEN 'payment' WHEN 4 THEN 'credit' ELSE 'write_off' END
+    END AS closed_by,
+    is_closing, is_settled, unapplied_minor,
     -- closed on the export's day, at a time that nobody knows
-    CASE WHEN c.has_claim = 1 AND c.is_closing = 1 AND (c.is_void = 1 OR c.closed_by = 'stated') THEN 1 ELSE 0 END AS is_closed_unseen,
-    CASE WHEN c.has_claim = 1 AND c.is_undated = 1 AND (c.stated_minor > 0 OR c.is_closing = 1) THEN 1 ELSE 0 END AS is_undated
-FROM closings AS c
-JOIN stg_orders AS o ON o.order_id = c.order_id
-WHERE o.succeeded_at_creation = 0
-  AND (c.is_ever_open = 1 OR c.most_unapplied_minor > 0);
+    CASE WHEN has_claim = 1 AND is_closing = 1 AND (is_void = 1 OR closing & 7 = 2) THEN 1 ELSE 0 END AS is_closed_unseen,
+    CASE WHEN has_claim = 1 AND is_undated = 1 AND (stated_minor > 0 OR is_closing = 1) THEN 1 ELSE 0 END AS is_undated
+FROM closings
+WHERE is_ever_open = 1 OR most_unapplied_minor > 0;
