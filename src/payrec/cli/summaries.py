@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from payrec.cli import output
-from payrec.data import freshness
 
 _BASELINES = ("random", "oldest_first", "amount", "history_rate")
 _UNMAPPED_SHOWN = 10
@@ -17,9 +16,8 @@ def show_list(summary: dict[str, Any], payments_until: datetime | None = None) -
     output.say(f"as of {summary['as_of']:%Y-%m-%d %H:%M} UTC, model {summary['model_id']}, run {summary['run_id']}")
     if payments_until == summary["as_of"]:
         output.say("not later, because payments are known until then (--payments-until)")
-    reach = freshness.sentence(freshness.Feed(**feed) for feed in summary["freshness"])
-    if reach:
-        output.say(reach)
+    if summary["facts_reach"]:
+        output.say(summary["facts_reach"])
     if not summary["orders"]:
         output.say("nothing to score: no order is open at this time")
         return

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from payrec.data import freshness
 from payrec.publish.run_info import RunInfo
 
 _READ = ["currency", "outstanding", "ev_currency", "ev_recovered", "priority_flag", "rank", "suppressed_reason"]
@@ -30,6 +31,7 @@ def summarise(ranked: pa.Table, run: RunInfo) -> dict[str, Any]:
         "run_id": run.run_id,
         "as_of": run.as_of,
         "model_id": run.model_id,
+        "facts_reach": freshness.sentence(run.summary.feeds),
         "freshness": [dict(vars(feed)) for feed in run.summary.feeds],
         "orders": len(rows),
         "open": {str(c): {"orders": int(r["size"]), "outstanding": float(r["sum"])} for c, r in opened.iterrows()},

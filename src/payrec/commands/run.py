@@ -16,7 +16,7 @@ from payrec.commands.check import require_safe
 from payrec.commands.list_summary import summarise
 from payrec.commands.monitor import unmapped
 from payrec.commands.policies import policy_of
-from payrec.commands.run_record import RunConfig, alarmed, record_step, recorded
+from payrec.commands.run_record import RunConfig, alarmed, record_run, record_step, recorded
 from payrec.commands.scoring import ScoringRequest, Worklist, score_layers, scoring_request
 from payrec.commands.watch import watch
 from payrec.common.errors import Locked, UsageError
@@ -28,6 +28,7 @@ from payrec.monitor import alerts, drift, silence, verdicts
 from payrec.monitor.limits import limits_of
 from payrec.monitor.verdicts import Level, Verdict
 from payrec.publish import details, ledger, lists, lock, replay, run_info
+from payrec.publish.folder_repair import Damage
 from payrec.publish.run_info import Published, RunInfo
 from payrec.publish.store import ListStore, open_store
 from payrec.worklist.policy import Policy
@@ -190,11 +191,7 @@ def _published(
     engine: Engine, config: RunConfig, request: ScoringRequest, still_held: lock.StillHeld, progress: Progress
 ) -> RunReport:
     """Score, publish and monitor the layers of a request; or report that it was done already."""
-    store, build_no, limits = (
-        open_store(config.published or engine),
-        layers.build_number(engine),
-        limits_of(config.policy),
-    )
+    store, build_no = open_store(config.published or engine), layers.build_number(engine)
     damages = store.repair()
     request = _whole(store, request)
     former = lists.unchanged(request.run_id, store.runs(), config.serve)
@@ -222,16 +219,13 @@ def _published(
         runs = store.runs()
         record_step(engine, config, "publish", request.run_id)
         progress("monitoring")
-        judged = verdicts.verdicts_of([drift.Figure("damaged", str(one), 1.0) for one in damages], limits)
-        judged += watch(engine, store, worklist, request.bundle, limits)
-        judged += _silence(config, worklist.run, runs)
+        watched = watch(engine, store, worklist, request.bundle, limits_of(config.policy))
+        judged = [*_damaged(config, damages), *watched, *_silence(config, worklist.run, runs)]
         store.add_verdicts(request.run_id, verdicts.to_table(judged, request.run_id, request.as_of))
         record_step(engine, config, "monitor", request.run_id)
         # alerted before it counts as done: a run that is killed in between alerts twice, rather than never
         sent = _alerted(judged, request.run_id, config)
-        ledger.add(
-            engine, ledger.Entry(config.now, str(config.holder), "run", request.run_id, "done", _undelivered(sent))
-        )
+        record_run(engine, config, request.run_id, _undelivered(sent))
         _retire(store, config)
     published = next(one for one in runs if one.run.run_id == request.run_id)
     return RunReport(published, runs[0], worklist.ranked, False, tuple(judged), worklist.too_old, config.policy, sent)
@@ -263,6 +257,11 @@ def _as_before(store: ListStore, former: Published, config: RunConfig) -> RunRep
     stored = [one for one in verdicts.from_table(store.verdicts(), run_id) if one.figure.metric != silence.METRIC]
     too_old, sent = ranked["p_recover_30d"].null_count, _alerted(silent, run_id, config)
     return RunReport(former, runs[0], ranked, True, (*silent, *stored), too_old, config.policy, sent)
+
+
+def _damaged(config: RunConfig, damages: list[Damage]) -> list[Verdict]:
+    """Name what was damaged in the place of the lists, and repaired or set aside."""
+    return verdicts.verdicts_of([drift.Figure("damaged", str(one), 1.0) for one in damages], limits_of(config.policy))
 
 
 def _silence(config: RunConfig, of: RunInfo, runs: list[Published]) -> list[Verdict]:

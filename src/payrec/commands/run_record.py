@@ -44,6 +44,11 @@ def record_step(engine: Engine, config: RunConfig, step: str, run_id: str) -> No
     ledger.add(engine, ledger.Entry(config.now, str(config.holder), f"step.{step}", run_id, "done"))
 
 
+def record_run(engine: Engine, config: RunConfig, run_id: str, note: str) -> None:
+    """Record a run as done."""
+    ledger.add(engine, ledger.Entry(config.now, str(config.holder), "run", run_id, "done", note))
+
+
 @contextmanager
 def recorded(engine: Engine, config: RunConfig, step: str, run_id: str = "") -> Iterator[None]:
     """Record a failure in the ledger and alert it; neither may hide it."""

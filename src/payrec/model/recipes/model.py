@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
 from payrec.common.errors import DataRefused
@@ -21,6 +20,9 @@ from payrec.model.recipes.additive import AdditiveModel
 from payrec.model.recipes.boosting import Trees
 from payrec.model.recipes.calibrate import Calibration
 from payrec.model.recipes.training_summary import TrainingSummary
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Recipe = Literal["logistic", "xgboost", "original"]
 Scorer = AdditiveModel | Trees
@@ -83,7 +85,11 @@ class Model:
             A column holds text where numbers or times are expected.
         """
         try:
-            rows = pa.Table.from_pandas(frame, preserve_index=False) if isinstance(frame, pd.DataFrame) else frame
+            rows = (
+                frame
+                if isinstance(frame, pa.Table | pa.RecordBatch)
+                else pa.Table.from_pandas(frame, preserve_index=False)
+            )
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             msg = f"found a column of mixed types, expected columns as in v_feature_view: {error}"
             raise DataRefused(msg) from error
