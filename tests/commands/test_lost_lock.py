@@ -9,7 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from payrec.commands import privacy
 from payrec.commands.run import RunReport
+from payrec.common.errors import Locked
+from payrec.data import layers, leases
 from payrec.publish import ledger
 from payrec.publish.database_store import DatabaseStore
 from payrec.publish.ledger import LostLock
@@ -77,3 +80,18 @@ def test_a_newer_run_is_served_and_the_older_does_not_publish(site: Site, monkey
         assert store.runs() == [newer[0].published]
         assert ledger.ended(engine, newer[0].published.run.run_id)
     assert site.night(FIRST_NIGHT).already_done
+
+
+def test_fault_51_an_erasure_waits_until_nobody_reads_the_layers(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    customer = site.night().ranked["customer_id"][0].as_py()
+    monkeypatch.setattr(leases, "WAIT_S", 0.2)
+
+    def erase() -> privacy.Erased:
+        return privacy.erase(site.url, customer, FIRST_NIGHT, site.folder / "published", site.folder)
+
+    with site.open() as reader, reader.lease(exclusive=False, wait_s=0.0) as free:
+        assert free
+        with pytest.raises(Locked, match="reading or rebuilding the layers"):
+            erase()
+        assert reader.read(f"SELECT * FROM {layers.VIEW} LIMIT 1").num_rows == 1
+    assert erase().raw["raw_transactions"] > 0

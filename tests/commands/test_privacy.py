@@ -135,7 +135,7 @@ def test_fault_47_an_erasure_that_was_broken_off_is_ended_by_the_next(
         raise OSError
 
     with monkeypatch.context() as broken:
-        broken.setattr(privacy.layers, "clear", fails)
+        broken.setattr(privacy.layers, "_clear", fails)
         assert payrec("privacy", "erase", someone.customer_id) != 0
     assert counts(site, someone)["raw_transactions"][0] == len(someone.orders)
     assert payrec("privacy", "erase", someone.customer_id) == 0

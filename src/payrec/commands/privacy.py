@@ -123,7 +123,7 @@ def erase(
     Raises
     ------
     Locked
-        A run is under way.
+        A run is under way, or another command reads or rebuilds the layers.
     """
     folder, lists = Path(out_folder), Path(published)
     holder = lock.Holder(os.getpid(), socket.gethostname(), now)
@@ -143,14 +143,15 @@ def erase(
 
 def _erase_rows(engine: Engine, store: ListStore, person: Person, now: datetime, tag: str) -> dict[str, int]:
     """Delete a person's rows in one transaction; return their number by raw table, and in what is published."""
-    with engine.transaction():
+
+    def erasing() -> dict[str, int]:
         published = store.erase(person)
         rows = {table: _delete(engine, table, person.customer_id) for table in RAW} | {"published": published}
-        if any(rows[table] for table in RAW):
-            layers.clear(engine)  # they hold rows of the customer; the next build makes them without
         _redact_ledger(engine, person)
         _record(engine, now, "privacy.erase", tag, rows)
-    return rows
+        return rows
+
+    return layers.change(engine, erasing, clears=lambda rows: any(rows[table] for table in RAW))
 
 
 def _erase_files(folder: Path, published: Path, person: Person) -> int:

@@ -18,7 +18,7 @@ from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
 from payrec.data.leases import exclusive
 
-Loaded = TypeVar("Loaded")
+Changed = TypeVar("Changed")
 
 VIEW = "v_feature_view"
 OBSERVED = "09_stg_observed.sql"  # the end of the data, which the layers of single orders read
@@ -156,12 +156,12 @@ def _orders_layers(engine: Engine, progress: Callable[[str], None], *, full: boo
     _run_layer(engine, observed[1])
     changed = incremental.changed_orders(engine, basis)
     if changed is None or full:
-        clear(engine)
+        _clear(engine)
         for name, sql in (observed, *files):
             progress(name)
             _run_layer(engine, sql)
     else:
-        outdate(engine, but=("stg_observed",))
+        _outdate(engine, but=("stg_observed",))
         if changed:
             progress(f"{files[0][0]} to {files[-1][0]} for {changed:,} orders")
             incremental.remake(engine, tuple(sql for _, sql in files))
@@ -233,26 +233,35 @@ def built_from(engine: Engine) -> str:
     return "".join(map(str, engine.read("SELECT inputs_sha256 FROM built_from")["inputs_sha256"].to_pylist()))
 
 
-def clear(engine: Engine) -> None:
+def _clear(engine: Engine) -> None:
     """Take all derived layers away, and with them all that was made of the raw rows."""
     engine.run(layers()[1][1])
 
 
-def outdate(engine: Engine, but: tuple[str, ...] = ()) -> None:
+def _outdate(engine: Engine, but: tuple[str, ...] = ()) -> None:
     """Take away what the raw tables, which have changed, no longer answer for; what a build can go on from stays."""
     later = [sql for _, sql in layers()[2:] if not incremental.of_one_order(sql)]
     gone = [table for sql in later for table in incremental.MAKES_TABLE.findall(sql) if table not in but]
     engine.run("; ".join([f"DROP VIEW IF EXISTS {VIEW}", *(f"DROP TABLE IF EXISTS {table}" for table in gone)]))
 
 
-def change(engine: Engine, loading: Callable[[], Loaded]) -> Loaded:
-    """Change the raw tables and take away what was made of them, as a whole; done again if it is interrupted."""
+def change(
+    engine: Engine, changing: Callable[[], Changed], *, clears: Callable[[Changed], bool] | None = None
+) -> Changed:
+    """Change the raw tables and take away what was made of them, as a whole; done again if it is interrupted.
 
-    def whole() -> Loaded:
+    ``clears``: for an erasure, says of the result whether all layers go, since no row of a person may stay in them;
+    if not, nothing was changed and they stay.
+    """
+
+    def whole() -> Changed:
         with engine.transaction():
-            loaded = loading()
-            outdate(engine)
-        return loaded
+            changed = changing()
+            if clears is None:
+                _outdate(engine)
+            elif clears(changed):
+                _clear(engine)
+        return changed
 
     with exclusive(engine):
         return retrying(whole)
