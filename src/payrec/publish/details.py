@@ -46,7 +46,7 @@ def queries(as_of: datetime) -> dict[str, str]:
             FROM stg_events AS e
             JOIN {layers.VIEW} AS v ON v.order_id = e.order_id AND v.as_of = {at}
             WHERE e.known_at <= {at}
-            ORDER BY e.order_id, e.known_at, e.event_id""",
+            ORDER BY e.order_id, e.position""",
         "months": f"""
             SELECT
                 DATE_TRUNC('month', o.known_at - INTERVAL '1' DAY) AS billing_month, o.currency,

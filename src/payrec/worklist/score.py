@@ -169,7 +169,7 @@ def recent(engine: Engine, as_of: datetime, policy: Policy) -> pa.Table | None:
         JOIN raw_transactions AS t ON t.order_id = e.order_id
         WHERE e.event_type IN ('contact', 'attempt')
           AND e.known_at > {_moment(as_of - timedelta(days=days))} AND e.known_at <= {_moment(as_of)}
-        ORDER BY e.known_at, e.order_id, e.event_id
+        ORDER BY e.known_at, e.order_id, e.position
         """
     )
 

@@ -1,7 +1,7 @@
 -- One row per event: when it became known, and the state of its order from then until the next event of that order.
--- Reads raw_events. Key event_id; for one order the rows' [known_at, until_at) do not overlap.
+-- Reads raw_events. Key (order_id, position); for one order the rows' [known_at, until_at) do not overlap.
 -- Units: times in UTC; amount in units of currency; counts are of events known so far, this one included.
--- Never NULL: known_at, event_ts, position.
+-- Never NULL: known_at, event_ts, event_id. position numbers an order's events from 1 as they became known.
 -- Rows of an order come from its own raw rows alone.
 -- Example, one order: attempt 51 (2 May), dispute_opened (4 May), dispute_closed (9 May), pending (12 May) give four rows;
 -- from 12 May on attempts = 1, is_disputed = 0, last_reason_code = 51, pending_since = 12 May.
@@ -32,7 +32,7 @@ WITH dated AS (
 ),
 numbered AS (
     SELECT
-        event_id, order_id, reason_code, channel, amount, currency, event_ts, event_type, is_unresolved, known_at, held_until,
+        order_id, reason_code, channel, amount, currency, event_ts, event_type, is_unresolved, known_at, held_until,
         ROW_NUMBER() OVER ordered AS position,
         LEAD(known_at) OVER ordered AS until_at
     FROM dated
@@ -42,10 +42,10 @@ numbered AS (
 -- The newest value of a kind is the largest position * 4194304 (2 to the 22nd) + value; a date is days since 1900.
 summed AS (
     SELECT
-        event_id, order_id, reason_code, channel, amount, currency, event_ts, event_type, known_at, position, until_at,
+        order_id, reason_code, channel, amount, currency, event_ts, event_type, known_at, position, until_at,
         CAST(SUM(CASE event_type WHEN 'attempt' THEN 1 WHEN 'contact' THEN 1073741824 ELSE 0 END) OVER so_far AS BIGINT) AS tries,
-        MAX(CASE WHEN event_type = 'chargeback' THEN 1 ELSE 0 END) OVER so_far AS has_chargeback,
-        CAST(SUM(CASE WHEN reason_code IS NULL THEN 0 ELSE 1 END) OVER so_far AS BIGINT) AS reason_no,
+        CAST(SUM(CASE WHEN reason_code IS NULL THEN 0 ELSE 1 END + CASE event_type WHEN 'chargeback' THEN 1073741824 ELSE 0 END)
+            OVER so_far AS BIGINT) AS reasons,
         MAX(CASE event_type WHEN 'dispute_opened' THEN position * 2 + 1 WHEN 'dispute_closed' THEN position * 2 END) OVER so_far AS dispute,
         MAX(CASE WHEN event_type IN ('dispute_opened', 'dispute_closed') THEN known_at END) OVER so_far AS dispute_at,
         MAX(CASE WHEN event_type = 'pending' OR is_unresolved = 1 THEN position * 2 + 1
@@ -59,12 +59,12 @@ summed AS (
     WINDOW so_far AS (PARTITION BY order_id ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )
 SELECT
-    c.event_id, c.order_id, c.event_type, c.event_ts, c.known_at, c.until_at, c.channel, c.amount, c.currency,
+    c.order_id, c.position, c.event_type, c.event_ts, c.known_at, c.until_at, c.channel, c.amount, c.currency,
     CAST(c.tries & 1073741823 AS INTEGER) AS attempts,
     CAST(c.tries >> 30 AS INTEGER) AS contacts,
     CAST(CASE WHEN c.dispute & 1 = 1 THEN 1 ELSE 0 END AS SMALLINT) AS is_disputed,
     c.dispute_at,
-    CAST(c.has_chargeback AS SMALLINT) AS has_chargeback,
+    CAST(CASE WHEN c.reasons >> 30 > 0 THEN 1 ELSE 0 END AS SMALLINT) AS has_chargeback,
     -- carried forward: events with the same number share the one value that started it
     r.reason_code AS last_reason_code,
     CASE WHEN c.move & 1 = 1 THEN c.moved_at END AS pending_since,
@@ -72,4 +72,4 @@ SELECT
     TIMESTAMP '1900-01-01 00:00:00' + CAST(c.promise & 4194303 AS INTEGER) * INTERVAL '1' DAY AS promised_until,
     TIMESTAMP '1900-01-01 00:00:00' + CAST(c.snooze & 4194303 AS INTEGER) * INTERVAL '1' DAY AS snoozed_until
 FROM summed AS c
-LEFT JOIN summed AS r ON r.order_id = c.order_id AND r.reason_no = c.reason_no AND r.reason_code IS NOT NULL;
+LEFT JOIN summed AS r ON r.order_id = c.order_id AND r.reasons & 1073741823 = c.reasons & 1073741823 AND r.reason_code IS NOT NULL;
