@@ -23,7 +23,8 @@ from payrec.simulate import simulator
 from payrec.worklist import score
 
 KEYS = {
-    "stg_events": "order_id, position", "stg_orders": "order_id", "stg_balances": "order_id, from_at", "stg_outcomes": "order_id",
+    "stg_events": "order_id, position",
+    "stg_orders": "order_id", "stg_balances": "order_id, from_at", "stg_outcomes": "order_id",
     "stg_observed": "until", "snapshots": "order_id, as_of", "customer_history": "order_id, as_of",
     "customer_money": "order_id, as_of", "context_history": "dimension, value, day", "features": "order_id, as_of",
     "labels": "order_id, as_of", "v_feature_view": "order_id, as_of", "freshness": "kind",
