@@ -22,6 +22,13 @@ def test_a_reference_page_is_generated_from_the_code(name: str) -> None:
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == make_docs.PAGES[name]()
 
 
+def test_every_finding_of_the_audit_is_documented() -> None:
+    source = "".join((ROOT / "src/payrec/data" / name).read_text() for name in ("audit.py", "list_findings.py"))
+    codes = set(re.findall(r'Finding\(\s*"(\w+)"', source))
+    assert len(codes) > 15
+    assert codes <= set(re.findall(r"`(\w+)`", (ROOT / "docs" / "findings.md").read_text()))
+
+
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     pages = {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}

@@ -112,6 +112,85 @@ def test_old_open_orders_and_credit_notes_are_said(engine: Engine) -> None:
     assert findings["older_than_seen"].rows == old
 
 
+def test_findings_about_the_list_come_first_and_features_last(engine: Engine) -> None:
+    rows = [{**r, "status": "paid", "payment_date": None} if i % 20 == 0 else r for i, r in enumerate(sound(100))]
+    load(engine, rows)
+    layers.build(engine, layers.Parameters(as_of=None))
+    findings = audit.run(engine, NOW).findings
+    assert [f.about for f in findings] == sorted((f.about for f in findings), key=["list", "data", "features"].index)
+    levels = [f.level for f in findings if f.about == "list"]
+    assert levels == sorted(levels, key=["refuse", "warn", "note"].index)
+    assert (findings[0].code, findings[-1].code) == ("settled_without_date", "final_columns_left_out")
+    assert findings[0].message.startswith("5 of 65 orders without a payment date say paid, void or owe 0.00\n")
+    assert all(len(f.message.splitlines()) <= 3 for f in findings)
+
+
+SETTLED = [{"status": "void"}, {"status": "Refunded"}, {"outstanding": Decimal(0)}, {"result_status": "captured"}]
+OWED = [{"status": "open"}, {"status": "open", "result_status": "paid"}, {"outstanding": Decimal(1)}, {"status": "new"}]
+
+
+def test_only_what_the_export_calls_settled_counts_as_settled(duckdb_memory: Engine) -> None:
+    load(duckdb_memory, [*sound(), *(order(f"x{i}", "c", START, **row) for i, row in enumerate([*SETTLED, *OWED]))])
+    findings = found(duckdb_memory)
+    assert findings["settled_without_date"].rows == len(SETTLED)
+    assert findings["unknown_status"].message.startswith("1 values of status have no meaning here: new (1)")
+    assert "paid_but_outstanding" not in findings
+
+
+def test_contradictions_overpayments_and_repeated_payments_are_counted(duckdb_memory: Engine) -> None:
+    at, cash = datetime(2025, 5, 1, 9), Decimal("60.00")
+    twice = [event(f"p{i}", "o0", "payment", at, amount=cash, channel="card") for i in range(2)]
+    apart = [event(f"q{i}", "o2", "payment", at + i * DAY, amount=cash) for i in range(2)]
+    other = [event("r0", "o4", "payment", at, amount=cash), event("r1", "o4", "payment", at, amount=cash, channel="b")]
+    load(
+        duckdb_memory,
+        [*sound(), order("x", "c", START, status="paid", outstanding=Decimal(50))],
+        [*twice, *apart, *other],
+    )
+    findings = found(duckdb_memory)
+    assert findings["payment_twice"].rows == 1
+    assert "for example of o0" in findings["payment_twice"].message
+    assert findings["overpaid"].rows == 3
+    assert findings["overpaid"].message.startswith("3 orders received more than is owed: EUR 60.00, for example o0")
+    assert findings["paid_but_outstanding"].rows == 1
+
+
+def test_orders_of_which_none_was_ever_paid_are_doubted(duckdb_memory: Engine) -> None:
+    unpaid = [{**r, "payment_date": None} for r in sound(20)]
+    load(duckdb_memory, unpaid)
+    assert found(duckdb_memory)["never_paid"].rows == 20
+    for few in (unpaid[:19], [*unpaid, order("x", "c", START, status="paid")], sound(20)):
+        load(duckdb_memory, few)
+        assert "never_paid" not in found(duckdb_memory)
+
+
+def test_orders_that_the_export_calls_paid_are_found_on_a_list_as_of_before_its_day(engine: Engine) -> None:
+    contacts = [event("e1", "o1", "contact", datetime(2025, 5, 1, 9))]
+    load(engine, sound(), contacts)
+    early = datetime(2025, 8, 1)
+    layers.build(engine, layers.Parameters(as_of=(early,)))
+    finding = audit.run(engine, NOW).findings[0]
+    paid = sum(bool(r["payment_date"]) and r["payment_date"] < early.date() for r in sound())
+    assert (finding.code, finding.level, finding.rows) == ("paid_on_list", "refuse", paid)
+    load(engine, sound(), None)
+    layers.build(engine, layers.Parameters(as_of=(early,)))
+    assert "paid_on_list" not in {f.code for f in audit.run(engine, NOW).findings}
+
+
+def test_late_payments_and_missing_months_are_said(duckdb_memory: Engine) -> None:
+    def paid(row: Row) -> bool:
+        day = row["payment_date"]
+        return day is None or (day < date(2025, 10, 1) and day.month != 5)
+
+    load(duckdb_memory, [r if paid(r) else {**r, "payment_date": None} for r in sound(1600)])
+    findings = found(duckdb_memory)
+    late, missing = findings["late_payments"], findings["missing_months"]
+    assert late.message.startswith("payments end on 29 Sep 2025, 58 days before orders (limit: 12 days, ")
+    assert late.message.endswith("--payments-until 2025-09-30")
+    assert missing.message.startswith("no payments from 2025-05-01 up to 2025-06-01, between months that have some\n")
+    assert missing.rows > 300
+
+
 @pytest.mark.parametrize(
     ("kind", "amount"), [("payment", "-10.00"), ("refund", "-10.00"), ("chargeback", None), ("return", None)]
 )

@@ -190,7 +190,11 @@ def check(
 
     def render() -> None:
         output.say(", ".join(f"{n:,} {name}" for name, n in audit.counts.items()))
+        subject = ""
         for finding in audit.findings:
+            if finding.about != subject:
+                subject = finding.about
+                output.say(f"{subject}:")
             lines = finding.message.splitlines()
             output.say(f"{finding.level:>6}  {lines[0]}")
             for line in lines[1:]:

@@ -216,7 +216,7 @@ def _strays(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
         yield Finding("events_without_order", "warn", homeless, text)
     credit_notes = layers.count(engine, "stg_orders", "amount_minor <= 0")
     if credit_notes:
-        text = f"{credit_notes:,} orders have no positive amount (credit notes); they are never at risk nor ranked"
+        text = f"orders without a positive amount (credit notes), never at risk nor ranked: {credit_notes:,}"
         yield Finding("no_positive_amount", "note", credit_notes, text, "list")
 
 

@@ -13,6 +13,7 @@ from payrec.data.findings import Finding, Level, Limits, Part
 
 PAID_ON_LIST_SHARE = 0.1  # of the open orders; with more of them paid by the export, no list is made
 BACK_TO_DATES = "payrec build --payments-from-dates"
+NEVER_PAID_ORDERS = 20  # fewer may well be unpaid, all of them
 KNOWN_STATUSES = (
     "open", "paid", "part_paid", "draft", "void", "written_off", "refunded", "disputed", "in_flight", "charged_back",
 )  # fmt: skip
@@ -104,6 +105,19 @@ def _late_payments(engine: Engine, now: datetime, limits: Limits) -> Iterator[Fi
         yield Finding("freshness", "note", sum(feed.facts for feed in feeds), text, "list")
 
 
+def _never_paid(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
+    orders = layers.count(engine, "raw_transactions")
+    if orders < NEVER_PAID_ORDERS or any(feed.kind == "payments" for feed in freshness.feeds(engine)):
+        return
+    if not layers.count(engine, "raw_transactions AS t", _SETTLED):
+        text = (
+            f"none of {orders:,} orders was ever paid, by payment_date, status, outstanding or events\n"
+            "if some were, the list chases people who have paid\n"
+            "map the column that says so, or load the payments as events"
+        )
+        yield Finding("never_paid", "warn", orders, text, "list")
+
+
 def _missing_months(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
     for gap in freshness.missing_months(engine):
         text = f"no {gap.kind} from {gap.from_at:%Y-%m-%d} up to {gap.until_at:%Y-%m-%d}, between months that have some"
@@ -129,8 +143,8 @@ def _overpaid(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding
         n = sum(r["n"] for r in rows)
         text = (
             f"{_orders(n)} received more than is owed: {sums}, for example {rows[0]['example']}\n"
-            "the customers may have paid other orders with it\n"
-            "book the money to these orders, or load its refund"
+            "it holds the other open orders that it covers (unapplied_cash), which may have been paid with it\n"
+            "book the money to the orders it was for, or load its refund"
         )
         yield Finding("overpaid", "warn", n, text, "list")
 
@@ -144,7 +158,7 @@ def _paid_twice(engine: Engine, now: datetime, limits: Limits) -> Iterator[Findi
     )
     if row["n"]:
         text = (
-            f"{row['n']:,} payments have several ids: same order, moment, amount and channel, for example of "
+            f"{row['n']:,} × the same order, moment, amount and channel under several payment ids, for example of "
             f"{row['example']}\n"
             "all of them count; if they are one payment, the order owes more than the list says\n"
             "load the log with the ids of the source, so that a repeated payment replaces itself"
@@ -205,5 +219,6 @@ def _one(engine: Engine, select: str) -> dict[str, Any]:
 
 
 PARTS: tuple[Part, ...] = (
-    _late_payments, _missing_months, _paid, _settled_without_date, _not_in_log, _overpaid, _paid_twice, _statuses,
+    _late_payments, _missing_months, _never_paid, _paid, _settled_without_date, _not_in_log, _overpaid, _paid_twice,
+    _statuses,
 )  # fmt: skip
