@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from payrec.data.endings import ENDINGS
 from payrec.publish.export import XLSX_MAX_ROWS
 from payrec.worklist import policy as policies
 from payrec.worklist import rank, reason_codes, score, suppression
@@ -52,7 +53,8 @@ def test_the_example_of_a_policy_is_one_and_shows_every_setting(tmp_path: Path) 
 
 
 def test_every_reason_of_suppression_is_told() -> None:
-    told = re.findall(r"^\| `(\w+)`(?:, `(\w+)`)? \|", page("policy.md"), re.MULTILINE)
+    suppressed, _, ended = page("policy.md").partition("| ended |")
+    told = re.findall(r"^\| `(\w+)`(?:, `(\w+)`)? \|", suppressed, re.MULTILINE)
     named = [name for names in told[1:] for name in names if name]
     assert named == [
         name
@@ -60,6 +62,7 @@ def test_every_reason_of_suppression_is_told() -> None:
         if rule != "hold"
         for name in ((rule, "attempt_cap") if rule == "contact_cap" else (rule,))
     ]
+    assert dict(re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", ended, re.MULTILINE)) == ENDINGS
 
 
 def test_every_column_of_the_list_is_told() -> None:

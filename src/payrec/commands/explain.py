@@ -12,7 +12,7 @@ from payrec.commands.models import champion
 from payrec.common.errors import DataRefused, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.common.text import sql_literal
-from payrec.data import layers
+from payrec.data import endings, layers
 from payrec.data.engines import Engine
 from payrec.model.explain import Step, waterfall
 from payrec.model.store.bundle import Bundle
@@ -66,9 +66,12 @@ def explain(
         name = sql_literal(order_id)
         time = f"TIMESTAMP '{at.isoformat(sep=' ')}'"
         rows = engine.read(f"SELECT * FROM {layers.VIEW} WHERE order_id = {name} AND as_of = {time}")
+        ended = None if rows.num_rows else endings.ending(engine, order_id, at)
         known = rows.num_rows or layers.count(engine, "stg_orders", f"order_id = {name}")
     if rows.num_rows == 0:
-        why = "was paid by then, or never was at risk" if known else "is not among the orders loaded"
+        why = "is younger" if known else "is not among the orders loaded"
+        if ended:
+            why = f"has ended ({ended})\nwhat lifts it: {endings.ENDINGS[ended]}"
         raise UsageError(f"found no open order {order_id!r} at {at:%Y-%m-%d %H:%M} UTC: it {why}")
     row: dict[str, Any] = rows.to_pylist()[0]
     if not model.covers(rows["age_days"].to_numpy())[0]:
