@@ -243,11 +243,13 @@ class Postgres:
 
     @contextmanager
     def lease(self, *, exclusive: bool, wait_s: float) -> Iterator[bool]:
-        """Hold the lock of the layers on a connection of its own; the server releases it with the connection."""
+        """Hold the lock of the layers on a connection of its own; it ends with the connection at the latest."""
         session = self._borrowed()
         try:
             yield session.advisory_lock(LAYERS_KEY, shared=not exclusive, wait_s=wait_s)
         finally:
+            with suppress(PayrecError):  # a busy server notices late that a connection was closed
+                session.run("SELECT pg_catalog.pg_advisory_unlock_all()")
             session.close()
 
     @contextmanager
