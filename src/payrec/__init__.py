@@ -2,7 +2,7 @@
 
 The map, in the order of the data; each word is also a command (``payrec WORD``)::
 
-    file → raw               simulate, load.transactions, load.events, load.fx      (connect returns the engine)
+    file → raw               simulate, load.transactions, .events, .fx, .source; sources (connect returns the engine)
     raw → staging → snapshots → features, labels        build, sql, features; check audits them
     features, labels → model                            train; models.list, show, promote, rollback
     model → how good it is                              backtest, report
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from payrec import charts
-    from payrec.commands import load, models, privacy
+    from payrec.commands import load, models, privacy, sources
     from payrec.commands.backtest import backtest
     from payrec.commands.build import build
     from payrec.commands.check import check
@@ -78,6 +78,7 @@ __all__ = [
     "score",
     "score_file",
     "simulate",
+    "sources",
     "sql",
     "train",
     "worklist",
@@ -89,6 +90,7 @@ _MODULES = {
     "load": "commands.load",
     "models": "commands.models",
     "privacy": "commands.privacy",
+    "sources": "commands.sources",
 }
 _ELSEWHERE = {
     "Engine": "data.engines",

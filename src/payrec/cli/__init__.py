@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from payrec.cli import data, demo, lists, model, models, output, privacy, runs, web
+from payrec.cli import data, demo, lists, model, models, output, privacy, runs, sources, web
 from payrec.common.errors import PayrecError, UsageError
 from payrec.common.text import terminal_text
 
@@ -29,6 +29,7 @@ VERBS = (
 for verb in VERBS:
     app.command()(verb)
 app.add_typer(models.models_app, name="models")
+app.add_typer(sources.sources_app, name="sources")
 app.add_typer(privacy.privacy_app, name="privacy")
 
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import payrec
 from payrec.cli import options, output
 from payrec.cli.options import AsOf, Database, Horizon, Json, Until
-from payrec.common.errors import DataRefused
+from payrec.cli.sources import unknown_kind
+from payrec.common.errors import DataRefused, UsageError
 from payrec.simulate.complications import RATES, complications
 
-File = Annotated[
-    Path,
+Files = Annotated[
+    list[Path] | None,
     typer.Argument(
-        metavar="FILE", help="CSV (also gzipped) or Parquet; or a folder of such parts.", show_default=False
+        metavar="FILE",
+        help="CSV (also gzipped) or Parquet; or a folder of such parts. After source: its NAME and its files.",
+        show_default=False,
     ),
 ]
 MapFile = Annotated[
@@ -104,11 +107,17 @@ class FileKind(StrEnum):
     transactions = "transactions"
     events = "events"
     fx = "fx"
+    source = "source"
 
 
 def load(
-    kind: Annotated[FileKind, typer.Argument(help="What the file holds: orders, events, or dated rates.")],
-    file: File,
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND", help="transactions, events, fx, or source NAME; or a file, to see which source it is."
+        ),
+    ],
+    files: Files = None,
     map_file: MapFile = None,
     rejects: Rejects = None,
     encoding: Encoding = None,
@@ -121,27 +130,47 @@ def load(
     as_json: Json = False,
 ) -> None:
     """Load a file: each row is either loaded or listed as rejected."""
-    settings = options.configured()
+    settings, files = options.configured(), files or []
+    if kind not in list(FileKind):
+        raise unknown_kind(kind, files)
     mapping = payrec.load.mapping_of(map_file, reporting_currency)
     stated = options.moment(stated_at, "--stated-at")
     reading = payrec.load.Options(
         encoding, tolerance, stated_at=stated, complete=complete, payments_from_events=payments_from_events
     )
-    plan = payrec.load.plan(file, kind.value, mapping, reading)
-    if not as_json:
-        for line in plan.lines():
+    _require_files(kind, files)
+    if kind == FileKind.source:
+        with options.database(url, settings) as engine, output.steps(as_json) as step:
+            report: Any = payrec.load.source(
+                engine, str(files[0]), files[1:], mapping, rejects or settings.out_dir, options.now(), reading, step
+            )
+    else:
+        file = files[0]
+        plan = payrec.load.plan(file, kind, mapping, reading)  # type: ignore[arg-type]
+        for line in () if as_json else plan.lines():
             output.note(line)
-    if rejects is None:
-        rejects = settings.out_dir if file.is_dir() else settings.out_dir / f"{file.name.split('.')[0]}.rejects.csv"
-    with options.database(url, settings) as engine, output.steps(as_json) as step:
-        command = getattr(payrec.load, kind.value)
-        report = command(engine, file, mapping, rejects, options.now(), reading, progress=step)
+        if rejects is None:
+            rejects = settings.out_dir if file.is_dir() else settings.out_dir / f"{file.name.split('.')[0]}.rejects.csv"
+        with options.database(url, settings) as engine, output.steps(as_json) as step:
+            command = getattr(payrec.load, kind)
+            report = command(engine, file, mapping, rejects, options.now(), reading, progress=step)
 
     def render() -> None:
         for line in report.lines():
             output.say(line)
 
     output.emit(asdict(report), as_json, render, kept="the rows are loaded")
+
+
+def _require_files(kind: str, files: list[Path]) -> None:
+    if kind == FileKind.source and len(files) < 2:
+        raise UsageError(
+            f"found {len(files)} words after source, expected NAME and at least one file\n"
+            "payrec load source stripe-dashboard payments.csv; payrec sources list names all"
+        )
+    if kind != FileKind.source and len(files) != 1:
+        msg = f"found {len(files)} files after {kind}, expected one\npayrec load {kind} FILE"
+        raise UsageError(f"{msg}; several files of one table are loaded as a folder")
 
 
 def build(

@@ -1,11 +1,11 @@
-"""payrec load: file → raw tables (transactions, events, fx); each row is either loaded or listed as rejected.
+"""payrec load: file → raw tables (transactions, events, fx, or the files of a source); no row goes missing.
 
 ``plan`` shows beforehand how a file will be read, ``read_mapping`` reads a map.toml.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +15,22 @@ from payrec.common.progress import Progress, silent
 from payrec.data import layers, load
 from payrec.data.engines import Engine
 from payrec.data.load import Kind, LoadPlan, LoadReport, Mapping, Options, read_mapping
+from payrec.data.sources import loading
+from payrec.data.sources.loading import SourceReport
+from payrec.data.sources.packs import pack_of
 
-__all__ = ["LoadReport", "Mapping", "Options", "events", "fx", "plan", "read_mapping", "transactions"]
+__all__ = [
+    "LoadReport",
+    "Mapping",
+    "Options",
+    "SourceReport",
+    "events",
+    "fx",
+    "plan",
+    "read_mapping",
+    "source",
+    "transactions",
+]
 
 Loader = Callable[[Engine, Path, Mapping | None, Path | None, datetime | None, Options | None], LoadReport]
 
@@ -94,6 +108,41 @@ def fx(
     """
     rates = mapping_of(mapping, reporting_currency)
     return _loaded(engine, load.fx, Path(file), (rates, rejects, now, options), progress)
+
+
+def source(
+    engine: Engine,
+    name: str,
+    files: Sequence[Path | str],
+    mapping: Mapping | Path | str | None = None,
+    rejects: Path | str | None = None,
+    now: datetime | None = None,
+    options: Options | None = None,
+    progress: Progress = silent,
+) -> SourceReport:
+    """Load the files of a source (:mod:`payrec.sources`) as orders and events, in one transaction.
+
+    Parameters
+    ----------
+    name
+        The source, such as ``stripe-dashboard``.
+    mapping
+        A map for the forms of dates and numbers that the files alone do not prove (``date_format``, ``decimal``).
+    rejects
+        Folder for rejected rows; None: they are counted, not written.
+
+    Raises
+    ------
+    UsageError
+        There is no such source, or a file cannot be opened.
+    DataRefused
+        A file lacks columns (named, with the nearest candidates), or its rows cannot be loaded; nothing was loaded.
+    """
+    pack = pack_of(name)
+    settings = (mapping_of(mapping), None if rejects is None else Path(rejects), now, options or Options())
+    layers.prepare(engine)
+    progress(f"loading {', '.join(Path(file).name for file in files)}")
+    return layers.change(engine, lambda: loading.load(engine, pack, [Path(file) for file in files], settings))
 
 
 def mapping_of(mapping: Mapping | Path | str | None, reporting_currency: str | None = None) -> Mapping | None:

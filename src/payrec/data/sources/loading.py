@@ -1,0 +1,63 @@
+"""Files of a source → raw tables, through the same loader as any file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from payrec.common.errors import DataRefused
+from payrec.data.engines import Engine
+from payrec.data.load import LoadReport, Mapping, Options, events, transactions
+from payrec.data.sources.conversion import InputReport, converted
+from payrec.data.sources.packs import Pack
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """The account of the files of a source: of the rows that were read, then of the orders and events they gave."""
+
+    source: str
+    inputs: tuple[InputReport, ...]
+    loaded: tuple[LoadReport, ...]
+
+    def lines(self) -> tuple[str, ...]:
+        """Return the account in words, one line each."""
+        accounts = [line for report in self.loaded for line in report.lines()]
+        return (*(each.line() for each in self.inputs), *accounts)
+
+
+def load(
+    engine: Engine,
+    pack: Pack,
+    paths: Sequence[Path],
+    settings: tuple[Mapping | None, Path | None, datetime | None, Options],
+) -> SourceReport:
+    """Load the files of a source in one transaction.
+
+    Parameters
+    ----------
+    settings
+        Map (for its formats: ``date_format``, ``decimal``, ``time_zone``), folder for rejects, the present, options.
+
+    Raises
+    ------
+    UsageError, DataRefused
+        As :func:`payrec.data.sources.conversion.converted` and :func:`payrec.data.load.transactions`.
+    """
+    mapping, rejects, now, options = settings
+    loaders = {"transactions": transactions, "events": events}
+    with converted(pack, paths, options.encoding) as conversion, engine.transaction():
+        if not conversion.files:
+            raise DataRefused(
+                f"found no row of use in {', '.join(path.name for path in paths)}\n"
+                + "; ".join(each.line() for each in conversion.inputs)
+                + "\nnothing was loaded"
+            )
+        reports = []
+        for kind, file in conversion.files.items():
+            kept = replace(options, encoding=None, complete=options.complete and kind == "transactions")
+            written = rejects / f"{pack.name}.{kind}.rejects.csv" if rejects else None
+            reports.append(loaders[kind](engine, file, mapping, written, now, kept))
+    return SourceReport(pack.name, conversion.inputs, tuple(reports))

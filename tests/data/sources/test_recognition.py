@@ -1,0 +1,36 @@
+"""A file is recognised by its columns and its values; likeness of names alone proves nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import payrec
+from payrec.data.sources.packs import packs
+from tests.data.sources.files import headers, write
+from tests.data.sources.test_stripe_dashboard import HEADER, ROWS
+
+
+def test_a_payments_export_is_recognised_with_its_reasons(tmp_path: Path) -> None:
+    path = write(tmp_path / "any.csv", HEADER, ROWS)
+    (match,) = payrec.sources.recognise(path)
+    assert (match.source, match.confidence) == ("stripe-dashboard", 1.0)
+    assert match.command(path) == f"payrec load source stripe-dashboard {path}"
+    assert len(match.reasons) == 4
+
+
+@pytest.mark.parametrize("name", [(pack.name, each.name) for pack in packs() for each in pack.inputs])
+def test_a_header_without_its_values_is_not_recognised(name: tuple[str, str], tmp_path: Path) -> None:
+    header = headers(*name)
+    assert payrec.sources.recognise(write(tmp_path / "other.csv", header, [dict.fromkeys(header, "#")])) == ()
+
+
+@pytest.mark.parametrize("pack", packs(), ids=lambda pack: pack.name)
+def test_a_pack_says_what_it_reads_and_what_a_row_is(pack: payrec.sources.Pack) -> None:
+    assert "transactions" in pack.sql
+    for select in pack.sql.values():
+        assert select.startswith("-- One row is one ")
+        assert select.splitlines()[1].startswith("-- Reads ")
+    for each in pack.inputs:
+        assert set(each.required) | set(each.evidence) <= set(each.columns)
