@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 import payrec as public
+from payrec.app import upload
 from payrec.common.errors import DataRefused
 from payrec.data.engines import Engine
+from payrec.model.store import versions
+from payrec.worklist.policy import Policy
 from tests.commands.conftest import DAY, FIRST_NIGHT, Site
 from tests.commands.receiver import receiving
 
@@ -101,3 +106,18 @@ def test_feeds_that_stop_altogether_are_alarmed_on_the_next_night(
         assert payrec("monitor", "--json") in (0, 1)  # the day itself may have drifted
         figures = {one["metric"]: one["level"] for one in json.loads(capsys.readouterr().out)["verdicts"]}
         assert figures["silent_days"] == "ok"
+
+
+def test_an_uploaded_export_is_refused_without_an_option_of_the_command_line(models: Path, tmp_path: Path) -> None:
+    lines = ["order_id,customer_id,amount,currency,invoice_date,payment_date"]
+    for day in range(100):
+        made = STOPPED - 80 * DAY + day * DAY
+        paid = f"{made + DAY:%Y-%m-%d}" if day < 78 else ""
+        lines.append(f"o{day},c{day},10.00,EUR,{made:%Y-%m-%d},{paid}")
+    file = upload.take(io.BytesIO("\n".join(lines).encode()), "orders.csv", tmp_path)
+    inputs = upload.ScoringInputs(versions.champion(models), Policy(), None, FIRST_NIGHT)
+    with pytest.raises(DataRefused) as refused:
+        upload.score(file, inputs, None, lambda _: None)
+    first, *_, last = str(refused.value).splitlines()
+    assert first.startswith("payments end on 28 Apr 2026, 21 days before orders")
+    assert last == "export the file again with the newer payments in it"

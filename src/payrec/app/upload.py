@@ -21,6 +21,7 @@ from payrec.commands.score import score_file
 from payrec.common.errors import DataRefused
 from payrec.data import audit, feature_file, layers, load
 from payrec.data.engines import connect
+from payrec.data.freshness import LatePayments
 from payrec.data.load import encoding, file_bytes, layout
 from payrec.data.load.mapping import Mapping, from_document
 from payrec.data.load.targets import TRANSACTIONS
@@ -207,7 +208,11 @@ def score(uploaded: Upload, inputs: ScoringInputs, mapping: Mapping | None, prog
             layers.prepare(engine)
             progress("reading the file")
             report = load.transactions(engine, uploaded.path, mapping, rejects, now, load.Options(limits=LIMITS))
-            worklist = score_orders(engine, model, as_of, rules, now=now, progress=progress)
+            try:
+                worklist = score_orders(engine, model, as_of, rules, now=now, progress=progress)
+            except LatePayments as error:
+                lines = [*str(error).splitlines()[:-1], "export the file again with the newer payments in it"]
+                raise DataRefused("\n".join(lines)) from error
             progress("auditing")
             findings = tuple(f for f in audit.run(engine, now).findings if f.code not in NOT_FOR_SCORING)
         account = list(report.lines())

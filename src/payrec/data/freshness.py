@@ -26,6 +26,10 @@ class Feed:
     limit_days: int | None
 
 
+class LatePayments(DataRefused):
+    """Payments are too old for a list; the last line names the option of the command line."""
+
+
 @dataclass(frozen=True)
 class MissingMonths:
     """Whole months without a fact of a kind, from the start of the first to the start of the next with facts."""
@@ -106,7 +110,7 @@ def day_name(newest: datetime) -> str:
 
 
 def require_fresh_payments(known: Iterable[Feed], as_of: datetime, payments_until: datetime | None) -> None:
-    """Raise DataRefused when payments are too old for a list at ``as_of``, unless they are declared known by then."""
+    """Raise LatePayments when payments are too old for a list at ``as_of``, unless they are declared known by then."""
     known = tuple(known)
     behind = days_behind(known, as_of)
     if behind is None or (payments_until is not None and as_of <= payments_until):
@@ -116,7 +120,7 @@ def require_fresh_payments(known: Iterable[Feed], as_of: datetime, payments_unti
         f"payments end on {day_name(payments.newest_at)}, {behind} days before orders: nobody knows who has paid since"
     )
     until = end_of_day(payments.newest_at)
-    raise DataRefused(
+    raise LatePayments(
         f"{msg}\nexpected: at most {payments.limit_days} days, three usual gaps between payments\n"
         f"load the newer payments, or make the list as of then: --payments-until {until:%Y-%m-%d}"
     )
