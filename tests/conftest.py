@@ -42,7 +42,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def engines_for(test: pytest.Item) -> tuple[str, ...]:
     """All engines; but a whole night takes Spark half a minute of a core, so there it gets the tests marked for it."""
-    nights = "commands" in test.path.parts
+    nights = "commands" in test.path.parts or "site" in test.fixturenames
     return ENGINES if not nights or test.get_closest_marker("spark") else tuple(e for e in ENGINES if e != "spark")
 
 

@@ -155,7 +155,7 @@ class Server:
 @contextmanager
 def running(**settings: str) -> Iterator[Server]:
     """Run a server for as long as the block lasts; ``settings`` go on top of those that make it fast."""
-    with tempfile.TemporaryDirectory(prefix="payrec-pg-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="pg-of-payrec-") as scratch:
         server = Server(Path(scratch), settings)
         try:
             server.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,7 @@ def _small_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     All values that are taken for paths lead into the folder: a wrong one may be written to.
     """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # privacy searches it: nothing of other programs is read
     (tmp_path / "folder").mkdir()
     for name in [name for name in os.environ if name.startswith(("PAYREC_", "PG"))]:
         monkeypatch.delenv(name)
