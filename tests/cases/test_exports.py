@@ -50,7 +50,8 @@ def test_paid_void_and_draft_invoices_are_left_alone(desk: Desk) -> None:
 def test_a_status_without_meaning_is_named_with_its_count(desk: Desk) -> None:
     words = {"Awaiting Payment": "Offen", "Voided": "Storniert", "Deleted": "Entfernt"}
     rows = [row.replace(english, other) for row in XERO_ROWS for english, other in words.items() if english in row]
-    desk.orders(*rows, header=XERO, mapping={k: v for k, v in XERO_MAP.items() if k != "values"})
+    notes = desk.orders(*rows, header=XERO, mapping={k: v for k, v in XERO_MAP.items() if k != "values"})
+    assert any("such as 'Offen', 'Entfernt', 'Storniert': translate it in [values.status]" in note for note in notes)
     assert "Offen (5), Entfernt (1), Storniert (1)" in desk.findings()["unknown_status"]
 
 

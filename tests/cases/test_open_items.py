@@ -1,9 +1,12 @@
-"""Weekly files of open items: what is gone from a complete one is settled."""
+"""Weekly files of open items: what is gone from a complete one is settled, from another one it is named."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+import pytest
+
+from payrec.common.errors import DataRefused
 from tests.cases.conftest import Desk
 
 HEADER = "order_id,customer_id,amount,currency,invoice_date,payment_date,due_date,provider"
@@ -29,3 +32,34 @@ def test_what_is_gone_from_a_complete_file_is_off_the_list(desk: Desk) -> None:
     assert desk.findings()["settled_without_date"].startswith("1 of 5 orders without a payment date")
     desk.orders(WEEK_1[0], *WEEK_2[1:], header=HEADER, complete=True, stated_at=AT_3)
     assert desk.listed("2026-05-31") == {"I1": "500.00", "I3": "120.00", "I4": "80.00 not_due", "S1": "70.00"}
+
+
+def test_a_complete_file_that_is_empty_or_older_than_what_is_loaded_is_refused(desk: Desk) -> None:
+    desk.orders(*WEEK_1, header=HEADER, complete=True, stated_at=AT_1)
+    with pytest.raises(DataRefused, match="has a header and no rows"):
+        desk.orders(header=HEADER, complete=True, stated_at=AT_2)
+    desk.orders(*WEEK_2, header=HEADER, complete=True, stated_at=AT_2)
+    with pytest.raises(DataRefused, match="load complete files in the order of their days"):
+        desk.orders(*WEEK_1, header=HEADER, complete=True, stated_at=AT_1)
+    assert "I1" not in desk.listed("2026-05-28")
+    assert not any("not in this file" in note for note in desk.orders(WEEK_1[3], header=HEADER, stated_at=AT_3))
+
+
+@pytest.mark.parametrize("is_stated", [True, False])
+def test_what_is_gone_from_a_file_that_is_not_declared_complete_is_named(desk: Desk, is_stated: bool) -> None:
+    at = [AT_1, AT_2, AT_3] if is_stated else [None] * 3
+    desk.orders(*WEEK_1, header=HEADER, stated_at=at[0])
+    notes = desk.orders(*WEEK_2, header=HEADER, stated_at=at[1])
+    assert notes[-1].startswith("1 open orders that were loaded before are not in this file: they stay open")
+    assert desk.listed("2026-05-28")["I1"] == "500.00"
+    finding = desk.findings().get("not_in_newest_file", "")
+    assert finding.startswith("1 order of earlier files is open") == is_stated
+
+
+def test_a_file_of_new_orders_or_of_paid_ones_is_no_list_of_open_items(desk: Desk) -> None:
+    desk.orders(*WEEK_1, header=HEADER, stated_at=AT_1)
+    new = "I9,c9,80.00,EUR,2026-05-27,,2026-06-03,erp"
+    paid = "I2,c2,300.00,EUR,2026-05-04,2026-05-26,2026-05-18,erp"
+    for rows, at in (((new,), AT_2), ((new, paid), AT_3)):
+        assert not any("not in this file" in note for note in desk.orders(*rows, header=HEADER, stated_at=at))
+        assert "not_in_newest_file" not in desk.findings()

@@ -136,7 +136,7 @@ def load(
     mapping = payrec.load.mapping_of(map_file, reporting_currency)
     stated = options.moment(stated_at, "--stated-at")
     reading = payrec.load.Options(
-        encoding, tolerance, stated_at=stated, complete=complete, payments_from_events=payments_from_events
+        encoding, tolerance, stated_at=stated, complete=complete or None, payments_from_events=payments_from_events
     )
     _require_files(kind, files)
     if kind == FileKind.source:

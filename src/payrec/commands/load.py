@@ -166,10 +166,11 @@ def _loaded(
 
     def load_part(part: Path) -> LoadReport:
         progress(f"loading {part.name}")
-        folder_or_file = None if rejects is None else Path(rejects)
-        if folder_or_file is not None and part != file:
-            folder_or_file /= f"{part.name}.rejects.csv"
-        return loader(engine, part, mapping, folder_or_file, now, options)
+        target = None if rejects is None else Path(rejects)
+        if part == file:
+            return loader(engine, part, mapping, target, now, options)
+        part_rejects = target and target / f"{part.name}.rejects.csv"
+        return loader(engine, part, mapping, part_rejects, now, replace(options or Options(), complete=False))
 
     layers.prepare(engine)
     return layers.change(engine, lambda: load.in_parts(file, load_part))

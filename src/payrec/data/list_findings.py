@@ -10,13 +10,11 @@ from payrec.common.errors import DataRefused
 from payrec.data import freshness, layers
 from payrec.data.engines import Engine
 from payrec.data.findings import Finding, Level, Limits, Part
+from payrec.data.load.targets import STATUS_WORDS
 
 PAID_ON_LIST_SHARE = 0.1  # of the open orders; with more of them paid by the export, no list is made
 BACK_TO_DATES = "payrec build --payments-from-dates"
 NEVER_PAID_ORDERS = 20  # fewer may well be unpaid, all of them
-KNOWN_STATUSES = (
-    "open", "paid", "part_paid", "draft", "void", "written_off", "refunded", "disputed", "in_flight", "charged_back",
-)  # fmt: skip
 _SUCCESS = "('success', 'succeeded', 'successful', 'approved', 'captured', 'paid')"
 _SETTLED = (
     "(LOWER(t.status) IN ('paid', 'refunded', 'void', 'draft', 'written_off') OR t.outstanding <= 0 "
@@ -185,7 +183,7 @@ def _not_in_log(engine: Engine, now: datetime, limits: Limits) -> Iterator[Findi
 
 
 def _statuses(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
-    known = ", ".join(f"'{status}'" for status in KNOWN_STATUSES)
+    known = ", ".join(f"'{status}'" for status in STATUS_WORDS)
     rows = engine.read(
         f"SELECT t.status AS status, COUNT(*) AS n FROM raw_transactions AS t WHERE LOWER(t.status) NOT IN ({known}) "
         "GROUP BY t.status ORDER BY t.status"
@@ -195,7 +193,7 @@ def _statuses(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding
         text = (
             f"{len(rows):,} values of status have no meaning here: {shown}\n"
             "they change nothing: an order that they call paid or void stays on the list\n"
-            f"translate them in the map, [values.status], to one of {', '.join(KNOWN_STATUSES)}"
+            f"translate them in the map, [values.status], to one of {', '.join(STATUS_WORDS)}"
         )
         yield Finding("unknown_status", "warn", sum(r["n"] for r in rows), text, "list")
     contradicted = layers.count(
@@ -209,6 +207,29 @@ def _statuses(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding
         yield Finding("paid_but_outstanding", "warn", contradicted, text, "list")
 
 
+def _not_in_newest_file(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
+    """Orders that are gone from a list of open items: its rows are all open, and some of them are older than it."""
+    row = _one(
+        engine,
+        "WITH newest AS (SELECT COALESCE(provider, '') AS provider, MAX(stated_at) AS at FROM raw_transactions "
+        "GROUP BY COALESCE(provider, '')), items AS (SELECT n.provider AS provider, n.at AS at, "
+        "CAST(MIN(t.invoice_date) AS TIMESTAMP) AS first_at FROM raw_transactions AS t "
+        "JOIN newest AS n ON n.provider = COALESCE(t.provider, '') AND n.at = t.stated_at GROUP BY n.provider, n.at "
+        f"HAVING COUNT(*) FILTER (WHERE t.payment_date IS NOT NULL OR {_SETTLED}) = 0) "
+        "SELECT COUNT(*) AS n, MAX(i.at) AS at, MIN(t.order_id) AS example FROM raw_transactions AS t "
+        "JOIN items AS i ON i.provider = COALESCE(t.provider, '') AND t.stated_at < i.at AND i.first_at < t.stated_at "
+        "JOIN stg_balances AS b ON b.order_id = t.order_id AND b.until_at IS NULL AND b.is_open = 1",
+    )
+    if row["n"]:
+        text = (
+            f"{_orders(row['n'])} of earlier files {'is' if row['n'] == 1 else 'are'} open and not in the newest file, "
+            f"of {row['at']:%Y-%m-%d %H:%M}, for example {row['example']}\n"
+            "its rows are all open: if it holds all that is open, the others were settled, and are on the list\n"
+            "load such files in the order of their days with --complete: payrec load transactions FILE --complete"
+        )
+        yield Finding("not_in_newest_file", "warn", row["n"], text, "list")
+
+
 def _orders(n: int) -> str:
     return f"{n:,} order" if n == 1 else f"{n:,} orders"
 
@@ -220,5 +241,5 @@ def _one(engine: Engine, select: str) -> dict[str, Any]:
 
 PARTS: tuple[Part, ...] = (
     _late_payments, _missing_months, _never_paid, _paid, _settled_without_date, _not_in_log, _overpaid, _paid_twice,
-    _statuses,
+    _statuses, _not_in_newest_file,
 )  # fmt: skip

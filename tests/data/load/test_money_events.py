@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
+from hashlib import md5
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,15 @@ def test_equal_rows_without_ids_count_apart_and_files_may_overlap(
         stored = engine.read("SELECT order_id, amount FROM raw_events").to_pylist()
     counts = Counter(f"{row['order_id']},2025-01-25,payment,{row['amount']}" for row in stored)
     assert counts == Counter(first) | Counter(second)
+
+
+def test_an_id_of_content_stays_what_it_was_in_0_1(tmp_path: Path) -> None:
+    """0.1 read no currency: a file that is loaded again after the upgrade must not count twice."""
+    content = "\x1f".join(("o1", "2025-01-02 10:00:00", "\x1e", "payment", "6.00", "\x1e", "\x1e", "\x1e", ""))
+    expected = f"made-{md5(content.encode()).hexdigest()}"
+    for header, row in ((KEYLESS, ""), (f"{KEYLESS},currency", ",EUR")):
+        path = written(tmp_path, lines(f"o1,2025-01-02T10:00:00,payment,6.00{row}", header=header))
+        assert read(path, "events").column("event_id") == [expected]
 
 
 def test_blank_ids_of_a_column_of_ids_get_ids_of_their_content(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def open_orders(engine: Engine, at: datetime) -> list[str]:
 def test_what_is_gone_from_a_complete_file_is_settled_and_comes_back(duck: Engine, tmp_path: Path) -> None:
     loaded(duck, tmp_path, WEEK_1, item("1"), item("2"), item("3"))
     report = loaded(duck, tmp_path, WEEK_2, item("2"), item("3", "40.00"))
-    assert report.notes[-1].startswith("1 orders without a payment are not in this complete file")
+    assert report.notes[-1].startswith("1 orders without a payment date are not in this complete file")
     assert outstanding(duck) == {"1": "0.00 05-14", "2": "100.00 05-14", "3": "40.00 05-14"}
     assert open_orders(duck, WEEK_2) == ["2", "3"]
     loaded(duck, tmp_path, WEEK_3, item("1"), item("2"))

@@ -77,13 +77,19 @@ def transactions(
     """
     options = options or Options()
     with parse(path, "transactions", mapping, rejects, now, options) as parsed:
-        if not options.complete:
-            return _store(engine, parsed, options)
-        stated.require_whole(parsed.report.rejected, parsed.report.file)
-        with engine.transaction():
-            report = _store(engine, parsed, options)
-            closed = stated.close_missing(engine, parsed.stated(), options.stated_at)
-        return replace(report, notes=(*report.notes, closed))
+        if options.complete:
+            rows = parsed.stated()
+            stated.require_whole(parsed.report.rejected, parsed.report.file)
+            with engine.transaction():
+                stated.require_newest(engine, rows, options.stated_at, parsed.report.file)
+                report = _store(engine, parsed, options)
+                closed = stated.close_missing(engine, rows, options.stated_at)
+            return replace(report, notes=(*report.notes, closed))
+        providers = parsed.providers() if options.complete is None and parsed.is_open_items() else []
+        before = stated.open_orders(engine, providers)
+        report = _store(engine, parsed, options)
+        missing = stated.missing(before, report.loaded, stated.open_orders(engine, providers))
+        return replace(report, notes=(*report.notes, *missing))
 
 
 def events(

@@ -60,15 +60,16 @@ class Options:
 
     ``encoding`` overrides the map's; at most ``max_rejected_share`` of the rows may be bad. ``stated_at`` (UTC, without
     zone) is when the facts of the export's day were true. ``complete``: all that is open is in the file, so open orders
-    that are not in it were settled before. ``payments_from_events``: take payments from events (True) or from
-    ``payment_date`` (False) from now on; None: from events once they explain the paid orders.
+    that are not in it were settled before (True); it is a part (False); not declared (None): such orders are counted.
+    ``payments_from_events``: take payments from events (True) or from ``payment_date`` (False) from now on; None: from
+    events once they explain the paid orders.
     """
 
     encoding: str | None = None
     max_rejected_share: float = 0.05
     limits: Limits = field(default_factory=Limits)
     stated_at: datetime | None = None
-    complete: bool = False
+    complete: bool | None = None
     payments_from_events: bool | None = None
 
 
@@ -94,6 +95,15 @@ class Parsed:
         """Return ``order_id, provider, stated_at`` of the good rows of a file of orders."""
         rows: pa.Table = self._db.sql("SELECT order_id, provider, stated_at FROM typed WHERE ok").to_arrow_table()
         return rows
+
+    def is_open_items(self) -> bool:
+        """Whether all good rows of a file of orders are open, as in a list of open items."""
+        return not staging.count(self._db, f"(SELECT 1 FROM typed WHERE ok AND NOT ({stated.IS_OPEN}))")
+
+    def providers(self) -> list[str]:
+        """Return the providers of the good rows of a file of orders, '' for none."""
+        rows = self._db.execute("SELECT DISTINCT COALESCE(provider, '') FROM typed WHERE ok ORDER BY 1").fetchall()
+        return [str(provider) for (provider,) in rows]
 
 
 def _good(target: Target) -> str:

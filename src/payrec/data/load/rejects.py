@@ -116,11 +116,11 @@ def _drop_equal_rows(db: duckdb.DuckDBPyConnection, plan: LoadPlan, where: str) 
 def _make_event_ids(db: duckdb.DuckDBPyConnection, target: Target) -> None:
     """Give each event without an id one of its content: the same event gets the same id from any file it is in.
 
-    Events of equal content in one file get their number within the file at the end, from the second on.
+    Events of equal content in one file get their number within the file at the end, from the second on. The currency
+    is no part of the content, since 0.1 did not read it: its events would come a second time.
     """
-    content = " || ".join(
-        f"coalesce(CAST({name} AS VARCHAR), chr(30)) || chr(31)" for name in target.names() if name != "event_id"
-    )
+    names = [name for name in target.names() if name not in ("event_id", "currency")]
+    content = " || ".join(f"coalesce(CAST({name} AS VARCHAR), chr(30)) || chr(31)" for name in names)
     db.execute(
         f"CREATE TABLE made_ids AS SELECT line, md5({content}) AS digest, "
         f"ROW_NUMBER() OVER (PARTITION BY digest ORDER BY line) AS n FROM typed WHERE ok AND event_id IS NULL"

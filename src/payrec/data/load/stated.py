@@ -10,18 +10,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from payrec.common.errors import DataRefused
-from payrec.common.text import sql_literal
+from payrec.common.text import sql_literal, sql_literals
 from payrec.data.engines import Engine
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.origins import Absent
 
 OF_THE_DAY = ("status", "outstanding", "result_status", "chargeback_flag", "reason_code")
 ENDED = ("paid", "refunded", "void", "draft", "written_off")
+IS_OPEN = (
+    f"payment_date IS NULL AND COALESCE(LOWER(status), '') NOT IN ({sql_literals(ENDED)}) "
+    "AND COALESCE(outstanding, 1) > 0"
+)
 NEWEST_FACT = """
     SELECT MAX(known_at) AS known_at FROM (
         SELECT CAST(MAX(invoice_date) AS TIMESTAMP) + INTERVAL '1' DAY AS known_at FROM raw_transactions
         UNION ALL SELECT CAST(MAX(payment_date) AS TIMESTAMP) + INTERVAL '1' DAY FROM raw_transactions
         UNION ALL SELECT MAX(COALESCE(recorded_ts, event_ts)) FROM raw_events
+        UNION ALL SELECT MAX(stated_at) FROM raw_transactions
     ) AS facts
 """
 
@@ -65,34 +70,65 @@ def require_whole(rejected: int, file: str) -> None:
         )
 
 
-def close_missing(engine: Engine, file: pa.Table, stated_at: datetime | None) -> str:
-    """Settle orders without a payment that are not in a complete file: 0.00 outstanding, at its time; say how many.
+def require_newest(engine: Engine, rows: pa.Table, stated_at: datetime | None, file: str) -> None:
+    """Raise DataRefused if a complete file is older than what is loaded of its providers: it would open paid orders."""
+    time, providers = stated_at or pc.max(rows["stated_at"]).as_py(), _providers(rows)
+    newest = _one(engine, f"SELECT MAX(stated_at) AS at FROM raw_transactions WHERE {_is_of(providers)}")
+    if time is not None and newest is not None and newest > time:
+        raise DataRefused(
+            f"{file} is of {time:%Y-%m-%d %H:%M} UTC, and orders as of {newest:%Y-%m-%d %H:%M} are loaded\n"
+            "orders that were settled since would be open again; load complete files in the order of their days"
+        )
+
+
+def close_missing(engine: Engine, rows: pa.Table, stated_at: datetime | None) -> str:
+    """Settle orders without a payment date that are not in a complete file: 0.00 outstanding, at its time; count them.
 
     Parameters
     ----------
-    file
+    rows
         ``order_id, provider, stated_at`` of the file's rows. Orders of other providers are not touched: a file of one
         provider says nothing of the others'.
     stated_at
         The time of the file; None: the newest in it, else that of the newest fact known.
     """
-    time = stated_at or pc.max(file["stated_at"]).as_py() or engine.read(NEWEST_FACT)["known_at"][0].as_py()
-    candidates = engine.read("SELECT * FROM raw_transactions WHERE payment_date IS NULL")
-    column: dict[str, Any] = {name: candidates[name] for name in candidates.column_names}
-    in_file: Any = file["order_id"].combine_chunks()
-    providers: Any = file["provider"].unique()
-    gone: Any = pc.invert(pc.is_in(column["order_id"], value_set=in_file))
-    covered: Any = pc.is_in(column["provider"], value_set=providers)
-    ended: Any = pc.is_in(pc.fill_null(pc.utf8_lower(column["status"]), ""), value_set=pa.array(ENDED))
-    settled_before: Any = pc.fill_null(pc.less_equal(column["outstanding"], pa.scalar(0)), False)
-    newer: Any = pc.fill_null(pc.greater(column["stated_at"], pa.scalar(time, pa.timestamp("us"))), False)
-    kept: Any = pc.or_(pc.or_(ended, settled_before), newer)
-    is_closed: Any = pc.and_(pc.and_(gone, covered), pc.invert(kept))
-    closed = candidates.filter(is_closed)
+    time = stated_at or pc.max(rows["stated_at"]).as_py() or _one(engine, NEWEST_FACT)
+    candidates = engine.read(f"SELECT * FROM raw_transactions WHERE {IS_OPEN} AND {_is_of(_providers(rows))}")
+    gone: Any = pc.invert(pc.is_in(candidates["order_id"], value_set=rows["order_id"].combine_chunks()))
+    closed = candidates.filter(gone)
     for name, value in (("outstanding", 0), ("stated_at", time)):
         settled: Any = pa.array([value] * closed.num_rows, closed.schema.field(name).type)
         closed = closed.set_column(closed.schema.get_field_index(name), name, settled)
     if closed.num_rows:
         engine.write("raw_transactions", closed, key=("order_id",))
-    count = f"{closed.num_rows:,} orders without a payment are not in this complete file"
+    count = f"{closed.num_rows:,} orders without a payment date are not in this complete file"
     return f"{count}: settled at an unknown time before {time:%Y-%m-%d %H:%M} UTC"
+
+
+def open_orders(engine: Engine, providers: list[str]) -> int:
+    """Count the orders of these providers that have no payment date and are not called settled."""
+    if not providers:
+        return 0
+    return int(_one(engine, f"SELECT COUNT(*) AS n FROM raw_transactions WHERE {IS_OPEN} AND {_is_of(providers)}"))
+
+
+def missing(before: int, loaded: int, after: int) -> tuple[str, ...]:
+    """Say how many open orders are not in a list of open items that shares orders with what was loaded before it."""
+    if after <= loaded or before + loaded == after:
+        return ()
+    return (
+        f"{after - loaded:,} open orders that were loaded before are not in this file: they stay open; "
+        "if it holds all that is open, load it with --complete",
+    )
+
+
+def _providers(rows: pa.Table) -> list[str]:
+    return sorted({provider or "" for provider in rows["provider"].unique().to_pylist()})
+
+
+def _is_of(providers: list[str]) -> str:
+    return f"COALESCE(provider, '') IN ({sql_literals(providers)})"
+
+
+def _one(engine: Engine, select: str) -> Any:
+    return engine.read(select).column(0)[0].as_py()
