@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -46,18 +47,31 @@ def score(
     output.emit(document, as_json, render, kept=f"the ranked list is in {out}")
 
 
+class Unit(StrEnum):
+    """What one row of a list is."""
+
+    customer = "customer"
+    order = "order"
+
+
 def worklist(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help=".csv, .xlsx or .parquet.")],
     capacity: Capacity = None,
     payments_until: PaymentsUntil = None,
+    by: Annotated[
+        Unit | None, typer.Option("--by", help="One row a customer, or an order; left out: as the policy's unit says.")
+    ] = None,
     url: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Export the first K orders of the published list."""
+    """Export the first K customers, or orders, of the published list."""
     settings = options.configured()
     with options.published(url, settings) as store:
-        kept = payrec.worklist(store, capacity, out, options.moment(payments_until, "--payments-until"))
-    rows, run = kept.ranked.num_rows, kept.run
-    document = {"file": out, "rows": rows, "run_id": run.run_id, "as_of": run.as_of}
-    line = f"{rows:,} orders as of {run.as_of:%Y-%m-%d %H:%M} UTC in {out}"
+        known_until = options.moment(payments_until, "--payments-until")
+        kept = payrec.worklist(store, capacity, out, known_until, by.value if by else None)
+    run = kept.run
+    unit = by.value if by else run.summary.unit
+    rows = (kept.customers if unit == "customer" else kept.ranked).num_rows
+    document = {"file": out, "by": unit, "rows": rows, "run_id": run.run_id, "as_of": run.as_of}
+    line = f"{rows:,} {unit}s as of {run.as_of:%Y-%m-%d %H:%M} UTC in {out}"
     output.emit(document, as_json, lambda: output.say(line), kept=f"the list is in {out}")

@@ -277,7 +277,9 @@ def _alerted(judged: list[Verdict], run_id: str, config: RunConfig) -> tuple[ale
 
 def _details(engine: Engine, request: ScoringRequest, worklist: Worklist) -> details.Details:
     """Return what is kept with the list: what its readers need, and all that a replay needs."""
-    return {**details.details_of(engine, request.as_of), **replay.details(request.policy, worklist.recent)}
+    by_customer = {details.CUSTOMERS: lambda: iter(worklist.customers.to_batches())}
+    kept = replay.details(request.policy, worklist.recent)
+    return {**details.details_of(engine, request.as_of), **by_customer, **kept}
 
 
 def _undelivered(sent: tuple[alerts.Delivery, ...]) -> str:

@@ -21,8 +21,9 @@ from payrec.data.engines import Engine
 from payrec.data.freshness import Feed
 from payrec.model.store.bundle import Bundle
 from payrec.publish import run_info
+from payrec.publish.export import stamped
 from payrec.publish.run_info import RunInfo
-from payrec.worklist import policy, rank
+from payrec.worklist import customer_list, policy, rank
 from payrec.worklist import score as scores
 from payrec.worklist.policy import Policy
 
@@ -55,6 +56,8 @@ class Worklist:
     ----------
     ranked
         One row per open order, in the columns of ``payrec.worklist.rank.SCHEMA``.
+    customers
+        The same orders by customer, in the columns of ``payrec.worklist.customer_list.SCHEMA``.
     run
         The run that decided it: id, times (UTC), model and policy.
     too_old
@@ -64,6 +67,7 @@ class Worklist:
     """
 
     ranked: pa.Table
+    customers: pa.Table
     run: RunInfo
     too_old: int
     recent: pa.Table | None = None
@@ -179,7 +183,8 @@ def score_rows(
     progress("scoring the open orders")
     scored = scores.score(rows, model)
     progress(f"ranking {scored.rows.num_rows:,} open orders")
-    ranked = scores.explained(rank.rank(scored.rows, request.policy, recent), rows, model)
+    ranked, by_customer = rank.ranked_lists(scored.rows, request.policy, recent)
+    ranked = scores.explained(ranked, by_customer, rows, model)
     run = RunInfo(
         run_id=request.run_id,
         as_of=request.as_of,
@@ -189,6 +194,10 @@ def score_rows(
         inputs_sha256=request.inputs_sha256,
         horizon_days=model.horizon_days,
         reporting_currency=request.policy.reporting_currency,
-        summary=run_info.summarised(ranked, request.as_of, until, scored.measured, request.feeds),
+        summary=replace(
+            run_info.summarised(ranked, request.as_of, until, scored.measured, request.feeds),
+            unit=request.policy.listed_by,
+        ),
     )
-    return Worklist(ranked, run, scored.too_old, recent)
+    by_customer = stamped(customer_list.with_reasons(by_customer, ranked), run.stamp)
+    return Worklist(ranked, by_customer, run, scored.too_old, recent)

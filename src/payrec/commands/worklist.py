@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,8 +13,10 @@ import pyarrow.compute as pc
 from payrec.commands.list_summary import chosen
 from payrec.commands.published import Location, current, store_of
 from payrec.commands.scoring import Worklist
+from payrec.common.errors import UsageError
 from payrec.data import freshness
 from payrec.publish import export
+from payrec.publish.store import list_by_customer
 
 
 def worklist(
@@ -21,8 +24,11 @@ def worklist(
     capacity: int | None = None,
     out: Path | str | None = None,
     payments_until: datetime | None = None,
+    by: Literal["customer", "order"] | None = None,
 ) -> Worklist:
     """Return the published list: the rows to act on, or the first ``capacity`` that are worth a contact.
+
+    By customer, ``ranked`` of the result are the ranked orders of these customers; by order, ``customers`` are theirs.
 
     Parameters
     ----------
@@ -32,6 +38,8 @@ def worklist(
         Also write it: ``.csv``, ``.xlsx`` or ``.parquet``.
     payments_until
         Time until which all payments are known (UTC, without zone).
+    by
+        What one row of the file is; None: what one contact of the list is (``unit`` of its policy).
 
     Raises
     ------
@@ -41,16 +49,26 @@ def worklist(
         The payments of the list are older than its orders by more than three usual gaps, and ``payments_until`` does
         not reach its time.
 
-    >>> payrec.worklist(published, capacity=5).ranked["rank"].to_pylist()
+    >>> payrec.worklist(published, capacity=5, by="customer").customers["rank"].to_pylist()
     [1, 2, 3, 4, 5]
     """
     store = store_of(published)
     run = current(store).run
     freshness.require_fresh_payments(run.summary.feeds, run.as_of, payments_until)
-    rows = store.scores(run.run_id)
+    orders, customers = store.scores(run.run_id), list_by_customer(store, run.run_id)
+    by = by or ("customer" if run.summary.unit == "customer" else "order")
+    if by == "customer" and orders.num_rows and not customers.num_rows:
+        msg = f"found no list by customer of run {run.run_id}, which an earlier version made"
+        raise UsageError(f"{msg}\npublish a list with payrec run, or take --by order")
+    rows = customers if by == "customer" else orders
     pays = pc.and_(pc.is_valid(rows["rank"]), pc.greater_equal(rows["net_value"], pa.scalar(Decimal(0))))
     kept = chosen(rows) if capacity is None else rows.filter(pays).slice(0, capacity)
     if out is not None:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
         export.write(kept, Path(out), run.stamp)
-    return Worklist(kept, run, rows["p_recover_30d"].null_count)
+    too_old = orders["p_recover_30d"].null_count
+    ids = pc.is_in(orders["customer_id"], value_set=kept["customer_id"].combine_chunks())
+    if by == "customer":
+        return Worklist(orders.filter(pc.and_(ids, pc.is_valid(orders["rank"]))), kept, run, too_old)
+    of_orders = pc.is_in(customers["customer_id"], value_set=kept["customer_id"].combine_chunks())
+    return Worklist(kept, customers.filter(of_orders), run, too_old)

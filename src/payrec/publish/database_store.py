@@ -19,15 +19,16 @@ from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
 from payrec.data.migrations import migrate_published
 from payrec.publish import ledger, run_info
-from payrec.publish.details import KEPT_RUNS, NAMES, Details
+from payrec.publish.details import CUSTOMERS, KEPT_RUNS, NAMES, Details
 from payrec.publish.folder_repair import Damage
 from payrec.publish.lists import KEEP_RUNS, as_contract, is_to_be_served, kept_order, to_publish, unchanged
 from payrec.publish.personal import PERSON, Person
 from payrec.publish.run_info import VERDICTS, Published, RunInfo
+from payrec.worklist import customer_list
 from payrec.worklist.rank import SCHEMA
 
 RUNS, SCORES, MONITOR, WORKLIST = "payrec_runs", "payrec_scores", "payrec_monitor", "payrec_worklist"
-DETAILS = "payrec_run_details"
+DETAILS, BY_CUSTOMER = "payrec_run_details", "payrec_customers"
 PART_BYTES = 4_000_000  # of a detail in one row
 
 
@@ -74,14 +75,17 @@ class DatabaseStore:
             engine.write(RUNS, _row(run_info.counted(run, number, scores)), key=())
             engine.write(SCORES, scores.sort_by("order_id"), key=())  # in the order of the key: half the time
             for name, read in details.items():
-                self._write_detail(run_id, name, read())
+                if name == CUSTOMERS:
+                    engine.write(BY_CUSTOMER, pa.Table.from_batches(read(), customer_list.SCHEMA), key=())
+                else:
+                    self._write_detail(run_id, name, read())
         if not served:
             self._number(others[0], number + 1)
         order = kept_order(run_id, others, served, keep)
         detailed = ", ".join(map(sql_literal, order[:KEPT_RUNS]))
         engine.run(f"DELETE FROM {DETAILS} WHERE run_id NOT IN ({detailed})")
         for old in set(others) - set(order):
-            self._delete(old, (SCORES, RUNS))
+            self._delete(old, (BY_CUSTOMER, SCORES, RUNS))
         return True
 
     def _number(self, run_id: str, number: int) -> None:
@@ -113,8 +117,13 @@ class DatabaseStore:
 
     def detail(self, run_id: str, name: str) -> pa.Table | None:
         """Return a detail of a run, None if it had no rows or is no longer kept."""
-        if DETAILS not in self.engine.tables():
+        if (BY_CUSTOMER if name == CUSTOMERS else DETAILS) not in self.engine.tables():
             return None
+        if name == CUSTOMERS:
+            columns, at = ", ".join(customer_list.SCHEMA.names), f"run_id = {sql_literal(run_id)}"
+            order = "rank NULLS LAST, suppressed_reason NULLS LAST, customer_id, ev_currency"
+            listed = self.engine.read(f"SELECT {columns} FROM {BY_CUSTOMER} WHERE {at} ORDER BY {order}")
+            return listed if listed.num_rows else None
         where = f"run_id = {sql_literal(run_id)} AND name = {sql_literal(name)}"
         rows = self.engine.read(f"SELECT content FROM {DETAILS} WHERE {where} ORDER BY part")
         parts: list[Any] = rows["content"].to_pylist()
@@ -125,7 +134,7 @@ class DatabaseStore:
         old = [one.run.run_id for one in self.runs()[1:] if one.run.as_of < before]
         with self.engine.transaction():
             for run_id in old:
-                self._delete(run_id, (DETAILS, SCORES, RUNS))
+                self._delete(run_id, (DETAILS, BY_CUSTOMER, SCORES, RUNS))
         return old
 
     def add_verdicts(self, run_id: str, verdicts: pa.Table) -> None:
@@ -154,7 +163,7 @@ class DatabaseStore:
 
     def erase(self, person: Person) -> int:
         """Delete a person's rows from all lists and details, in the caller's transaction; return their number."""
-        erased = self.scores_of(person.customer_id).num_rows
+        erased = 0
         for run_id, name in ((one.run.run_id, name) for one in self.runs() for name in NAMES):
             table = self.detail(run_id, name)
             if table is None:
@@ -166,8 +175,10 @@ class DatabaseStore:
                     f"DELETE FROM {DETAILS} WHERE run_id = {sql_literal(run_id)} AND name = {sql_literal(name)}"
                 )
                 self._write_detail(run_id, name, iter(others.combine_chunks().to_batches()))
-        if SCORES in self.engine.tables():
-            self.engine.run(f"DELETE FROM {SCORES} WHERE {PERSON} = {sql_literal(person.customer_id)}")
+        named = f"{PERSON} = {sql_literal(person.customer_id)}"
+        for listed in {SCORES, BY_CUSTOMER} & self.engine.tables():
+            erased += int(self.engine.read(f"SELECT COUNT(*) AS n FROM {listed} WHERE {named}")["n"][0].as_py())
+            self.engine.run(f"DELETE FROM {listed} WHERE {named}")
         return erased
 
     def repair(self) -> list[Damage]:

@@ -4,6 +4,7 @@ features   the rows that were scored, as the model saw them
 events     what happened so far to the orders of the list
 months     by billing month and currency: orders, failed, decided, recovered
 examples   past orders whose outcome is known, at most 200 of each day: what became of orders like this one
+customers  the list by customer (see :mod:`payrec.worklist.customer_list`); kept as long as the list itself
 recent, asked   with ``features`` all inputs of the list (see :mod:`payrec.publish.replay`)
 """
 
@@ -18,6 +19,7 @@ from payrec.data import layers
 from payrec.data.engines import Engine
 
 NAMES = ("features", "events", "months", "examples", "recent", "asked")
+CUSTOMERS = "customers"
 KEPT_RUNS = 7
 """Of how many runs the details are kept; the lists themselves stay longer."""
 

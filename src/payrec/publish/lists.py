@@ -34,14 +34,14 @@ def to_publish(run: RunInfo, scores: pa.Table) -> pa.Table:
     return stamped(scores, run.stamp).cast(SCHEMA)
 
 
-def as_contract(scores: pa.Table) -> pa.Table:
+def as_contract(scores: pa.Table, contract: pa.Schema = SCHEMA) -> pa.Table:
     """Return a stored list in the columns of the contract; those that an older payrec did not write are NULL."""
-    if set(SCHEMA.names) <= set(scores.column_names):
+    if set(contract.names) <= set(scores.column_names):
         return scores
-    for field in SCHEMA:
+    for field in contract:
         if field.name not in scores.column_names:
             scores = scores.append_column(field, pa.nulls(scores.num_rows, field.type))
-    return scores.select(SCHEMA.names)
+    return scores.select(contract.names)
 
 
 def is_to_be_served(as_of: datetime, served: Published | None, serve: bool) -> bool:

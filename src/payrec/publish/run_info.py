@@ -47,6 +47,8 @@ class RunSummary:
         Share recovered in time among the failed payments decided in the last 90 days, NaN without any.
     feeds
         How far each kind of fact reaches; empty for lists of files and of earlier versions.
+    unit
+        What one contact is: ``customer`` or ``order``.
     """
 
     as_of: datetime
@@ -56,6 +58,7 @@ class RunSummary:
     shares: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     recovery_rate_90d: float = math.nan
     feeds: tuple[Feed, ...] = ()
+    unit: str = "order"
 
     @property
     def suppressed_share(self) -> float:
@@ -176,6 +179,7 @@ def summary_to_json(summary: RunSummary) -> dict[str, Any]:
         "suppressed": dict(summary.suppressed),
         "shares": {name: list(values) for name, values in summary.shares.items()},
         "recovery_rate_90d": None if math.isnan(summary.recovery_rate_90d) else summary.recovery_rate_90d,
+        "unit": summary.unit,
         "feeds": [vars(feed) | {"newest_at": feed.newest_at.isoformat()} for feed in summary.feeds],
     }
 
@@ -192,4 +196,5 @@ def summary_from_json(stored: Mapping[str, Any]) -> RunSummary:
         tuple(
             Feed(**feed | {"newest_at": datetime.fromisoformat(feed["newest_at"])}) for feed in stored.get("feeds", [])
         ),
+        str(stored.get("unit", "order")),
     )

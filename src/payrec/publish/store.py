@@ -11,12 +11,13 @@ import pyarrow as pa
 
 from payrec.data.engines import Engine
 from payrec.publish.database_store import DatabaseStore
-from payrec.publish.details import NAMES, Details
+from payrec.publish.details import CUSTOMERS, NAMES, Details
 from payrec.publish.folder_repair import Damage
 from payrec.publish.folder_store import FolderStore
-from payrec.publish.lists import KEEP_RUNS
+from payrec.publish.lists import KEEP_RUNS, as_contract
 from payrec.publish.personal import Person
 from payrec.publish.run_info import Published, RunInfo
+from payrec.worklist import customer_list
 
 
 class ListStore(Protocol):
@@ -106,11 +107,17 @@ def open_store(location: Path | Engine) -> ListStore:
     return FolderStore(location) if isinstance(location, Path) else DatabaseStore(location)
 
 
+def list_by_customer(store: ListStore, run_id: str) -> pa.Table:
+    """Return the list of a run by customer; empty if an older payrec made it."""
+    rows = store.detail(run_id, CUSTOMERS)
+    return customer_list.SCHEMA.empty_table() if rows is None else as_contract(rows, customer_list.SCHEMA)
+
+
 def personal_details(store: ListStore, person: Person) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Return a person's rows in the details of all runs: run id -> name of the detail -> rows; empty ones left out."""
     by_run = {}
     for run_id in (one.run.run_id for one in store.runs()):
-        tables = {name: store.detail(run_id, name) for name in NAMES}
+        tables = {name: store.detail(run_id, name) for name in (CUSTOMERS, *NAMES)}
         rows = {name: person.rows(table).to_pylist() for name, table in tables.items() if table is not None}
         if any(rows.values()):
             by_run[run_id] = {name: of_name for name, of_name in rows.items() if of_name}

@@ -56,6 +56,7 @@ _FROZEN = ConfigDict(extra="forbid")
 Money = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=18)]
 Count = Annotated[int, Field(ge=0, strict=True)]
 Days = Annotated[int, Field(ge=1, le=3650, strict=True)]
+CustomerReason = Literal["opted_out", "chargeback", "disputed", "in_flight", "stop_code", "promised", "snoozed"]
 GroupColumn = Literal[
     "customer_id", "provider", "payment_method", "country", "currency", "transaction_type", "amount_bucket"
 ]
@@ -77,7 +78,7 @@ class Rule:
 
 @dataclass(frozen=True, config=_FROZEN)
 class Capacity:
-    """Most orders to act on in one run: in all (None: as many as pay), per channel, per owner."""
+    """Most customers, or orders, to act on in one run: in all (None: as many as pay), per channel, per owner."""
 
     total: Count | None = 500
     channel: Mapping[str, Count] = Field(default_factory=dict)
@@ -152,6 +153,14 @@ class ContactHours:
 
 
 @dataclass(frozen=True, config=_FROZEN)
+class CustomerRules:
+    """Reasons of suppressed orders: ``quiet`` ones silence the whole customer, ``warn`` ones the caller should know."""
+
+    quiet: tuple[CustomerReason, ...] = ("promised", "stop_code", "opted_out")
+    warn: tuple[CustomerReason, ...] = ("disputed", "chargeback")
+
+
+@dataclass(frozen=True, config=_FROZEN)
 class CodeFile:
     """Own reason codes: a CSV file, and which scheme a provider speaks."""
 
@@ -166,9 +175,11 @@ class Policy:
     reporting_currency: Annotated[str, Field(min_length=1)] | None = None
     horizon_days: Days | None = None
     action: Literal["contact", "retry"] = "contact"
+    unit: Literal["customer", "order"] | None = None  # None: customer for contact, order for retry
     promise_grace_days: Count = 3
     pending_business_days: Count = 5
     capacity: Capacity = Field(default_factory=Capacity)
+    customer: CustomerRules = Field(default_factory=CustomerRules)
     minimum_outstanding: Mapping[str, Money] = Field(default_factory=dict)
     contact_until_age_days: Mapping[str, Days] = Field(default_factory=dict)
     rules: Mapping[str, Rule] = Field(default_factory=dict)
@@ -199,6 +210,11 @@ class Policy:
             if strange := sorted(set(limited) - named):
                 raise ValueError(f"capacity.{kind} limits {strange[0]}; the policy has: {', '.join(sorted(named))}")
         return self
+
+    @property
+    def listed_by(self) -> Literal["customer", "order"]:
+        """What one row of the list to work is: the unit, or the default of the action."""
+        return self.unit or ("customer" if self.action == "contact" else "order")
 
     def applies(self, rule: str, as_of: datetime) -> bool:
         """Say whether a built-in rule holds at ``as_of``: all do, unless switched off or out of their period."""

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from payrec.common.arrow import MONEY, TIME, column, make, minor, money, one_chunk, pc, text, times, whole
+from payrec.common.arrow import MONEY, TIME, Whole, column, make, minor, money, one_chunk, pc, text, times, whole
 from payrec.common.errors import DataRefused
-from payrec.worklist import capacity, reason_codes, suppression, value
+from payrec.worklist import capacity, customer_list, reason_codes, suppression, value
 from payrec.worklist.policy import Policy
 
 _COLUMNS: list[tuple[str, pa.DataType]] = [
@@ -49,6 +49,7 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("payment_method", pa.string()),
     ("country", pa.string()),
     ("reason_code", pa.string()),
+    ("customer_rank", pa.int64()),  # of the customer, in ev_currency
 ]
 SCHEMA = pa.schema(_COLUMNS)
 
@@ -57,11 +58,16 @@ READ = (
     "order_id", "as_of", "customer_id", "age_days", "horizon_days", "amount", "currency", "outstanding_minor",
     "outstanding_reporting_minor", "amount_bucket", "provider", "payment_method", "country", "transaction_type",
     "reason_code", "is_disputed", "has_chargeback", "is_opted_out", "is_not_due", "promised_until",
-    "pending_since", "snoozed_until", "is_covered_by_cash",
+    "pending_since", "snoozed_until", "is_covered_by_cash", "days_to_due",
 )  # fmt: skip
 
 
 def rank(scored: pa.Table, policy: Policy, recent: pa.Table | None = None) -> pa.Table:
+    """Return the list of orders of :func:`ranked_lists`."""
+    return ranked_lists(scored, policy, recent)[0]
+
+
+def ranked_lists(scored: pa.Table, policy: Policy, recent: pa.Table | None = None) -> tuple[pa.Table, pa.Table]:
     """Order the open orders of one ``as_of`` by expected net value, after suppression, and flag the first that fit.
 
     Parameters
@@ -77,11 +83,13 @@ def rank(scored: pa.Table, policy: Policy, recent: pa.Table | None = None) -> pa
 
     Returns
     -------
-    pa.Table
+    orders
         In the columns of ``SCHEMA``: the ranked rows by rank, then the suppressed ones by reason and order. Orders
         with an amount or an outstanding balance of 0 or less (credit notes) are left out. ``rank`` is 1..n over all
         ranked rows; see :func:`payrec.worklist.capacity.ranks` for several currencies without rates. ``priority_flag``
         is 1 for the rows to act on: by rank, within every capacity, as long as acting pays (net value at least 0).
+    customers
+        The same orders by customer, as :func:`payrec.worklist.customer_list.customers`; their flags are their own.
 
     Raises
     ------
@@ -91,15 +99,21 @@ def rank(scored: pa.Table, policy: Policy, recent: pa.Table | None = None) -> pa
     """
     rows = collectable(scored)
     if rows.num_rows == 0:
-        return SCHEMA.empty_table()
+        return SCHEMA.empty_table(), customer_list.SCHEMA.empty_table()
     _same_horizon(rows, policy)
     codes = reason_codes.read(policy.reason_codes.file, policy.reason_codes.scheme_of)
     rows = reason_codes.annotate(rows, codes)
-    decided = _decided(rows, policy, recent)
+    worth = value.value_of(rows, policy)
+    p_units, p_known = value.p_units(rows)
+    context = suppression.RuleContext(_as_of(rows), policy, worth, p_known, recent)
+    decided = _decided(rows, context, p_units)
     columns = [decided[name] if name in decided else column(rows, name, kind) for name, kind in _COLUMNS]
     table = pa.Table.from_arrays(columns, schema=SCHEMA)
+    by_customer, customer_rank = customer_list.customers(rows, table, context)
+    at = table.column_names.index("customer_rank")
+    table = table.set_column(at, "customer_rank", make.array(customer_rank, mask=customer_rank == 0))
     keys = [("rank", "ascending"), ("suppressed_reason", "ascending"), ("order_id", "ascending")]  # NULL comes last
-    return table.take(pc.sort_indices(table, sort_keys=keys))
+    return table.take(pc.sort_indices(table, sort_keys=keys)), by_customer
 
 
 def collectable(scored: pa.Table) -> pa.Table:
@@ -110,10 +124,8 @@ def collectable(scored: pa.Table) -> pa.Table:
     return scored if keep.all() else scored.filter(make.array(keep))
 
 
-def _decided(rows: pa.Table, policy: Policy, recent: pa.Table | None) -> dict[str, Any]:
-    worth = value.value_of(rows, policy)
-    p_units, p_known = value.p_units(rows)
-    context = suppression.RuleContext(_as_of(rows), policy, worth, p_known, recent)
+def _decided(rows: pa.Table, context: suppression.RuleContext, p_units: Whole) -> dict[str, Any]:
+    worth, policy, p_known = context.value, context.policy, context.p_known
     suppressions = suppression.suppressions(rows, context)
     left = ~np.logical_or.reduce([one.hit for one in suppressions])
     expected = worth.expected(p_units)

@@ -83,7 +83,7 @@ def value_of(rows: pa.Table, policy: Policy) -> Value:
     else:
         outstanding, rated = _converted(rows, policy.reporting_currency, own)
         unit = constant(policy.reporting_currency, pa.string(), rows.num_rows)
-    channel, cost = _channel(policy, unit, outstanding)
+    channel, cost = channel_of(policy, unit, outstanding)
     return Value(unit, outstanding, rated, channel, cost)
 
 
@@ -100,8 +100,8 @@ def _converted(rows: pa.Table, reporting: str, own: Whole) -> tuple[Whole, Flags
     return np.where(same, own, np.where(rate, given, 0)), rated
 
 
-def _channel(policy: Policy, unit: Any, outstanding: Whole) -> tuple[Any, Whole]:
-    """Take the last channel of the policy whose ``from_outstanding`` is reached."""
+def channel_of(policy: Policy, unit: Any, outstanding: Whole) -> tuple[Any, Whole]:
+    """Return the last channel of the policy whose ``from_outstanding`` is reached, and its cost in hundredths."""
     n = outstanding.size
     if not policy.channel:
         return constant(None, pa.string(), n), np.zeros(n, dtype=np.int64)

@@ -1,0 +1,259 @@
+"""The list by customer: all orders of a customer that may be contacted are one contact, with one cost.
+
+``value = Σ ev_recovered of these orders − one cost of the channel``, the channel by the sum that they owe. Orders that
+are suppressed add nothing to it. Without rates a customer with orders in two currencies has one row in each.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from payrec.common.arrow import (
+    MONEY,
+    TIME,
+    Flags,
+    Whole,
+    column,
+    known,
+    make,
+    minor,
+    money,
+    one_chunk,
+    pc,
+    text,
+    times,
+    whole,
+)  # fmt: skip
+from payrec.worklist import capacity, value
+from payrec.worklist.suppression import RULES_IN_ORDER, RuleContext
+
+AGED = {"aged_current": 0, "aged_1_30": 30, "aged_31_60": 60, "aged_61_90": 90, "aged_over_90": None}
+"""Columns of the balance by days past the due date (without one: age), with the last day of each."""
+REASONS = ("reason_1", "reason_2", "reason_3")
+_OF_TOP_ORDER = ("as_of", "contact_from", *REASONS, "reason_category", "ev_currency", "owner")
+_COLUMNS: list[tuple[str, pa.DataType]] = [
+    ("run_id", pa.string()),
+    ("as_of", TIME),
+    ("customer_id", pa.string()),
+    ("rank", pa.int64()),
+    ("priority_flag", pa.int16()),
+    ("suppressed_reason", pa.string()),
+    ("suppressed_also", pa.string()),
+    ("lifted_by", pa.string()),
+    ("owner", pa.string()),
+    ("channel", pa.string()),
+    ("contact_from", TIME),
+    ("ev_currency", pa.string()),
+    ("ev_recovered", MONEY),  # of the ranked orders
+    ("net_value", MONEY),
+    ("outstanding_value", MONEY),  # of all open orders, as are the next seven
+    ("overdue_value", MONEY),
+    *((name, MONEY) for name in AGED),
+    ("disputed_value", MONEY),  # disputed or charged back: a person should know before calling
+    ("orders_open", pa.int64()),
+    ("orders_ranked", pa.int64()),
+    ("orders_left_alone", pa.int64()),
+    ("oldest_age_days", pa.int64()),
+    ("top_order_id", pa.string()),
+    *((name, pa.string()) for name in REASONS),
+    ("reason_category", pa.string()),
+    ("suggested_action", pa.string()),
+    ("last_contact_at", TIME),  # this one and the next within the windows of the policy's caps, NULL without caps
+    ("contacts_in_window", pa.int64()),
+    ("promised_until", TIME),
+    ("promised_amount", MONEY),
+    ("model_id", pa.string()),
+    ("scored_at", TIME),
+]
+SCHEMA = pa.schema(_COLUMNS)
+"""One row per customer and ``ev_currency``."""
+
+
+def customers(rows: pa.Table, orders: pa.Table, context: RuleContext) -> tuple[pa.Table, Whole]:
+    """Rank the customers of a list of orders.
+
+    Parameters
+    ----------
+    rows
+        The n rows of the feature view that ``orders`` were decided from.
+    orders
+        Their list in the columns of :data:`payrec.worklist.rank.SCHEMA`, row by row the same orders.
+    context
+        Policy, values, contacts so far.
+
+    Returns
+    -------
+    The customers in the columns of ``SCHEMA``, ranked ones first; and each order's customer rank (n,), 0 for none.
+    Orders without a customer are left out.
+    """
+    named = pc.is_valid(orders["customer_id"]).to_numpy(zero_copy_only=False)
+    positions = np.flatnonzero(named)
+    customer_rank = np.zeros(orders.num_rows, dtype=np.int64)
+    if positions.size == 0:
+        return SCHEMA.empty_table(), customer_rank
+    rows, orders = rows.take(make.array(positions)), orders.take(make.array(positions))
+    key = pc.binary_join_element_wise(text(orders, "customer_id"), text(orders, "ev_currency"), "\0")
+    group = one_chunk(key.dictionary_encode()).indices.to_numpy().astype(np.int64)
+    columns, rank = _decided(rows, orders, group, context)
+    customer_rank[positions] = rank[group]
+    listed = [columns[name] if name in columns else make.nulls(rank.size, kind) for name, kind in _COLUMNS]
+    table = pa.Table.from_arrays(listed, schema=SCHEMA)
+    by = [("rank", "ascending"), ("suppressed_reason", "ascending"), ("customer_id", "ascending")]
+    return table.take(pc.sort_indices(table, sort_keys=[*by, ("ev_currency", "ascending")])), customer_rank
+
+
+def with_reasons(customers: pa.Table, orders: pa.Table) -> pa.Table:
+    """Return the customers with the reasons of their top orders."""
+    at = pc.index_in(customers["top_order_id"], value_set=one_chunk(orders["order_id"]))
+    for name in REASONS:
+        customers = customers.set_column(customers.column_names.index(name), name, orders[name].take(at))
+    return customers
+
+
+def _decided(rows: pa.Table, orders: pa.Table, group: Whole, context: RuleContext) -> tuple[dict[str, Any], Whole]:
+    """Return the columns and the ranks of the customers; ``group`` (n,) numbers each order's customer."""
+    policy, ranked = context.policy, known(orders, "rank")
+    outstanding = _cents(orders, "outstanding_value")
+    top = make.array(_top_orders(orders, group, ranked, outstanding))
+    of_top = orders.take(top)
+    unit, customer_id, owner = (text(of_top, name) for name in ("ev_currency", "customer_id", "owner"))
+    quiet = _first_reason(orders, group, len(top), policy.customer.quiet)
+    ranked_orders, ev = _total(ranked, group), _total(_cents(orders, "ev_recovered") * ranked, group)
+    channel, cost = value.channel_of(policy, unit, _total(outstanding * ranked, group))
+    net = ev - cost
+    wanted = (ranked_orders > 0) & pc.is_null(quiet).to_numpy(zero_copy_only=False)
+    order, rank = capacity.ranks(wanted, net, unit, customer_id)
+    groups = capacity.limits(rows.take(top), context, channel, owner)
+    flags = capacity.chosen(order, net >= 0, groups, policy.capacity.total)
+    reason, also, lifted_by = _suppressed(orders, group, of_top, wanted, quiet)
+    contacts, last_contact = _contacts(customer_id, context)
+    return {
+        **{name: one_chunk(of_top[name]) for name in _OF_TOP_ORDER},
+        "customer_id": customer_id,
+        "rank": make.array(rank, mask=rank == 0),
+        "priority_flag": make.array(flags.astype(np.int16)),
+        "suppressed_reason": reason,
+        "suppressed_also": also,
+        "lifted_by": lifted_by,
+        "channel": channel,
+        "ev_recovered": money(ev),
+        "net_value": money(net, ranked_orders > 0),
+        **_balances(rows, orders, group, outstanding, policy.customer.warn),
+        "orders_ranked": make.array(ranked_orders),
+        "orders_left_alone": make.array(_total(~ranked, group)),
+        "top_order_id": text(of_top, "order_id"),
+        "suggested_action": _action(orders, group, of_top, ranked),
+        "last_contact_at": last_contact,
+        "contacts_in_window": contacts,
+    }, rank
+
+
+def _total(amounts: Whole | Flags, group: Whole) -> Whole:
+    """Return the sum of whole numbers (n,) by group, exact."""
+    sums = np.zeros(int(group.max()) + 1, dtype=np.int64)
+    np.add.at(sums, group, amounts)
+    return sums
+
+
+def _balances(
+    rows: pa.Table, orders: pa.Table, group: Whole, outstanding: Whole, warn: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return what each customer owes, suppressed or not: by age, in dispute, in how many orders."""
+    ages = whole(rows, "age_days")
+    past_due = np.where(known(rows, "days_to_due"), -whole(rows, "days_to_due"), ages)
+    step = np.searchsorted([last for last in AGED.values() if last is not None], past_due)
+    promised = times(rows, "promised_until").astype("datetime64[us]").astype(np.int64)  # NaT is the smallest
+    return {
+        "outstanding_value": money(_total(outstanding, group)),
+        "overdue_value": money(_total(outstanding * (past_due > 0), group)),
+        **{name: money(_total(outstanding * (step == at), group)) for at, name in enumerate(AGED)},
+        "disputed_value": money(_total(outstanding * _has_reason(orders, warn), group)),
+        "orders_open": make.array(np.bincount(group).astype(np.int64)),
+        "oldest_age_days": make.array(_largest(ages, group)),
+        "promised_until": make.array(_largest(promised, group).view("datetime64[us]")),
+    }
+
+
+def _largest(values: Whole, group: Whole) -> Whole:
+    largest = np.full(int(group.max()) + 1, np.iinfo(np.int64).min)
+    np.maximum.at(largest, group, values)
+    return largest
+
+
+def _action(orders: pa.Table, group: Whole, of_top: pa.Table, ranked: Flags) -> Any:
+    """Return the action of the top order, but a new card if any ranked order needs one."""
+    needs = pc.fill_null(pc.equal(text(orders, "suggested_action"), "ask_new_card"), False)
+    new_card = _total(ranked & needs.to_numpy(zero_copy_only=False), group) > 0
+    return pc.if_else(make.array(new_card), "ask_new_card", text(of_top, "suggested_action"))
+
+
+def _cents(orders: pa.Table, name: str) -> Whole:
+    return minor(pa.table({name: pc.fill_null(one_chunk(orders[name]), make.scalar(Decimal(), MONEY))}), name)
+
+
+def _top_orders(orders: pa.Table, group: Whole, ranked: Flags, outstanding: Whole) -> Whole:
+    """Return the row of each group's ranked order with the greatest net value; without any, of the greatest balance."""
+    worth = np.where(ranked, _cents(orders, "net_value"), outstanding)
+    columns: dict[str, Any] = {"group": group, "ranked": ranked.astype(np.int8), "worth": worth}
+    table = pa.table(columns | {"order_id": orders["order_id"]})
+    keys = [("group", "ascending"), ("ranked", "descending"), ("worth", "descending"), ("order_id", "ascending")]
+    in_order: Whole = pc.sort_indices(table, sort_keys=keys).to_numpy().astype(np.int64)
+    first = np.concatenate(([True], np.diff(group[in_order]) != 0))
+    return in_order[first]
+
+
+def _has_reason(orders: pa.Table, reasons: tuple[str, ...]) -> Flags:
+    """Return True where one of the reasons suppresses the order, be it the leading one or not."""
+    hit = np.zeros(orders.num_rows, dtype=np.bool_)
+    others = pc.fill_null(text(orders, "suppressed_also"), "")
+    every = pc.binary_join_element_wise("", pc.fill_null(text(orders, "suppressed_reason"), ""), others, "", ",")
+    for reason in reasons:
+        hit |= pc.match_substring(every, f",{reason},").to_numpy(zero_copy_only=False)
+    return hit
+
+
+def _first_reason(orders: pa.Table, group: Whole, count: int, reasons: tuple[str, ...]) -> Any:
+    """Return for each group the first of the reasons, in the order of the rules, that any of its orders has."""
+    first = np.full(count, None, dtype=object)
+    for reason in sorted(reasons, key=list(RULES_IN_ORDER).index, reverse=True):
+        first[np.unique(group[_has_reason(orders, (reason,))])] = reason
+    return make.array(first, pa.string())
+
+
+def _suppressed(orders: pa.Table, group: Whole, of_top: pa.Table, wanted: Flags, quiet: Any) -> tuple[Any, Any, Any]:
+    """Return the leading reason of the customers that are not ranked, the other reasons, and what lifts the first."""
+    leading = pc.coalesce(quiet, text(of_top, "suppressed_reason"))
+    reason = np.array(leading.to_pylist(), dtype=object)
+    reason[wanted] = None
+    also, lifts = np.full(wanted.size, None, dtype=object), np.full(wanted.size, None, dtype=object)
+    others: dict[int, set[str]] = {}
+    reasons = (text(orders, name).to_pylist() for name in ("suppressed_reason", "suppressed_also", "lifted_by"))
+    for at, first, more, lift in zip(group.tolist(), *reasons, strict=True):
+        if wanted[at] or first is None:
+            continue
+        others.setdefault(at, set()).update((first, *(more or "").split(",")))
+        if first == reason[at]:
+            lifts[at] = max(lifts[at] or "", lift)  # the latest day, where the sentence names one
+    for at, names in others.items():
+        also[at] = ",".join(sorted(names - {reason[at], ""})) or None
+    return make.array(reason, pa.string()), make.array(also, pa.string()), make.array(lifts, pa.string())
+
+
+def _contacts(customer_id: Any, context: RuleContext) -> tuple[Any, Any]:
+    """Return the contacts in the longest window of the policy's caps, and the time of the last; NULL if unknown."""
+    n = len(customer_id)
+    if context.recent is None:
+        return make.nulls(n, pa.int64()), make.nulls(n, TIME)
+    calls = context.recent.filter(pc.equal(text(context.recent, "event_type"), "contact"))
+    once = pa.table({name: column(calls, name, kind) for name, kind in _CALL}).group_by([name for name, _ in _CALL])
+    by_customer = once.aggregate([]).group_by("customer_id").aggregate([([], "count_all"), ("known_at", "max")])
+    at = pc.index_in(customer_id, value_set=one_chunk(by_customer["customer_id"]))
+    counts = pc.fill_null(one_chunk(by_customer["count_all"]).take(at), 0)
+    return counts.cast(pa.int64()), one_chunk(by_customer["known_at_max"]).take(at)
+
+
+_CALL: list[tuple[str, pa.DataType]] = [("customer_id", pa.string()), ("known_at", TIME), ("channel", pa.string())]
