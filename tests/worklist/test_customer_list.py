@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payrec.worklist import customer_list, rank
@@ -41,6 +41,7 @@ def total(rows: list[dict[str, Any]], column: str, currency: str) -> Decimal:
     return sum((row[column] or Decimal() for row in rows if row["ev_currency"] == currency), Decimal())
 
 
+@settings(max_examples=40)
 @given(listed=orders, most=st.integers(0, 5))
 def test_sums_of_customers_are_sums_of_orders_in_each_currency(
     open_orders: Make, listed: list[dict[str, Any]], most: int
@@ -66,12 +67,14 @@ def test_sums_of_customers_are_sums_of_orders_in_each_currency(
     assert all((row["rank"] is None) == (row["suppressed_reason"] is not None) for row in by_customer)
 
 
+@settings(max_examples=40)
 @given(listed=orders)
 def test_the_list_of_orders_does_not_depend_on_the_unit(open_orders: Make, listed: list[dict[str, Any]]) -> None:
     rows = open_orders(*listed)
     assert rank.rank(rows, policy(unit="order")) == rank.rank(rows, policy(unit="customer"))
 
 
+@settings(max_examples=40)
 @given(listed=orders)
 def test_a_suppressed_order_adds_no_value(open_orders: Make, listed: list[dict[str, Any]]) -> None:
     disputed = {"customer_id": "a", "is_disputed": 1, "outstanding_minor": 99_999}
@@ -85,6 +88,7 @@ def test_a_suppressed_order_adds_no_value(open_orders: Make, listed: list[dict[s
     assert {key: value for key, value in after.items() if key in before} == before
 
 
+@settings(max_examples=40)
 @given(listed=orders)
 def test_with_one_order_per_customer_both_lists_are_one(open_orders: Make, listed: list[dict[str, Any]]) -> None:
     own = [row | {"customer_id": f"o{at}"} for at, row in enumerate(listed)]  # the id of the order
@@ -98,6 +102,7 @@ def test_with_one_order_per_customer_both_lists_are_one(open_orders: Make, liste
     assert left == right
 
 
+@settings(max_examples=40)
 @given(listed=orders, most=st.integers(0, 3))
 def test_no_other_customers_are_worth_more(open_orders: Make, listed: list[dict[str, Any]], most: int) -> None:
     euro = [row | {"currency": "EUR"} for row in listed]
