@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from payrec.common.errors import DataRefused, PayrecError
 from payrec.common.text import sql_identifier, sql_literal
-from payrec.data.load import TARGETS, Kind
+from payrec.data.load import Kind
 from payrec.data.load.parsing import scratch_database
 from payrec.data.sources.exports import Export, columns_of, input_of, read_export
 from payrec.data.sources.packs import Input, Pack
@@ -82,9 +82,8 @@ def converted(pack: Pack, paths: Sequence[Path], encoding: str | None = None) ->
         files: dict[Kind, Path] = {}
         for kind, select in pack.sql.items():
             table = db.sql(select).to_arrow_table()
-            required = {column.name for column in TARGETS[kind].columns if column.required}
             empty = [name for name in table.column_names if table[name].null_count == table.num_rows]
-            table = table.drop_columns([name for name in empty if name not in required])
+            table = table.drop_columns([name for name in empty if name != "payment_date"])
             if table.num_rows:
                 files[kind] = Path(folder) / f"{pack.name}.{kind}.parquet"
                 parquet.write_table(table, files[kind])
