@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 from payrec.cli import VERBS, main
 from payrec.cli.models import models_app
 from payrec.cli.privacy import privacy_app
+from payrec.cli.sources import sources_app
 from payrec.common.settings import Settings
 from payrec.data import promises
 from payrec.monitor.limits import Limits
@@ -54,7 +55,7 @@ EXIT_CODES = (
 def names() -> Iterator[list[str]]:
     """Yield the words of every command."""
     yield from ([verb.__name__] for verb in VERBS)
-    for group, commands in (("models", models_app), ("privacy", privacy_app)):
+    for group, commands in (("models", models_app), ("privacy", privacy_app), ("sources", sources_app)):
         yield from ([group, str(command.name)] for command in commands.registered_commands)
 
 

@@ -16,6 +16,7 @@ import payrec
 from payrec import cli
 from payrec.cli.models import models_app
 from payrec.cli.privacy import privacy_app
+from payrec.cli.sources import sources_app
 from payrec.commands.app import server_command
 from payrec.common import errors
 from payrec.common.settings import Settings
@@ -23,11 +24,11 @@ from payrec.simulate.complications import RATES, complications
 
 NOW = datetime.fromisoformat("2026-07-01T06:00:00")
 CLI_ONLY = {
-    "url", "as_json", "features", "replay", "kind", "map_file", "encoding", "tolerance", "stated_at", "complete",
-    "with_names", "stop_payments_days", "missing_month",
+    "url", "as_json", "features", "replay", "kind", "files", "map_file", "encoding", "tolerance", "stated_at",
+    "complete", "with_names", "stop_payments_days", "missing_month",
 }  # fmt: skip
-"""Where the database is, how to print, another function (score_file, replay), how a file is read (load.Options), what
-is simulated (complications)."""
+"""Where the database is, how to print, another function (score_file, replay), which files and how they are read
+(load.Options), what is simulated (complications)."""
 FROM_SETTINGS = {
     "horizon_days": "horizon_days", "landmark_ages": "landmark_ages", "seed": "seed", "max_rows": "train_max_rows",
     "models": "models_dir", "published": "published_dir", "lock_folder": "out_dir", "out_folder": "out_dir",
@@ -43,6 +44,9 @@ DOORS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "load": (next(v for v in cli.VERBS if v.__name__ == "load"), payrec.load.fx),
     "app": (next(v for v in cli.VERBS if v.__name__ == "app"), server_command),
     **{f"models {c.name}": (c.callback, getattr(payrec.models, str(c.name))) for c in models_app.registered_commands},
+    **{
+        f"sources {c.name}": (c.callback, getattr(payrec.sources, str(c.name))) for c in sources_app.registered_commands
+    },
     **{
         f"privacy {c.name}": (c.callback, getattr(payrec.privacy, str(c.name))) for c in privacy_app.registered_commands
     },
@@ -150,11 +154,11 @@ def test_both_doors_refuse_with_the_same_words(
 def test_no_help_text_is_cut(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERMINAL_WIDTH", "80")
-    for words in ([], ["models"], ["privacy"]):
+    for words in ([], ["models"], ["privacy"], ["sources"]):
         with pytest.raises(SystemExit):
             cli.main([*words, "--help"])
         assert "..." not in capsys.readouterr().out.replace("[OPTIONS] COMMAND [ARGS]...", "")
-    assert len(get_command(cli.app).commands) == len(cli.VERBS) + 2  # type: ignore[attr-defined]
+    assert len(get_command(cli.app).commands) == len(cli.VERBS) + 3  # type: ignore[attr-defined]
 
 
 def test_both_doors_simulate_the_same_complications(tmp_path: Path) -> None:
