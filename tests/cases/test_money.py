@@ -160,5 +160,5 @@ def test_a_run_over_all_cases_lists_what_each_case_lists(tmp_path: Path, models:
     published = tmp_path / "published"
     report = payrec.run(url, NOW, datetime.fromisoformat(AS_OF), models, published, lock_folder=tmp_path)
     assert listed(report.ranked) == expected
-    served = payrec.worklist(published).ranked["order_id"].to_pylist()
+    served = payrec.worklist(published, by="order").ranked["order_id"].to_pylist()
     assert set(served) == {order for order, words in expected.items() if " " not in words}
