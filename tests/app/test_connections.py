@@ -16,6 +16,7 @@ from payrec.app import list_source
 from payrec.commands import app as web
 from payrec.common.errors import DatabaseUnreachable, UsageError
 from payrec.common.settings import Settings
+from payrec.publish.lists import Publication
 from payrec.publish.store import open_store
 from tests.app.test_pages import page, said
 
@@ -131,7 +132,7 @@ def test_a_listed_database_is_read(home: Path, postgres_url: str, monkeypatch: p
     from payrec.data.engines import connect
 
     with connect(postgres_url) as engine:
-        open_store(engine).commit(run.run, open_store(own.folder).scores(run.run.run_id))
+        open_store(engine).commit(Publication(run.run, open_store(own.folder).scores(run.run.run_id)))
     monkeypatch.setenv("PAYREC_APP_CONNECTIONS", f"other={postgres_url}")
     test = clicked(page("connect"))
     assert not test.error

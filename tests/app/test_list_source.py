@@ -16,6 +16,7 @@ from payrec.common.settings import Settings
 from payrec.data.engines import connect
 from payrec.publish import details, ledger
 from payrec.publish.folder_store import FolderStore
+from payrec.publish.lists import Publication
 from payrec.publish.run_info import Published
 from payrec.publish.store import open_store
 from tests.app.test_pages import page
@@ -70,7 +71,7 @@ def test_an_order_of_a_list_in_postgresql_has_its_whole_story(
     (run, *_) = list_source.look(mine).runs
     with connect(postgres_url) as engine:
         open_store(engine).commit(
-            run.run, open_store(mine.folder).scores(run.run.run_id), details=beside(mine.folder, run)
+            Publication(run.run, open_store(mine.folder).scores(run.run.run_id), details=beside(mine.folder, run))
         )
     monkeypatch.setenv("PAYREC_DATABASE", postgres_url)
     name = open_store(mine.folder).scores(run.run.run_id)["order_id"][0].as_py()
@@ -87,7 +88,7 @@ def test_a_list_in_postgresql_is_read_through_a_folder(home: Path, postgres_url:
     (run, *_) = list_source.look(mine).runs
     with connect(postgres_url) as engine:
         open_store(engine).commit(
-            run.run, open_store(mine.folder).scores(run.run.run_id), details=beside(mine.folder, run)
+            Publication(run.run, open_store(mine.folder).scores(run.run.run_id), details=beside(mine.folder, run))
         )
     found = list_source.test(postgres_url, Settings())
     assert list_source.look(found).current.run.run_id == run.run.run_id

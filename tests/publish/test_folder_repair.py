@@ -18,6 +18,7 @@ from payrec.monitor.drift import Figure
 from payrec.monitor.limits import Limits
 from payrec.publish.details import Details
 from payrec.publish.folder_store import FolderStore
+from payrec.publish.lists import Publication
 from payrec.publish.personal import Person
 from payrec.worklist import rank
 from payrec.worklist.policy import Policy
@@ -73,7 +74,7 @@ def details() -> Details:
 
 
 def publish(store: FolderStore, ranked: pa.Table, name: str) -> bool:
-    done = store.commit(named(name), ranked, details=details())
+    done = store.commit(Publication(named(name), ranked, details=details()))
     figures = verdicts.verdicts_of([Figure("rows", "", 3)], Limits())
     store.add_verdicts(name, verdicts.to_table(figures, name, AS_OF))
     return done

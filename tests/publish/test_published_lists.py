@@ -24,6 +24,8 @@ from payrec.monitor.drift import Figure
 from payrec.monitor.limits import Limits
 from payrec.publish import database_store, run_info
 from payrec.publish.folder_store import FolderStore
+from payrec.publish.lists import Publication
+from payrec.publish.personal import Person
 from payrec.publish.run_info import RunSummary
 from payrec.publish.store import ListStore, open_store
 from payrec.worklist import rank
@@ -61,7 +63,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, open_engine: Callable[
 
 def test_what_is_published_is_what_is_read(store: ListStore, ranked: pa.Table) -> None:
     assert store.current() is None
-    assert store.commit(INFO, ranked)
+    assert store.commit(Publication(INFO, ranked))
     served = store.current()
     assert served == run_info.Published(INFO, 1, 4, 3, 2)
     back = store.scores("r1")
@@ -71,19 +73,19 @@ def test_what_is_published_is_what_is_read(store: ListStore, ranked: pa.Table) -
 
 
 def test_the_same_run_twice_changes_nothing(store: ListStore, ranked: pa.Table) -> None:
-    assert store.commit(INFO, ranked)
-    assert not store.commit(replace(INFO, scored_at=datetime.fromisoformat("2026-02-02")), ranked)
+    assert store.commit(Publication(INFO, ranked))
+    assert not store.commit(Publication(replace(INFO, scored_at=datetime.fromisoformat("2026-02-02")), ranked))
     assert [one.run.scored_at for one in store.runs()] == [INFO.scored_at]
     assert store.scores("r1").num_rows == 4
 
 
 def test_the_last_published_is_served_and_old_ones_go(store: ListStore, ranked: pa.Table) -> None:
     for name in ("r1", "r2", "r3"):
-        assert store.commit(named(name), ranked, keep=3)
+        assert store.commit(Publication(named(name), ranked, keep=3))
     assert [one.run.run_id for one in store.runs()] == ["r3", "r2", "r1"]
-    assert store.commit(named("r1"), ranked, keep=3)  # again: it is served again, nothing is doubled
+    assert store.commit(Publication(named("r1"), ranked, keep=3))  # again: it is served again, nothing is doubled
     assert [one.run.run_id for one in store.runs()] == ["r1", "r3", "r2"]
-    assert store.commit(named("r4"), ranked, keep=2)
+    assert store.commit(Publication(named("r4"), ranked, keep=2))
     assert [one.run.run_id for one in store.runs()] == ["r4", "r1"]
     assert store.scores("r1").num_rows == 4
     with pytest.raises(UsageError, match="no published run r2"):
@@ -103,29 +105,29 @@ def ids(store: ListStore) -> list[str]:
 
 def test_a_past_list_is_published_without_being_served(store: ListStore, ranked: pa.Table) -> None:
     for name, day in (("r1", 20), ("r2", 21), ("past", 3)):
-        assert store.commit(*of_day(ranked, name, day))
+        assert store.commit(Publication(*of_day(ranked, name, day)))
     assert ids(store) == ["r2", "past", "r1"]
     assert store.scores("past").num_rows == 4
-    assert not store.commit(*of_day(ranked, "past", 3)), "again: nothing changes"
-    assert store.commit(*of_day(ranked, "r3", 21)), "of one as_of the later publication is served"
+    assert not store.commit(Publication(*of_day(ranked, "past", 3))), "again: nothing changes"
+    assert store.commit(Publication(*of_day(ranked, "r3", 21))), "of one as_of the later publication is served"
     assert ids(store) == ["r3", "r2", "past", "r1"]
 
 
 def test_a_past_list_is_served_if_the_caller_says_so_until_a_newer_comes(store: ListStore, ranked: pa.Table) -> None:
     for name, day in (("r1", 20), ("past", 3)):
-        store.commit(*of_day(ranked, name, day))
-    assert store.commit(*of_day(ranked, "past", 3), serve=True)
+        store.commit(Publication(*of_day(ranked, name, day)))
+    assert store.commit(Publication(*of_day(ranked, "past", 3), serve=True))
     assert ids(store) == ["past", "r1"]
-    assert not store.commit(*of_day(ranked, "past", 3))
-    assert store.commit(*of_day(ranked, "r2", 4))
+    assert not store.commit(Publication(*of_day(ranked, "past", 3)))
+    assert store.commit(Publication(*of_day(ranked, "r2", 4)))
     assert ids(store) == ["r2", "past", "r1"]
 
 
 def test_the_served_list_stays_when_few_are_kept(store: ListStore, ranked: pa.Table) -> None:
     for name, day in (("r1", 20), ("past", 3), ("older", 2)):
-        assert store.commit(*of_day(ranked, name, day), keep=1)
+        assert store.commit(Publication(*of_day(ranked, name, day), keep=1))
     assert ids(store) == ["r1", "older"]
-    assert store.commit(*of_day(ranked, "r2", 21), keep=1)
+    assert store.commit(Publication(*of_day(ranked, "r2", 21), keep=1))
     assert ids(store) == ["r2"]
 
 
@@ -133,12 +135,12 @@ def test_a_guard_that_refuses_leaves_everything_as_it_was(store: ListStore, rank
     def refuse() -> None:
         raise Locked("this run lost its lock")
 
-    store.commit(*of_day(ranked, "r1", 20))
+    store.commit(Publication(*of_day(ranked, "r1", 20)))
     for name, day in (("r2", 21), ("past", 3)):
         with pytest.raises(Locked, match="lost its lock"):
-            store.commit(*of_day(ranked, name, day), guard=refuse)
+            store.commit(Publication(*of_day(ranked, name, day), guard=refuse))
         assert ids(store) == ["r1"]
-    assert store.commit(*of_day(ranked, "r2", 21), guard=lambda: None)
+    assert store.commit(Publication(*of_day(ranked, "r2", 21), guard=lambda: None))
     assert ids(store) == ["r2", "r1"]
 
 
@@ -146,7 +148,7 @@ def test_a_guard_that_refuses_leaves_everything_as_it_was(store: ListStore, rank
 def test_without_its_pointer_a_folder_serves_the_same_list(tmp_path: Path, ranked: pa.Table, serve: bool) -> None:
     store = open_store(tmp_path)
     for name, day in (("r1", 20), ("r2", 21), ("r3", 3)):
-        store.commit(*of_day(ranked, name, day), serve=serve)
+        store.commit(Publication(*of_day(ranked, name, day), serve=serve))
     before = ids(store)
     assert before == (["r3", "r2", "r1"] if serve else ["r2", "r3", "r1"])
     (tmp_path / "current").unlink()
@@ -156,12 +158,12 @@ def test_without_its_pointer_a_folder_serves_the_same_list(tmp_path: Path, ranke
 def test_the_view_does_not_show_a_past_list(engine: Engine, ranked: pa.Table) -> None:
     store = open_store(engine)
     for name, day in (("r1", 20), ("past", 3)):
-        store.commit(*of_day(ranked, name, day))
+        store.commit(Publication(*of_day(ranked, name, day)))
     assert set(engine.read("SELECT run_id FROM payrec_worklist")["run_id"].to_pylist()) == {"r1"}
 
 
 def test_an_empty_list_can_be_served(store: ListStore, ranked: pa.Table) -> None:
-    assert store.commit(INFO, ranked.slice(0, 0))
+    assert store.commit(Publication(INFO, ranked.slice(0, 0)))
     served = store.current()
     assert served is not None
     assert (served.orders, served.ranked, served.prioritised) == (0, 0, 0)
@@ -169,9 +171,9 @@ def test_an_empty_list_can_be_served(store: ListStore, ranked: pa.Table) -> None
 
 def test_another_list_than_the_contract_is_refused(store: ListStore, ranked: pa.Table) -> None:
     with pytest.raises(DataRefused, match="other columns than the contract: rank"):
-        store.commit(INFO, ranked.drop(["rank"]))
+        store.commit(Publication(INFO, ranked.drop(["rank"])))
     with pytest.raises(DataRefused, match="is of 2026-01-31"):
-        store.commit(replace(INFO, as_of=datetime.fromisoformat("2026-02-01")), ranked)
+        store.commit(Publication(replace(INFO, as_of=datetime.fromisoformat("2026-02-01")), ranked))
 
 
 def test_verdicts_are_kept_by_run(store: ListStore) -> None:
@@ -189,7 +191,7 @@ def test_verdicts_are_kept_by_run(store: ListStore) -> None:
 def test_the_view_shows_the_run_of_today(engine: Engine, ranked: pa.Table) -> None:
     store = open_store(engine)
     for name in ("r1", "r2"):
-        store.commit(named(name), ranked)
+        store.commit(Publication(named(name), ranked))
     found = engine.read(f"SELECT * FROM {database_store.WORKLIST} ORDER BY order_id")
     assert found.column_names == rank.SCHEMA.names
     assert set(found["run_id"].to_pylist()) == {"r2"}
@@ -198,11 +200,11 @@ def test_the_view_shows_the_run_of_today(engine: Engine, ranked: pa.Table) -> No
 
 def test_a_run_id_is_data(engine: Engine, ranked: pa.Table) -> None:
     store = open_store(engine)
-    store.commit(INFO, ranked)
+    store.commit(Publication(INFO, ranked))
     hostile = "'; DROP TABLE payrec_runs; --"
-    store.commit(named(hostile), ranked, keep=5)
+    store.commit(Publication(named(hostile), ranked, keep=5))
     assert store.scores(hostile).num_rows == 4
-    store.commit(INFO, ranked, keep=1)
+    store.commit(Publication(INFO, ranked, keep=1))
     assert [one.run.run_id for one in store.runs()] == ["r1"]
 
 
@@ -210,7 +212,7 @@ def test_a_failure_in_the_middle_leaves_the_former_run(
     engine: Engine, ranked: pa.Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = open_store(engine)
-    store.commit(INFO, ranked)
+    store.commit(Publication(INFO, ranked))
     write = type(engine).write
 
     def failing(self: Engine, table: str, rows: Any, key: tuple[str, ...]) -> int:
@@ -221,11 +223,11 @@ def test_a_failure_in_the_middle_leaves_the_former_run(
 
     monkeypatch.setattr(type(engine), "write", failing)
     with pytest.raises(KeyboardInterrupt):
-        store.commit(named("r2"), ranked)
+        store.commit(Publication(named("r2"), ranked))
     monkeypatch.undo()
     assert [one.run.run_id for one in store.runs()] == ["r1"]
     assert store.scores("r1").num_rows == 4
-    assert store.commit(named("r2"), ranked)
+    assert store.commit(Publication(named("r2"), ranked))
     assert [one.run.run_id for one in store.runs()] == ["r2", "r1"]
 
 
@@ -243,13 +245,13 @@ def test_a_crash_at_any_step_leaves_the_former_run(
         folder = tmp_path / str(at)
         store = open_store(folder)
         if not first:
-            store.commit(INFO, ranked)
+            store.commit(Publication(INFO, ranked))
         steps = iter(range(1, 1000))
         with monkeypatch.context() as patch:
             for name in ("rename", "replace", "fsync"):
                 patch.setattr(os, name, _failing_at(getattr(os, name), at, steps))
             try:
-                store.commit(named("r2"), ranked, keep=2)
+                store.commit(Publication(named("r2"), ranked, keep=2))
                 broke = False
             except Broken:
                 broke = True
@@ -257,9 +259,9 @@ def test_a_crash_at_any_step_leaves_the_former_run(
         assert served in (before, ["r2", *before])
         for name in served:
             assert store.scores(name).num_rows == 4
-        store.commit(named("r2"), ranked, keep=2)
+        store.commit(Publication(named("r2"), ranked, keep=2))
         assert [one.run.run_id for one in store.runs()] == ["r2", *before]
-        store.commit(named("r3"), ranked, keep=2)
+        store.commit(Publication(named("r3"), ranked, keep=2))
         assert sorted(path.name for path in (folder / "runs").iterdir()) == ["r2", "r3"]
         if not broke:
             assert at > 5
@@ -278,7 +280,7 @@ def _failing_at(real: Callable[..., Any], at: int, steps: Any) -> Callable[..., 
 
 def test_a_damaged_run_is_refused_and_a_damaged_pointer_leads_nowhere_else(tmp_path: Path, ranked: pa.Table) -> None:
     store = open_store(tmp_path)
-    store.commit(INFO, ranked)
+    store.commit(Publication(INFO, ranked))
     about = tmp_path / "runs" / "r1" / "run.json"
     whole = about.read_text()
     about.write_text("{")
@@ -292,7 +294,7 @@ def test_a_damaged_run_is_refused_and_a_damaged_pointer_leads_nowhere_else(tmp_p
 
 def test_the_published_file_can_be_paged_by_another_process(tmp_path: Path, ranked: pa.Table) -> None:
     store = open_store(tmp_path)
-    store.commit(INFO, ranked)
+    store.commit(Publication(INFO, ranked))
     with duckdb.connect() as reader:
         path = str(FolderStore(tmp_path).scores_file("r1"))
         found = reader.execute("SELECT order_id FROM read_parquet(?) WHERE rank <= 2 ORDER BY rank", [path]).fetchall()
@@ -302,7 +304,7 @@ def test_the_published_file_can_be_paged_by_another_process(tmp_path: Path, rank
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, ranked: pa.Table) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot write .*file"):
-        open_store(tmp_path / "file" / "published").commit(INFO, ranked)
+        open_store(tmp_path / "file" / "published").commit(Publication(INFO, ranked))
     with pytest.raises(UsageError, match="cannot write"), files.replacing(tmp_path / "none" / "x"):
         pass
 
@@ -353,6 +355,7 @@ from datetime import datetime
 from pathlib import Path
 import pyarrow.parquet as pq
 from payrec.publish import run_info
+from payrec.publish.lists import Publication
 from payrec.publish.store import open_store
 from payrec.publish.run_info import RunSummary
 
@@ -361,7 +364,7 @@ as_of = datetime(2026, 1, 31)
 
 def commit(at, name):
     run = run_info.RunInfo(name, as_of, as_of, "m", "p", "i", 30, None, RunSummary(as_of, None, 4))
-    return open_store(folder / str(at)).commit(run, ranked, keep=2)
+    return open_store(folder / str(at)).commit(Publication(run, ranked, keep=2))
 
 def dying(real, at, steps):
     def step(*args):
@@ -411,3 +414,11 @@ def test_kill_9_at_any_step_leaves_the_former_run(tmp_path: Path, ranked: pa.Tab
     for folder in (tmp_path / "published").iterdir():
         assert sorted(path.name for path in folder.iterdir()) == ["current", "runs"]
     assert seen[-1][1] == ["r2", "r1"]
+
+
+def test_rows_that_were_erased_are_counted(store: ListStore, ranked: pa.Table) -> None:
+    store.commit(Publication(INFO, ranked))
+    (published,) = store.runs()
+    assert store.erased(published) == 0
+    store.erase(Person("ä", frozenset()))
+    assert store.erased(published) == 4 - store.scores("r1").num_rows == 3

@@ -23,6 +23,7 @@ from payrec.common.text import sql_literal
 from payrec.data.engines import connect, keeps_lists
 from payrec.publish import details, folder_store
 from payrec.publish.folder_store import FolderStore
+from payrec.publish.lists import Publication
 from payrec.publish.run_info import Published
 from payrec.publish.store import ListStore, open_store
 
@@ -147,7 +148,7 @@ def _copy(store: ListStore, newest: Published, folder: FolderStore) -> None:
     folder.folder.mkdir(parents=True, exist_ok=True)
     folder.folder.chmod(0o700)
     copies = {name: partial(batches, name) for name in details.NAMES}
-    folder.commit(newest.run, store.scores(run_id), keep=2, details=copies, serve=True)
+    folder.commit(Publication(newest.run, store.scores(run_id), copies, serve=True, keep=2))
 
 
 def past(source: Source, served: Served, order_id: str, most: int) -> list[tuple[str, float | None, str | None]]:

@@ -193,8 +193,9 @@ def _published(
     """Score, publish and monitor the layers of a request; or report that it was done already."""
     store, build_no = open_store(config.published or engine), layers.build_number(engine)
     damages = store.repair()
-    request = _whole(store, request)
-    former = lists.unchanged(request.run_id, store.runs(), config.serve)
+    runs = store.runs()
+    request = _whole(store, runs, request)
+    former = lists.unchanged(request.run_id, runs, config.serve)
     if former is not None and not damages and ledger.ended(engine, request.run_id):
         report = _as_before(store, former, config)
         _retire(store, config)
@@ -215,7 +216,7 @@ def _published(
         worklist = score_layers(engine, request, progress)
         progress("publishing")
         kept = _details(engine, request, worklist)
-        store.commit(worklist.run, worklist.ranked, details=kept, serve=config.serve, guard=guard)
+        store.commit(lists.Publication(worklist.run, worklist.ranked, kept, config.serve, guard))
         runs = store.runs()
         record_step(engine, config, "publish", request.run_id)
         progress("monitoring")
@@ -231,15 +232,12 @@ def _published(
     return RunReport(published, runs[0], worklist.ranked, False, tuple(judged), worklist.too_old, config.policy, sent)
 
 
-def _whole(store: ListStore, request: ScoringRequest) -> ScoringRequest:
+def _whole(store: ListStore, runs: list[Published], request: ScoringRequest) -> ScoringRequest:
     """Return the request, under another id if rows of its list were erased: so the whole list is published."""
-    known = next((one for one in store.runs() if one.run.run_id == request.run_id), None)
-    if known is None:
+    erased = sum(store.erased(one) for one in runs if one.run.run_id == request.run_id)
+    if not erased:
         return request
-    rows = store.scores(request.run_id).num_rows
-    if rows == known.orders:
-        return request
-    inputs, bundle = f"{request.inputs_sha256}:{rows}", request.bundle
+    inputs, bundle = f"{request.inputs_sha256}:-{erased}", request.bundle
     return replace(request, run_id=run_info.identity(request.as_of, bundle.model_id, request.policy_sha256, inputs))
 
 

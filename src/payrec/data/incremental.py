@@ -12,8 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from payrec.common.text import sql_identifier
+from payrec.common.text import sql_identifier, sql_identifiers
 from payrec.data.engines import Engine
+from payrec.data.load.targets import TARGETS
 
 RAW = ("raw_transactions", "raw_events")
 HASHES, BASIS = "built_orders", "built_basis"  # the raw rows of each order, and all else, that the last build rests on
@@ -111,7 +112,10 @@ def built_rows(engine: Engine) -> str:
 
 
 def _hashed(engine: Engine) -> str:
-    selects = (f"SELECT order_id, {engine.row_hash} AS h FROM {table} AS t" for table in RAW)
+    """Hash the columns that payrec knows: others may have a type without a hash, such as json."""
+    known = {target.table: sql_identifiers(target.names()) for target in TARGETS.values()}
+    tables = (f"(SELECT {known[table]} FROM {table}) AS t" for table in RAW)
+    selects = (f"SELECT order_id, {engine.row_hash} AS h FROM {table}" for table in tables)
     return f"({' UNION ALL '.join(selects)}) AS r"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -19,11 +19,11 @@ from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
 from payrec.data.migrations import migrate_published
 from payrec.publish import ledger, run_info
-from payrec.publish.details import CUSTOMERS, KEPT_RUNS, NAMES, Details
+from payrec.publish.details import CUSTOMERS, KEPT_RUNS, NAMES
 from payrec.publish.folder_repair import Damage
-from payrec.publish.lists import KEEP_RUNS, as_contract, is_to_be_served, kept_order, to_publish, unchanged
+from payrec.publish.lists import Publication, as_contract, is_to_be_served, kept_order, to_publish, unchanged
 from payrec.publish.personal import PERSON, Person
-from payrec.publish.run_info import VERDICTS, Published, RunInfo
+from payrec.publish.run_info import VERDICTS, Published
 from payrec.worklist import customer_list
 from payrec.worklist.rank import SCHEMA
 
@@ -38,32 +38,23 @@ class DatabaseStore:
 
     engine: Engine
 
-    def commit(
-        self,
-        run: RunInfo,
-        scores: pa.Table,
-        keep: int = KEEP_RUNS,
-        details: Details | None = None,
-        *,
-        serve: bool = False,
-        guard: Callable[[], None] | None = None,
-    ) -> bool:
+    def commit(self, publication: Publication) -> bool:
         """Publish a list in one transaction; what the server interrupts is repeated as a whole."""
-        rows = to_publish(run, scores)
+        rows = to_publish(publication.run, publication.scores)
         migrate_published(self.engine)
 
         def publish() -> bool:
             with self.engine.transaction():
                 ledger.fence(self.engine)
-                changed = self._publish(run, rows, keep, details or {}, serve)
-                if guard is not None:
-                    guard()
+                changed = self._publish(publication, rows)
+                publication.guard()
             return changed
 
         return retrying(publish)
 
-    def _publish(self, run: RunInfo, scores: pa.Table, keep: int, details: Details, serve: bool) -> bool:
-        engine, run_id, runs = self.engine, run.run_id, self.runs()
+    def _publish(self, publication: Publication, rows: pa.Table) -> bool:
+        engine, run, runs = self.engine, publication.run, self.runs()
+        run_id, serve = run.run_id, publication.serve
         if unchanged(run_id, runs, serve):
             return False
         served = is_to_be_served(run.as_of, runs[0] if runs else None, serve)
@@ -72,16 +63,16 @@ class DatabaseStore:
         if len(others) < len(runs):  # published before, and another since: the same rows are served again
             self._number(run_id, number)
         else:
-            engine.write(RUNS, _row(run_info.counted(run, number, scores)), key=())
-            engine.write(SCORES, scores.sort_by("order_id"), key=())  # in the order of the key: half the time
-            for name, read in details.items():
+            engine.write(RUNS, _row(run_info.counted(run, number, rows)), key=())
+            engine.write(SCORES, rows.sort_by("order_id"), key=())  # in the order of the key: half the time
+            for name, read in publication.details.items():
                 if name == CUSTOMERS:
                     engine.write(BY_CUSTOMER, pa.Table.from_batches(read(), customer_list.SCHEMA), key=())
                 else:
                     self._write_detail(run_id, name, read())
         if not served:
             self._number(others[0], number + 1)
-        order = kept_order(run_id, others, served, keep)
+        order = kept_order(run_id, others, served, publication.keep)
         detailed = ", ".join(map(sql_literal, order[:KEPT_RUNS]))
         engine.run(f"DELETE FROM {DETAILS} WHERE run_id NOT IN ({detailed})")
         for old in set(others) - set(order):
@@ -114,6 +105,12 @@ class DatabaseStore:
         select = f"SELECT * FROM {SCORES} WHERE run_id = {sql_literal(run_id)}"
         order = "rank NULLS LAST, suppressed_reason NULLS LAST, order_id"
         return as_contract(self.engine.read(f"{select} ORDER BY {order}"))
+
+    def erased(self, published: Published) -> int:
+        """Return how many rows of a list were erased since it was published."""
+        where = f"run_id = {sql_literal(published.run.run_id)}"
+        rows = self.engine.read(f"SELECT COUNT(*) AS n FROM {SCORES} WHERE {where}")["n"][0].as_py()
+        return published.orders - int(rows)
 
     def detail(self, run_id: str, name: str) -> pa.Table | None:
         """Return a detail of a run, None if it had no rows or is no longer kept."""

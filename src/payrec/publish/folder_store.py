@@ -15,7 +15,6 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,9 +39,9 @@ from payrec.publish.folder_repair import (
     read_run,
     set_aside,
 )
-from payrec.publish.lists import KEEP_RUNS, as_contract, is_to_be_served, kept_order, to_publish
+from payrec.publish.lists import Publication, as_contract, is_to_be_served, kept_order, to_publish
 from payrec.publish.personal import PERSON, Person
-from payrec.publish.run_info import VERDICTS, Published, RunInfo
+from payrec.publish.run_info import VERDICTS, Published
 from payrec.worklist.rank import SCHEMA
 
 POINTER = "current"
@@ -57,39 +56,30 @@ class FolderStore:
 
     folder: Path
 
-    def commit(
-        self,
-        run: RunInfo,
-        scores: pa.Table,
-        keep: int = KEEP_RUNS,
-        details: Details | None = None,
-        *,
-        serve: bool = False,
-        guard: Callable[[], None] | None = None,
-    ) -> bool:
+    def commit(self, publication: Publication) -> bool:
         """Publish a list; a crash at any step leaves the former one served."""
-        rows = to_publish(run, scores)
+        run, details = publication.run, publication.details
+        rows = to_publish(run, publication.scores)
         _checked(run.run_id)
         order = self._order()
         with file_errors(self.folder):
             if order[:1] == [run.run_id]:
-                self._complete(run.run_id, details or {})
+                self._complete(run.run_id, details)
                 self._clear(order)  # a run that was killed may have left files
                 return False
             (self.folder / "runs").mkdir(parents=True, exist_ok=True)
             runs = self.runs()
             number = 1 + max((one.published_no for one in runs), default=0)
             if self.run_folder(run.run_id).is_dir():
-                self._complete(run.run_id, details or {})
+                self._complete(run.run_id, details)
             else:
-                self._write(run_info.counted(run, number, rows), rows, details or {})
-            served = is_to_be_served(run.as_of, runs[0] if runs else None, serve)
+                self._write(run_info.counted(run, number, rows), rows, details)
+            served = is_to_be_served(run.as_of, runs[0] if runs else None, publication.serve)
             if not served and run.run_id in order:
                 self._clear(order)
                 return False
-            order = kept_order(run.run_id, [name for name in order if name != run.run_id], served, keep)
-            if guard is not None:
-                guard()
+            order = kept_order(run.run_id, [name for name in order if name != run.run_id], served, publication.keep)
+            publication.guard()
             self._number(order[0], number if served else number + 1)
             self._point(order)
             self._clear(order)
@@ -113,6 +103,10 @@ class FolderStore:
             kept = ", ".join(self._order()) or "none"
             raise UsageError(f"there is no published run {run_id} in {self.folder}; kept are: {kept}")
         return as_contract(read_parquet(path))
+
+    def erased(self, published: Published) -> int:
+        """Return how many rows of a list were erased since it was published."""
+        return published.orders - int(pyarrow.parquet.read_metadata(self.scores_file(published.run.run_id)).num_rows)
 
     def detail(self, run_id: str, name: str) -> pa.Table | None:
         """Return a detail of a run, None if it had no rows or is no longer kept."""

@@ -5,16 +5,37 @@ The list with the greatest ``as_of`` is served, of several the one published las
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
 
 from payrec.common.errors import DataRefused
+from payrec.publish.details import Details
 from payrec.publish.export import stamped
 from payrec.publish.run_info import Published, RunInfo
 from payrec.worklist.rank import SCHEMA
 
 KEEP_RUNS = 60
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A ranked list to publish, as from :func:`payrec.worklist.rank.rank`, with reasons.
+
+    ``run``: its ids are written into every row. ``details``: rows kept with the list (see
+    :mod:`payrec.publish.details`). ``serve``: even if the served list has a later ``as_of``. ``guard``: called last
+    before the list becomes visible, in a database inside the publishing transaction; what it raises leaves everything
+    as it was. ``keep``: number of published runs that stay, this one included.
+    """
+
+    run: RunInfo
+    scores: pa.Table
+    details: Details = field(default_factory=dict)
+    serve: bool = False
+    guard: Callable[[], None] = lambda: None
+    keep: int = KEEP_RUNS
 
 
 def to_publish(run: RunInfo, scores: pa.Table) -> pa.Table:
@@ -38,9 +59,9 @@ def as_contract(scores: pa.Table, contract: pa.Schema = SCHEMA) -> pa.Table:
     """Return a stored list in the columns of the contract; those that an older payrec did not write are NULL."""
     if set(contract.names) <= set(scores.column_names):
         return scores
-    for field in contract:
-        if field.name not in scores.column_names:
-            scores = scores.append_column(field, pa.nulls(scores.num_rows, field.type))
+    for column in contract:
+        if column.name not in scores.column_names:
+            scores = scores.append_column(column, pa.nulls(scores.num_rows, column.type))
     return scores.select(contract.names)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,52 +10,27 @@ import pyarrow as pa
 
 from payrec.data.engines import Engine
 from payrec.publish.database_store import DatabaseStore
-from payrec.publish.details import CUSTOMERS, NAMES, Details
+from payrec.publish.details import CUSTOMERS, NAMES
 from payrec.publish.folder_repair import Damage
 from payrec.publish.folder_store import FolderStore
-from payrec.publish.lists import KEEP_RUNS, as_contract
+from payrec.publish.lists import Publication, as_contract
 from payrec.publish.personal import Person
-from payrec.publish.run_info import Published, RunInfo
+from payrec.publish.run_info import Published
 from payrec.worklist import customer_list
 
 
 class ListStore(Protocol):
     """Published runs, each with its list, its details and its verdicts."""
 
-    def commit(
-        self,
-        run: RunInfo,
-        scores: pa.Table,
-        keep: int = KEEP_RUNS,
-        details: Details | None = None,
-        *,
-        serve: bool = False,
-        guard: Callable[[], None] | None = None,
-    ) -> bool:
+    def commit(self, publication: Publication) -> bool:
         """Publish a ranked list, all or nothing; return False if that changes nothing.
 
         It is served unless the served list has a later ``as_of``.
 
-        Parameters
-        ----------
-        run
-            Its ids are written into every row.
-        scores
-            As from :func:`payrec.worklist.rank.rank`, with reasons.
-        keep
-            Number of published runs that stay, this one included.
-        details
-            Rows kept with the list (see :mod:`payrec.publish.details`).
-        serve
-            Serve it even if the served list has a later ``as_of``.
-        guard
-            Called last before the list becomes visible, in a database inside the publishing transaction; what it raises
-            leaves everything as it was.
-
         Raises
         ------
         DataRefused
-            ``scores`` has other columns than the contract, or another ``as_of`` than the run.
+            The scores have other columns than the contract, or another ``as_of`` than the run.
         """
 
     def current(self) -> Published | None:
@@ -73,6 +47,9 @@ class ListStore(Protocol):
         UsageError
             There is no such run.
         """
+
+    def erased(self, published: Published) -> int:
+        """Return how many rows of a list were erased since it was published."""
 
     def detail(self, run_id: str, name: str) -> pa.Table | None:
         """Return a detail of a run, None if it had no rows or is no longer kept."""

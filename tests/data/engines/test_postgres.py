@@ -16,6 +16,7 @@ import pytest
 
 import postgres_server
 from payrec.common.errors import DatabaseUnreachable, DataRefused, PayrecError, UsageError
+from payrec.data import layers
 from payrec.data.engines import connect, retry
 from payrec.data.engines.postgres import Postgres
 from payrec.data.engines.postgres_session import Session, address
@@ -317,6 +318,23 @@ class TestRights:
             assert order_ids(db) == kept
             db.write("raw_transactions", orders("b"), ("order_id",))
         assert order_ids(db) == ["b"]
+
+    def test_fault_68_columns_of_others_in_a_raw_table(self, db: Postgres, other: psycopg.Connection) -> None:
+        layers.prepare(db)
+        other.execute(
+            "ALTER TABLE raw_transactions ADD COLUMN memo json, ADD COLUMN double_amount numeric "
+            "GENERATED ALWAYS AS (amount * 2) STORED, ADD COLUMN region text NOT NULL DEFAULT 'none'"
+        )
+        for name in ("a", "b"):  # into an empty table, and into one with rows
+            db.write("raw_transactions", orders(name), ("order_id",))
+        other.execute("""UPDATE raw_transactions SET memo = '{"of": "others"}'""")
+        layers.build(db, layers.Parameters((dt.datetime.fromisoformat("2026-01-01"),)))
+        assert layers.built_from(db) == layers.fingerprint(db)
+        assert db.read("SELECT DISTINCT region FROM raw_transactions")["region"].to_pylist() == ["none"]
+        other.execute("ALTER TABLE raw_transactions ALTER COLUMN region DROP DEFAULT")
+        with pytest.raises(DataRefused, match='null value in column "region"'):
+            db.write("raw_transactions", orders("c"), ("order_id",))
+        assert order_ids(db) == ["a", "b"]
 
     def test_a_server_that_only_reads(self, postgres_url: str, db: Postgres, other: psycopg.Connection) -> None:
         name = urlsplit(postgres_url).path[1:]

@@ -24,6 +24,7 @@ from payrec.commands import train as train_command
 from payrec.data.engines import connect, keeps_lists
 from payrec.data.engines import retry as retrying
 from payrec.model.evaluate import gate
+from payrec.publish.lists import Publication
 from payrec.publish.store import open_store
 from tests.faults.harness.places import Place, details_kept
 from tests.faults.harness.steps import Watch
@@ -84,7 +85,7 @@ def _publish_again(place: Place) -> None:
         kept = {name: store.detail(first.run_id, name) for name in details_kept()}
         beside = {name: partial(_batches, rows) for name, rows in kept.items() if rows is not None}
         again = replace(first, run_id="20260520T000000-again")
-        store.commit(again, store.scores(first.run_id), details=beside)
+        store.commit(Publication(again, store.scores(first.run_id), details=beside))
         of_first = store.verdicts().filter(pa.compute.field("run_id") == first.run_id)
         ids = pa.array([again.run_id] * of_first.num_rows, of_first.schema.field("run_id").type)
         store.add_verdicts(again.run_id, of_first.set_column(of_first.schema.get_field_index("run_id"), "run_id", ids))

@@ -188,6 +188,10 @@ class DuckDB(SoleProcess):
         self._do(f"CREATE TEMP TABLE {sql_identifier(name)} ({definition(shape)})")
         return name
 
+    def columns_to_write(self, table: str, names: list[str]) -> str:
+        """Return all columns: rows are added by position."""
+        return "*"
+
     def append(self, table: str, batch: pa.RecordBatch, *, staged: bool) -> None:
         """Add rows to a table; ``staged`` makes no difference here.
 

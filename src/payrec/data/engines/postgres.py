@@ -14,7 +14,7 @@ from typing import Self
 import pyarrow as pa
 
 from payrec.common.errors import DatabaseUnreachable, PayrecError, UsageError
-from payrec.common.text import sql_identifier, sql_literal
+from payrec.common.text import sql_identifier, sql_identifiers, sql_literal, sql_literals
 from payrec.data.engines import RowFunction, Rows
 from payrec.data.engines.postgres_catalog import DEPENDENTS, OWN_TABLES, TABLES
 from payrec.data.engines.postgres_rows import handed_out
@@ -188,10 +188,18 @@ class Postgres:
         return f"_payrec_{self._temporary_names}"
 
     def stage(self, table: str) -> str:
-        """Make an empty temporary table like ``table``."""
+        """Make an empty temporary table like ``table``, without its rules: rows may lack columns that others added."""
         name = self._temporary_name()
-        self.run(f"CREATE TEMP TABLE {sql_identifier(name)} (LIKE {sql_identifier(table)}) ON COMMIT DROP")
+        shape = f"TABLE {sql_identifier(table)} WITH NO DATA"
+        self.run(f"CREATE TEMP TABLE {sql_identifier(name)} ON COMMIT DROP AS {shape}")
         return name
+
+    def columns_to_write(self, table: str, names: list[str]) -> str:
+        """Return the columns of ``table`` among ``names``, as SQL; the others get their default, or are generated."""
+        of_table = f"attrelid = pg_catalog.to_regclass({sql_literal(sql_identifier(table))})"
+        where = f"{of_table} AND attnum > 0 AND attname IN ({sql_literals(names or ('',))})"
+        known = self.read(f"SELECT attname AS name FROM pg_catalog.pg_attribute WHERE {where} ORDER BY attnum")["name"]
+        return sql_identifiers(map(str, known.to_pylist())) or "*"
 
     def append(self, table: str, batch: pa.RecordBatch, *, staged: bool) -> None:
         """Add rows to a table by binary COPY."""

@@ -44,12 +44,16 @@ class Store(Reader, Protocol):
         """Make an empty temporary table with the columns of ``table``; return its name."""
         ...
 
+    def columns_to_write(self, table: str, names: list[str]) -> str:
+        """Return as SQL the columns that rows with the columns ``names`` fill."""
+        ...
+
     def append(self, table: str, batch: pa.RecordBatch, *, staged: bool) -> None:
-        """Add rows to a table, or to a staged one; they have all its columns in their order and type."""
+        """Add rows to a table, or to a staged one; they have its columns in their order and type."""
         ...
 
     def move(self, staged: str, table: str, columns: str) -> None:
-        """Add the rows of a staged table to its table; ``columns`` is the list of all of them in SQL."""
+        """Add the rows of a staged table to its table; ``columns`` is the list of those that the rows have in SQL."""
         ...
 
     def settled(self, table: str, rows: int) -> None:
@@ -60,11 +64,15 @@ class Store(Reader, Protocol):
 def write(store: Store, table: str, rows: Iterable[pa.RecordBatch], key: tuple[str, ...]) -> int:
     """Put rows into ``table`` in one transaction; see :meth:`payrec.data.engines.Engine.write`."""
     with store.transaction():
-        schema = store.read(f"SELECT * FROM {sql_identifier(table)} LIMIT 0").schema
+        batches = rebatched(rows)
+        first = next(batches, None)
+        names = [*key, *(first.schema.names if first is not None else [])]
+        columns = store.columns_to_write(table, names)
+        schema = store.read(f"SELECT {columns} FROM {sql_identifier(table)} LIMIT 0").schema
         expect_key(table, schema, key)
         staged = store.stage(table) if key and _filled(store, table) else None
         written = 0
-        for batch in rebatched(rows):
+        for batch in chain([] if first is None else [first], batches):
             store.append(staged or table, fitted(batch, table, schema), staged=staged is not None)
             written += batch.num_rows
         if key and written:
