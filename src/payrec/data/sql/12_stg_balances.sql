@@ -153,6 +153,8 @@ cash_sums AS (
         CAST(SUM(cash_change) OVER so_far AS BIGINT) AS net_minor,
         CAST(SUM(uncounted + step * cash_change) OVER so_far AS BIGINT) AS uncounted_minor
     FROM stated
+    -- a claim that changes nothing is no moment
+    WHERE step = 0 OR cash_change > 0 OR voids > 0 OR written_off_minor > 0
     WINDOW so_far AS (PARTITION BY order_id ORDER BY from_at, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 cash AS (
