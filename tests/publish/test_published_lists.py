@@ -22,12 +22,12 @@ from payrec.data.engines import Engine
 from payrec.monitor import verdicts
 from payrec.monitor.drift import Figure
 from payrec.monitor.limits import Limits
-from payrec.publish import database_store, run_info
+from payrec.publish import database_store, details, export, run_info
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.lists import Publication
 from payrec.publish.personal import Person
 from payrec.publish.run_info import RunSummary
-from payrec.publish.store import ListStore, open_store
+from payrec.publish.store import ListStore, list_by_customer, open_store
 from payrec.worklist import rank
 from payrec.worklist.policy import Policy
 
@@ -357,6 +357,7 @@ import pyarrow.parquet as pq
 from payrec.publish import run_info
 from payrec.publish.lists import Publication
 from payrec.publish.store import open_store
+from payrec.publish.personal import Person
 from payrec.publish.run_info import RunSummary
 
 folder, ranked = Path(sys.argv[1]), pq.read_table(sys.argv[2])
@@ -422,3 +423,16 @@ def test_rows_that_were_erased_are_counted(store: ListStore, ranked: pa.Table) -
     assert store.erased(published) == 0
     store.erase(Person("ä", frozenset()))
     assert store.erased(published) == 4 - store.scores("r1").num_rows == 3
+
+
+def test_the_list_by_customer_is_published_and_erased_with_the_list(store: ListStore, open_orders: Make) -> None:
+    rows = open_orders({"customer_id": "a"}, {"customer_id": "b"}, {"customer_id": "a", "is_disputed": 1})
+    orders, by_customer = rank.ranked_lists(rows, Policy())
+    stamped = export.stamped(by_customer, INFO.stamp)
+    kept = {details.CUSTOMERS: lambda: iter(stamped.to_batches())}
+    store.commit(Publication(INFO, orders, details=kept))
+    assert list_by_customer(store, "r1").to_pylist() == stamped.to_pylist()
+    assert store.erase(Person("a", frozenset())) == 3
+    assert list_by_customer(store, "r1")["customer_id"].to_pylist() == ["b"]
+    store.commit(Publication(named("r2"), orders, keep=1))
+    assert list_by_customer(store, "r2").num_rows == 0
