@@ -1,4 +1,4 @@
-"""Columns that give the outcome away: each one tested alone, on the snapshots of the youngest age.
+"""Columns that give the outcome away: each one tested alone, on the snapshots of the day an order falls due.
 
 A column of the day of the export that a file declares known at creation ("settled", a final amount) makes a model that
 looks excellent and ranks nobody rightly. No column that is known in advance decides so much by itself.
@@ -21,6 +21,7 @@ from payrec.model.evaluate import metrics
 from payrec.model.features.declarations import LABEL
 from payrec.model.features.view_columns import ViewColumns
 
+OLD_DAYS = 14  # what is open for so long pays like the rest, whatever it began with
 NO_INPUT = {LABEL, "is_landmark", "horizon_days", "age_days", "order_id", "customer_id", "as_of", "amount"}
 
 
@@ -31,12 +32,12 @@ class LeakLimits:
     Attributes
     ----------
     refuse_auc, warn_auc
-        ROC AUC of one column alone at the youngest age; 0.5 knows nothing, 1 gives the outcome away.
+        ROC AUC of one column alone on the day orders fall due; 0.5 knows nothing, 1 gives the outcome away.
     level_odds
         Odds of recovery of the rows of one level, as a multiple of those of all others, that refuse training if they
         rise with the age of the orders.
     min_rows
-        Rows, and rows of each outcome, that a test needs; rows that a level needs, young and old.
+        Rows, and rows of each outcome, that a test needs; rows that a level needs on that day and later.
     """
 
     refuse_auc: float = 0.97
@@ -72,7 +73,7 @@ def find(rows: pa.Table, limits: LeakLimits = LeakLimits()) -> tuple[Leak, ...]:
     label, age = columns.number(LABEL).astype(np.float64), columns.number("age_days").astype(np.float64)
     if not len(label):
         return ()
-    youngest = age == np.nanmin(age)
+    youngest = age == _first_age(age)
     if min(label[youngest].sum(), (1 - label[youngest]).sum()) < limits.min_rows:
         return ()
     leaks: list[Leak] = []
@@ -100,10 +101,10 @@ def _number(name: str, values: Floats, label: Floats, limits: LeakLimits) -> Ite
 
 
 def _levels(name: str, column: pa.ChunkedArray[Any], label: Floats, age: Floats, limits: LeakLimits) -> Iterator[Leak]:
-    """Test all levels together at the youngest age by their shares, and each level by itself, young and old."""
+    """Test all levels together by their shares on the due day, and each level by itself, then and later."""
     coded = column.combine_chunks().cast(pa.string()).fill_null("").dictionary_encode()
     code = np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
-    youngest = age == age.min()
+    youngest = age == _first_age(age)
     rows, recovered = (np.bincount(code[youngest], weight) for weight in (None, label[youngest]))
     frequent = rows >= limits.min_rows
     # rare levels stand together: the share of two rows says nothing of a column of free text
@@ -126,13 +127,13 @@ def _levels(name: str, column: pa.ChunkedArray[Any], label: Floats, age: Floats,
 
 
 def _too_good(at_level: npt.NDArray[np.bool_], label: Floats, age: Floats, limits: LeakLimits) -> bool:
-    """Whether the odds of a level are far above those of the others at the youngest age, and further at later ages.
+    """Whether the odds of a level are far above those of the others when it falls due, and further once it is old.
 
     Good payers pay early: what is left of them at later ages pays ever more like the rest. A value that was written
     when the payment came stays as good while the rest gets worse.
     """
     odds = []
-    for at_age in (age == age.min(), age > age.min()):
+    for at_age in (age == _first_age(age), age >= OLD_DAYS):
         own, others = label[at_level & at_age], label[~at_level & at_age]
         if len(own) < limits.min_rows or not len(others):
             return False
@@ -142,6 +143,12 @@ def _too_good(at_level: npt.NDArray[np.bool_], label: Floats, age: Floats, limit
         if odds[-1] * np.exp(-1.96 * np.sqrt(sum(1 / n for n in counts))) < limits.level_odds / 2:
             return False
     return bool(limits.level_odds <= odds[0] <= odds[1])
+
+
+def _first_age(age: Floats) -> float:
+    """Return the first age at which an order is due; the youngest where none is."""
+    due = age[age >= 0]
+    return float(due.min() if due.size else np.nanmin(age))
 
 
 def _verdict(name: str, auc: float, rows: int, limits: LeakLimits) -> Iterator[Leak]:
