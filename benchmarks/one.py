@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks import (
     building,
+    chased,
     nightly,
     original_view,
     page_steps,
@@ -92,6 +93,7 @@ def _all() -> dict[str, Measurement]:
             steps.prepared,
         ),
         Measurement("night", "write-back", "publish to PostgreSQL", nightly.written_back, night),
+        Measurement("chased", "chased", "twelve nights, who is chased", chased.on_duckdb, chased.prepared),
     ]
     return {one.name: one for one in measurements}
 
