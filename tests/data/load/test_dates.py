@@ -36,6 +36,7 @@ def happened(*values: str) -> str:
         "2025-01-31 10:00:00 UTC", "2025/01/31", "2025/1/31", "2025.01.31", "31-Jan-2025", "31 Jan 2025",
         "31 January 2025", "Jan 31, 2025", "January 31, 2025", "31/01/2025", "31.01.2025", "31-01-2025", "31/1/2025",
         "31/01/2025 10:30", "01/31/2025", "1/31/2025", "1/31/2025 23:59:59", "1/31/2025 2:30", "31-JAN-2025",
+        "2025-01-31 10:00:00 Z", "2025-01-31 10:00:00 +0000 UTC",
     ],
 )  # fmt: skip
 def test_fault_26_forms_that_prove_themselves(tmp_path: Path, text: str) -> None:
@@ -80,6 +81,7 @@ def test_an_impossible_date_proves_nothing(tmp_path: Path) -> None:
     [
         ("26-Apr-11", "%d-%b-%y"), ("01/31/25", "%m/%d/%y"), ("20250131", "%Y%m%d"), ("45688", "excel"),
         ("1738281600", "epoch"), ("1738281600000", "epoch_ms"), ("1/31/2025 2:30 PM", "%m/%d/%Y %I:%M %p"),
+        ("20250131.0", "%Y%m%d"),
     ],
 )  # fmt: skip
 def test_fault_26_other_forms_are_refused_with_the_format_to_declare(tmp_path: Path, text: str, form: str) -> None:
@@ -103,6 +105,7 @@ def test_fault_26_other_forms_are_refused_with_the_format_to_declare(tmp_path: P
         ("epoch", "is no date"), ("2025-01-31 (BC)", "is no date"), ("2025-01-31 10:00 PM", "is no date"),
         ("2025-01-31x", "is no date"), ("2025-01-31 25:00", "is no date"), ("-025-01-31", "is outside"),
         ("NULL", 'no value? add it to the map: empty = ["…"]'), ("", "is empty"),
+        ("2025-01-31 10:00 +0100 UTC", "is no date"), ("2025-01-31 10:00 BST", "is no date"),
     ],
 )  # fmt: skip
 def test_fault_26_bad_dates_are_rejected_one_by_one(tmp_path: Path, text: str, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -35,6 +36,11 @@ def money(*values: str) -> list[Decimal]:
         (["1.234.567", "1.234"], ["1234567", "1234"]),
         (["1234.567", "1.234"], ["1234.57", "1.23"]),  # four digits before the point: no thousands mark
         (["9999999999999.99", "-9999999999999.99"], ["9999999999999.99", "-9999999999999.99"]),
+        (["(234.56)", "100.00-", "- 50.00", "( 7 )", "−8.50"], ["-234.56", "-100", "-50", "-7", "-8.50"]),
+        (["(1.234,50)", "1.234,00-"], ["-1234.50", "-1234"]),
+        (["1,00,000.00", "(12,34,567)", "50,000"], ["100000", "-1234567", "50000"]),
+        (["1'000.00", "(1’234’567.5)", "1'234"], ["1000", "-1234567.5", "1234"]),
+        (["1'000,50", "12,5"], ["1000.50", "12.5"]),
     ],
 )
 def test_fault_25_what_a_column_proves(tmp_path: Path, texts: list[str], values: list[str]) -> None:
@@ -65,10 +71,12 @@ def test_fault_25_both_marks_proven_only_what_is_clear_loads(tmp_path: Path) -> 
     [
         ("NaN", "is not a number"), ("-inf", "is not a number"), ("Infinity", "is not a number"),
         ("1e308", "has an exponent"), ("1E5", "has an exponent"), ("$5", "belong to no number"),
-        ("5 EUR", "belong to no number"), ("(7.00)", "is in brackets: write -7.00"), ("text", "belong to no number"),
+        ("5 EUR", "belong to no number"), ("7.00 CR", "ends with CR or DR"), ("7.00Dr", "ends with CR or DR"),
+        ("(-7.00)", "belong to no number"), ("-7-", "is no plain number"), ("(7", "belong to no number"),
+        ("1'00", "belong to no number"), ("1,0,000", "is no plain number"), ("text", "belong to no number"),
         ("1_000", "belong to no number"), ("0x10", "belong to no number"), ("5.", "is no plain number"),
         ("--5", "is no plain number"),
-        ("5-", "is no plain number"), ("1.2.3", "is no plain number"), ("", "is empty"), ("n/a", "empty = "),
+        ("1.2.3", "is no plain number"), ("", "is empty"), ("n/a", "empty = "),
         ("10000000000000.00", "more than 13 digits"), ("9999999999999.995", "more than 13 digits"),
         ("1" * 400, "more than 13 digits"), ("1,23,4.5", "is no plain number"), ("=1+1", "belong to no number"),
     ],
@@ -169,3 +177,15 @@ def test_an_amount_that_loads_does_not_stop_a_build(tmp_path: Path) -> None:
         assert load.transactions(engine, path).loaded == 20
         layers.build(engine, layers.Parameters((datetime(2025, 3, 1),), (0,), 30))
         assert engine.read("SELECT MAX(cust_open_minor) AS most FROM v_feature_view")["most"][0].as_py() > 10**15
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.decimals("0.01", "9999999.99", places=2), min_size=1, max_size=20))
+def test_accounting_forms_of_one_amount_are_one_amount(values: list[Decimal]) -> None:
+    forms = ("-{:.2f}", "({:.2f})", "{:.2f}-", "- {:.2f}", "−{:.2f}", "({:,.2f})", "{:,.2f} -")
+    texts = [form.format(value) for value in values for form in (*forms, "({:_.2f})")]
+    texts = [text.replace("_", "'") for text in texts]
+    with tempfile.TemporaryDirectory() as folder:
+        rows = read(written(Path(folder), amounts(*texts)))
+    assert rows.rejects == []
+    assert rows.column("amount") == [-value for value in values for _ in range(len(forms) + 1)]

@@ -22,7 +22,9 @@ _YEAR_FIRST = r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})" + _REST
 _NAMED = r"^(\d{1,2}[ \-][A-Za-z]{3,9}[ \-]\d{4}|[A-Za-z]{3,9} \d{1,2},? \d{4})$"
 _NAMED_FORMATS = ("%d-%b-%Y", "%d %b %Y", "%d-%B-%Y", "%d %B %Y", "%b %d, %Y", "%b %d %Y", "%B %d, %Y", "%B %d %Y")
 _ISO = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+\-](0\d|1[0-4])(:?[0-5]\d)?)?)?"
-_NEARLY_ISO = r"\d{4}-\d\d-\d\d[T ]\d{1,2}:\d\d(:\d\d([.,]\d{1,9})?)?( ?(Z|UTC|[+\-](0\d|1[0-4])(:?[0-5]\d)?))?"
+_NEARLY_ISO = (
+    r"\d{4}-\d\d-\d\d[T ]\d{1,2}:\d\d(:\d\d([.,]\d{1,9})?)?( ?(Z|UTC|[+\-]00:?00 UTC|[+\-](0\d|1[0-4])(:?[0-5]\d)?))?"
+)
 _EPOCHS = {"epoch": (1_000_000, 11), "epoch_ms": (1_000, 14)}  # microseconds in one, digits that can be meant
 WORDS = ("iso", "excel", *_EPOCHS)
 
@@ -33,7 +35,7 @@ _SUGGEST: tuple[tuple[str, str], ...] = (
     (r"\d{1,2}/\d{1,2}/\d{2}", "%d/%m/%y"),
     (r"\d{1,2}\.\d{1,2}\.\d{2}", "%d.%m.%y"),
     (r"\d{1,2}/\d{1,2}/\d{4}.*[AaPp][Mm]", "%m/%d/%Y %I:%M %p"),
-    (r"(19|20)\d{6}", "%Y%m%d"),
+    (r"(19|20)\d{6}(\.0+)?", "%Y%m%d"),
     (r"\d{5}(\.\d+)?", "excel"),
     (r"\d{9,10}", "epoch"),
     (r"\d{12,13}", "epoch_ms"),
@@ -153,13 +155,17 @@ def moment_sql(text: str, form: Form, zone: str | None) -> tuple[str, str]:
         written = f"(TIMESTAMP '1899-12-30' + to_seconds(CAST(ROUND({days} * 86400) AS BIGINT)))"
         return written, _in_utc(written, f"CAST({written} AS TIMESTAMPTZ)")
     if form.declared not in (None, "iso"):
+        if form.declared == "%Y%m%d":  # a column with blanks that went through floats
+            text = f"regexp_replace({text}, '\\.0+$', '')"
         parsed = f"try_strptime({text}, {sql_literal(str(form.declared))})"
         if "%z" in str(form.declared):
             at = f"({parsed} AT TIME ZONE 'UTC')"
             return f"({parsed} AT TIME ZONE {sql_literal(zone or 'UTC')})", at
         return f"CAST({parsed} AS TIMESTAMP)", _in_utc(f"CAST({parsed} AS TIMESTAMP)", f"CAST({parsed} AS TIMESTAMPTZ)")
     iso = _iso_text(text, form)  # as DuckDB reads it or nearly: its cast alone would take 10:00 PM for 10:00
-    tight = f"replace(replace(replace(replace({iso}, ',', '.'), ' +', '+'), ' -', '-'), 'UTC', 'Z')"
+    tight = (
+        f"regexp_replace(regexp_replace(replace({iso}, ',', '.'), '( ?[+-]00:?00)? ?(UTC|Z)$', 'Z'), ' ([+-])', '\\1')"
+    )
     readable, nearly = (f"regexp_full_match({iso}, {sql_literal(form)})" for form in (_ISO, _NEARLY_ISO))
     times = [f"TRY_CAST({text} AS TIMESTAMP)" for text in (iso, tight)]
     zoned = [f"TRY_CAST({text} AS TIMESTAMPTZ)" for text in (iso, tight)]

@@ -3,6 +3,9 @@
 Plain numbers (``1234.50``) need no proof. ``1.234,50``, ``12,5`` or ``1.234.567`` prove the comma, ``1,234.50`` the
 point.
 ``1,234`` alone proves nothing and is refused, as is a column whose every point has three digits behind it (``1.234``).
+
+The forms of accounting need no proof: ``(7.00)``, ``7.00-`` and ``- 7.00`` are below 0, U+2212 is a minus, and
+``1'000`` has a thousands mark. ``1,00,000`` proves the point.
 """
 
 from __future__ import annotations
@@ -14,9 +17,11 @@ from payrec.common.errors import DataRefused
 from payrec.common.text import sql_literal
 
 _PLAIN = r"[+\-]?(\d+(\.\d+)?|\.\d+)"
-_POINT = r"[+\-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?"
+_POINT = r"[+\-]?(\d+|[1-9]\d{0,2}(,\d{3})+|[1-9]\d?(,\d\d)+,\d{3})(\.\d+)?"
 _COMMA = r"[+\-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?"
 _THREE_BEHIND_POINT = r"[+\-]?[1-9]\d{0,2}\.\d{3}"
+_BELOW_ZERO = r"^(?:\( ?(D) ?\)|(D) ?-|- +(D))$".replace("D", "[0-9.,'\u2019 \u00a0\u202f]*[0-9]")
+_GROUPED_BY_APOSTROPHE = r"[+\-]?\d{1,3}(['’]\d{3})+([.,]\d+)?"
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Form:
 
 def look(text: str) -> str:
     """Return SQL: the fields of :class:`Evidence`; the source has a column ``line``."""
+    text = f"CASE WHEN regexp_full_match({text}, {sql_literal(_PLAIN)}) THEN {text} ELSE {_usual(text)} END"
 
     def full(pattern: str) -> str:
         return f"regexp_full_match({text}, {sql_literal(pattern)})"
@@ -62,6 +68,13 @@ def stripped(text: str, strip: tuple[str, ...]) -> str:
     for word in strip:
         text = f"replace({text}, {sql_literal(word)}, '')"
     return f"nullif(trim({text}), '')" if strip else text
+
+
+def _usual(text: str) -> str:
+    """Return SQL: a form of accounting with its minus in front and without apostrophes; other text as it is."""
+    sign = rf"regexp_replace(replace({text}, '−', '-'), {sql_literal(_BELOW_ZERO)}, '-\1\2\3')"
+    bare = f"replace(replace({sign}, '''', ''), '’', '')"
+    return f"(CASE WHEN regexp_full_match({sign}, {sql_literal(_GROUPED_BY_APOSTROPHE)}) THEN {bare} ELSE {sign} END)"
 
 
 def choose(evidence: Evidence, declared: Form, column: str, file: str, *, is_money: bool = True) -> Form:
@@ -105,19 +118,21 @@ def _at(example: tuple[str, int]) -> str:
 def plain_sql(text: str, form: Form) -> str:
     """Return SQL: the value as a plain number in text (``-1234.50``); NULL if it is none in this form."""
     text = stripped(text, form.strip)
+    usual = _usual(text)
     if form.is_mixed:
-        is_clear = f"regexp_full_match({text}, {sql_literal(_PLAIN)})"
-        is_unclear = f"regexp_full_match({text}, {sql_literal(_THREE_BEHIND_POINT)})"
-        return f"CASE WHEN {is_clear} AND NOT {is_unclear} THEN {text} END"
+        is_clear = f"regexp_full_match({usual}, {sql_literal(_PLAIN)})"
+        is_unclear = f"regexp_full_match({usual}, {sql_literal(_THREE_BEHIND_POINT)})"
+        return f"CASE WHEN {is_clear} AND NOT {is_unclear} THEN {usual} END"
+    # most values are plain, and the test for that is the cheapest
+    quick = f"WHEN regexp_full_match({text}, {sql_literal(_PLAIN)}) THEN {text} " if form.decimal == "." else ""
     if form.decimal == "." and not form.thousands:
-        return f"CASE WHEN regexp_full_match({text}, {sql_literal(_PLAIN)}) THEN {text} END"
+        return f"CASE {quick}WHEN regexp_full_match({usual}, {sql_literal(_PLAIN)}) THEN {usual} END"
     group, point = re.escape(form.thousands), re.escape(form.decimal)
     # \xa0 and \u202f are the blanks that stand for a thousands mark in many languages
     group = "[ \u00a0\u202f]" if form.thousands == " " else group
-    pattern = rf"[+\-]?(\d+|\d{{1,3}}({group}\d{{3}})+|)({point}\d+)?"
-    bare = f"regexp_replace({text}, {sql_literal(group)}, '', 'g')"
+    indian = r"|[1-9]\d?(,\d\d)+,\d{3}" if form.thousands == "," else ""
+    pattern = rf"[+\-]?(\d+|\d{{1,3}}({group}\d{{3}})+{indian}|)({point}\d+)?"
+    bare = f"regexp_replace({usual}, {sql_literal(group)}, '', 'g')"
     number = f"replace({bare}, ',', '.')" if form.decimal == "," else bare
-    is_number = f"regexp_full_match({text}, {sql_literal(pattern)}) AND regexp_matches({text}, '\\d')"
-    # most values are plain, and the test for that is the cheapest
-    quick = f"WHEN regexp_full_match({text}, {sql_literal(_PLAIN)}) THEN {text} " if form.decimal == "." else ""
+    is_number = f"regexp_full_match({usual}, {sql_literal(pattern)}) AND regexp_matches({usual}, '\\d')"
     return f"CASE {quick}WHEN {is_number} THEN {number} END"

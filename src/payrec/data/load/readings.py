@@ -175,7 +175,10 @@ def _numeric(column: Column, form: numbers.Form, origin: Origin) -> tuple[str, R
         (f"regexp_full_match(lower({r}), '[+\\-]?(nan|inf|infinity)')", "is not a number"),
         (f"({plain}) IS NOT NULL AND {p} IS NULL", f"has more than {whole_digits} digits before the point"),
         (f"{p} IS NOT NULL", "must be above 0"),
-        (f"regexp_full_match({r}, '\\(.*\\)')", "is in brackets: write -7.00 instead"),
+        (
+            f"regexp_full_match(lower({r}), '.*\\d ?(cr|dr)\\.?')",
+            "ends with CR or DR: a credit lowers a debt but raises a bank balance; write a sign instead",
+        ),
         (f"regexp_matches({r}, '\\d[eE][+\\-]?\\d')", "has an exponent: write the number out"),
         (
             f"regexp_matches({r}, '[^0-9.,+\\- ]')",
