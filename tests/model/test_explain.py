@@ -152,7 +152,7 @@ def test_no_rows_no_reasons(model: Model) -> None:
         ("attempts", None, {"attempts": 3}, "3 attempts so far", 0),
         ("contacts", None, {}, None, 0),
         ("cust_open", None, {"cust_open": 2}, "2 other open orders of this customer", 0),
-        ("cust_open", None, {"cust_open": 0}, "no other open order", 0),
+        ("cust_open", None, {"cust_open": 0}, "0 other open orders of this customer", 0),
         ("cust_failures_90d", None, {"cust_failures_90d": 1}, "1 failed payment of this customer in 90 days", 0),
         ("reason_rate_90d", 0.3, {"reason_code": "expired_card", "reason_decided_90d": 50, "reason_recovered_90d": 20},
          "failed by expired_card, 40% recovered lately, usual 30%", 1),

@@ -27,7 +27,7 @@ def sources_list(as_json: Json = False) -> None:
 
 @sources_app.command("show")
 def sources_show(name: Name, as_json: Json = False) -> None:
-    """Show a source: how to get its files, their columns, what is left out, and the SQL."""
+    """Show a source: its files and columns, what is left out, its SQL."""
     pack = payrec.sources.show(name)
     files = {
         each.title: {

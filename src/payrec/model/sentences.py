@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from payrec.common.short_repr import short_repr
 from payrec.model.features.declarations import NEEDED, WEEKDAYS
 from payrec.model.features.view_columns import ViewRows
 
@@ -22,6 +23,7 @@ ViewRow = dict[str, Any]
 LONGEST_WORD = 60
 
 
+@short_repr
 @dataclass(frozen=True)
 class Fact:
     """A clause, and what it lets expect of the chance: +1 more than usual, -1 less, 0 either."""
@@ -201,13 +203,6 @@ def _open_amount(row: ViewRow, usual: float | None) -> str | None:
     )
 
 
-def _open(row: ViewRow, usual: float | None) -> str | None:
-    count = row["cust_open"]
-    if count is None:
-        return None
-    return f"{_count(count, 'other open order')} of this customer" if count else "no other open order"
-
-
 def _rate(kind: str, column: str, before: str) -> Clause:
     """Share recovered lately of the orders of the same provider, reason or country."""
 
@@ -278,7 +273,7 @@ CLAUSES: dict[str, Clause] = {
     "cust_days_since_payment": _counted("cust_days_since_payment", "this customer's last payment ", "day", " ago"),
     "cust_orders": _counted("cust_orders", "", "order", " of this customer so far"),
     "cust_failure_rate": _failed,
-    "cust_open": _open,
+    "cust_open": _counted("cust_open", "", "other open order", " of this customer"),
     "cust_open_relative": _open_amount,
     "cust_orders_90d": _counted("cust_orders_90d", "", "order", " of this customer in 90 days"),
     "cust_failures_90d": _counted("cust_failures_90d", "", "failed payment", " of this customer in 90 days"),

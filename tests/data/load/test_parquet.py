@@ -49,12 +49,28 @@ def test_parquet_is_read_as_the_same_csv(tmp_path: Path) -> None:
         (pa.array([Decimal("1.50")], pa.decimal128(10, 2)), ["1.50"]),
         (pa.array([True, False]), ["true", "false"]),
         (pa.array([date(2025, 1, 31)]), ["2025-01-31"]),
-        (pa.array([[1]]), [None]),
-        (pa.array([b"x"]), [None]),
+        (pa.array(["caf\u00e9".encode()]), ["caf\u00e9"]),
+        (pa.array([b"x"], pa.large_binary()), ["x"]),
     ],
 )  # fmt: skip
 def test_values_as_text(values: Any, texts: list[str | None]) -> None:
     assert text(values).to_pylist() == texts
+
+
+NO_TEXT = {
+    "lists": pa.array([["a"], ["b"]]),
+    "structures": pa.array([{"a": 1}, {"a": 2}]),
+    "bytes": pa.array([b"\xff\xfe", b"x"]),
+}
+
+
+@pytest.mark.parametrize("values", NO_TEXT.values(), ids=NO_TEXT)
+@pytest.mark.parametrize("column", ["customer_id", "country", "payment_date"])
+def test_a_mapped_column_is_never_read_as_empty_for_its_type(tmp_path: Path, column: str, values: Any) -> None:
+    """It is refused by its name; a column that is not read may hold anything."""
+    with pytest.raises(DataRefused, match=f"the column '{column}'"):
+        read(made(tmp_path, **{column: values}))
+    assert read(made(tmp_path, extra=values)).report.loaded == 2
 
 
 def test_times_with_and_without_zone(tmp_path: Path) -> None:

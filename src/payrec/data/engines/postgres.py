@@ -16,7 +16,7 @@ import pyarrow as pa
 from payrec.common.errors import DatabaseUnreachable, PayrecError, UsageError
 from payrec.common.text import sql_identifier, sql_identifiers, sql_literal, sql_literals
 from payrec.data.engines import RowFunction, Rows
-from payrec.data.engines.postgres_catalog import DEPENDENTS, OWN_TABLES, TABLES
+from payrec.data.engines.postgres_catalog import OWN_TABLES, TABLES, expect_only_ours_read
 from payrec.data.engines.postgres_rows import handed_out
 from payrec.data.engines.postgres_session import Session, address
 from payrec.data.engines.retry import Interrupted, retrying
@@ -117,19 +117,10 @@ class Postgres:
                 if getattr(error.__cause__, "sqlstate", "") != "42P16":  # the columns it has may not change
                     raise
                 self.run("ROLLBACK TO SAVEPOINT view_before")
-                self._expect_only_ours_read(name)
+                expect_only_ours_read(self.read, name, VIEW_COMMENT)
                 self.run(f"DROP VIEW {sql_identifier(name)} CASCADE")
                 self.run(create)
             self.run(f"COMMENT ON VIEW {sql_identifier(name)} IS {sql_literal(VIEW_COMMENT)}")
-
-    def _expect_only_ours_read(self, name: str) -> None:
-        foreign = self.read(
-            DEPENDENTS.format(name=sql_literal(sql_identifier(name)), made_by=sql_literal(VIEW_COMMENT))
-        )
-        if foreign.num_rows:
-            names = ", ".join(map(str, foreign["name"].to_pylist()))
-            msg = f"view {name} has to change, but it is read by what payrec did not make: {names}\ndrop that first"
-            raise UsageError(msg)
 
     def read(self, select: str) -> pa.Table:
         """Return all rows of ``select``."""

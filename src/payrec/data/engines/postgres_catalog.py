@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from payrec.common.errors import UsageError
+from payrec.common.text import sql_identifier, sql_literal
 
 TABLES = """
 SELECT CAST(c.relname AS VARCHAR) AS name
@@ -55,3 +61,12 @@ BEGIN
         );
     END LOOP;
 END $payrec$"""
+
+
+def expect_only_ours_read(read: Callable[[str], pa.Table], view: str, made_by: str) -> None:
+    """Raise UsageError if something without our comment ``made_by`` reads a view that has to change."""
+    foreign = read(DEPENDENTS.format(name=sql_literal(sql_identifier(view)), made_by=sql_literal(made_by)))
+    if foreign.num_rows:
+        names = ", ".join(map(str, foreign["name"].to_pylist()))
+        msg = f"view {view} has to change, but it is read by what payrec did not make: {names}\ndrop that first"
+        raise UsageError(msg)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from payrec.common.errors import DataRefused
-from payrec.common.text import error_text
+from payrec.common.text import error_text, terminal_text
 from payrec.data.load.file_bytes import OpenFile, Tally
 from payrec.data.load.records import Rows
 
@@ -36,19 +36,25 @@ def header(file: OpenFile) -> tuple[str, ...]:
         raise _damaged(file, error) from error
 
 
-def rows(file: OpenFile) -> Iterator[Rows]:
+def rows(file: OpenFile, mapped: Collection[int]) -> Iterator[Rows]:
     """Yield the rows; ``line`` is the number of the row, from 1. NUL is taken out and counted, as from text.
+
+    Parameters
+    ----------
+    mapped
+        Places of the columns that are read; the others may hold anything, and come out empty if they are no text.
 
     Raises
     ------
     DataRefused
-        The file is damaged, or holds more than the limit.
+        The file is damaged, or holds more than the limit; a column that is read holds lists, structures or bytes.
     """
+    _refuse_no_text(file, mapped)
     read, plain_bytes, limits = 0, 0, file.limits
     most = min(limits.plain_bytes, max(limits.gzip_free_bytes, limits.gzip_ratio * file.stream.seek(0, io.SEEK_END)))
     try:
         for batch in _batches(file):
-            cells = [_clean(text(column), file.tally) for column in batch.columns]
+            cells = [_clean(_text_of(file, batch, at, at in mapped), file.tally) for at in range(batch.num_columns)]
             lines = pa.array(np.arange(read + 1, read + 1 + batch.num_rows), pa.int64())
             names = [*(f"c{position}" for position in range(len(cells))), "line"]
             rows = Rows(pa.table([*cells, lines], names=names), ())
@@ -60,6 +66,26 @@ def rows(file: OpenFile) -> Iterator[Rows]:
             read += batch.num_rows
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _damaged(file, error) from error
+
+
+def _refuse_no_text(file: OpenFile, mapped: Collection[int]) -> None:
+    """Refuse, by name, a column that would be read as empty because of its type."""
+    for at, field in enumerate(_open(file).schema_arrow):
+        if at in mapped and pa.types.is_nested(field.type):
+            msg = f"{file.name}: the column {terminal_text(field.name)!r} holds {field.type}, expected text or numbers"
+            raise DataRefused(f"{msg}\nnothing was loaded; write its parts as columns of their own")
+
+
+def _text_of(file: OpenFile, batch: Any, at: int, is_mapped: bool) -> Any:
+    """Return a column as text; one that is not read may be no text."""
+    try:
+        return text(batch.column(at))
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
+        if not is_mapped:
+            return pa.nulls(batch.num_rows, pa.string())
+        name = terminal_text(batch.schema.field(at).name)
+        msg = f"{file.name}: the column {name!r} of type {batch.schema.field(at).type} is no text: {error_text(error)}"
+        raise DataRefused(f"{msg}\nnothing was loaded; write it as UTF-8 text, numbers or dates") from error
 
 
 def _batches(file: OpenFile) -> Iterator[Any]:
@@ -105,19 +131,17 @@ def _clean(cells: Any, tally: Tally) -> Any:
 def text(column: Any) -> Any:
     """Return a column as text in the form that a CSV file would have: ISO dates, plain numbers.
 
-    Lists, structures and binary columns come out empty: they hold nothing that could be loaded.
+    Raises
+    ------
+    pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError
+        Lists, structures, and bytes that are not UTF-8, as some writers store text.
     """
     kind = column.type
     if pa.types.is_dictionary(kind):
         return text(column.dictionary_decode())
     if pa.types.is_floating(kind):
         return _float_text(column.cast(pa.float64()) if kind == pa.float16() else column)
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return pa.nulls(len(column), pa.string())
-    try:
-        return column.cast(pa.string())
-    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
-        return pa.nulls(len(column), pa.string())
+    return column.cast(pa.string())
 
 
 def _float_text(column: Any) -> Any:

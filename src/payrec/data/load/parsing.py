@@ -182,7 +182,7 @@ def parse(
 
 def _rows(file: OpenFile, plan: LoadPlan, encoding: str | None) -> Iterator[Rows]:
     if file.form == "parquet":
-        return parquet.rows(file)
+        return parquet.rows(file, plan.positions)
     shape = records.Shape(plan.dialect.delimiter, len(plan.dialect.header), file.limits, file.name)
     return records.rows(text.blocks(file, encoding), shape, plan.dialect.first_line)
 

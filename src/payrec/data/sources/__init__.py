@@ -1,7 +1,7 @@
 """Exports of providers and accounting programs → files of orders and events, which are loaded like any other file.
 
     packs         source.toml + SQL in a folder of their own → Pack
-    exports       a file → header and rows of text; which input of a pack it is
+    export_files  a file → header and rows of text; which input of a pack it is
     conversion    rows → left out with a reason, or orders and events
     recognition   a file → the source it comes from, with the reasons
 

@@ -15,7 +15,7 @@ from payrec.common.errors import DataRefused, PayrecError
 from payrec.common.text import sql_identifier, sql_literal
 from payrec.data.load import Kind
 from payrec.data.load.parsing import scratch_database
-from payrec.data.sources.exports import Export, columns_of, input_of, read_export
+from payrec.data.sources.export_files import Export, columns_of, input_of, read_export
 from payrec.data.sources.packs import Input, Pack
 
 MAX_UNREADABLE_SHARE = 0.05

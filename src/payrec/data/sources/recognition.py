@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from payrec.data.sources.exports import columns_of, lacking, read_export
+from payrec.data.sources.export_files import columns_of, lacking, read_export
 from payrec.data.sources.packs import Input, Pack, packs
 
 SAMPLE_ROWS = 200

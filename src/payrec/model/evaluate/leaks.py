@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from payrec.common.arrow import Floats
+from payrec.common.short_repr import short_repr
 from payrec.common.text import terminal_text
 from payrec.model.evaluate import metrics
 from payrec.model.features.declarations import LABEL
@@ -25,6 +26,7 @@ OLD_DAYS = 14  # what is open for so long pays like the rest, whatever it began 
 NO_INPUT = {LABEL, "is_landmark", "horizon_days", "age_days", "order_id", "customer_id", "as_of", "amount"}
 
 
+@short_repr
 @dataclass(frozen=True)
 class LeakLimits:
     """From where on a column knows too much.
@@ -46,6 +48,7 @@ class LeakLimits:
     min_rows: int = 50
 
 
+@short_repr
 @dataclass(frozen=True)
 class Leak:
     """A column that knows too much: the level that does, if one does, and what was measured."""

@@ -33,7 +33,7 @@ class Export:
     def rows(self) -> Iterator[Rows]:
         """Yield the rows as text columns ``c0``, ``c1``, … and ``line``; once."""
         if self.file.form == "parquet":
-            return parquet.rows(self.file)
+            return parquet.rows(self.file, range(len(self.names)))
         shape = records.Shape(self.delimiter, len(self.names), self.file.limits, self.file.name)
         return records.rows(encoding.blocks(self.file, self.encoding), shape, self.first_line)
 
