@@ -14,7 +14,7 @@ from payrec.simulate.orders import Span
 from payrec.simulate.raw_tables import identifiers, moments, numbers
 from payrec.simulate.world import Bools, Floats, Ints
 
-LANDMARK_DAYS = (0, 3, 7, 14, 21, 30, 45, 60)
+LANDMARK_DAYS = (0, 1, 2, 3, 7, 14, 21, 30, 45, 60)
 HORIZON_DAYS = (7, 14, 30, 60, 90)
 CONTACT_HORIZON_DAYS = 30
 
