@@ -33,7 +33,7 @@ WITH dated AS (
 numbered AS (
     SELECT
         order_id, reason_code, channel, amount, currency, event_ts, event_type, is_unresolved, known_at, held_until,
-        ROW_NUMBER() OVER ordered AS position,
+        CAST(ROW_NUMBER() OVER ordered AS BIGINT) AS position,
         LEAD(known_at) OVER ordered AS until_at
     FROM dated
     WINDOW ordered AS (PARTITION BY order_id ORDER BY known_at, event_ts, event_id)
