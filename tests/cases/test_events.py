@@ -23,7 +23,7 @@ def test_equal_instalments_of_one_day_both_count(desk: Desk) -> None:
     for rows in (first + overlap, first + overlap, first[:1] + overlap * 2):  # again, and a file that overlaps
         desk.events(*rows, header=KEYLESS)
     assert desk.listed(AS_OF) == {"overlap": "40.00", "quarters": "25.00"}
-    assert desk.findings()["payment_twice"].startswith("3 payments have several ids")
+    assert desk.findings()["payment_twice"].startswith("3 × the same order, moment, amount and channel")
 
 
 def test_the_same_payment_with_one_id_counts_once_and_with_two_ids_is_a_finding(desk: Desk) -> None:
