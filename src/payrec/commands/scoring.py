@@ -132,8 +132,10 @@ def scoring_request(
         return reading(engine, wanted, progress, wait_s=wait_s, shared=shared)
 
     if payments_until is not None:
-        with layers_at(as_of):
-            as_of = min(scoring_time(engine, as_of), payments_until)
+        if as_of is None:
+            with layers_at(None):
+                as_of = scoring_time(engine, None)
+        as_of = min(as_of, payments_until)
     with layers_at(as_of):
         at, feeds = scoring_time(engine, as_of), freshness.feeds(engine)
         freshness.require_fresh_payments(feeds, at, payments_until)

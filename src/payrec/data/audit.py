@@ -12,7 +12,7 @@ from typing import Any
 
 from payrec.data import freshness, layers, list_findings, promises
 from payrec.data.engines import Engine
-from payrec.data.findings import Audit, Finding, Limits, Part, in_order
+from payrec.data.findings import Audit, Finding, Limits, Part, first_row, in_order
 
 DEFAULTS = Limits()
 FINAL_COLUMNS = ("result_status", "reason_code", "auth_ts", "capture_ts", "retries", "chargeback_flag", "outstanding")
@@ -26,11 +26,6 @@ def run(engine: Engine, now: datetime, limits: Limits = DEFAULTS) -> Audit:
     counts = {name: layers.count(engine, table) for name, table in rows.items()}
     counts["matured"] = layers.count(engine, "labels", "label_recovered_30d IS NOT NULL")
     return Audit(in_order(findings), counts, freshness.feeds(engine), freshness.missing_months(engine))
-
-
-def _one(engine: Engine, select: str) -> dict[str, Any]:
-    row: dict[str, Any] = engine.read(select).to_pylist()[0]
-    return row
 
 
 def _promises(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
@@ -47,7 +42,7 @@ def broken_promises(engine: Engine) -> Iterator[Finding]:
 
 
 def _early_payments(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
-    payments = _one(
+    payments = first_row(
         engine,
         "SELECT COUNT(*) AS n, COUNT(payment_date) AS paid, "
         "COUNT(*) FILTER (WHERE payment_date < invoice_date) AS early FROM raw_transactions",
@@ -103,7 +98,7 @@ def _bulk_ends(days: list[dict[str, Any]]) -> datetime | None:
 
 def _left_out(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
     counts = ", ".join(f"COUNT({c}) AS {c}" for c in FINAL_COLUMNS)
-    filled = _one(engine, f"SELECT {counts} FROM raw_transactions")
+    filled = first_row(engine, f"SELECT {counts} FROM raw_transactions")
     declared = {
         str(name) for name in engine.read("SELECT column_name FROM known_at_creation")["column_name"].to_pylist()
     }
@@ -158,7 +153,7 @@ def _currencies(engine: Engine, now: datetime, limits: Limits) -> Iterator[Findi
 
 
 def _too_few(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
-    matured = _one(
+    matured = first_row(
         engine,
         "SELECT COUNT(*) AS n, COUNT(*) FILTER (WHERE label_recovered_30d = 1) AS positive FROM v_feature_view "
         "WHERE is_landmark = 1 AND label_recovered_30d IS NOT NULL",
@@ -221,7 +216,7 @@ def _strays(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
 
 
 def _too_old(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
-    longest = _one(engine, "SELECT MAX(age_days) AS age FROM landmarks")["age"]
+    longest = first_row(engine, "SELECT MAX(age_days) AS age FROM landmarks")["age"]
     if longest is None:
         return
     old = layers.count(

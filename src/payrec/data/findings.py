@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from payrec.common.short_repr import short_repr
 from payrec.data.engines import Engine
@@ -61,6 +61,12 @@ class Audit:
     def refusals(self) -> tuple[Finding, ...]:
         """The findings that make training unsafe."""
         return tuple(f for f in self.findings if f.level == "refuse")
+
+
+def first_row(engine: Engine, select: str) -> dict[str, Any]:
+    """Return the first row of a query, by column."""
+    row: dict[str, Any] = engine.read(select).to_pylist()[0]
+    return row
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from payrec.common.errors import DataRefused
+from payrec.common.text import sql_literals
 from payrec.data import freshness, layers
 from payrec.data.engines import Engine
-from payrec.data.findings import Finding, Level, Limits, Part
-from payrec.data.load.targets import STATUS_WORDS
+from payrec.data.findings import Finding, Level, Limits, Part, first_row
+from payrec.data.load.targets import ENDED, STATUS_WORDS
 
 PAID_ON_LIST_SHARE = 0.1  # of the open orders; with more of them paid by the export, no list is made
 BACK_TO_DATES = "payrec build --payments-from-dates"
 NEVER_PAID_ORDERS = 20  # fewer may well be unpaid, all of them
 _SUCCESS = "('success', 'succeeded', 'successful', 'approved', 'captured', 'paid')"
 _SETTLED = (
-    "(LOWER(t.status) IN ('paid', 'refunded', 'void', 'draft', 'written_off') OR t.outstanding <= 0 "
+    f"(LOWER(t.status) IN ({sql_literals(ENDED)}) OR t.outstanding <= 0 "
     f"OR (LOWER(t.result_status) IN {_SUCCESS} AND COALESCE(LOWER(t.status), '') NOT IN ('open', 'part_paid')))"
 )
 _OWED = (
@@ -66,7 +66,7 @@ def _paid(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
 
 
 def _settled_without_date(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
-    row = _one(
+    row = first_row(
         engine,
         f"SELECT COUNT(*) FILTER (WHERE {_SETTLED}) AS settled, COUNT(*) AS n FROM raw_transactions AS t "
         f"WHERE t.payment_date IS NULL AND NOT {_HAS_PAYMENT}",
@@ -148,7 +148,7 @@ def _overpaid(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding
 
 
 def _paid_twice(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
-    row = _one(
+    row = first_row(
         engine,
         "SELECT COUNT(*) AS n, MIN(order_id) AS example FROM (SELECT order_id FROM raw_events "
         "WHERE event_type = 'payment' AND amount IS NOT NULL GROUP BY order_id, event_ts, amount, channel "
@@ -183,9 +183,9 @@ def _not_in_log(engine: Engine, now: datetime, limits: Limits) -> Iterator[Findi
 
 
 def _statuses(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
-    known = ", ".join(f"'{status}'" for status in STATUS_WORDS)
     rows = engine.read(
-        f"SELECT t.status AS status, COUNT(*) AS n FROM raw_transactions AS t WHERE LOWER(t.status) NOT IN ({known}) "
+        "SELECT t.status AS status, COUNT(*) AS n FROM raw_transactions AS t "
+        f"WHERE LOWER(t.status) NOT IN ({sql_literals(STATUS_WORDS)}) "
         "GROUP BY t.status ORDER BY t.status"
     ).to_pylist()
     if rows:
@@ -209,7 +209,7 @@ def _statuses(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding
 
 def _not_in_newest_file(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
     """Orders that are gone from a list of open items: its rows are all open, and some of them are older than it."""
-    row = _one(
+    row = first_row(
         engine,
         "WITH newest AS (SELECT COALESCE(provider, '') AS provider, MAX(stated_at) AS at FROM raw_transactions "
         "GROUP BY COALESCE(provider, '')), items AS (SELECT n.provider AS provider, n.at AS at, "
@@ -232,11 +232,6 @@ def _not_in_newest_file(engine: Engine, now: datetime, limits: Limits) -> Iterat
 
 def _orders(n: int) -> str:
     return f"{n:,} order" if n == 1 else f"{n:,} orders"
-
-
-def _one(engine: Engine, select: str) -> dict[str, Any]:
-    row: dict[str, Any] = engine.read(select).to_pylist()[0]
-    return row
 
 
 PARTS: tuple[Part, ...] = (

@@ -86,9 +86,13 @@ def _shared(part: float, whole: float, usual: float | None, text: str, sign: int
     share = part / whole
     if usual is None:
         return Fact(f"{text} ({share:.0%})")
-    # to whole percent, as the reader sees it
+    return Fact(f"{text} ({share:.0%}, usual {usual:.0%})", sign * _compared(share, usual))
+
+
+def _compared(share: float, usual: float) -> int:
+    """Return 1 if a share is above the usual one, -1 if below, to whole percent as the reader sees it."""
     difference = round(100 * share) - round(100 * usual)
-    return Fact(f"{text} ({share:.0%}, usual {usual:.0%})", sign * ((difference > 0) - (difference < 0)))
+    return (difference > 0) - (difference < 0)
 
 
 def _age(row: ViewRow, usual: float | None) -> str | None:
@@ -214,8 +218,7 @@ def _rate(kind: str, column: str, before: str) -> Clause:
         text = f"{before} {word(value)}, {share:.0%} recovered lately"
         if usual is None:
             return Fact(text)
-        difference = round(100 * share) - round(100 * usual)
-        return Fact(f"{text}, usual {usual:.0%}", (difference > 0) - (difference < 0))
+        return Fact(f"{text}, usual {usual:.0%}", _compared(share, usual))
 
     return clause
 

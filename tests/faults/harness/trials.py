@@ -72,8 +72,8 @@ def chosen(every: list[Trial], steps: list[Step], most: int) -> list[Trial]:
         for rank, trial in enumerate(_spread(group[:: -1 if number % 2 else 1]))
     ]
     # of every fault at least one, however many steps a command has
-    first_of_fault = {fault: trial for trial in reversed(every) for fault in (trial[1],)}
-    order = [(-0.5 if trial in first_of_fault.values() else rank, trial) for rank, trial in order]
+    first_of_each = {(at, fault) for fault, at in {fault: at for at, fault in reversed(every)}.items()}
+    order = [(-0.5 if trial in first_of_each else rank, trial) for rank, trial in order]
     kills = [trial for trial in every if trial[1] == "kill"]
     ends = {trial: rank for trial, rank in zip((*kills[:1], *kills[-1:]), (-1.0, -2.0), strict=False)}
     order = [(ends.get(trial, rank), trial) for rank, trial in order]

@@ -14,9 +14,9 @@ from payrec.common.text import sql_literal, sql_literals
 from payrec.data.engines import Engine
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.origins import Absent
+from payrec.data.load.targets import ENDED
 
 OF_THE_DAY = ("status", "outstanding", "result_status", "chargeback_flag", "reason_code")
-ENDED = ("paid", "refunded", "void", "draft", "written_off")
 IS_OPEN = (
     f"payment_date IS NULL AND COALESCE(LOWER(status), '') NOT IN ({sql_literals(ENDED)}) "
     "AND COALESCE(outstanding, 1) > 0"

@@ -43,6 +43,7 @@ STATUS_WORDS = {  # status -> other words for it in exports, all in lower case w
     "in_flight": ("processing", "submitted", "in_process"),
     "charged_back": ("chargeback",),
 }  # fmt: skip
+ENDED = ("paid", "refunded", "void", "draft", "written_off")  # statuses of which nothing is owed
 
 
 @dataclass(frozen=True)

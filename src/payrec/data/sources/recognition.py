@@ -36,18 +36,19 @@ def recognise(path: Path, encoding: str | None = None) -> tuple[Recognition, ...
     UsageError, DataRefused
         The file cannot be opened, or is of no kind that can be read.
     """
+    inputs = [(pack, each) for pack in packs() for each in pack.inputs]
+    with read_export(path, [each for _, each in inputs], encoding) as export:
+        names = export.names
+        candidates = [(pack, each) for pack, each in inputs if each.evidence and not lacking(each, names)]
+        if not candidates:
+            return ()
+        sample = next(export.rows()).table.slice(0, SAMPLE_ROWS)
     recognised = []
-    for pack in packs():
-        with read_export(path, pack.inputs, encoding) as export:
-            candidates = [each for each in pack.inputs if each.evidence and not lacking(each, export.names)]
-            if not candidates:
-                continue
-            sample, names = next(export.rows()).table.slice(0, SAMPLE_ROWS), export.names
-        for each in candidates:
-            positions = columns_of(each, names)
-            values = {name: sample[f"c{positions[name]}"].to_pylist() for name in each.evidence if name in positions}
-            match = _match(pack, each, values, len(positions))
-            recognised += [match] if match else []
+    for pack, each in candidates:
+        positions = columns_of(each, names)
+        values = {name: sample[f"c{positions[name]}"].to_pylist() for name in each.evidence if name in positions}
+        match = _match(pack, each, values, len(positions))
+        recognised += [match] if match else []
     return tuple(sorted(recognised, key=lambda each: -each.confidence))
 
 

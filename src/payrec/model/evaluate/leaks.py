@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from payrec.common.arrow import Floats
+from payrec.common.arrow import Flags, Floats
 from payrec.common.short_repr import short_repr
 from payrec.common.text import terminal_text
 from payrec.model.evaluate import metrics
@@ -76,8 +75,8 @@ def find(rows: pa.Table, limits: LeakLimits = LeakLimits()) -> tuple[Leak, ...]:
     label, age = columns.number(LABEL).astype(np.float64), columns.number("age_days").astype(np.float64)
     if not len(label):
         return ()
-    youngest = age == _first_age(age)
-    if min(label[youngest].sum(), (1 - label[youngest]).sum()) < limits.min_rows:
+    due = age == np.nanmin(age)
+    if min(label[due].sum(), (1 - label[due]).sum()) < limits.min_rows:
         return ()
     leaks: list[Leak] = []
     for name in rows.column_names:
@@ -85,9 +84,9 @@ def find(rows: pa.Table, limits: LeakLimits = LeakLimits()) -> tuple[Leak, ...]:
         if name in NO_INPUT:
             continue
         if pa.types.is_string(kind) or pa.types.is_dictionary(kind):
-            leaks += _levels(name, rows[name], label, age, limits)
+            leaks += _levels(name, rows[name], label, (due, age >= OLD_DAYS), limits)
         elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
-            leaks += _number(name, columns.number(name)[youngest].astype(np.float64), label[youngest], limits)
+            leaks += _number(name, columns.number(name)[due].astype(np.float64), label[due], limits)
     return tuple(sorted(leaks, key=lambda leak: leak.verdict != "refuse"))
 
 
@@ -103,21 +102,26 @@ def _number(name: str, values: Floats, label: Floats, limits: LeakLimits) -> Ite
     )
 
 
-def _levels(name: str, column: pa.ChunkedArray[Any], label: Floats, age: Floats, limits: LeakLimits) -> Iterator[Leak]:
-    """Test all levels together by their shares on the due day, and each level by itself, then and later."""
+def _levels(
+    name: str, column: pa.ChunkedArray[Any], label: Floats, ages: tuple[Flags, Flags], limits: LeakLimits
+) -> Iterator[Leak]:
+    """Test all levels together by their shares on the due day, and each level by itself, then and later.
+
+    ``ages`` marks the rows of the due day, and those of old orders.
+    """
     coded = column.combine_chunks().cast(pa.string()).fill_null("").dictionary_encode()
     code = np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
-    youngest = age == _first_age(age)
-    rows, recovered = (np.bincount(code[youngest], weight) for weight in (None, label[youngest]))
+    due = ages[0]
+    rows, recovered = (np.bincount(code[due], weight) for weight in (None, label[due]))
     frequent = rows >= limits.min_rows
     # rare levels stand together: the share of two rows says nothing of a column of free text
     pooled = recovered[~frequent].sum() / max(rows[~frequent].sum(), 1)
     share = np.where(frequent, recovered / np.maximum(rows, 1), pooled)
-    whole = list(_verdict(name, metrics.roc_auc(label[youngest], share[code[youngest]]), int(youngest.sum()), limits))
+    whole = list(_verdict(name, metrics.roc_auc(label[due], share[code[due]]), int(due.sum()), limits))
     yield from whole
     for level in np.flatnonzero(frequent) if not whole else ():
         at_level = code == level
-        if _too_good(at_level, label, age, limits):
+        if _too_good(at_level, label, ages, limits):
             value = terminal_text(str(coded.dictionary[int(level)].as_py()))
             n, k = int(at_level.sum()), int(label[at_level].sum())
             message = (
@@ -129,14 +133,14 @@ def _levels(name: str, column: pa.ChunkedArray[Any], label: Floats, age: Floats,
             yield Leak(name, "refuse", n, message)
 
 
-def _too_good(at_level: npt.NDArray[np.bool_], label: Floats, age: Floats, limits: LeakLimits) -> bool:
+def _too_good(at_level: Flags, label: Floats, ages: tuple[Flags, Flags], limits: LeakLimits) -> bool:
     """Whether the odds of a level are far above those of the others when it falls due, and further once it is old.
 
     Good payers pay early: what is left of them at later ages pays ever more like the rest. A value that was written
     when the payment came stays as good while the rest gets worse.
     """
     odds = []
-    for at_age in (age == _first_age(age), age >= OLD_DAYS):
+    for at_age in ages:
         own, others = label[at_level & at_age], label[~at_level & at_age]
         if len(own) < limits.min_rows or not len(others):
             return False
@@ -146,12 +150,6 @@ def _too_good(at_level: npt.NDArray[np.bool_], label: Floats, age: Floats, limit
         if odds[-1] * np.exp(-1.96 * np.sqrt(sum(1 / n for n in counts))) < limits.level_odds / 2:
             return False
     return bool(limits.level_odds <= odds[0] <= odds[1])
-
-
-def _first_age(age: Floats) -> float:
-    """Return the first age at which an order is due; the youngest where none is."""
-    due = age[age >= 0]
-    return float(due.min() if due.size else np.nanmin(age))
 
 
 def _verdict(name: str, auc: float, rows: int, limits: LeakLimits) -> Iterator[Leak]:
