@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
@@ -15,11 +16,13 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from payrec.common.errors import DataRefused, Locked, UsageError
+from payrec.common.errors import DataRefused, Locked, PayrecError, UsageError
 from payrec.data import layers
 from payrec.data.engines import Engine, connect
 from payrec.data.migrations import migrate_published
-from payrec.publish import ledger, lock
+from payrec.publish import actions, ledger, lock
+from payrec.publish.actions import Action
+from payrec.publish.store import open_store
 
 ROLES = files("payrec.data") / "sql" / "postgres" / "roles.sql"
 SCHEMAS = {"payrec_reader": "payrec_raw", "payrec_writer": "payrec,payrec_raw", "payrec_app": "payrec"}
@@ -164,6 +167,9 @@ BEYOND = {
         "SELECT * FROM payrec_runs FOR UPDATE",
         "ALTER FUNCTION payrec_add_entry(timestamp, text, text, text, text, text) SECURITY INVOKER",
         "CREATE OR REPLACE VIEW payrec_worklist AS SELECT 1 AS x",
+        "INSERT INTO payrec_actions SELECT * FROM payrec_actions",
+        "UPDATE payrec_actions SET by = 'nobody'",
+        "DELETE FROM payrec_actions",
         "UPDATE payrec_ledger SET who = 'nobody'",
         "DELETE FROM payrec_ledger",
         "TRUNCATE payrec_ledger",
@@ -219,6 +225,26 @@ def test_an_entry_of_the_app_says_who_signed_in_whatever_it_claims(member: Calla
     begun = ledger.begin(writer, NOW, "cron", "r1")
     assert begun.done == frozenset()
     ledger.require_newest(writer, begun)
+
+
+def test_an_action_of_the_app_is_known_from_the_time_and_sign_in_that_the_server_saw(
+    member: Callable[..., Engine],
+) -> None:
+    writer = member("payrec_writer")
+    build(writer)
+    app, past = member("payrec_app"), dt.datetime(2020, 1, 1)
+    call = Action("11111111-1111-4111-8111-111111111111", past, "the boss", "c1", "contacted", outcome="spoke")
+    assert actions.add(open_store(app), call, past)
+    assert not actions.add(open_store(app), call, past)
+    (seen,) = actions.read(open_store(writer))
+    assert seen.by == "the boss"
+    assert seen.recorded_by is not None
+    assert seen.recorded_by.startswith("payrec_app_")
+    assert seen.recorded_at is not None
+    assert seen.recorded_at.year > 2025
+    assert seen.at == past
+    with pytest.raises(PayrecError, match="expected a time up to now"):
+        actions.add(open_store(app), replace(call, at=dt.datetime(9000, 1, 1)), dt.datetime(9000, 1, 1))
 
 
 def test_what_hides_in_the_app_s_search_path_is_not_called(member: Callable[..., Engine]) -> None:
