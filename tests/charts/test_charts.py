@@ -82,6 +82,14 @@ def test_colours_come_from_the_page_where_it_has_them(name: str) -> None:
     assert "var(--chart-ink, #1d2733)" in drawn
 
 
+def test_the_margin_holds_the_longest_label_in_a_wide_font() -> None:
+    drawn = theme.svg(ranking.bars(bars(), "share"), "margin")
+    label, size = "the customer's own history", 12
+    assert f'font-size="{size}px"' in drawn
+    margin = float(re.findall(r"translate\((\d+(?:\.\d+)?),", drawn)[0])
+    assert margin >= 0.56 * size * len(label)  # mean width of a letter in DejaVu Sans, in units of its size
+
+
 def test_a_picture_for_mail_is_a_png() -> None:
     assert theme.png(CHARTS["bars"](), scale=1.0).startswith(b"\x89PNG")
 

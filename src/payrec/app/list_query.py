@@ -49,6 +49,11 @@ class View:
     most: float | None = None
     find: str = ""
 
+    @property
+    def is_filtered(self) -> bool:
+        """Whether the view shows a part of the list; capacity and cost only say how far it is worked."""
+        return replace(self, capacity=0, cost=0.0) != View(capacity=0)
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -61,8 +66,20 @@ class Choices:
 
 
 def describe(view: View) -> str:
-    """Return a view in words for the export log, which names no order and no customer."""
-    return repr(replace(view, find="(one order or customer)") if view.find else view)
+    """Return a view in words for the export log, which names no order and no customer.
+
+    >>> describe(View(capacity=50, country=("DE", "FR"), least=10.0, find="c0000877"))
+    'first 50; country DE, FR; balance from 10; one order or customer'
+    """
+    parts = [f"first {view.capacity:,}"]
+    parts += [f"cost of a contact {view.cost:g}"] if view.cost else []
+    parts += [f"age {', '.join(view.ages)} days"] if view.ages else []
+    parts += [
+        f"{name.removesuffix('_code')} {', '.join(chosen)}" for name in COLUMNS if (chosen := getattr(view, name))
+    ]
+    parts += [f"balance from {view.least:g}"] if view.least is not None else []
+    parts += [f"balance up to {view.most:g}"] if view.most is not None else []
+    return "; ".join([*parts, *(["one order or customer"] if view.find else [])])
 
 
 def query(sql: str, values: dict[str, Any]) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +24,7 @@ LABELS = {
     "currency": "Currency",
 }
 SLIDER_LEAST = 2_000
+MOST_COST = 1_000_000
 TABS = ["Ranked orders", "What capacity brings", "Not contacted", "Billing months"]
 
 
@@ -39,10 +41,12 @@ class ShownList:
 def show(of: ShownList) -> None:
     """Draw filters and key figures, then one part of the list; the others are neither read nor sent to the browser."""
     choices = state.remembered(list_query.choices, of.file)
+    if lost := _not_in_list(of, choices):
+        st.warning(f"The address names what this list does not have: {', '.join(lost)}. Shown is the list without it.")
     view = _filters(of.prefix, choices)
     all_orders = state.remembered(list_query.totals, of.file, replace(view, capacity=0, cost=0.0))
     chosen = list_query.chosen_totals(of.file, view, choices.last_flagged)
-    _figures(of, all_orders, chosen)
+    _figures(of, view, all_orders, chosen)
     tab = st.segmented_control(
         "Part of the list", TABS if of.months else TABS[:-1], default=TABS[0], required=True, key=f"{of.prefix}part",
         bind="query-params", label_visibility="collapsed",
@@ -52,15 +56,46 @@ def show(of: ShownList) -> None:
     elif tab == TABS[2]:
         _not_contacted(of, view, choices)
     elif tab == TABS[3] and of.months:
+        if view.is_filtered:
+            st.caption("All orders of each month: filters do not apply here.")
         months.show(of.months)
     else:
         _ranked(of, view, choices, sum(row["orders"] for row in chosen))
 
 
+def _most(choices: Choices) -> int:
+    """Return the largest capacity that may be chosen."""
+    return max(min(choices.ranked, max(SLIDER_LEAST, 10 * choices.prioritised)), 1)
+
+
+def _address_key(prefix: str, column: str) -> str:
+    return f"{prefix}{column.removesuffix('_code')}"
+
+
+def _not_in_list(of: ShownList, choices: Choices) -> list[str]:
+    """Return what the address asks for and the widgets will drop without a word: "country XX", "k 999999"."""
+    offered = {_address_key(of.prefix, column): choices.values[column] for column in LABELS}
+    offered[f"{of.prefix}reason"] = tuple(formatting.words(code) for code in choices.values["reason_code"])
+    offered |= {f"{of.prefix}age": tuple(list_query.AGES), f"{of.prefix}part": tuple(TABS)}
+    bounds = {f"{of.prefix}k": (1, _most(choices)), f"{of.prefix}cost": (0, MOST_COST)}
+    lost = []
+    for key in st.query_params:
+        for value in st.query_params.get_all(key):
+            name = key.removeprefix(of.prefix)
+            if key in offered and value not in offered[key]:
+                lost.append(f"{name} {markdown_text(value[:40])}")
+            elif key in bounds:
+                low, high = bounds[key]
+                with suppress(ValueError):
+                    if not low <= float(value) <= high:
+                        lost.append(f"{name} {markdown_text(value[:40])} ({low:,} to {high:,})")
+    return lost
+
+
 def _filters(prefix: str, choices: Choices) -> View:
     """Draw capacity and filters in the sidebar; their values live in the address, so a link shows the same view."""
     bound: dict[str, Any] = {"bind": "query-params"}
-    most = max(min(choices.ranked, max(SLIDER_LEAST, 10 * choices.prioritised)), 1)
+    most = _most(choices)
     with st.sidebar:
         st.subheader("Capacity", anchor=False)
         capacity = st.slider(
@@ -68,7 +103,7 @@ def _filters(prefix: str, choices: Choices) -> View:
             help="Contacts that the team can make; the list is cut after as many orders.", **bound,
         )  # fmt: skip
         cost = st.number_input(
-            "Cost of one contact", 0.0, 1e6, 0.0, 1.0, key=f"{prefix}cost", **bound,
+            "Cost of one contact", 0.0, float(MOST_COST), 0.0, 1.0, key=f"{prefix}cost", **bound,
             help="In the currency of the list, on top of the policy's costs. Orders that bring less are left out.",
         )  # fmt: skip
         st.subheader("Filters", anchor=False)
@@ -78,7 +113,7 @@ def _filters(prefix: str, choices: Choices) -> View:
         for column, label in LABELS.items():
             if len(values := choices.values[column]) > 1:
                 words: Any = formatting.words if column == "reason_code" else str
-                key = f"{prefix}{column.removesuffix('_code')}"
+                key = _address_key(prefix, column)
                 chosen[column] = tuple(
                     st.multiselect(label, list(values), format_func=words, key=key, placeholder="All", **bound)
                 )
@@ -92,15 +127,21 @@ def _filters(prefix: str, choices: Choices) -> View:
     return View(capacity, cost, tuple(ages), **chosen, find=find or "")
 
 
-def _figures(of: ShownList, all_orders: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> None:
+def _figures(of: ShownList, view: View, all_orders: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> None:
     orders, ranked = (sum(row[name] for row in all_orders) for name in ("orders", "ranked"))
     worked, recoveries = (sum(row[name] for row in chosen) for name in ("orders", "recoveries"))
     balance, other_balances = formatting.moneys(all_orders, "outstanding", "currency")
     expected, others_expected = formatting.moneys(chosen, "expected", "ev_currency")
     about = f"about {recoveries:,.0f} recoveries" if recoveries >= 1 else "less than one recovery" if worked else ""
-    best = formatting.best_share(state.card(of.run.model_id), worked / ranked if ranked else 0.0)
-    in_backtest = "in the backtest, at this capacity" if best is not None else "no backtest of this model here"
-    month = months.figure(of.months) if of.months else None
+    whole_list: list[tuple[str, str, str, str] | None] = []  # figures that mean nothing for a part of it
+    if of.months and not view.is_filtered:
+        best = formatting.best_share(state.card(of.run.model_id), worked / ranked if ranked else 0.0)
+        meaning = (
+            "Recovered money that the model's first orders held, as a share of the most that as many orders could "
+            "hold; measured on past orders that the model had not seen."
+        )
+        tested = ("Share of best possible", formatting.share(best), "in the backtest, at this capacity", meaning)
+        whole_list = [tested if best is not None else None, months.figure(of.months)]
     parts.figures(
         [
             ("Open", balance, other_balances or f"{orders:,} orders", "Outstanding balance of the orders in view."),
@@ -110,12 +151,7 @@ def _figures(of: ShownList, all_orders: list[dict[str, Any]], chosen: list[dict[
                 f"Within {of.run.horizon_days} days: outstanding balance times probability, summed over the orders to "
                 "work. Currencies are not added up.",
             ),
-            (
-                "Of best possible", formatting.share(best), in_backtest,
-                "Recovered money that the model's first orders held, as a share of the most that as many orders could "
-                "hold; measured on past orders that the model had not seen.",
-            ),
-            *([month] if month else []),
+            *filter(None, whole_list),
         ]
     )  # fmt: skip
 

@@ -28,6 +28,9 @@ COLORS = {
 
 FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
 
+WIDEST_FONT = 1.2
+"""Width of the widest common font of a page (DejaVu Sans) over that of Arial, in which charts are measured."""
+
 UNSEEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 """Unicode categories of what cannot be seen, but can turn a text round or break a line."""
 
@@ -48,7 +51,8 @@ def styled(chart: Chart) -> Chart:
         chart.configure(background="transparent", font=FONT, padding=4)
         .configure_view(stroke=None)
         .configure_axis(**axis, tickSize=0)
-        .configure_legend(**text, titleFontWeight="normal", symbolSize=500, symbolStrokeWidth=2.5, labelLimit=260)
+        .configure_legend(**text, titleFontWeight="normal", symbolSize=500, symbolStrokeWidth=2.5, labelLimit=320)
+        .configure_text(fontSize=12)
     )
 
 
@@ -64,7 +68,10 @@ def svg(chart: Chart, name: str) -> str:
     """
     import vl_convert
 
-    drawn: str = vl_convert.vegalite_to_svg(json.dumps(chart.to_dict(validate=False)))
+    spec = json.dumps(chart.to_dict(validate=False))  # measured with room for the widest font a reader may have
+    spec = re.sub(r'(ontSize": )([\d.]+)', lambda size: f"{size[1]}{float(size[2]) * WIDEST_FONT:g}", spec)
+    drawn: str = vl_convert.vegalite_to_svg(spec)
+    drawn = re.sub(r'(font-size=")([\d.]+)px', lambda size: f"{size[1]}{float(size[2]) / WIDEST_FONT:g}px", drawn)
     drawn = re.sub(r' xmlns(:xlink)?="[^"]*"', "", drawn)
     return _in_colors_of_the_page(_numbered(drawn, name))
 

@@ -2,7 +2,7 @@
 
 features   the rows that were scored, as the model saw them
 events     what happened so far to the orders of the list
-months     by billing month and currency: orders, failed, decided, recovered
+months     by billing month and currency: orders, failed (without those that ended without money), decided, recovered
 examples   past orders whose outcome is known, at most 200 of each day: what became of orders like this one
 customers  the list by customer (see :mod:`payrec.worklist.customer_list`); kept as long as the list itself
 recent, asked   with ``features`` all inputs of the list (see :mod:`payrec.publish.replay`)
@@ -53,8 +53,9 @@ def queries(as_of: datetime) -> dict[str, str]:
             SELECT
                 DATE_TRUNC('month', o.known_at - INTERVAL '1' DAY) AS billing_month, o.currency,
                 COUNT(*) AS orders,
-                COUNT(b.order_id) AS failed_orders,
-                CAST(COALESCE(SUM(b.outstanding_minor), 0) AS BIGINT) AS failed_minor,
+                COUNT(b.order_id) FILTER (WHERE u.decided_at IS NOT NULL) AS failed_orders,
+                CAST(COALESCE(SUM(b.outstanding_minor) FILTER (WHERE u.decided_at IS NOT NULL), 0) AS BIGINT)
+                    AS failed_minor,
                 COUNT(*) FILTER (WHERE u.decided_at <= {at}) AS decided_orders,
                 COUNT(*) FILTER (WHERE u.decided_at <= {at} AND u.recovered_in_time = 1) AS recovered_orders,
                 CAST(COALESCE(SUM(b.outstanding_minor) FILTER (WHERE u.decided_at <= {at}), 0) AS BIGINT)

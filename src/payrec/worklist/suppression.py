@@ -214,7 +214,7 @@ def _below_minimum(rows: pa.Table, context: RuleContext) -> Iterator[Suppression
 
 def _older_than_model(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
     hit = ~context.p_known & (whole(rows, "age_days") >= 0)
-    yield Suppression("older_than_model", hit, "a model trained with longer landmarks; not scored as if young")
+    yield Suppression("older_than_model", hit, "a model trained with older landmarks")
 
 
 def _younger_than_model(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:

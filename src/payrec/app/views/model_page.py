@@ -68,13 +68,13 @@ def _card(card: dict[str, Any]) -> None:
 
 def _metrics(tested: dict[str, Any]) -> None:
     figures = []
-    for name in ("pr_auc", "value_at_k", "ece", "brier_skill"):
+    for name in ("value_at_k", "pr_auc", "ece", "brier_skill"):
         title, meaning = model_report.FIGURES[name]
         low, high = tested["ci95"].get(name) or (None, None)
         below = "" if low is None else f"95%: {_in_words(name, low)} to {_in_words(name, high)}"
         figures.append((title, _in_words(name, tested[name]), below, meaning))
     parts.figures(figures)
-    names = ["pr_auc", "roc_auc", "lift_at_k", "value_at_k"]
+    names = ["value_at_k", "pr_auc", "roc_auc", "lift_at_k"]
     sortings = {"this model": tested, **{SERIES[name][0]: of for name, of in tested["baselines"].items()}}
     rows = [{"sorting": title, **{name: of[name] for name in names}} for title, of in sortings.items()]
     columns = {name: st.column_config.NumberColumn(model_report.FIGURES[name][0], format="%.3f") for name in names}

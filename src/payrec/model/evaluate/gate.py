@@ -89,4 +89,6 @@ def assess(numbers: GateFigures, limits: GateLimits = GateLimits()) -> GateResul
 def require(result: GateResult) -> None:
     """Raise QualityGate with all failures in one line, unless there are none."""
     if result.failures:
-        raise QualityGate(f"found {'; '.join(result.failures)}\nthe champion stays; overrule: payrec models promote ID")
+        raise QualityGate(
+            f"found {'; '.join(result.failures)}\nthe model is stored, not promoted; overrule: payrec models promote ID"
+        )
