@@ -25,7 +25,7 @@ SERVED_ONLY = {"app"}  # a server, not a function
 NOW = datetime.fromisoformat("2026-07-01T06:00:00")
 MODULES = (
     "simulate", "build", "check", "features", "sql", "train", "backtest", "report", "models", "score", "explain", "run",
-    "worklist", "monitor",
+    "worklist", "monitor", "log",
 )  # fmt: skip
 
 
@@ -97,7 +97,9 @@ def run_examples(test: doctest.DocTest, names: dict[str, Any]) -> None:
 
 def test_the_examples_of_every_function_run(world: dict[str, Any]) -> None:
     """In the order of the way: a list must have been published before it can be watched."""
-    order = {name: at for at, name in enumerate(("run", "worklist", "monitor", "score", "score_file", "explain"))}
+    order = {
+        name: at for at, name in enumerate(("run", "log", "worklist", "monitor", "score", "score_file", "explain"))
+    }
     for module in MODULES:
         for test in sorted(examples(module), key=lambda t: order.get(t.name.rsplit(".", 1)[-1], 99)):
             if "load" not in test.name:

@@ -8,6 +8,7 @@ The map, in the order of the data; each word is also a command (``payrec WORD``)
     model → how good it is                              backtest, report
     features, model → probabilities → ranked list       score, score_file, explain
     list → published → monitored                        run, replay, worklist, monitor; privacy.export, erase
+    what people did with the list → the next list       log
     all of it on simulated data                         demo
     all of it on one database                           open, which returns a Project
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from payrec.commands.demo import demo
     from payrec.commands.explain import explain
     from payrec.commands.features import features
+    from payrec.commands.log import log
     from payrec.commands.monitor import monitor
     from payrec.commands.policies import read_policy
     from payrec.commands.project import Project, open
@@ -67,6 +69,7 @@ __all__ = [
     "explain",
     "features",
     "load",
+    "log",
     "models",
     "monitor",
     "open",

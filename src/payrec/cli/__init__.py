@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from payrec.cli import data, demo, lists, model, models, output, privacy, runs, sources, web
+from payrec.cli import data, demo, lists, log, model, models, output, privacy, runs, sources, web
 from payrec.common.errors import PayrecError, UsageError
 from payrec.common.text import terminal_text
 
@@ -24,7 +24,7 @@ VERBS = (
     *(demo.demo, data.simulate, data.load, data.check, data.build),
     *(model.train, model.backtest),
     *(lists.score, lists.worklist, model.explain, model.report),
-    *(runs.run, runs.monitor, data.sql, web.app),
+    *(log.log, runs.run, runs.monitor, data.sql, web.app),
 )
 for verb in VERBS:
     app.command()(verb)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -107,6 +109,26 @@ def day(text: str | None, option: str) -> date | None:
     """Read a day given on the command line."""
     time = moment(text, option)
     return time.date() if time else None
+
+
+def money(text: str | None, option: str) -> Decimal | None:
+    """Read an amount given on the command line, with a point for its decimals."""
+    if text is None:
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise UsageError(f"found {option} {terminal_text(text)!r}, expected an amount such as 120.00") from error
+
+
+def user() -> str:
+    """Return the name under which this process runs, which the environment cannot change."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container without that user
+        return f"uid {os.getuid()}"
 
 
 def ages(text: str | None) -> tuple[int, ...] | None:
