@@ -17,8 +17,10 @@ from payrec.commands import privacy
 from payrec.common.errors import Locked
 from payrec.common.text import sql_literal
 from payrec.data.engines import Engine
+from payrec.data.load.targets import TRANSACTIONS
 from payrec.publish import details, ledger, lock, personal
 from payrec.publish.personal import Person
+from payrec.simulate import simulator
 from payrec.worklist.policy import Hold, Policy
 from tests.commands.conftest import DAY, FIRST_NIGHT, Site
 from tests.commands.test_night import served, store_of
@@ -191,6 +193,61 @@ def test_fault_47_lists_that_are_older_than_the_setting_go_and_the_served_one_st
         assert store.detail(ids[0], "features") is None
     if site.published:
         assert [path.name for path in (site.published / "runs").iterdir()] == [ids[2]]
+
+
+def test_fault_73_a_customer_who_is_kept_out_stays_out_of_later_loads(
+    site: Site, payrec: Payrec, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = site.folder / "upstream"
+    folder.mkdir()
+    simulator.write(site.made, folder)
+    name = site.made.transactions["customer_id"][0].as_py()
+    assert payrec("privacy", "erase", name, "--keep-out") == 2
+    assert "PAYREC_PRIVACY_KEY is not set" in capsys.readouterr().err
+    monkeypatch.setenv("PAYREC_PRIVACY_KEY", "a key of ours")
+    assert payrec("privacy", "erase", name, "--keep-out") == 0
+    assert "later loads leave this customer out" in capsys.readouterr().out
+    assert payrec("load", "transactions", str(folder / "transactions.csv"), "--tolerance", "1") == 0
+    assert "of erased customers left out" in capsys.readouterr().out
+    with site.open() as engine:
+        assert name not in engine.read("SELECT customer_id FROM raw_transactions")["customer_id"].to_pylist()
+    monkeypatch.setenv("PAYREC_PRIVACY_KEY", "another key")
+    assert payrec("load", "transactions", str(folder / "transactions.csv"), "--tolerance", "1") == 2
+    assert "docs/privacy.md" in capsys.readouterr().err
+    monkeypatch.setenv("PAYREC_PRIVACY_KEY", "a key of ours")
+    assert payrec("privacy", "export", name, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["kept_out"] is True
+
+
+def test_columns_of_others_in_raw_tables_stop_no_request(
+    site: Site, payrec: Payrec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = site.made.transactions["customer_id"][0].as_py()
+    with site.open() as engine:
+        if engine.name == "postgres":
+            generated = "twice numeric GENERATED ALWAYS AS (amount * 2) STORED"
+            engine.run(f"ALTER TABLE raw_transactions ADD COLUMN doc json, ADD COLUMN {generated}")
+            engine.run("UPDATE raw_transactions SET doc = '{}'")
+        else:
+            engine.run("ALTER TABLE raw_transactions ADD COLUMN doc JSON")
+    assert payrec("privacy", "export", name, "--json") == 0
+    assert set(json.loads(capsys.readouterr().out)["raw_transactions"][0]) == set(TRANSACTIONS.names())
+    assert payrec("privacy", "erase", name) == 0
+    with site.open() as engine:
+        assert name not in engine.read("SELECT customer_id FROM raw_transactions")["customer_id"].to_pylist()
+
+
+def test_uploads_are_searched_and_other_temporary_files_are_not(
+    site: Site, payrec: Payrec, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:  # fmt: skip
+    temporary = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    for name in ("payrec-upload-ab12", "payrec-of-another-site"):
+        (temporary / name).mkdir()
+        (temporary / name / "list.csv").write_text(f"1,{'c-upload'}\n")
+    assert payrec("privacy", "erase", "c-upload", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["mentioned_in"] == [str(temporary / "payrec-upload-ab12" / "list.csv")]
 
 
 HOSTILE = 'a"b,é'

@@ -153,7 +153,7 @@ class _Folder:
 def folder() -> Path:
     """Return the session's own folder; it goes when the session does."""
     if FOLDER not in st.session_state:
-        created = _Folder(Path(tempfile.mkdtemp(prefix="payrec-")))
+        created = _Folder(Path(tempfile.mkdtemp(prefix="payrec-upload-")))
         weakref.finalize(created, shutil.rmtree, created.path, ignore_errors=True)
         st.session_state[FOLDER] = created
     return cast("_Folder", st.session_state[FOLDER]).path

@@ -136,8 +136,9 @@ def load(
     mapping = payrec.load.mapping_of(map_file, reporting_currency)
     stated = options.moment(stated_at, "--stated-at")
     reading = payrec.load.Options(
-        encoding, tolerance, stated_at=stated, complete=complete or None, payments_from_events=payments_from_events
-    )
+        encoding, tolerance, stated_at=stated, complete=complete or None, payments_from_events=payments_from_events,
+        privacy_key=options.privacy_key(settings),
+    )  # fmt: skip
     _require_files(kind, files)
     if kind == FileKind.source:
         with options.database(url, settings) as engine, output.steps(as_json) as step:

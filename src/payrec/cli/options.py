@@ -89,6 +89,11 @@ def operation(settings: Settings) -> dict[str, Any]:
     }
 
 
+def privacy_key(settings: Settings) -> str | None:
+    """Return the key of the hashes that stand for erased customers."""
+    return settings.privacy_key.get_secret_value() if settings.privacy_key else None
+
+
 def moment(text: str | None, option: str) -> datetime | None:
     """Read a time given on the command line: a date, or a date and time, taken as UTC unless it carries an offset."""
     if text is None:

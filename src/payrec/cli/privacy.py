@@ -13,6 +13,14 @@ from payrec.cli.options import Database, Json
 
 privacy_app = typer.Typer(help="Export or erase one customer's data.", no_args_is_help=True)
 Customer = Annotated[str, typer.Argument(metavar="CUSTOMER_ID", help="The customer's id, as in the data.")]
+KeepOut = Annotated[
+    bool | None,
+    typer.Option(
+        "--keep-out/--no-keep-out",
+        help="Leave this customer out of later loads, or take them again; needs PAYREC_PRIVACY_KEY.",
+        show_default=False,
+    ),
+]
 
 
 @privacy_app.command("export")
@@ -37,9 +45,9 @@ def privacy_export(
 
 
 @privacy_app.command("erase")
-def privacy_erase(customer_id: Customer, url: Database = None, as_json: Json = False) -> None:
+def privacy_erase(customer_id: Customer, keep_out: KeepOut = None, url: Database = None, as_json: Json = False) -> None:
     """Erase a customer; the record of it stays, without the id."""
-    erased = payrec.privacy.erase(**_request(customer_id, url))
+    erased = payrec.privacy.erase(**_request(customer_id, url), keep_out=keep_out)
 
     def render() -> None:
         if erased.is_empty:
@@ -49,6 +57,8 @@ def privacy_erase(customer_id: Customer, url: Database = None, as_json: Json = F
         if erased.lines:
             output.say(f"{erased.lines:>9,} lines taken out of rejects and the export log")
         _show_elsewhere(erased.exports, erased.mentioned_in, erased.unreadable)
+        if keep_out is not None:
+            output.say(f"later loads {'leave this customer out' if keep_out else 'take this customer again'}")
         output.say("backups and the server's own logs are yours to look after")
 
     output.emit({"found": not erased.is_empty, **vars(erased)}, as_json, render, kept="the customer is erased")
@@ -72,5 +82,5 @@ def _request(customer_id: str, url: str | None) -> dict[str, Any]:
         "published": settings.published_dir,
         "out_folder": settings.out_dir,
         "others": (settings.models_dir, *([settings.policy] if settings.policy else [])),
-        "key": settings.privacy_key.get_secret_value() if settings.privacy_key else None,
+        "key": options.privacy_key(settings),
     }

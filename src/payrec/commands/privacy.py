@@ -20,12 +20,14 @@ from payrec.common.json import readable_json
 from payrec.common.text import sql_literal
 from payrec.data import layers
 from payrec.data.engines import Engine, connect, keeps_lists
+from payrec.data.load import TARGETS, kept_out
 from payrec.publish import file_search, ledger, lock, personal
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.personal import Person
 from payrec.publish.store import ListStore, open_store, personal_details
 
 RAW = ("raw_events", "raw_transactions")
+SCRATCH = ("payrec-upload-*", "payrec-load-*", "payrec-source-*", "payrec-replay-*")  # in the temporary folder
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Erased:
     """Rows deleted, by raw table and of what is published; and files out of reach that may hold the person.
 
     ``exports``: downloads from the app. ``mentioned_in``: files that contain the id. ``unreadable``: files that may.
-    ``lines``: lines of rejects and of the export log from which the id was removed.
+    ``lines``: lines of rejects and of the export log from which the id was removed. ``keep_out``: as requested.
     """
 
     raw: dict[str, int]
@@ -42,6 +44,7 @@ class Erased:
     mentioned_in: list[str]
     unreadable: list[str]
     lines: int = 0
+    keep_out: bool | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -70,7 +73,7 @@ def export(
     out
         Also write it, as JSON.
     key
-        Key of the hash that stands for the customer in the record; without it nothing does.
+        Key of the hashes that stand for the customer: in the record, and where loads are to keep them out.
     others
         More files and folders to search, such as the policy.
 
@@ -82,7 +85,8 @@ def export(
     with connect(url) as engine:
         store = _store(url, engine, published)
         person, listed = _person(engine, store, customer_id)
-        raw = {table: _read(engine, table, _of_person(table, customer_id)) for table in RAW}
+        columns = {target.table: ", ".join(target.names()) for target in TARGETS.values()}
+        raw = {table: _read(engine, table, _of_person(table, customer_id), columns[table]) for table in RAW}
         held = {
             "customer_id": customer_id,
             "made_at": now,
@@ -91,6 +95,7 @@ def export(
             "lists": listed.to_pylist(),
             "beside_lists": personal_details(store, person),
             "exports": _exports(store, listed, Path(out_folder)),
+            "kept_out": kept_out.is_kept_out(engine, customer_id, key),
         }
         counts = {table: len(rows) for table, rows in raw.items()}
         _record(engine, now, "privacy.export", personal.tag(customer_id, key), counts)
@@ -113,6 +118,7 @@ def erase(
     out_folder: Path | str = "out",
     key: str | None = None,
     others: tuple[Path, ...] = (),
+    keep_out: bool | None = None,
 ) -> Erased:
     """Delete a customer from raw tables, layers and lists, under the lock of the run; a second time deletes nothing.
 
@@ -120,10 +126,18 @@ def erase(
     erasure that was interrupted is finished by the same command. Then the database removes the content of deleted rows
     from the disk, and files that contain the id are searched. Parameters and errors as :func:`export`.
 
+    Parameters
+    ----------
+    keep_out
+        True: later loads leave this customer's rows out, recognised by keyed hashes; False: they take them again;
+        None: as it was. True and False need ``key``.
+
     Raises
     ------
     Locked
         A run is under way, or another command reads or rebuilds the layers.
+    UsageError
+        ``keep_out`` is given and ``key`` is missing, or not the one under which others are kept out.
     """
     folder, lists = Path(out_folder), Path(published)
     holder = lock.Holder(os.getpid(), socket.gethostname(), now)
@@ -133,18 +147,26 @@ def erase(
             store.repair()
             person, listed = _person(engine, store, customer_id)
             downloads = _exports(store, listed, folder)
-            rows = _erase_rows(engine, store, person, now, personal.tag(customer_id, key))
+            rows = _erase_rows(engine, store, person, now, key, keep_out)
             lines = _erase_files(folder, lists, person)
             engine.purge()
         searched = file_search.search(_files(folder, lists, *others), customer_id)
     raw = {table: rows[table] for table in RAW}
-    return Erased(raw, rows["published"], downloads, list(searched.matches), list(searched.unreadable), lines)
+    elsewhere = (list(searched.matches), list(searched.unreadable))
+    return Erased(raw, rows["published"], downloads, *elsewhere, lines, keep_out)
 
 
-def _erase_rows(engine: Engine, store: ListStore, person: Person, now: datetime, tag: str) -> dict[str, int]:
+def _erase_rows(
+    engine: Engine, store: ListStore, person: Person, now: datetime, key: str | None, keep_out: bool | None
+) -> dict[str, int]:
     """Delete a person's rows in one transaction; return their number by raw table, and in what is published."""
+    tag = personal.tag(person.customer_id, key)
 
     def erasing() -> dict[str, int]:
+        if keep_out:
+            kept_out.add(engine, person.customer_id, person.orders, key)
+        elif keep_out is False:
+            kept_out.lift(engine, person.customer_id, key)
         published = store.erase(person)
         rows = {table: _delete(engine, table, person.customer_id) for table in RAW} | {"published": published}
         _redact_ledger(engine, person)
@@ -166,10 +188,14 @@ def _erase_files(folder: Path, published: Path, person: Person) -> int:
 
 
 def _files(*roots: Path) -> set[Path]:
-    """Return all files under the roots, and uploads of the app's sessions on this machine."""
-    uploads = Path(tempfile.gettempdir()).glob("payrec-*")
-    paths = {path for root in (*roots, *uploads) for path in ([root] if root.is_file() else root.rglob("*"))}
-    return {path for path in paths if path.is_file()}
+    """Return all files under the roots, uploads of the app on this machine, and folders that cannot be listed."""
+    temporary = Path(tempfile.gettempdir())
+    scratch = [folder for pattern in SCRATCH for folder in temporary.glob(pattern)]
+    unlisted: list[OSError] = []
+    walks = (os.walk(root, onerror=unlisted.append) for root in (*roots, *scratch) if root.is_dir())
+    paths = {Path(folder, name) for walk in walks for folder, _, names in walk for name in names}
+    files = {path for path in (*paths, *roots) if path.is_file()}
+    return files | {Path(error.filename) for error in unlisted}
 
 
 def _store(url: str, engine: Engine, published: Path | str) -> ListStore:
@@ -192,10 +218,10 @@ def _of_person(table: str, customer_id: str) -> str:
     return name if table == "raw_transactions" else of_orders
 
 
-def _read(engine: Engine, table: str, where: str) -> list[dict[str, Any]]:
+def _read(engine: Engine, table: str, where: str, columns: str = "*") -> list[dict[str, Any]]:
     if table not in engine.tables():
         return []
-    return engine.read(f"SELECT * FROM {table} WHERE {where}").to_pylist()
+    return engine.read(f"SELECT {columns} FROM {table} WHERE {where}").to_pylist()
 
 
 def _delete(engine: Engine, table: str, customer_id: str) -> int:

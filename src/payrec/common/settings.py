@@ -47,7 +47,8 @@ class Settings(BaseSettings):
         description="days after which `payrec run` deletes published lists; the served one stays",
     )
     privacy_key: SecretStr | None = Field(
-        None, description="key of the hash that replaces a customer in the audit trail; without it none is written"
+        None,
+        description="key of the hash that replaces an erased customer in the audit trail and keeps them out of loads",
     )
     horizon_days: int = Field(30, ge=1, le=365, description="days within which a payment counts as recovered")
     landmark_ages: Annotated[tuple[Annotated[int, Field(ge=-365, le=3650)], ...], NoDecode] = Field(

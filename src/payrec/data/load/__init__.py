@@ -19,9 +19,9 @@ from datetime import datetime
 from pathlib import Path
 
 from payrec.common.errors import DataRefused, UsageError
-from payrec.common.text import sql_literal
+from payrec.common.text import sql_literal, sql_literals
 from payrec.data.engines import Engine
-from payrec.data.load import payment_source, stated
+from payrec.data.load import kept_out, payment_source, stated
 from payrec.data.load.file_bytes import Limits
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.load_report import LoadReport
@@ -168,7 +168,7 @@ def in_parts(path: Path, loading: Callable[[Path], LoadReport]) -> LoadReport:
 def _together(path: Path, reports: list[LoadReport]) -> LoadReport:
     sums = {
         name: sum(getattr(one, name) for one in reports)
-        for name in ("rows_in", "loaded", "rejected", "duplicates", "left_out")
+        for name in ("rows_in", "loaded", "rejected", "duplicates", "left_out", "kept_out")
     }
     notes = [f"{one.file}: {note}" for one in reports for note in one.notes]
     notes += [f"{one.file}: rejects are in {one.rejects_path}" for one in reports if one.rejects_path]
@@ -179,11 +179,11 @@ def _together(path: Path, reports: list[LoadReport]) -> LoadReport:
 def _store(engine: Engine, parsed: Parsed, options: Options | None) -> LoadReport:
     """Write what was read, and what the map declares, in one transaction."""
     table, mapping = parsed.target.table, parsed.plan.mapping
-    notes = list(parsed.report.notes)
+    report, notes = parsed.report, list(parsed.report.notes)
     with engine.transaction():
         before = _count(engine, table)
-        engine.write(table, parsed.batches(), parsed.target.key)
-        replaced = parsed.report.loaded - (_count(engine, table) - before)
+        report = _write(engine, parsed, options)
+        replaced = report.loaded - (_count(engine, table) - before)
         if replaced:
             notes.append(
                 f"{replaced:,} rows were there already, by their {' and '.join(parsed.target.key)}, and were replaced"
@@ -192,7 +192,23 @@ def _store(engine: Engine, parsed: Parsed, options: Options | None) -> LoadRepor
         if parsed.target.kind != "fx" and (note := payment_source.choose(engine, from_events)):
             notes.append(note)
         _declare(engine, mapping)
-    return replace(parsed.report, notes=tuple(notes))
+    return replace(report, notes=tuple(notes))
+
+
+def _write(engine: Engine, parsed: Parsed, options: Options | None) -> LoadReport:
+    """Write the rows into their table, without those of kept-out customers; return the account."""
+    target, report, batches = parsed.target, parsed.report, parsed.batches()
+    key = options.privacy_key if options else None
+    erased = kept_out.load_filter(engine, key) if target.kind != "fx" else None
+    if erased is None:
+        engine.write(target.table, batches, target.key)
+        return report
+    engine.write(target.table, erased.batches(batches), target.key)
+    if erased.orders:  # their events may have come before them, and will come after
+        kept_out.add_orders(engine, erased.orders, erased.key)
+        engine.run(f"DELETE FROM raw_events WHERE order_id IN ({sql_literals(erased.orders)})")
+    dropped = erased.rows
+    return replace(report, loaded=report.loaded - dropped, left_out=report.left_out + dropped, kept_out=dropped)
 
 
 def _count(engine: Engine, table: str) -> int:

@@ -26,6 +26,8 @@ from payrec.data.load.targets import STATUS_WORDS, Kind
 class LoadReport:
     """The account of one file; ``rows_in = loaded + rejected + duplicates + left_out``, or it is not made.
 
+    ``kept_out``: how many of ``left_out`` are of erased customers that stay out of loads.
+
     Raises
     ------
     PayrecError
@@ -38,13 +40,14 @@ class LoadReport:
     loaded: int
     rejected: int
     duplicates: int  # rows equal to an earlier one
-    left_out: int  # rows that the map's [only] does not ask for
+    left_out: int  # rows that the map's [only] does not ask for, and those of kept-out customers
     dialect: str
     used: tuple[str, ...]  # columns of the file that were read
     ignored: tuple[str, ...]  # columns of the file that were not
     derived: tuple[str, ...]  # our columns that the map makes
     notes: tuple[str, ...]
     rejects_path: Path | None = None
+    kept_out: int = 0
 
     def __post_init__(self) -> None:
         out = self.loaded + self.rejected + self.duplicates + self.left_out
@@ -56,7 +59,9 @@ class LoadReport:
     def lines(self) -> tuple[str, ...]:
         """Return the account in words, one line each."""
         parts = [f"{self.loaded:,} loaded", f"{self.rejected:,} rejected", f"{self.duplicates:,} exact duplicates"]
-        parts += [f"{self.left_out:,} left out by the map"] if self.left_out else []
+        by_map = self.left_out - self.kept_out
+        parts += [f"{by_map:,} left out by the map"] if by_map else []
+        parts += [f"{self.kept_out:,} of erased customers left out"] if self.kept_out else []
         rejects = (f"rejects are in {self.rejects_path}",) if self.rejects_path else ()
         return (f"{self.file}: {self.rows_in:,} rows = {' + '.join(parts)}", *rejects, *self.notes)
 

@@ -62,7 +62,7 @@ class Options:
     zone) is when the facts of the export's day were true. ``complete``: all that is open is in the file, so open orders
     that are not in it were settled before (True); it is a part (False); not declared (None): such orders are counted.
     ``payments_from_events``: take payments from events (True) or from ``payment_date`` (False) from now on; None: from
-    events once they explain the paid orders.
+    events once they explain the paid orders. ``privacy_key``: key of the hashes of erased customers that stay out.
     """
 
     encoding: str | None = None
@@ -71,6 +71,7 @@ class Options:
     stated_at: datetime | None = None
     complete: bool | None = None
     payments_from_events: bool | None = None
+    privacy_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -64,3 +64,6 @@ CREATE TABLE IF NOT EXISTS built_from (inputs_sha256 VARCHAR(64) NOT NULL PRIMAR
 
 -- The number of the build that stands: one more with every build, so that a reader sees when the layers were replaced.
 CREATE TABLE IF NOT EXISTS build_number (build_no BIGINT NOT NULL PRIMARY KEY);
+
+-- Erased customers that loads leave out, and their orders, as keyed hashes; customer_hash: whose order it is.
+CREATE TABLE IF NOT EXISTS kept_out (id_hash VARCHAR(64) NOT NULL PRIMARY KEY, customer_hash VARCHAR(64) NOT NULL, key_hash VARCHAR(64) NOT NULL);
