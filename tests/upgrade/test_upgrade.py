@@ -149,6 +149,8 @@ def test_fault_50_a_model_for_other_features_is_refused_and_the_next_training_go
     assert "payrec train" in said
     assert "Traceback" not in said
     assert lists(left) == before
+    assert left.payrec("check") == 0
+    assert "reads the same facts in another way than the one before" in " ".join(capsys.readouterr().out.split())
     assert left.payrec("train", "--recipe", "original") in (0, 4)
     (made,) = set(versions.ids(left.models)) - {versions.champion_id(left.models)}
     versions.promote(left.models, made)

@@ -16,7 +16,7 @@ from payrec.commands.build import parameters, reading
 from payrec.commands.check import audited, require_safe, with_leaks
 from payrec.common.errors import DataRefused, ModelRefused, UsageError
 from payrec.common.progress import Progress, silent
-from payrec.data import layers, snapshots
+from payrec.data import layers, snapshots, version_changes
 from payrec.data.audit import Audit
 from payrec.data.engines import Engine
 from payrec.model.evaluate import backtest as testing
@@ -117,6 +117,7 @@ def train(
     model = training.train(rows, spec)
     card = model_report.card(model, tested, audit=_plain_audit(audit)) | {"inputs_sha256": inputs_sha256}
     model_id = versions.add(store, model, card)
+    version_changes.forget(engine)
     verdict = gate.assess(_numbers(rows, tested, store))
     if verdict.passed:
         versions.promote(store, model_id)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from payrec.commands.scoring import Worklist
 from payrec.common.errors import DataRefused
-from payrec.data import freshness, layers
+from payrec.data import freshness, layers, snapshots
 from payrec.data.engines import Engine
 from payrec.model.store.bundle import Bundle
 from payrec.monitor import drift, outcomes, verdicts
@@ -44,6 +44,6 @@ def _came_true(engine: Engine, store: ListStore, past: Published) -> Iterator[dr
     except DataRefused as error:  # an old list that is damaged stops no new one
         yield drift.Figure("damaged", str(error).splitlines()[0], 1.0)
         return
-    known = layers.outcomes(engine, past.run.as_of, past.run.horizon_days)
+    known = snapshots.outcomes(engine, past.run.as_of, past.run.horizon_days)
     yield from outcomes.cohort(listed, known)
     yield from outcomes.money(listed, known)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from math import sqrt
 from typing import Any
 
-from payrec.data import freshness, layers, list_findings, promises
+from payrec.data import freshness, layers, list_findings, promises, version_changes
 from payrec.data.engines import Engine
 from payrec.data.findings import Audit, Finding, Limits, Part, first_row, in_order
 
@@ -234,5 +234,5 @@ def _too_old(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]
 
 _PARTS: tuple[Part, ...] = (
     *list_findings.PARTS, _promises, _early_payments, _future, _left_out, _currencies, _too_few, _survivorship, _strays,
-    _too_old,
+    _too_old, version_changes.findings,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from payrec.common.errors import UsageError
-from payrec.data import incremental, migrations
+from payrec.data import incremental, migrations, version_changes
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
 from payrec.data.leases import exclusive
@@ -78,7 +78,13 @@ def prepare(engine: Engine) -> None:
     A table that is found in another schema of the search path (PostgreSQL) is there, and not made again; but what a
     build asks for is always the builder's own.
     """
-    retrying(lambda: _prepare(engine))
+
+    def whole() -> None:
+        with engine.transaction():
+            _prepare(engine)
+            version_changes.keep(engine, layers())
+
+    retrying(whole)
 
 
 def _prepare(engine: Engine) -> None:
@@ -116,14 +122,26 @@ def build(
     if parameters.as_of == () and not parameters.landmark_ages:
         msg = "found neither a time to score at nor a landmark age, expected at least one"
         raise UsageError(msg)
+    prepare(engine)
     with exclusive(engine):
-        return retrying(lambda: build_layers(engine, parameters, progress, full=full))
+        return retrying(lambda: build_shared(engine, parameters, progress, full=full))
 
 
 def build_number(engine: Engine) -> int:
     """Return the number of the build that stands; it changes with every build."""
     number = engine.read("SELECT COALESCE(MAX(build_no), 0) AS n FROM build_number")["n"][0].as_py()
     return int(number)
+
+
+def build_shared(engine: Engine, parameters: Parameters, progress: Callable[[str], None], *, full: bool) -> Build:
+    """Run every layer in one transaction, and keep what another version made of the same facts.
+
+    The caller holds the exclusive lease.
+    """
+    with engine.transaction():
+        built = build_layers(engine, parameters, progress, full=full)
+        version_changes.compare(engine, layers())
+        return built
 
 
 def build_layers(engine: Engine, parameters: Parameters, progress: Callable[[str], None], *, full: bool) -> Build:
@@ -188,18 +206,6 @@ def _run_layer(engine: Engine, sql: str) -> None:
         engine.run(f"ANALYZE {table}")  # the next layer's plan depends on it
 
 
-def outcomes(engine: Engine, as_of: datetime, horizon_days: int) -> pa.Table:
-    """Return ``order_id, as_of, label_recovered_30d`` of every order at ``as_of``, which must have matured."""
-    at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
-    deadline = f"{at} + {int(horizon_days)} * INTERVAL '1' DAY"
-    return engine.read(
-        f"SELECT order_id, {at} AS as_of, CAST(CASE WHEN closed_by = 'payment' OR (closed_by = 'write_off' AND "
-        f"is_settled = 1) THEN 1 WHEN closed_by IN ('void', 'credit', 'stated') THEN NULL ELSE 0 END AS SMALLINT) "
-        f"AS label_recovered_30d FROM stg_balances "
-        f"WHERE from_at <= {deadline} AND (until_at IS NULL OR until_at > {deadline})"
-    )
-
-
 def count(engine: Engine, table: str, where: str = "1 = 1") -> int:
     """Return the number of rows of ``table``."""
     return int(engine.read(f"SELECT COUNT(*) AS n FROM {table} WHERE {where}")["n"][0].as_py())
@@ -261,6 +267,7 @@ def change(
                 _outdate(engine)
             elif clears(changed):
                 _clear(engine)
+                engine.run(f"DROP TABLE IF EXISTS {version_changes.FORMER}")
         return changed
 
     with exclusive(engine):

@@ -42,7 +42,7 @@ def reading(
                 return
         try:
             with leases.exclusive(engine, wait_s):
-                retrying(lambda: layers.build_layers(engine, parameters, progress, full=False))
+                retrying(lambda: layers.build_shared(engine, parameters, progress, full=False))
                 own_build_no = layers.build_number(engine)
         except Locked:
             break

@@ -1,7 +1,8 @@
-"""Snapshots for training: all at landmark ages, or a bounded sample of whole orders drawn by the engine."""
+"""Snapshots for training, all or a bounded sample of whole orders drawn by the engine; and outcomes that matured."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 
 import pyarrow as pa
@@ -32,3 +33,15 @@ def _sample(engine: Engine, where: str, max_rows: int, seed: int, progress: Prog
         progress(f"reading a sample of about {max_rows:,} of {total:,} snapshots, whole orders drawn by seed {seed}")
         batches = list(engine.read_batches(select, partial(sampling.sample_orders, share=max_rows / total, seed=seed)))
     return pa.Table.from_batches(batches) if batches else pa.table({})
+
+
+def outcomes(engine: Engine, as_of: datetime, horizon_days: int) -> pa.Table:
+    """Return ``order_id, as_of, label_recovered_30d`` of every order at ``as_of``, which must have matured."""
+    at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
+    deadline = f"{at} + {int(horizon_days)} * INTERVAL '1' DAY"
+    return engine.read(
+        f"SELECT order_id, {at} AS as_of, CAST(CASE WHEN closed_by = 'payment' OR (closed_by = 'write_off' AND "
+        f"is_settled = 1) THEN 1 WHEN closed_by IN ('void', 'credit', 'stated') THEN NULL ELSE 0 END AS SMALLINT) "
+        f"AS label_recovered_30d FROM stg_balances "
+        f"WHERE from_at <= {deadline} AND (until_at IS NULL OR until_at > {deadline})"
+    )

@@ -123,15 +123,16 @@ def portfolio(
     if options != PLAIN:
         parts = changes.complicated(extra, options, changes.Draft(rows, course, settlement, span, parts))
     log = logs.assemble(log_rng, parts, days * books.DAY_SECONDS)
+    terms_days = due_days(extra, options, raw_tables.terms_days(rows))
     simulated = Portfolio(
         transactions=raw_tables.transactions(log_rng, rows, raw_tables.final(rows, course, log, span), span),
         events=raw_tables.events(log, span),
         fx=raw_tables.rates(span),
-        truth=truth.table(course, span),
+        truth=truth.table(course, span, terms_days),
     )
     if options == PLAIN:
         return simulated
-    facts = Facts(rows, log, span, due_days(extra, options, raw_tables.terms_days(rows)))
+    facts = Facts(rows, log, span, terms_days)
     facts = exports.with_gaps(facts, options)
     return exports.at(replace(simulated, facts=facts), datetime.combine(end, time.min))
 

@@ -1,0 +1,79 @@
+"""What another version of the layers makes of the same facts is counted, once, and reported until it is learnt."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import pytest
+
+from payrec.data import audit, layers, version_changes
+from payrec.data.engines import Engine
+from tests.data.portfolios import event, load, order
+
+WANTED = layers.Parameters(as_of=(), landmark_ages=(0, 7), observed_until=datetime(2024, 6, 1))
+ORDERS = [order(f"o{n}", f"c{n}", date(2024, 3, 1), payment_date=None) for n in range(4)]
+EVENTS = [
+    event("e0", "o0", "credit", datetime(2024, 3, 10), amount=ORDERS[0]["amount"]),
+    event("e1", "o1", "payment", datetime(2024, 3, 10)),
+]
+
+
+def version(monkeypatch: pytest.MonkeyPatch, file: str, text: str, other: str) -> None:
+    """Let the layers be those of another version, in which a file has other SQL."""
+    files = tuple((name, sql.replace(text, other) if name == file else sql) for name, sql in layers.layers())
+    assert files != layers.layers()
+    monkeypatch.setattr(layers, "layers", lambda: files)
+
+
+def credit_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version in which a credit note meant that nothing was recovered."""
+    version(monkeypatch, "34_labels.sql", "'void', 'credit', 'stated'", "'void', 'stated'")
+
+
+def reported(engine: Engine) -> list[str]:
+    found = audit.run(engine, datetime(2024, 6, 1)).findings
+    return [finding.message for finding in found if finding.code == "version_changes"]
+
+
+def test_labels_and_snapshots_that_a_version_changed_are_counted_until_a_model_has_learnt_them(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(engine, ORDERS, EVENTS)
+    with monkeypatch.context() as former:
+        credit_as_lost(former)
+        layers.build(engine, WANTED)
+        layers.build(engine, WANTED, full=True)
+        assert reported(engine) == [], "one version agrees with itself"
+    layers.prepare(engine)
+    layers.change(engine, lambda: load(engine, [*ORDERS, order("o9", "c9", date(2024, 5, 1))], EVENTS))
+    layers.build(engine, WANTED)
+    (message,) = reported(engine)
+    assert "of 8 snapshots 2 have another label and 0 are none any more" in message
+    assert "payrec train" in message
+    layers.build(engine, WANTED, full=True)
+    assert reported(engine) == [message], "building again changes nothing about it"
+    version_changes.forget(engine)
+    assert reported(engine) == []
+
+
+def test_snapshots_that_a_version_does_not_make_any_more_are_counted(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(engine, ORDERS, EVENTS)
+    layers.build(engine, WANTED)
+    version(
+        monkeypatch, "20_snapshots.sql", "JOIN landmarks AS l", "JOIN (SELECT * FROM landmarks WHERE age_days > 0) AS l"
+    )
+    layers.build(engine, WANTED)
+    (message,) = reported(engine)
+    assert "of 8 snapshots 0 have another label and 4 are none any more" in message
+
+
+def test_an_erasure_leaves_no_order_among_the_labels_kept(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(engine, ORDERS, EVENTS)
+    layers.build(engine, WANTED)
+    credit_as_lost(monkeypatch)
+    layers.prepare(engine)
+    assert layers.count(engine, version_changes.FORMER, "order_id = 'o1'") == 2
+    layers.change(engine, lambda: True, clears=bool)
+    assert version_changes.FORMER not in engine.tables()
