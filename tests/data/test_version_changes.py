@@ -48,7 +48,7 @@ def test_labels_and_snapshots_that_a_version_changed_are_counted_until_a_model_h
     layers.change(engine, lambda: load(engine, [*ORDERS, order("o9", "c9", date(2024, 5, 1))], EVENTS))
     layers.build(engine, WANTED)
     (message,) = reported(engine)
-    assert "of 8 snapshots 2 have another label and 0 are none any more" in message
+    assert "of 8 snapshots of open orders 0 were ended, 0 owed another amount, 2 have another label" in message
     assert "payrec train" in message
     layers.build(engine, WANTED, full=True)
     assert reported(engine) == [message], "building again changes nothing about it"
@@ -56,17 +56,18 @@ def test_labels_and_snapshots_that_a_version_changed_are_counted_until_a_model_h
     assert reported(engine) == []
 
 
-def test_snapshots_that_a_version_does_not_make_any_more_are_counted(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    load(engine, ORDERS, EVENTS)
-    layers.build(engine, WANTED)
-    version(
-        monkeypatch, "20_snapshots.sql", "JOIN landmarks AS l", "JOIN (SELECT * FROM landmarks WHERE age_days > 0) AS l"
-    )
+def test_balances_that_a_version_changed_are_counted(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = event("e2", "o2", "credit", datetime(2024, 3, 5), amount=ORDERS[2]["amount"] / 4)
+    load(engine, ORDERS, [*EVENTS, part, event("e3", "o3", "void", datetime(2024, 3, 5))])
+    with monkeypatch.context() as former:
+        version(
+            former, "12_stg_balances.sql", "WHEN event_type = 'credit' THEN minor", "WHEN event_type = '' THEN minor"
+        )
+        version(former, "12_stg_balances.sql", "WHEN event_type = 'void' THEN 1", "WHEN event_type = '' THEN 1")
+        layers.build(engine, WANTED)
     layers.build(engine, WANTED)
     (message,) = reported(engine)
-    assert "of 8 snapshots 0 have another label and 4 are none any more" in message
+    assert "of 8 snapshots of open orders 1 were ended, 1 owed another amount, 3 have another label" in message
 
 
 def test_an_erasure_leaves_no_order_among_the_labels_kept(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

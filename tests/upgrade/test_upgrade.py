@@ -150,7 +150,8 @@ def test_fault_50_a_model_for_other_features_is_refused_and_the_next_training_go
     assert "Traceback" not in said
     assert lists(left) == before
     assert left.payrec("check") == 0
-    assert "reads the same facts in another way than the one before" in " ".join(capsys.readouterr().out.split())
+    is_compared = "reads the same facts in another way than the one before" in capsys.readouterr().out
+    assert is_compared == left.url.startswith("duckdb"), "the dump of PostgreSQL has no layers to compare with"
     assert left.payrec("train", "--recipe", "original") in (0, 4)
     (made,) = set(versions.ids(left.models)) - {versions.champion_id(left.models)}
     versions.promote(left.models, made)

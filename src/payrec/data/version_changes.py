@@ -1,4 +1,4 @@
-"""What another version of the SQL layers makes of the same facts: labels and snapshots that it changed."""
+"""What another version of the SQL layers makes of the same facts: balances and labels that it changed."""
 
 from __future__ import annotations
 
@@ -14,32 +14,36 @@ from payrec.data.findings import Finding, Limits, first_row
 Layers = tuple[tuple[str, str], ...]  # (file name, SQL)
 
 VIEW = "v_feature_view"
-FORMER, VERSION = "former_labels", "layers_version"  # the labels of the version before; the SQL of the last build
+FORMER, VERSION = "former_snapshots", "layers_version"  # what the version before made; the SQL of the last build
 _CHANGED = "version_changes"
 _COMPARED = f"""
     CREATE TABLE {_CHANGED} AS
-    SELECT CAST(COUNT(*) AS BIGINT) AS snapshots_former,
-           CAST(COUNT(*) FILTER (WHERE now.order_id IS NULL) AS BIGINT) AS snapshots_gone,
-           CAST(COUNT(*) FILTER (WHERE former.label IS NOT NULL AND now.order_id IS NOT NULL
-                                       AND now.label_recovered_30d IS DISTINCT FROM former.label) AS BIGINT)
+    SELECT CAST(COUNT(*) AS BIGINT) AS snapshots,
+           CAST(COUNT(*) FILTER (WHERE b.is_open = 1 AND b.outstanding_minor <> f.outstanding_minor) AS BIGINT)
+               AS owe_another_amount,
+           CAST(COUNT(*) FILTER (WHERE b.is_open IS DISTINCT FROM 1) AS BIGINT) AS ended,
+           CAST(COUNT(*) FILTER (WHERE f.label IS NOT NULL AND v.order_id IS NOT NULL
+                                       AND v.label_recovered_30d IS DISTINCT FROM f.label) AS BIGINT)
                AS labels_changed
-    FROM {FORMER} AS former
-    LEFT JOIN {VIEW} AS now ON now.order_id = former.order_id AND now.as_of = former.as_of
+    FROM {FORMER} AS f
+    LEFT JOIN stg_balances AS b
+      ON b.order_id = f.order_id AND b.from_at <= f.as_of AND (b.until_at IS NULL OR b.until_at > f.as_of)
+    LEFT JOIN {VIEW} AS v ON v.order_id = f.order_id AND v.as_of = f.as_of
 """
 
 
 def keep(engine: Engine, layers: Layers) -> None:
-    """Keep the labels that stand, if other SQL than ``layers`` made them; the caller is in a transaction."""
+    """Keep the snapshots that stand, if other SQL than ``layers`` made them; the caller is in a transaction."""
     present = engine.tables()
     if VIEW in present and FORMER not in present and not _made_by(engine, present, layers):
         engine.run(
-            f"CREATE TABLE {FORMER} AS SELECT order_id, as_of, label_recovered_30d AS label "
-            f"FROM {VIEW} WHERE is_landmark = 1"
+            f"CREATE TABLE {FORMER} AS "
+            f"SELECT order_id, as_of, outstanding_minor, label_recovered_30d AS label FROM {VIEW}"
         )
 
 
 def compare(engine: Engine, layers: Layers) -> None:
-    """Compare the labels of the build that just ended with those kept; the caller is in a transaction."""
+    """Compare what was kept with the build that just ended; the caller is in a transaction."""
     present = engine.tables()
     if FORMER in present:
         engine.run(f"DROP TABLE IF EXISTS {_CHANGED}")
@@ -56,18 +60,18 @@ def forget(engine: Engine) -> None:
 
 
 def findings(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
-    """Yield a finding if this version changed labels or snapshots, until a model is trained on them."""
+    """Yield a finding if this version changed balances or labels, until a model is trained on them."""
     if _CHANGED not in engine.tables():
         return
-    changed = first_row(engine, f"SELECT snapshots_former, snapshots_gone, labels_changed FROM {_CHANGED}")
-    rows = changed["snapshots_gone"] + changed["labels_changed"]
+    changed = first_row(engine, f"SELECT snapshots, owe_another_amount, ended, labels_changed FROM {_CHANGED}")
+    rows = changed["owe_another_amount"] + changed["ended"] + changed["labels_changed"]
     if rows:
         text = (
             f"this version of payrec reads the same facts in another way than the one before: of "
-            f"{changed['snapshots_former']:,} snapshots {changed['labels_changed']:,} have another label and "
-            f"{changed['snapshots_gone']:,} are none any more\n"
-            "what counts as recovered, ended or not due is in docs/meaning.md\n"
-            "a model of before learnt from other labels: payrec train"
+            f"{changed['snapshots']:,} snapshots of open orders {changed['ended']:,} were ended, "
+            f"{changed['owe_another_amount']:,} owed another amount, {changed['labels_changed']:,} have another label\n"
+            "what counts as owed, ended and recovered is in docs/meaning.md\n"
+            "a model of before learnt from the former labels: payrec train"
         )
         yield Finding("version_changes", "warn", rows, text)
 
