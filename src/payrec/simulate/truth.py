@@ -44,9 +44,9 @@ def _open_moments(course: Course, span: Span, due_days: Ints) -> _Moments:
     is_open[:, -1] &= at_end - clock <= LANDMARK_DAYS[-1]
     for column in range(len(LANDMARK_DAYS), days.shape[1]):  # a moment once, however many reasons it has
         is_open[:, column] &= ~(is_open[:, :column] & (days[:, :column] == days[:, column, None])).any(axis=1)
-    failed, column = np.nonzero(is_open)
-    order = np.lexsort((days[failed, column], failed))
-    failed, day = failed[order], days[failed, column][order]
+    failed, reason = np.nonzero(is_open)
+    order = np.lexsort((days[failed, reason], failed))
+    failed, day = failed[order], days[failed, reason][order]
     return _Moments(failed, day, day - clock[failed])
 
 
