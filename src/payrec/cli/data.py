@@ -54,6 +54,12 @@ StatedAt = Annotated[
 Complete = Annotated[
     bool, typer.Option("--complete", help="All open orders are in the file: what is gone from it was settled.")
 ]
+FromUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="URL", help="After source NAME: postgresql://…?schema=NAME that another tool keeps filled."
+    ),
+]
 Tolerance = Annotated[
     float,
     typer.Option("--tolerance", min=0.0, max=1.0, help="Largest share of rejected rows."),
@@ -77,6 +83,9 @@ def simulate(
         list[str] | None,
         typer.Option("--missing-month", metavar="YYYY-MM", help="Leave out all events of a month. Repeatable."),
     ] = None,
+    as_source: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="Also write the files of a source, such as stripe-api.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Simulate a portfolio whose outcome is known, as files.
@@ -87,7 +96,7 @@ def simulate(
     names = [name.strip() for name in with_names.split(",")] if with_names is not None else []
     complicated = complications(names, stop_payments_days=stop_payments_days, missing_months=missing_month or ())
     with output.steps(as_json) as step:
-        portfolio = payrec.simulate(orders, seed, out, step, complicated)
+        portfolio = payrec.simulate(orders, seed, out, step, complicated, as_source)
     document = {
         "folder": out,
         "transactions": portfolio.transactions.num_rows,
@@ -98,6 +107,9 @@ def simulate(
         f"{document['transactions']:,} orders and {document['events']:,} events in {out}, "
         f"with the truth of {document['truth']:,} snapshots"
     )
+    if as_source:
+        document["source_files"] = out / as_source
+        line += f"; files of {as_source} in {out / as_source}"
     output.emit(document, as_json, lambda: output.say(line), kept=f"the files are in {out}")
 
 
@@ -124,6 +136,7 @@ def load(
     tolerance: Tolerance = 0.05,
     stated_at: StatedAt = None,
     complete: Complete = False,
+    from_url: FromUrl = None,
     payments_from_events: PaymentsFrom = None,
     reporting_currency: Reporting = None,
     url: Database = None,
@@ -139,12 +152,13 @@ def load(
         encoding, tolerance, stated_at=stated, complete=complete or None, payments_from_events=payments_from_events,
         privacy_key=options.privacy_key(settings),
     )  # fmt: skip
-    _require_files(kind, files)
+    _require_files(kind, files, from_url)
     if kind == FileKind.source:
         with options.database(url, settings) as engine, output.steps(as_json) as step:
             report: Any = payrec.load.source(
-                engine, str(files[0]), files[1:], mapping, rejects or settings.out_dir, options.now(), reading, step
-            )
+                engine, str(files[0]), files[1:], mapping, rejects or settings.out_dir, options.now(), reading,
+                from_url, step,
+            )  # fmt: skip
     else:
         file = files[0]
         plan = payrec.load.plan(file, kind, mapping, reading)  # type: ignore[arg-type]
@@ -163,14 +177,16 @@ def load(
     output.emit(asdict(report), as_json, render, kept="the rows are loaded")
 
 
-def _require_files(kind: str, files: list[Path]) -> None:
-    if kind == FileKind.source and len(files) < 2:
+def _require_files(kind: str, files: list[Path], from_url: str | None) -> None:
+    if kind == FileKind.source and (len(files) != 1 if from_url else len(files) < 2):
         raise UsageError(
-            f"found {len(files)} words after source, expected NAME and at least one file\n"
+            f"found {len(files)} words after source{' and --from' if from_url else ''}, "
+            f"expected NAME{'' if from_url else ' and at least one file'}\n"
             "payrec load source stripe-dashboard payments.csv; payrec sources list names all"
         )
-    if kind != FileKind.source and len(files) != 1:
-        msg = f"found {len(files)} files after {kind}, expected one\npayrec load {kind} FILE"
+    if kind != FileKind.source and (len(files) != 1 or from_url):
+        given = f"{len(files)} files{' and --from' if from_url else ''}"
+        msg = f"found {given} after {kind}, expected one file\npayrec load {kind} FILE"
         raise UsageError(f"{msg}; several files of one table are loaded as a folder")
 
 

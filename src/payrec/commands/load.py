@@ -16,6 +16,7 @@ from payrec.data import layers, load
 from payrec.data.engines import Engine
 from payrec.data.load import Kind, LoadPlan, LoadReport, Mapping, Options, read_mapping
 from payrec.data.sources import loading
+from payrec.data.sources.database_tables import database_tables
 from payrec.data.sources.loading import SourceReport
 from payrec.data.sources.packs import pack_of
 
@@ -113,11 +114,12 @@ def fx(
 def source(
     engine: Engine,
     name: str,
-    files: Sequence[Path | str],
+    files: Sequence[Path | str] = (),
     mapping: Mapping | Path | str | None = None,
     rejects: Path | str | None = None,
     now: datetime | None = None,
     options: Options | None = None,
+    from_url: str | None = None,
     progress: Progress = silent,
 ) -> SourceReport:
     """Load the files of a source (:mod:`payrec.sources`) as orders and events, in one transaction.
@@ -130,19 +132,26 @@ def source(
         A map for the forms of dates and numbers that the files alone do not prove (``date_format``, ``decimal``).
     rejects
         Folder for rejected rows; None: they are counted, not written.
+    from_url
+        In place of files: ``postgresql://…?schema=NAME``, where another program keeps the source's tables.
 
     Raises
     ------
     UsageError
-        There is no such source, or a file cannot be opened.
+        There is no such source, a file cannot be opened, or files and a database are both named.
     DataRefused
-        A file lacks columns (named, with the nearest candidates), or its rows cannot be loaded; nothing was loaded.
+        A file or table lacks columns (named, with the nearest candidates), or its rows cannot be loaded.
     """
     pack = pack_of(name)
     settings = (mapping_of(mapping), None if rejects is None else Path(rejects), now, options or Options())
     layers.prepare(engine)
-    progress(f"loading {', '.join(Path(file).name for file in files)}")
-    return layers.change(engine, lambda: loading.load(engine, pack, [Path(file) for file in files], settings))
+    if bool(files) == bool(from_url):
+        raise UsageError(
+            f"found {len(files)} files and {'a' if from_url else 'no'} database, expected one or the other"
+        )
+    origin = database_tables(from_url) if from_url else [Path(file) for file in files]
+    progress(f"loading {', '.join(Path(file).name for file in files) or f'tables of {name}'}")
+    return layers.change(engine, lambda: loading.load(engine, pack, origin, settings))
 
 
 def mapping_of(mapping: Mapping | Path | str | None, reporting_currency: str | None = None) -> Mapping | None:

@@ -45,7 +45,7 @@ class OpenFile:
     """A file opened for reading: its name for messages, its bytes (unpacked) and what the first of them say it is."""
 
     name: str
-    form: Literal["text", "parquet"]
+    form: Literal["text", "parquet", "json"]
     is_gzip: bool
     head: bytes
     stream: BinaryIO
@@ -115,8 +115,8 @@ class _Guard(io.RawIOBase):
 
 
 @contextmanager
-def opened(path: Path, limits: Limits) -> Iterator[OpenFile]:
-    """Open a file for reading, unpacked if it is gzip, and say what it is.
+def opened(path: Path, limits: Limits, *, reads_json: bool = False) -> Iterator[OpenFile]:
+    """Open a file for reading, unpacked if it is gzip, and say what it is; JSON only for callers that read it.
 
     Raises
     ------
@@ -137,7 +137,11 @@ def opened(path: Path, limits: Limits) -> Iterator[OpenFile]:
         if not head.strip(b"\xef\xbb\xbf \t\r\n\0"):
             raise DataRefused(f"{path.name} is empty\nexpected CSV text with a header line, or Parquet")
         if not head.startswith(b"PAR1"):
-            if guess := _guess(head):
+            guess = _guess(head)
+            if guess == "JSON" and reads_json:
+                yield OpenFile(path.name, "json", is_gzip, head, guard, limits)
+                return
+            if guess:
                 raise DataRefused(f"{path.name} is {guess}, not CSV or Parquet\nsave it as CSV (UTF-8) and load that")
             yield OpenFile(path.name, "text", is_gzip, head, guard, limits)
             return

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +17,9 @@ from payrec.common.errors import DataRefused, PayrecError
 from payrec.common.text import sql_identifier, sql_literal
 from payrec.data.load import Kind
 from payrec.data.load.parsing import scratch_database
-from payrec.data.sources.export_files import Export, columns_of, input_of, read_export
+from payrec.data.sources import json_objects
+from payrec.data.sources.database_tables import DatabaseTables
+from payrec.data.sources.export_files import Export, ExportFile, TableExport, columns_of, input_of, read_export
 from payrec.data.sources.packs import Input, Pack
 
 MAX_UNREADABLE_SHARE = 0.05
@@ -59,66 +63,120 @@ class Converted:
     files: dict[Kind, Path]
 
 
+@dataclass(frozen=True)
+class _Part:
+    """An input that was read of a file: its rows in ``NAME_rows`` and the lines that are no rows."""
+
+    number: int
+    file: str
+    source_input: Input
+    rows: int
+    unreadable: int
+
+
 @contextmanager
-def converted(pack: Pack, paths: Sequence[Path], encoding: str | None = None) -> Iterator[Converted]:
-    """Convert the files of a source to files of orders and events that :mod:`payrec.data.load` reads.
+def converted(pack: Pack, source: Sequence[Path] | DatabaseTables, encoding: str | None = None) -> Iterator[Converted]:
+    """Convert what a source exports to files of orders and events that :mod:`payrec.data.load` reads.
 
     Raises
     ------
     UsageError
         A file cannot be opened.
     DataRefused
-        A file lacks columns, a file that the pack needs was not given, or too many rows are unreadable.
+        A file or table lacks columns, one that the pack needs was not given, or too many rows are unreadable.
     """
     with scratch_database(None) as db, TemporaryDirectory(prefix="payrec-source-") as folder:
+        db.execute(files("payrec.data.sources").joinpath("macros.sql").read_text(encoding="utf-8"))
         for each in pack.inputs:
             columns = ", ".join(f"{sql_identifier(column)} VARCHAR" for column in each.columns)
-            db.execute(f"CREATE TABLE {each.name}_rows (file_number INTEGER, line BIGINT, {columns})")
-        counts = [_read(db, pack, number, path, encoding) for number, path in enumerate(paths)]
-        _require_inputs(pack, [source_input for _, source_input, _, _ in counts])
+            db.execute(f"CREATE TABLE {each.name}_rows (file_number INTEGER, line BIGINT, recorded VARCHAR, {columns})")
+        parts, others = _parts(db, pack, source, encoding)
+        _require_inputs(pack, [part.source_input for part in parts])
         for each in pack.inputs:
             _classify(db, each)
-        reports = tuple(_report(db, number, *count) for number, count in enumerate(counts))
-        files: dict[Kind, Path] = {}
+        reports = (*(_report(db, part) for part in parts), *others)
+        for name, select in pack.views.items():
+            db.execute(f"CREATE VIEW {sql_identifier(name)} AS {select}")
+        outputs: dict[Kind, Path] = {}
         for kind, select in pack.sql.items():
             table = db.sql(select).to_arrow_table()
             empty = [name for name in table.column_names if table[name].null_count == table.num_rows]
             table = table.drop_columns([name for name in empty if name != "payment_date"])
             if table.num_rows:
-                files[kind] = Path(folder) / f"{pack.name}.{kind}.parquet"
-                parquet.write_table(table, files[kind])
-        yield Converted(reports, files)
+                outputs[kind] = Path(folder) / f"{pack.name}.{kind}.parquet"
+                parquet.write_table(table, outputs[kind])
+        yield Converted(reports, outputs)
 
 
-def _read(
-    db: duckdb.DuckDBPyConnection, pack: Pack, number: int, path: Path, encoding: str | None
-) -> tuple[str, Input, int, int]:
-    with read_export(path, pack.inputs, encoding) as export:
-        source_input = input_of(pack, export)
-        rows, unreadable = _insert(db, source_input, export, number)
-        if not rows:
-            raise DataRefused(f"{path.name} has a header and no rows that can be read\nnothing was loaded")
-        if unreadable > MAX_UNREADABLE_SHARE * (rows + unreadable):
-            raise DataRefused(
-                f"{path.name}: {unreadable:,} of {rows + unreadable:,} lines do not have the {len(export.names)} "
-                f"columns of the header, at most {MAX_UNREADABLE_SHARE:.0%} may be so\n"
-                "nothing was loaded; export the file again"
-            )
-        return path.name, source_input, rows, unreadable
+def _parts(
+    db: duckdb.DuckDBPyConnection, pack: Pack, source: Sequence[Path] | DatabaseTables, encoding: str | None
+) -> tuple[list[_Part], list[InputReport]]:
+    parts: list[_Part] = []
+    others: list[InputReport] = []
+    if isinstance(source, DatabaseTables):
+        for number, (table, export, source_input) in enumerate(source.exports(pack)):
+            parts.append(_Part(number, table, source_input, *_insert(db, source_input, export, number)))
+        return parts, others
+    for number, path in enumerate(source):
+        with read_export(path, (pack,), encoding) as file:
+            read = _read(db, pack, number, file)
+            rest = _other_objects(pack, file, sum(part.rows for part in read))
+            _refuse_unreadable(file, read, rest)
+            parts, others = parts + read, others + rest
+    return parts, others
+
+
+def _read(db: duckdb.DuckDBPyConnection, pack: Pack, number: int, file: ExportFile) -> list[_Part]:
+    parts, unreadable = [], len(file.bad)
+    for export, candidates in file.exports(pack):
+        source_input = input_of(pack, candidates, export.names, file.file.name)
+        rows, bad = _insert(db, source_input, export, number)
+        parts.append(_Part(number, file.file.name, source_input, rows, bad + unreadable))
+        unreadable = 0
+    if not any(part.rows for part in parts):
+        raise DataRefused(
+            f"{file.file.name} holds no {' and no '.join(each.title for each in pack.inputs)}\n"
+            f"nothing was loaded; payrec sources show {pack.name} says what it reads"
+        )
+    return parts
+
+
+def _refuse_unreadable(file: ExportFile, parts: list[_Part], others: list[InputReport]) -> None:
+    bad = sum(part.unreadable for part in parts)
+    lines = bad + sum(part.rows for part in parts) + sum(each.rows_in for each in others)
+    if bad > MAX_UNREADABLE_SHARE * lines:
+        raise DataRefused(
+            f"{file.file.name}: {bad:,} of {lines:,} lines cannot be read as rows, at most "
+            f"{MAX_UNREADABLE_SHARE:.0%} may be so\nnothing was loaded; export the file again"
+        )
+
+
+def _other_objects(pack: Pack, file: ExportFile, used: int) -> list[InputReport]:
+    """Account for JSON objects of kinds that no input of the pack is."""
+    if isinstance(file.content, TableExport) or pack.json is None:
+        return []
+    kinds = json_objects.kinds_of(file.content, pack.json)
+    count = sum(kinds.values()) - used
+    forms = [each.object_form for each in pack.inputs]
+    names = [kind for kind in kinds if not any(re.search(form, kind) for form in forms)]
+    reason = f"no payment facts: {', '.join(names[:5])}"
+    return [InputReport(file.file.name, "other objects", count, 0, 0, 0, {reason: count})] if count else []
 
 
 def _insert(db: duckdb.DuckDBPyConnection, source_input: Input, export: Export, number: int) -> tuple[int, int]:
     columns = columns_of(source_input, export.names)
-    cells = ", ".join(f"NULLIF(TRIM(c{position}), '')" for position in columns.values())
-    names = ", ".join(map(sql_identifier, columns))
-    rows, unreadable = 0, 0
-    for batch in export.rows():
+    cells = [f"COALESCE({', '.join(f'c{each}' for each in positions)})" for positions in columns.values()]
+    names = "".join(f", {sql_identifier(column)}" for column in columns)
+    values = "".join(f", NULLIF(TRIM({cell}), '')" for cell in cells)
+    rows, bad = 0, 0
+    for batch in export.rows(sorted({each for positions in columns.values() for each in positions})):
+        recorded = "recorded" if "recorded" in batch.table.column_names else "NULL"
         db.register("incoming", batch.table)
-        insert = f"INSERT INTO {source_input.name}_rows (file_number, line, {names})"
-        db.execute(f"{insert} SELECT {number}, line, {cells} FROM incoming")
+        insert = f"INSERT INTO {source_input.name}_rows (file_number, line, recorded{names})"
+        db.execute(f"{insert} SELECT {number}, line, {recorded}{values} FROM incoming")
         db.unregister("incoming")
-        rows, unreadable = rows + batch.table.num_rows, unreadable + len(batch.bad)
-    return rows, unreadable
+        rows, bad = rows + batch.table.num_rows, bad + len(batch.bad)
+    return rows, bad
 
 
 def _require_inputs(pack: Pack, given: list[Input]) -> None:
@@ -140,20 +198,20 @@ def _classify(db: duckdb.DuckDBPyConnection, source_input: Input) -> None:
         f"CASE{rules or ' WHEN FALSE THEN NULL'} END AS left_out FROM {name}_rows"
     )
     db.execute(
-        f"CREATE VIEW {name} AS SELECT file_number, line, {columns} FROM {name}_classified "
+        f"CREATE VIEW {name} AS SELECT file_number, line, recorded, {columns} FROM {name}_classified "
         "WHERE left_out IS NULL AND NOT is_duplicate"
     )
 
 
-def _report(
-    db: duckdb.DuckDBPyConnection, number: int, file: str, source_input: Input, rows: int, unreadable: int
-) -> InputReport:
+def _report(db: duckdb.DuckDBPyConnection, part: _Part) -> InputReport:
+    source_input = part.source_input
     counted = db.execute(
         f"SELECT left_out, COUNT(*) FILTER (WHERE is_duplicate), COUNT(*) FROM {source_input.name}_classified "
-        f"WHERE file_number = {number} GROUP BY left_out"
+        f"WHERE file_number = {part.number} GROUP BY left_out"
     ).fetchall()
     left_out = {reason: count for reason, _, count in counted if reason is not None}
     used = sum(count - repeated for reason, repeated, count in counted if reason is None)
     duplicates = sum(repeated for reason, repeated, _ in counted if reason is None)
     ordered = {reason: left_out.get(reason, 0) for reason in source_input.left_out}
-    return InputReport(file, source_input.title, rows + unreadable, used, unreadable, duplicates, ordered)
+    rows_in = part.rows + part.unreadable
+    return InputReport(part.file, source_input.title, rows_in, used, part.unreadable, duplicates, ordered)

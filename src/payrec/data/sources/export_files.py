@@ -4,25 +4,43 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Protocol
+
+import duckdb
 
 from payrec.common.errors import DataRefused
 from payrec.data.load import Limits, encoding, parquet, records
 from payrec.data.load.file_bytes import OpenFile, opened
 from payrec.data.load.layout import DELIMITERS, check_names
-from payrec.data.load.records import Rows
+from payrec.data.load.parsing import scratch_database
+from payrec.data.load.records import BadLine, Rows
+from payrec.data.sources import json_objects
 from payrec.data.sources.packs import Input, Pack
 
 HEADER_LINES = 30  # the header is among these: reports begin with title lines
 
 
+class Export(Protocol):
+    """Rows that can be one input of a pack: the names of their columns, and the columns of some places as text."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        ...
+
+    def rows(self, positions: Collection[int]) -> Iterator[Rows]:
+        """Yield the rows: text columns ``c0``, ``c1``, … at least of these places, and ``line``; once."""
+        ...
+
+
 @dataclass(frozen=True)
-class Export:
-    """An open file: its column names, ``first_line`` on which the rows after the header start, and its bytes."""
+class TableExport:
+    """CSV or Parquet: column names, ``first_line`` on which the rows after the header start, and the bytes."""
 
     names: tuple[str, ...]
     first_line: int
@@ -30,31 +48,53 @@ class Export:
     encoding: str | None
     file: OpenFile
 
-    def rows(self) -> Iterator[Rows]:
+    def rows(self, positions: Collection[int]) -> Iterator[Rows]:
         """Yield the rows as text columns ``c0``, ``c1``, … and ``line``; once."""
         if self.file.form == "parquet":
-            return parquet.rows(self.file, range(len(self.names)))
+            return parquet.rows(self.file, positions)
         shape = records.Shape(self.delimiter, len(self.names), self.file.limits, self.file.name)
         return records.rows(encoding.blocks(self.file, self.encoding), shape, self.first_line)
 
 
+@dataclass(frozen=True)
+class ExportFile:
+    """An open file: a table, or a database of JSON objects of several kinds; ``bad``: lines that are no objects."""
+
+    file: OpenFile
+    content: TableExport | duckdb.DuckDBPyConnection
+    bad: tuple[BadLine, ...] = ()
+
+    def exports(self, pack: Pack) -> list[tuple[Export, Sequence[Input]]]:
+        """Return the exports in the file, each with the inputs of the pack that it may be."""
+        if isinstance(self.content, TableExport):
+            return [(self.content, pack.inputs)]
+        kinds = {each.object_form: each for each in pack.inputs} if pack.json else {}
+        by_kind = json_objects.exports(self.content, self.file, pack.json, kinds or ("",))
+        return [(export, [kinds[kind]] if kinds else pack.inputs) for kind, export in by_kind.items()]
+
+
 @contextmanager
-def read_export(path: Path, inputs: Iterable[Input], named_encoding: str | None = None) -> Iterator[Export]:
-    """Open a file; its header is the line, among the first, that has most of the columns that ``inputs`` require."""
-    with opened(path, Limits()) as file:
+def read_export(path: Path, packs: Iterable[Pack], named_encoding: str | None = None) -> Iterator[ExportFile]:
+    """Open a file; its header is the line, among the first, that has most of the columns that inputs require."""
+    with opened(path, Limits(), reads_json=True) as file:
         if file.form == "parquet":
             names = parquet.header(file)
             check_names(names, file)
-            yield Export(names, 1, "", None, file)
+            yield ExportFile(file, TableExport(names, 1, "", None, file))
             return
         if named_encoding is None:
             encoding.refuse_other_encodings(file)
         else:
             encoding.check_encoding(named_encoding)
+        if file.form == "json":
+            with scratch_database(None) as db:
+                bad = json_objects.stage(db, file, named_encoding)
+                yield ExportFile(file, db, bad)
+            return
         text = encoding.first_lines(file, named_encoding)
-        names, first_line, delimiter = _header(text, [_required(each) for each in inputs])
+        names, first_line, delimiter = _header(text, [_required(each) for pack in packs for each in pack.inputs])
         check_names(names, file)
-        yield Export(names, first_line, delimiter, named_encoding, file)
+        yield ExportFile(file, TableExport(names, first_line, delimiter, named_encoding, file))
 
 
 def _header(text: str, wanted: list[list[frozenset[str]]]) -> tuple[tuple[str, ...], int, str]:
@@ -82,14 +122,18 @@ def _required(source_input: Input) -> list[frozenset[str]]:
     return [frozenset(header.casefold() for header in source_input.columns[name]) for name in source_input.required]
 
 
-def columns_of(source_input: Input, names: tuple[str, ...]) -> dict[str, int]:
-    """Return the position of each column of an input that the file has."""
+def columns_of(source_input: Input, names: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """Return the positions of each column of an input that the file has; the first that is filled counts.
+
+    A value inside an object goes before the object itself.
+    """
     positions = {name.casefold(): position for position, name in reversed(list(enumerate(names)))}
     columns = {}
     for column, headers in source_input.columns.items():
-        position = next((positions[each.casefold()] for each in headers if each.casefold() in positions), None)
-        if position is not None:
-            columns[column] = position
+        inner_first = sorted(headers, key=lambda header: -header.count("."))
+        present = tuple(positions[each.casefold()] for each in inner_first if each.casefold() in positions)
+        if present:
+            columns[column] = present
     return columns
 
 
@@ -99,24 +143,24 @@ def lacking(source_input: Input, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(source_input.columns[name][0] for name in source_input.required if name not in columns)
 
 
-def input_of(pack: Pack, export: Export) -> Input:
-    """Return the input of a pack that a file is: the one whose required columns it has.
+def input_of(pack: Pack, candidates: Sequence[Input], names: tuple[str, ...], file: str) -> Input:
+    """Return the input of a pack that a file is: the candidate whose required columns it has.
 
     Raises
     ------
     DataRefused
         The file lacks required columns; they are named with the nearest candidates.
     """
-    gaps = [(lacking(each, export.names), each) for each in pack.inputs]
+    gaps = [(lacking(each, names), each) for each in candidates]
     for gap, source_input in gaps:
         if not gap:
             return source_input
     gap, nearest = min(gaps, key=lambda each: len(each[0]) / len(each[1].required))
-    folded = {name.casefold(): name for name in export.names if name}
+    folded = {name.casefold(): name for name in names if name}
     hints = [(name, get_close_matches(name.casefold(), folded, n=2, cutoff=0.5)) for name in gap]
     near = "; ".join(f"{name} may be {' or '.join(folded[each] for each in close)}" for name, close in hints if close)
     raise DataRefused(
-        f"{export.file.name} lacks {', '.join(gap)}, expected {nearest.title}\n"
+        f"{file} lacks {', '.join(gap)}, expected {nearest.title}\n"
         f"{f'{near}; ' if near else ''}export it again: {pack.export}\n"
         f"nothing was loaded; payrec sources show {pack.name} lists all columns"
     )

@@ -11,6 +11,7 @@ from payrec.common.errors import DataRefused
 from payrec.data.engines import Engine
 from payrec.data.load import LoadReport, Mapping, Options, events, transactions
 from payrec.data.sources.conversion import InputReport, converted
+from payrec.data.sources.database_tables import DatabaseTables
 from payrec.data.sources.packs import Pack
 
 
@@ -31,10 +32,10 @@ class SourceReport:
 def load(
     engine: Engine,
     pack: Pack,
-    paths: Sequence[Path],
+    source: Sequence[Path] | DatabaseTables,
     settings: tuple[Mapping | None, Path | None, datetime | None, Options],
 ) -> SourceReport:
-    """Load the files of a source in one transaction.
+    """Load the files of a source, or its tables in a database, in one transaction.
 
     Parameters
     ----------
@@ -48,10 +49,10 @@ def load(
     """
     mapping, rejects, now, options = settings
     loaders = {"transactions": transactions, "events": events}
-    with converted(pack, paths, options.encoding) as conversion, engine.transaction():
+    with converted(pack, source, options.encoding) as conversion, engine.transaction():
         if not conversion.files:
             raise DataRefused(
-                f"found no row of use in {', '.join(path.name for path in paths)}\n"
+                f"found no order and no event of {pack.name}\n"
                 + "; ".join(each.line() for each in conversion.inputs)
                 + "\nnothing was loaded"
             )

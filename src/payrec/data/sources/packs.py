@@ -18,10 +18,12 @@ KINDS: tuple[Kind, ...] = ("transactions", "events")
 
 @dataclass(frozen=True)
 class Input:
-    """A file of a source.
+    """A file of a source, a kind of object in its JSON, or a table of its copy in a database.
 
-    ``columns`` maps names in SQL to the source's headers, newest first; ``evidence`` maps names to regular expressions
-    that values of this source match; ``left_out`` maps a reason to the SQL condition of the rows that it leaves out.
+    ``columns`` maps names in SQL to the source's headers, newest first; ``a.b`` is a value inside a JSON object.
+    ``evidence`` maps names to regular expressions that values of this source match; ``left_out`` maps a reason to the
+    SQL condition of the rows that it leaves out. ``object_form`` matches what names the kind of a JSON object
+    (:class:`JsonForm`); ``tables`` are the names of the table in a database.
     """
 
     name: str
@@ -31,18 +33,35 @@ class Input:
     evidence: Mapping[str, str]
     left_out: Mapping[str, str]
     is_optional: bool
+    object_form: str
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class JsonForm:
+    """Where JSON objects of a source have their kind, and what their webhooks wrap them in; paths such as ``a.b``."""
+
+    kind: str
+    webhook_object: str
+    webhook_time: str
 
 
 @dataclass(frozen=True)
 class Pack:
-    """A source: its files, the SQL that makes orders and events of them, and notes on what it may get wrong."""
+    """A source: its files, the SQL that makes orders and events of them, and notes on what it may get wrong.
+
+    ``views`` are read by ``sql``; each reads the inputs and the views before it.
+    """
 
     name: str
     title: str
     export: str  # how to get the files
     notes: tuple[str, ...]
     inputs: tuple[Input, ...]
+    views: Mapping[str, str]
     sql: Mapping[Kind, str]
+    json: JsonForm | None
+    variant_of: str | None  # the pack that shares its SQL and has other names for the same content
 
 
 @cache
@@ -70,27 +89,56 @@ def pack_of(name: str) -> Pack:
 
 
 def _read(folder: Traversable) -> Pack:
-    document = tomllib.loads(folder.joinpath("source.toml").read_text(encoding="utf-8"))
-    sql = {
-        kind: folder.joinpath(f"{kind}.sql").read_text(encoding="utf-8")
-        for kind in KINDS
-        if folder.joinpath(f"{kind}.sql").is_file()
-    }
-    inputs = tuple(_input(name, entry) for name, entry in document["inputs"].items())
+    document = _document(folder)
     name = folder.name.replace("_", "-")
-    return Pack(name, document["title"], document["export"], tuple(document.get("notes", ())), inputs, sql)
+    variant_of = document.get("variant_of")
+    if variant_of is not None:
+        folder = files("payrec.data.sources").joinpath(variant_of.replace("-", "_"))
+        document = _variant(_document(folder), document)
+    texts = {
+        each.name.removesuffix(".sql"): each.read_text(encoding="utf-8")
+        for each in sorted(folder.iterdir(), key=lambda file: file.name)
+        if each.name.endswith(".sql")
+    }
+    return Pack(
+        name,
+        document["title"],
+        document["export"],
+        tuple(document.get("notes", ())),
+        tuple(_input(name, entry) for name, entry in document["inputs"].items()),
+        {view: text for view, text in texts.items() if view not in KINDS},
+        {kind: texts[kind] for kind in KINDS if kind in texts},
+        JsonForm(**document["json"]) if "json" in document else None,
+        variant_of,
+    )
+
+
+def _document(folder: Traversable) -> dict[str, Any]:
+    return tomllib.loads(folder.joinpath("source.toml").read_text(encoding="utf-8"))
+
+
+def _variant(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return the document of a variant: its own entries, else those of the pack that it shares."""
+    inputs = {}
+    for name, entry in shared["inputs"].items():
+        other = own.get("inputs", {}).get(name, {})
+        inputs[name] = {**entry, **other, "columns": {**entry["columns"], **other.get("columns", {})}}
+    return {**shared, **own, "inputs": inputs}
 
 
 def _input(name: str, entry: Mapping[str, Any]) -> Input:
-    columns = {
-        column: (header,) if isinstance(header, str) else tuple(header) for column, header in entry["columns"].items()
-    }
     return Input(
         name,
         entry["title"],
-        columns,
+        {column: _names(headers) for column, headers in entry["columns"].items()},
         tuple(entry["required"]),
         entry.get("evidence", {}),
         {rule["reason"]: rule["when"] for rule in entry.get("left_out", ())},
         entry.get("optional", False),
+        entry.get("object_form", ""),
+        _names(entry.get("tables", name)),
     )
+
+
+def _names(entry: str | list[str]) -> tuple[str, ...]:
+    return (entry,) if isinstance(entry, str) else tuple(entry)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import pyarrow as pa
 
 from payrec.data.sources.export_files import columns_of, lacking, read_export
 from payrec.data.sources.packs import Input, Pack, packs
@@ -36,26 +36,34 @@ def recognise(path: Path, encoding: str | None = None) -> tuple[Recognition, ...
     UsageError, DataRefused
         The file cannot be opened, or is of no kind that can be read.
     """
-    inputs = [(pack, each) for pack in packs() for each in pack.inputs]
-    with read_export(path, [each for _, each in inputs], encoding) as export:
-        names = export.names
-        candidates = [(pack, each) for pack, each in inputs if each.evidence and not lacking(each, names)]
-        if not candidates:
-            return ()
-        sample = next(export.rows()).table.slice(0, SAMPLE_ROWS)
-    recognised = []
-    for pack, each in candidates:
-        positions = columns_of(each, names)
-        values = {name: sample[f"c{positions[name]}"].to_pylist() for name in each.evidence if name in positions}
-        match = _match(pack, each, values, len(positions))
-        recognised += [match] if match else []
-    return tuple(sorted(recognised, key=lambda each: -each.confidence))
+    named = [pack for pack in packs() if pack.variant_of is None]
+    recognised: dict[str, Recognition] = {}
+    with read_export(path, named, encoding) as file:
+        candidates = [
+            (pack, each, export)
+            for pack in named
+            for export, inputs in file.exports(pack)
+            for each in inputs
+            if each.evidence and not lacking(each, export.names)
+        ]
+        samples: dict[int, pa.Table] = {}
+        for pack, each, export in candidates:
+            if id(export) not in samples:
+                positions = range(len(export.names))
+                samples[id(export)] = next(export.rows(positions)).table.slice(0, SAMPLE_ROWS)
+            match = _match(pack, each, export.names, samples[id(export)])
+            if match and match.confidence > (recognised[pack.name].confidence if pack.name in recognised else 0):
+                recognised[pack.name] = match
+    return tuple(sorted(recognised.values(), key=lambda each: -each.confidence))
 
 
-def _match(pack: Pack, source_input: Input, values: Mapping[str, list[Any]], known: int) -> Recognition | None:
-    shares, reasons = [], [f"{known} of {len(source_input.columns)} columns by name, all required ones among them"]
+def _match(pack: Pack, source_input: Input, names: tuple[str, ...], sample: pa.Table) -> Recognition | None:
+    columns = columns_of(source_input, names)
+    known = f"{len(columns)} of {len(source_input.columns)} columns by name, all required ones among them"
+    shares, reasons = [], [known]
     for name, pattern in source_input.evidence.items():
-        filled = [text for value in values.get(name, ()) if (text := str(value or "").strip())]
+        cells = [sample[f"c{position}"].to_pylist() for position in columns.get(name, ())]
+        filled = [text for row in zip(*cells, strict=True) if (text := next((str(v).strip() for v in row if v), ""))]
         if not filled:
             return None
         matching = sum(bool(re.search(pattern, text)) for text in filled)

@@ -1,0 +1,69 @@
+"""A simulated portfolio, written as a source exports it and read back, gives the raw tables that the form can carry.
+
+``carried/NAME.transactions.sql`` and ``.events.sql`` say what that is, from the portfolio itself.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import zip_longest
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+import payrec
+from payrec.common.errors import DataRefused
+from payrec.data.sources.packs import pack_of
+from payrec.simulate import source_files
+
+CARRIED = Path(__file__).parent / "carried"
+STATED_AT = datetime(2026, 7, 1)
+
+
+def carried(portfolio: tuple[pa.Table, pa.Table], source: str, kind: str) -> list[dict[str, object]]:
+    """Return what the form of a source carries of the portfolio, by key."""
+    with duckdb.connect() as db:
+        db.register("orders", portfolio[0])
+        db.register("events", portfolio[1])
+        db.execute((Path(source_files.__file__).parent / "forms" / "portfolio.sql").read_text())
+        select = (CARRIED / f"{source.replace('-', '_')}.{kind}.sql").read_text()
+        return _sorted(db.sql(select).to_arrow_table().to_pylist())
+
+
+def _sorted(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    return sorted(rows, key=lambda row: str(row.get("event_id", row["order_id"])))
+
+
+@pytest.mark.parametrize("source", source_files.forms())
+def test_what_is_written_as_a_source_exports_it_is_read_back(
+    source: str, portfolio: tuple[pa.Table, pa.Table], tmp_path: Path
+) -> None:
+    paths = source_files.write(*portfolio, source, tmp_path)
+    with payrec.connect("duckdb://") as engine:
+        options = payrec.load.Options(stated_at=STATED_AT, max_rejected_share=0.0)
+        report = payrec.load.source(engine, source, paths, options=options)
+        for kind in pack_of(source).sql:
+            expected = carried(portfolio, source, kind)
+            names = ", ".join(expected[0])
+            rows = _sorted(engine.read(f"SELECT {names} FROM raw_{kind}").to_pylist())
+            assert [pair for pair in zip_longest(rows, expected) if pair[0] != pair[1]] == []
+    assert sum(each.rejected + each.duplicates for each in report.loaded) == 0
+
+
+@pytest.mark.parametrize("source", source_files.forms())
+def test_a_column_that_was_renamed_is_refused_by_its_name(
+    source: str, portfolio: tuple[pa.Table, pa.Table], tmp_path: Path
+) -> None:
+    paths = source_files.write(*portfolio, source, tmp_path)
+    needed = next(each for each in pack_of(source).inputs if not each.is_optional)
+    header = needed.columns[needed.required[-1]][0]
+    for path in paths:
+        text = path.read_text()
+        path.write_text(text.replace(f'"{header}"', f'"{header} (new)"'))
+    with payrec.connect("duckdb://") as engine, pytest.raises(DataRefused) as refused:
+        payrec.load.source(engine, source, paths)
+    message = str(refused.value)
+    assert f"lacks {header}" in message
+    assert f"{header} may be {header} (new)" in message
