@@ -55,10 +55,16 @@ def _weeks_inside(shock: float, seed: int) -> tuple[float, float]:
 def test_phi_by_hand() -> None:
     assert expected_sum.learn(np.zeros(0), np.zeros(0), np.zeros(0)) == Overdispersion(0.10, 0)
     assert expected_sum.learn(np.array([0.0]), np.array([5.0]), np.array([1.0])) == Overdispersion(0.10, 0)
-    # two weeks of 100, 30 above and 10 below: excess (900 + 100 − 2 · 100) / 2 / 100² = 0.04; (2 · 0.04 + 3 · 0.01) / 5
-    learnt = expected_sum.learn(np.full(2, 100.0), np.array([130.0, 90.0]), np.full(2, 100.0))
+    # two weeks of 100, 30 above and 10 below: (0.3² + 0.1² + 3 · 0.1²) / 5
+    learnt = expected_sum.learn(np.full(2, 100.0), np.array([130.0, 90.0]), np.zeros(2))
     assert learnt.windows == 2
-    assert learnt.phi**2 == pytest.approx(0.022)
+    assert learnt.phi**2 == pytest.approx(0.026, rel=0.02)
+
+
+def test_weeks_that_vary_by_themselves_say_little_about_shocks() -> None:
+    """Ten weeks of few large orders: half above, half below by what independent orders explain."""
+    noisy = expected_sum.learn(np.full(10, 100.0), 100.0 + 80 * np.tile([1.0, -1.0], 5), np.full(10, 6_400.0))
+    assert noisy.phi == pytest.approx(0.10, abs=0.01)
 
 
 def test_the_orders_that_carry_the_sum_are_named() -> None:

@@ -7,13 +7,11 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from payrec.monitor import outcomes as outcome
 from payrec.monitor.drift import Figure
 from payrec.worklist import rank
-from payrec.worklist.policy import Policy
+from payrec.worklist.policy import Capacity, Policy
 
 Make = Callable[..., pa.Table]
 AS_OF = datetime.fromisoformat("2026-01-31")
@@ -92,21 +90,16 @@ def test_money_is_never_added_across_currencies(open_orders: Make) -> None:
     assert told == [Figure("money_expected", "2026-01-26 EUR", 50.0), Figure("money_expected", "2026-01-26 USD", 50.0)]
 
 
-@pytest.mark.parametrize("rows", [30, 2_000])
-def test_the_interval_holds_as_often_as_it_says(rows: int) -> None:
-    rng = np.random.default_rng(4)
-    value = np.round(rng.pareto(1.3, rows) * 1_000 + 100).astype(np.int64)
-    p = rng.random(rows)
-    low, high = outcome.interval(value, p)
-    sums = (rng.random((3_000, rows)) < p) @ value.astype(float)
-    assert np.mean((sums >= low) & (sums <= high)) == pytest.approx(0.95, abs=0.015)
-
-
-@given(st.lists(st.tuples(st.integers(1, 10**9), st.floats(0, 1)), max_size=5))
-def test_the_interval_is_ordered_and_possible(found: list[tuple[int, float]]) -> None:
-    value, p = np.array([v for v, _ in found], np.int64), np.array([q for _, q in found])
-    low, high = outcome.interval(value, p)
-    assert 0 <= low <= high <= value.sum() * (1 + 1e-9)
+def test_the_money_of_the_chosen_orders_has_figures_of_its_own(open_orders: Make) -> None:
+    rows = open_orders({"p_recover_30d": 1.0}, {"p_recover_30d": 1.0, "outstanding_minor": 5_000})
+    ranked = rank.rank(rows, Policy(capacity=Capacity(total=1)))
+    figures = list(outcome.money(ranked, outcomes([0, 1])))
+    named = by_name(figures)
+    assert (named["money_expected"].value, named["chosen_money_expected"].value) == (150.0, 100.0)
+    assert (named["money_recovered"].value, named["chosen_money_recovered"].value) == (50.0, 0.0)
+    assert outcome.coverage(figures) == {"EUR": (1, 0)}
+    came = [Figure("chosen_money_outside", f"2026-0{month}-05 EUR", 0.0) for month in (1, 2)]
+    assert outcome.coverage([*came, *figures]) == {"EUR": (3, 2)}
 
 
 def test_one_run_speaks_for_a_week() -> None:

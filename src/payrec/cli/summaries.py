@@ -18,6 +18,8 @@ def show_list(summary: dict[str, Any], payments_until: datetime | None = None) -
         output.say("not later, because payments are known until then (--payments-until)")
     if summary["facts_reach"]:
         output.say(summary["facts_reach"])
+    if summary["recovery_level"]:
+        output.say(summary["recovery_level"]["sentence"])
     if not summary["orders"]:
         output.say("nothing to score: no order is open at this time")
         return
@@ -28,9 +30,26 @@ def show_list(summary: dict[str, Any], payments_until: datetime | None = None) -
         for c, v in summary["value"].items()
     ]
     output.table(["expected back, in", "ranked", "of all", "chosen", "of the chosen"], money)
+    for currency, value in summary["value"].items():
+        if value["chosen"]:
+            _show_interval(currency, value)
     if summary["suppressed"]:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in summary["suppressed"].items())
         output.say(f"not ranked: {reasons}")
+
+
+def _show_interval(currency: str, value: dict[str, Any]) -> None:
+    """Print the interval of what the chosen orders are expected to bring, and how past lists came out."""
+    of = value["interval_of_chosen"]
+    output.say(
+        f"the chosen bring {currency} {of['low_95']:,.0f} to {of['high_95']:,.0f} in 95 % of such months, "
+        f"{of['low_80']:,.0f} to {of['high_80']:,.0f} in 80 %"
+    )
+    if of["carried"]:
+        output.say(f"{of['carried']}: {', '.join(of['carried_by'])}")
+    lists, inside = value["matured_lists"].values()
+    if lists:
+        output.say(f"of the last {lists} matured lists {inside} lay inside their 95 % interval")
 
 
 def show_figures(tested: dict[str, Any]) -> None:

@@ -20,9 +20,9 @@ from payrec.common.errors import ModelRefused, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.data import layers
 from payrec.data.engines import Engine, connect
-from payrec.model.evaluate import metrics
+from payrec.model.evaluate import expected_sum, metrics
+from payrec.model.evaluate.expected_sum import Overdispersion
 from payrec.model.store import versions
-from payrec.monitor import outcomes
 from payrec.publish import export
 from payrec.simulate.simulator import REPORTING_CURRENCY
 from payrec.worklist.policy import Policy
@@ -117,7 +117,8 @@ def demo(
     export.write(chosen(done.ranked), folder / "worklist.csv", done.published.run.stamp)
     page = report(folder / "report.html", "champion", store).page
     files = {"worklist": folder / "worklist.csv", "report": page, "published": lists}
-    return Demo(rows, trained, done, truth(done.ranked, folder, capacity), files)
+    known = truth(done.ranked, folder, capacity, done.published.run.summary.spread)
+    return Demo(rows, trained, done, known, files)
 
 
 def _loaded(engine: Engine, folder: Path, orders: int, now: datetime, progress: Progress) -> dict[str, int]:
@@ -150,7 +151,7 @@ def _trained_on(models: Path, inputs: str) -> bool:
         return False
 
 
-def truth(ranked: pa.Table, folder: Path, k: int) -> Truth | None:
+def truth(ranked: pa.Table, folder: Path, k: int, spread: Overdispersion = expected_sum.UNTRIED) -> Truth | None:
     """Compare the first ``k`` of a ranked list with what happened next; None where the outcome is not known."""
     known = parquet.read_table(folder / "truth.parquet", columns=["order_id", "as_of", "recovered_after_days"])
     listed = ranked.filter(ranked["rank"].is_valid()).select(_LISTED)
@@ -170,6 +171,7 @@ def truth(ranked: pa.Table, folder: Path, k: int) -> Truth | None:
     others = {name: float(metrics.captured(gain, score, [share])[0]) for name, score in scores.items()}
     expected = rows["ev_recovered"].cast(pa.float64()).to_numpy()[first].sum()
     chance = rows["p_recover_30d"].to_numpy()[first]
-    low, high = outcomes.interval(np.rint(value[first] * 100).astype(np.int64), chance)
+    total = expected_sum.expected_sum(np.rint(value[first] * 100).astype(np.int64), chance, spread)
+    interval = total.low_95 / 100, total.high_95 / 100
     best = float(np.sort(gain)[::-1][:k].sum())
-    return Truth(len(first), float(expected), (low / 100, high / 100), float(gain[first].sum()), others, best)
+    return Truth(len(first), float(expected), interval, float(gain[first].sum()), others, best)

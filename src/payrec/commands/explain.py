@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from payrec.commands import night_level
 from payrec.commands.build import reading, scoring_time
 from payrec.commands.models import champion
 from payrec.common.errors import DataRefused, UsageError
@@ -60,9 +61,9 @@ def explain(
     """
     bundle = champion(models)
     model = bundle.model
-    wanted = layers.Parameters((as_of,) if as_of else None, (), model.horizon_days)
-    with reading(engine, wanted, progress):
+    with reading(engine, night_level.parameters(model, as_of), progress):
         at = scoring_time(engine, as_of)
+        night = night_level.measure(engine, model, at)
         name = sql_literal(order_id)
         time = f"TIMESTAMP '{at.isoformat(sep=' ')}'"
         rows = engine.read(f"SELECT * FROM {layers.VIEW} WHERE order_id = {name} AND as_of = {time}")
@@ -78,5 +79,5 @@ def explain(
         seen = f"orders of {model.min_age_days} to {model.max_age_days} days"
         msg = f"{order_id!r} is {row['age_days']} days old, the model has seen {seen}"
         raise DataRefused(msg)
-    fall = waterfall(model, rows)
+    fall = waterfall(replace(model, shift=night.state.shift) if night else model, rows)
     return Explanation(order_id, at, bundle.model_id, model.horizon_days, fall.base, fall.steps, fall.probability, row)

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from payrec.data import freshness
+from payrec.model.evaluate import expected_sum
+from payrec.model.evaluate.expected_sum import Overdispersion
 from payrec.publish.run_info import RunInfo
 
-_READ = ["currency", "outstanding", "ev_currency", "ev_recovered", "priority_flag", "rank", "suppressed_reason"]
+_READ = [
+    "order_id", "currency", "outstanding", "outstanding_value", "p_recover_30d", "ev_currency", "ev_recovered",
+    "priority_flag", "rank", "suppressed_reason",
+]  # fmt: skip
 
 
-def summarise(ranked: pa.Table, run: RunInfo) -> dict[str, Any]:
-    """Return what is open (per currency), expected and expected of the chosen orders (per reporting currency)."""
+def summarise(
+    ranked: pa.Table, run: RunInfo, coverage: Mapping[str, tuple[int, int]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return what is open (per currency), expected and expected of the chosen orders (per reporting currency).
+
+    Each expected sum has its intervals. ``coverage`` holds by currency how many lists have matured, and of how many the
+    chosen orders came inside their 95 % interval.
+    """
     rows = ranked.select(_READ).to_pandas()
     rows["listed"] = rows["rank"].notna()
     rows["chosen"] = rows["priority_flag"] == 1
@@ -25,6 +42,9 @@ def summarise(ranked: pa.Table, run: RunInfo) -> dict[str, Any]:
             "chosen": len(chosen),
             "expected": float(listed["ev_recovered"].astype(float).sum()),
             "expected_of_chosen": float(chosen["ev_recovered"].astype(float).sum()),
+            "interval": _interval(listed, run.summary.spread),
+            "interval_of_chosen": _interval(chosen, run.summary.spread),
+            "matured_lists": dict(zip(("lists", "inside"), coverage.get(str(name), (0, 0)), strict=True)),
         }
     opened = rows.groupby("currency")["outstanding"].agg(["size", "sum"])
     return {
@@ -32,12 +52,32 @@ def summarise(ranked: pa.Table, run: RunInfo) -> dict[str, Any]:
         "as_of": run.as_of,
         "model_id": run.model_id,
         "facts_reach": freshness.sentence(run.summary.feeds),
+        "recovery_level": _recovery_level(run),
         "freshness": [dict(vars(feed)) for feed in run.summary.feeds],
         "orders": len(rows),
         "open": {str(c): {"orders": int(r["size"]), "outstanding": float(r["sum"])} for c, r in opened.iterrows()},
         "value": by_currency,
         "suppressed": {str(k): int(v) for k, v in rows["suppressed_reason"].value_counts().items()},
     }
+
+
+def _interval(rows: pd.DataFrame, spread: Overdispersion) -> dict[str, Any]:
+    """Return the intervals of an expected sum in the currency's units, and the orders that carry it."""
+    value = np.rint(rows["outstanding_value"].astype(float).to_numpy() * 100).astype(np.int64)
+    total = expected_sum.expected_sum(value, rows["p_recover_30d"].to_numpy(np.float64), spread)
+    bounds = {name: round(getattr(total, name) / 100, 2) for name in ("low_80", "high_80", "low_95", "high_95")}
+    carriers = rows["order_id"].iloc[list(total.carriers)].tolist()
+    return bounds | vars(spread) | {"carried_by": carriers, "carried": total.carriers_sentence}
+
+
+def _recovery_level(run: RunInfo) -> dict[str, Any] | None:
+    """Return the level of the night in numbers and in words; None where the model does not follow it."""
+    if run.summary.level is None:
+        return None
+    state = run.summary.level.state
+    behind = (run.as_of - state.until) / timedelta(days=1)
+    sentence = f"{state.sentence}; newest outcome {behind:.1f} days before as_of"
+    return vars(state) | {"factor": round(math.exp(state.shift), 6), "sentence": sentence}
 
 
 def chosen(ranked: pa.Table) -> pa.Table:

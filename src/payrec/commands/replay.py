@@ -9,6 +9,7 @@ from payrec.commands.published import Location, store_of
 from payrec.commands.scoring import ScoringRequest, score_rows
 from payrec.common.errors import UsageError
 from payrec.common.progress import Progress, silent
+from payrec.model.recipes import level
 from payrec.model.store import versions
 from payrec.publish import replay as stored
 from payrec.publish.export import stamped
@@ -43,9 +44,11 @@ def replay(
         except UsageError as error:
             msg = f"the model of run {run_id} is gone: {error}"
             raise UsageError(msg) from error
+        night, follows = run.summary.level, bundle.model.level
         request = ScoringRequest(
-            run.as_of, bundle, kept.policy, run.policy_sha256, run_id, run.inputs_sha256, run.scored_at
-        )
+            run.as_of, bundle, kept.policy, run.policy_sha256, run_id, run.inputs_sha256, run.scored_at,
+            level=level.of_night(follows, night.payments, night.state.until) if night and follows else None,
+        )  # fmt: skip
         again = score_rows(
             lambda step: map(step, kept.features.to_batches()), request, run.summary.data_until, kept.recent, progress
         )

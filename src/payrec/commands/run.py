@@ -24,7 +24,7 @@ from payrec.common.progress import Progress, silent
 from payrec.data import audit, layers
 from payrec.data.engines import Engine, connect, keeps_lists
 from payrec.model.store import versions
-from payrec.monitor import alerts, drift, silence, verdicts
+from payrec.monitor import alerts, drift, outcomes, silence, verdicts
 from payrec.monitor.limits import limits_of
 from payrec.monitor.verdicts import Level, Verdict
 from payrec.publish import details, ledger, lists, lock, replay, run_info
@@ -63,8 +63,8 @@ class RunReport:
         return unmapped(self.ranked, self.policy)
 
     def summary(self) -> dict[str, Any]:
-        """Return orders and money of the list by currency, as :meth:`Worklist.summary`."""
-        return summarise(self.ranked, self.published.run)
+        """Return orders and money of the list by currency, as :meth:`Worklist.summary`, and how past lists came out."""
+        return summarise(self.ranked, self.published.run, outcomes.coverage(one.figure for one in self.verdicts))
 
     def __repr__(self) -> str:
         done = "done before" if self.already_done else "published"

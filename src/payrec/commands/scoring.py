@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from payrec.commands import night_level
 from payrec.commands.build import reading, scoring_time
 from payrec.commands.list_summary import summarise
 from payrec.common.errors import ModelRefused, UsageError
@@ -19,6 +20,8 @@ from payrec.common.progress import Progress
 from payrec.data import freshness, layers, list_findings
 from payrec.data.engines import Engine
 from payrec.data.freshness import Feed
+from payrec.model.evaluate.expected_sum import Overdispersion
+from payrec.model.recipes.level import NightLevel
 from payrec.model.store.bundle import Bundle
 from payrec.publish import run_info
 from payrec.publish.export import stamped
@@ -36,7 +39,7 @@ SHOWN_ROWS = 10
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """What decides a list: time, model, policy and inputs; and what is stamped on it: when it was scored, feeds."""
+    """What decides a list: time, model, policy, inputs and level; and its stamp: when it was scored, feeds."""
 
     as_of: datetime
     bundle: Bundle
@@ -46,6 +49,7 @@ class ScoringRequest:
     inputs_sha256: str
     scored_at: datetime
     feeds: tuple[Feed, ...] = ()
+    level: NightLevel | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -128,8 +132,7 @@ def scoring_request(
         raise UsageError(f"{msg}\nif that is not the present time, set the clock of this machine right")
 
     def layers_at(time: datetime | None) -> AbstractContextManager[None]:
-        wanted = layers.Parameters((time,) if time else None, (), bundle.model.horizon_days)
-        return reading(engine, wanted, progress, wait_s=wait_s, shared=shared)
+        return reading(engine, night_level.parameters(bundle.model, time), progress, wait_s=wait_s, shared=shared)
 
     if payments_until is not None:
         if as_of is None:
@@ -143,7 +146,8 @@ def scoring_request(
         chosen = _in_reporting_currency(engine, rules)
         inputs, rules_sha256 = layers.built_from(engine), policy.fingerprint(chosen)
         run_id = run_info.identity(at, bundle.model_id, rules_sha256, inputs)
-        yield ScoringRequest(at, bundle, chosen, rules_sha256, run_id, inputs, now or at, feeds)
+        level = night_level.measure(engine, bundle.model, at)
+        yield ScoringRequest(at, bundle, chosen, rules_sha256, run_id, inputs, now or at, feeds, level)
 
 
 def _in_reporting_currency(engine: Engine, rules: Policy) -> Policy:
@@ -182,6 +186,8 @@ def score_rows(
 ) -> Worklist:
     """Score, suppress and rank rows of the feature view, from a database or a file; ``rows`` is called twice."""
     model = request.bundle.model
+    if request.level is not None:
+        model = replace(model, shift=request.level.state.shift)
     progress("scoring the open orders")
     scored = scores.score(rows, model)
     progress(f"ranking {scored.rows.num_rows:,} open orders")
@@ -199,7 +205,15 @@ def score_rows(
         summary=replace(
             run_info.summarised(ranked, request.as_of, until, scored.measured, request.feeds),
             unit=request.policy.listed_by,
+            level=request.level,
+            spread=_spread(request.bundle),
         ),
     )
     by_customer = stamped(customer_list.with_reasons(by_customer, ranked), run.stamp)
     return Worklist(ranked, by_customer, run, scored.too_old, recent)
+
+
+def _spread(bundle: Bundle) -> Overdispersion:
+    """Return the overdispersion that the test of the model showed; the prior where it has no card."""
+    tested = (bundle.card or {}).get("backtest") or {}
+    return Overdispersion(**tested.get("overdispersion", {}))

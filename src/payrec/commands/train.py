@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,19 +11,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED
+from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED, night_level
 from payrec.commands.build import parameters, reading
 from payrec.commands.check import audited, require_safe, with_leaks
 from payrec.common.errors import DataRefused, ModelRefused, UsageError
 from payrec.common.progress import Progress, silent
-from payrec.data import layers, snapshots, version_changes
+from payrec.data import freshness, layers, snapshots, version_changes
 from payrec.data.audit import Audit
 from payrec.data.engines import Engine
 from payrec.model.evaluate import backtest as testing
 from payrec.model.evaluate import gate, metrics, model_report
 from payrec.model.evaluate.backtest import Backtest, BacktestSpec
 from payrec.model.recipes import training
-from payrec.model.recipes.model import Model, predict
+from payrec.model.recipes.model import Model
 from payrec.model.recipes.training import TrainSpec
 from payrec.model.store import versions
 
@@ -108,13 +108,17 @@ def train(
         audit = with_leaks(audit, rows)
         require_safe(audit)
         inputs_sha256 = layers.built_from(engine)
-    if as_of is not None:
-        latest = as_of - timedelta(days=horizon_days)  # labels of later snapshots were not known yet
-        rows = rows.filter(pc.less_equal(rows["as_of"], pa.scalar(latest, pa.timestamp("us"))))
+        until = min(as_of or datetime.max, freshness.payments_known_until(engine) or datetime.max)
+        if as_of is not None:
+            latest = as_of - timedelta(days=horizon_days)  # labels of later snapshots were not known yet
+            rows = rows.filter(pc.less_equal(rows["as_of"], pa.scalar(latest, pa.timestamp("us"))))
+        newest, missing = _newest(engine, rows, until, horizon_days), freshness.missing_months(engine)
     progress("testing on the newest matured snapshots")
     tested = testing.run(rows, _newest_split(rows, spec))
     progress(f"training on {rows.num_rows:,} snapshots")
     model = training.train(rows, spec)
+    night = night_level.at_end(model, newest, until, missing)
+    model = replace(model, shift=night.state.shift) if night else model
     card = model_report.card(model, tested, audit=_plain_audit(audit)) | {"inputs_sha256": inputs_sha256}
     model_id = versions.add(store, model, card)
     version_changes.forget(engine)
@@ -128,6 +132,15 @@ def require_recipe(recipe: str) -> None:
     """Raise UsageError unless there is such a recipe."""
     if recipe not in training.RECIPES:
         raise UsageError(f"found the recipe {recipe!r}, expected one of {', '.join(training.RECIPES)}")
+
+
+def _newest(engine: Engine, rows: pa.Table, until: datetime, horizon_days: int) -> pa.Table:
+    """Return the snapshots that tell the level after the training rows: no label of theirs is known yet."""
+    last = pc.max(rows["as_of"]).as_py() if rows.num_rows else None
+    if last is None:
+        return rows
+    since = datetime(last.year, last.month, last.day) - timedelta(days=horizon_days)
+    return snapshots.newest_rows(engine, since, until)
 
 
 def _newest_split(rows: pa.Table, spec: TrainSpec) -> BacktestSpec:
@@ -157,7 +170,8 @@ def _numbers(rows: pa.Table, tested: Backtest, models: Path) -> gate.GateFigures
     if champion is not None and champion.horizon_days == figures["horizon_days"]:
         fresh = _newer(tested.predictions, champion)
         if fresh.sum() >= gate.GateLimits().min_rows:
-            champion_p = predict(champion, _same_rows(rows, tested.predictions.filter(pa.array(fresh))))
+            known = _same_rows(rows, tested.predictions.filter(pa.array(fresh)))
+            champion_p = testing.at_level(champion, rows, known)
             champion_loss = metrics.log_loss(label[fresh], champion_p)
             new_loss = metrics.log_loss(label[fresh], p[fresh])
     return gate.GateFigures(

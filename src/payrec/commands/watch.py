@@ -46,4 +46,4 @@ def _came_true(engine: Engine, store: ListStore, past: Published) -> Iterator[dr
         return
     known = snapshots.outcomes(engine, past.run.as_of, past.run.horizon_days)
     yield from outcomes.cohort(listed, known)
-    yield from outcomes.money(listed, known)
+    yield from outcomes.money(listed, known, past.run.summary.spread)

@@ -23,7 +23,9 @@ Changed = TypeVar("Changed")
 VIEW = "v_feature_view"
 OBSERVED = "09_stg_observed.sql"  # the end of the data, which the layers of single orders read
 INPUTS = ("fx_rates", "payment_source", "known_at_creation", "reporting_currency")  # inputs besides the raw rows
-BUILD_TABLES = ("as_of_dates", "landmarks", "horizon", "built_from", "build_number")  # filled by builds, not by loads
+BUILD_TABLES = (  # filled by builds, not by loads
+    "as_of_dates", "landmarks", "landmarks_since", "horizon", "built_from", "build_number",
+)  # fmt: skip
 # what the layers of single orders depend on, besides the raw rows
 DECLARED = ("horizon", "payment_source", "known_at_creation", "reporting_currency")
 LANDMARK_AGES = (-14, -7, 0, 1, 2, 3, 7, 14, 21, 30, 45, 60)  # those below 0: of orders with a due date
@@ -38,6 +40,7 @@ class Parameters:
     ``as_of``: times (UTC, naive) at which open orders are scored; None: the end of the observed data.
     ``landmark_ages``: ages in days at which every order is observed for training; below 0: before its due date;
     empty: for scoring only.
+    ``landmarks_since``: time (UTC, naive) before which no landmark is needed; None: all are.
     ``horizon_days``: days within which a payment counts.
     ``observed_until``: declared end of the data (UTC, naive); None: what a map declared, else the latest known fact.
     """
@@ -46,6 +49,7 @@ class Parameters:
     landmark_ages: tuple[int, ...] = LANDMARK_AGES
     horizon_days: int = 30
     observed_until: datetime | None = None
+    landmarks_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -99,11 +103,13 @@ def _prepare(engine: Engine) -> None:
 
 def declare(engine: Engine, parameters: Parameters) -> None:
     """Write the parameters as rows of the policy tables; what is not given here stays as a map declared it."""
-    engine.run("DELETE FROM as_of_dates; DELETE FROM landmarks; DELETE FROM horizon")
+    engine.run("DELETE FROM as_of_dates; DELETE FROM landmarks; DELETE FROM landmarks_since; DELETE FROM horizon")
     stamps = pa.array(sorted(set(parameters.as_of or ())), pa.timestamp("us"))
     engine.write("as_of_dates", pa.table({"as_of": stamps}), key=())
     ages = pa.array(sorted(set(parameters.landmark_ages)), pa.int32())
     engine.write("landmarks", pa.table({"age_days": ages}), key=())
+    since = pa.array([parameters.landmarks_since] if parameters.landmarks_since else [], pa.timestamp("us"))
+    engine.write("landmarks_since", pa.table({"since": since}), key=())
     engine.write("horizon", pa.table({"days": pa.array([parameters.horizon_days], pa.int32())}), key=())
     if parameters.observed_until is not None:
         engine.run("DELETE FROM observed_until")
@@ -282,10 +288,12 @@ def answers(engine: Engine, parameters: Parameters) -> bool:
         return False
     ages = set(engine.read("SELECT age_days FROM landmarks")["age_days"].to_pylist())
     horizons = engine.read("SELECT days FROM horizon")["days"].to_pylist()
+    since = engine.read("SELECT MAX(since) AS since FROM landmarks_since")["since"][0].as_py()
     until = observed_until(engine)
     times = {until} if parameters.as_of is None else set(parameters.as_of)
     return (
         ages >= set(parameters.landmark_ages)
+        and (since is None or not ages or (parameters.landmarks_since or datetime.min) >= since)
         and horizons == [parameters.horizon_days]
         and times <= set(scoring_times(engine))
         and parameters.observed_until in (None, until)

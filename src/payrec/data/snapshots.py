@@ -13,19 +13,50 @@ from payrec.data.engines import Engine
 from payrec.data.layers import VIEW, count
 
 
+def observed_select(where: str = "v.is_landmark = 1", also: str = "1 = 1") -> str:
+    """Return the query of landmark snapshots with when and by what their orders ended afterwards (NULL: open).
+
+    ``where`` holds of ``snapshots AS v``, ``also`` of the feature view. ``ended_by`` is as ``closed_by`` of the
+    balances; ``unseen``: at a time that nobody knows.
+    """
+    return f"""
+        WITH ended AS (
+            SELECT v.order_id, v.as_of, MIN(b.from_at) AS ended_at
+            FROM snapshots AS v
+            JOIN stg_balances AS b ON b.order_id = v.order_id AND b.is_closing = 1 AND b.from_at > v.as_of
+            WHERE {where}
+            GROUP BY v.order_id, v.as_of
+        )
+        SELECT v.*, e.ended_at, CASE WHEN c.is_closed_unseen = 1 THEN 'unseen' ELSE c.closed_by END AS ended_by
+        FROM {VIEW} AS v
+        LEFT JOIN ended AS e ON e.order_id = v.order_id AND e.as_of = v.as_of
+        LEFT JOIN stg_balances AS c ON c.order_id = e.order_id AND c.from_at = e.ended_at
+        WHERE {where} AND {also}
+        ORDER BY v.as_of, v.order_id"""
+
+
 def training_rows(engine: Engine, max_rows: int, seed: int, progress: Progress = silent) -> pa.Table:
-    """Return the matured landmark snapshots, at most about ``max_rows``; ``progress`` says if they are a sample."""
-    return _sample(engine, "is_landmark = 1 AND label_recovered_30d IS NOT NULL", max_rows, seed, progress)
+    """Return the matured landmark snapshots, at most about ``max_rows``; ``progress`` says if they are a sample.
+
+    Columns as ``v_feature_view``, and those of :func:`observed_select`.
+    """
+    return _sample(engine, "v.label_recovered_30d IS NOT NULL", max_rows, seed, progress)
+
+
+def newest_rows(engine: Engine, since: datetime, until: datetime) -> pa.Table:
+    """Return the landmark snapshots from ``since`` to before ``until`` (UTC), matured or not; columns as above."""
+    start, end = (f"TIMESTAMP '{at.isoformat(sep=' ')}'" for at in (since, until))
+    return engine.read(observed_select(f"v.is_landmark = 1 AND v.as_of >= {start} AND v.as_of < {end}"))
 
 
 def landmark_rows(engine: Engine, max_rows: int, seed: int, progress: Progress = silent) -> pa.Table:
     """Return landmark snapshots, matured or not, for a backtest that counts both; the rest as :func:`training_rows`."""
-    return _sample(engine, "is_landmark = 1", max_rows, seed, progress)
+    return _sample(engine, "1 = 1", max_rows, seed, progress)
 
 
-def _sample(engine: Engine, where: str, max_rows: int, seed: int, progress: Progress) -> pa.Table:
-    total = count(engine, VIEW, where)
-    select = f"SELECT * FROM {VIEW} WHERE {where} ORDER BY as_of, order_id"
+def _sample(engine: Engine, also: str, max_rows: int, seed: int, progress: Progress) -> pa.Table:
+    total = count(engine, f"{VIEW} AS v", f"v.is_landmark = 1 AND {also}")
+    select = observed_select(also=also)
     if total <= max_rows:
         progress(f"reading {total:,} snapshots")
         batches = list(engine.read_batches(select))

@@ -4,8 +4,8 @@ The sentence of a group is the fact of the feature that contributed most in the 
 expect the opposite is passed over; a group without a fact that agrees is no reason.
 
 Log-odds contributions of a row (terms of the additive model, SHAP values of the trees) sum to z − z₀, with z₀ the
-mean of the training rows. On the scale of the calibrated probability P each is multiplied by (P(z) − P(z₀)) / (z − z₀),
-so that they sum to P(z) − P(z₀).
+mean of the training rows. On the scale of the probability P (calibrated, at the level of the night) each is multiplied
+by (P(z) − P(z₀)) / (z − z₀), so that they sum to P(z) − P(z₀).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from payrec.model.recipes import additive, boosting
 from payrec.model.recipes.additive import AdditiveModel
 from payrec.model.recipes.boosting import Trees
 from payrec.model.recipes.model import Model
+from payrec.model.recipes.model import probability as of_log_odds
 
 LEAST_POINTS = 0.0005  # a smaller contribution (0.05 percentage points) is no reason
 NEAR = 1e-6
@@ -93,8 +94,8 @@ def contributions(model: Model, rows: ViewRows) -> Contributions:
     """Return the contribution of each group to each row's probability; trees take about a millisecond a row."""
     inputs = matrix.matrix(rows, model.vocabulary)
     parts, z = _of_trees(model.scorer, inputs) if isinstance(model.scorer, Trees) else _of_tables(model.scorer, inputs)
-    probability = model.calibration.probability(z)
-    base = float(model.calibration.probability(np.array([model.base_log_odds]))[0])
+    probability = of_log_odds(model, z)
+    base = float(of_log_odds(model, np.array([model.base_log_odds]))[0])
     parts *= _scale(model, z, probability, base)[:, None]
     values = np.zeros((len(inputs), len(GROUPS)))
     for column, members in enumerate(MEMBERS.values()):
@@ -179,7 +180,7 @@ def _of_trees(scorer: Trees, inputs: matrix.Matrix) -> tuple[Floats, Floats]:
 def _scale(model: Model, z: Floats, probability: Floats, base: float) -> Floats:
     """(P(z) − P(z₀)) / (z − z₀), or the slope of P at z₀ where z is too close to it to divide."""
     gap = z - model.base_log_odds
-    around = model.calibration.probability(np.array([model.base_log_odds - 1e-3, model.base_log_odds + 1e-3]))
+    around = of_log_odds(model, np.array([model.base_log_odds - 1e-3, model.base_log_odds + 1e-3]))
     slope = float(around[1] - around[0]) / 2e-3
     near = np.abs(gap) < NEAR
     return np.where(near, slope, (probability - base) / np.where(near, 1.0, gap))

@@ -7,20 +7,17 @@ expectations, which hold if the probabilities do, and are named so.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 
-from payrec.common.arrow import TIME, Floats, Whole, constant, floats, minor, pc, text, times
+from payrec.common.arrow import TIME, Floats, Whole, constant, floats, minor, pc, text, times, whole
 from payrec.common.errors import DataRefused
-from payrec.model.evaluate import metrics
+from payrec.model.evaluate import expected_sum, metrics
+from payrec.model.evaluate.expected_sum import Overdispersion
 from payrec.monitor.drift import Figure
-
-LARGEST_SIMULATED = 200
-DRAWS = 4_000
-SEED = 20_260_101
 
 
 def matured(as_of: datetime, horizon_days: int, observed_until: datetime) -> bool:
@@ -87,12 +84,15 @@ def expected_pr_auc(p: Floats) -> float:
     return float((ranked * precision).sum() / ranked.sum())
 
 
-def money(scores: pa.Table, outcomes: pa.Table | None) -> Iterator[Figure]:
+def money(
+    scores: pa.Table, outcomes: pa.Table | None, spread: Overdispersion = expected_sum.UNTRIED
+) -> Iterator[Figure]:
     """Yield expected money of one run with its interval, and what came back, per currency; subject = ``week currency``.
 
-    Only runs a week apart may be added up: an order that is open for a month is on every list of that month, so a
-    week is told by its first run (see :func:`first_of_each_week`). ``money_recovered`` counts an order in full when
-    its outstanding balance fell to at most 5 %, and not at all before: what the probability is about.
+    Metrics are ``money_…`` for all orders with a probability and ``chosen_money_…`` for those that were flagged. Only
+    runs a week apart may be added up: an order that is open for a month is on every list of that month, so a week is
+    told by its first run (see :func:`first_of_each_week`). ``money_recovered`` counts an order in full when its
+    outstanding balance fell to at most 5 %, and not at all before: what the probability is about.
     """
     rows = scores.filter(pc.and_(pc.is_valid(scores["p_recover_30d"]), pc.is_valid(scores["outstanding_value"])))
     if rows.num_rows == 0:
@@ -106,40 +106,39 @@ def money(scores: pa.Table, outcomes: pa.Table | None) -> Iterator[Figure]:
     for unit in sorted(pc.unique(rows["ev_currency"]).to_pylist()):
         part = rows.filter(pc.equal(rows["ev_currency"], unit))
         value, p, label = minor(part, "outstanding_value"), floats(part, "p_recover_30d"), floats(part, "label")
+        chosen = whole(part, "priority_flag") == 1
         if outcomes is not None:
             there = ~np.isnan(label)
-            value, p, label = value[there], p[there], label[there]
-        low, high = interval(value, p)
-        subject = f"{week} {unit}"
-        yield Figure("money_expected", subject, float(value @ p) / 100)
-        yield Figure("money_low", subject, low / 100)
-        yield Figure("money_high", subject, high / 100)
-        if outcomes is not None:
-            recovered = float(value @ label)
-            yield Figure("money_recovered", subject, recovered / 100, float(value @ p) / 100)
-            yield Figure("money_outside", subject, (max(recovered - high, 0) + min(recovered - low, 0)) / 100)
+            value, p, label, chosen = value[there], p[there], label[there], chosen[there]
+        yield from _sums("money", f"{week} {unit}", value, p, label if outcomes is not None else None, spread)
+        if chosen.any():
+            known = label[chosen] if outcomes is not None else None
+            yield from _sums("chosen_money", f"{week} {unit}", value[chosen], p[chosen], known, spread)
 
 
-def interval(value: Whole, p: Floats, level: float = 0.95) -> tuple[float, float]:
-    """Interval of ``Σ value · X`` with ``X`` independent and 1 with probability p, (n,), (n,) -> (low, high).
+def _sums(
+    name: str, subject: str, value: Whole, p: Floats, label: Floats | None, spread: Overdispersion
+) -> Iterator[Figure]:
+    total = expected_sum.expected_sum(value, p, spread)
+    yield Figure(f"{name}_expected", subject, total.expected / 100)
+    yield Figure(f"{name}_low", subject, total.low_95 / 100)
+    yield Figure(f"{name}_high", subject, total.high_95 / 100)
+    if label is not None:
+        came = float(value @ label)
+        outside = max(came - total.high_95, 0) + min(came - total.low_95, 0)
+        yield Figure(f"{name}_recovered", subject, came / 100, total.expected / 100)
+        yield Figure(f"{name}_outside", subject, outside / 100)
 
-    The 200 rows that add most to the variance are drawn one by one (4,000 times, with a fixed seed), because a few
-    large amounts make the sum uneven; the rest is taken as normal with ``Σ value² p (1 − p)``. Orders of one
-    customer rise and fall together, and so does a bad month: the true interval is wider.
-    """
-    spread = value.astype(np.float64) ** 2 * p * (1 - p)
-    if spread.sum() <= 0:
-        total = float(value @ p)
-        return total, total
-    large = np.argsort(-spread, kind="stable")[:LARGEST_SIMULATED]
-    rest = np.ones(value.size, dtype=np.bool_)
-    rest[large] = False
-    rng = np.random.default_rng(SEED)
-    paid: Floats = (rng.random((DRAWS, large.size)) < p[large]).astype(np.float64)
-    around = float(value[rest] @ p[rest]) + math.sqrt(float(spread[rest].sum())) * rng.standard_normal(DRAWS)
-    drawn = paid @ value[large].astype(np.float64) + around
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return max(float(low), 0.0), min(float(high), float(value.sum()))
+
+def coverage(figures: Iterable[Figure], metric: str = "chosen_money_outside") -> dict[str, tuple[int, int]]:
+    """Count by currency, of matured lists a week apart, how many there are and how many came inside their interval."""
+    counts: dict[str, tuple[int, int]] = {}
+    for one in figures:
+        if one.metric == metric:
+            unit = one.subject.split()[-1]
+            lists, inside = counts.get(unit, (0, 0))
+            counts[unit] = lists + 1, inside + (one.value == 0)
+    return counts
 
 
 def week_of(moment: datetime) -> date:

@@ -163,10 +163,11 @@ def _pr_auc(figure: Figure, limits: Limits) -> tuple[Level, str]:
 
 def _money(figure: Figure, limits: Limits) -> tuple[Level, str]:
     del limits
+    of = "money of the chosen orders" if figure.metric.startswith("chosen") else "money"
     if figure.value == 0:
-        return "ok", f"money of week {figure.subject} came back as expected"
+        return "ok", f"{of} of week {figure.subject} came back as expected"
     side = "above" if figure.value > 0 else "below"
-    return "watch", f"money of week {figure.subject} is {abs(figure.value):,.0f} {side} the expected interval"
+    return "watch", f"{of} of week {figure.subject} is {abs(figure.value):,.0f} {side} the expected interval"
 
 
 def _damaged(figure: Figure, limits: Limits) -> tuple[Level, str]:
@@ -186,6 +187,7 @@ _RULES: dict[str, VerdictRule] = {
     "ece": _ece,
     "pr_auc": _pr_auc,
     "money_outside": _money,
+    "chosen_money_outside": _money,
     "damaged": _damaged,
 }
 _NEEDS_ROWS = frozenset({"ece", "pr_auc"})

@@ -14,6 +14,9 @@ import pyarrow as pa
 
 from payrec.common.arrow import TIME, pc, text
 from payrec.data.freshness import Feed
+from payrec.model.evaluate.expected_sum import UNTRIED, Overdispersion
+from payrec.model.recipes.level import LevelState, NightLevel
+from payrec.model.recipes.payment_book import DailyPayments
 from payrec.publish.export import Stamp
 from payrec.worklist.score import Measured
 
@@ -49,6 +52,10 @@ class RunSummary:
         How far each kind of fact reaches; empty for lists of files and of earlier versions.
     unit
         What one contact is: ``customer`` or ``order``.
+    spread
+        Overdispersion that the intervals of its expected sums rest on.
+    level
+        The level of the night and the payments it follows from; None where the model does not follow it.
     """
 
     as_of: datetime
@@ -59,6 +66,8 @@ class RunSummary:
     recovery_rate_90d: float = math.nan
     feeds: tuple[Feed, ...] = ()
     unit: str = "order"
+    level: NightLevel | None = None
+    spread: Overdispersion = UNTRIED
 
     @property
     def suppressed_share(self) -> float:
@@ -180,6 +189,8 @@ def summary_to_json(summary: RunSummary) -> dict[str, Any]:
         "shares": {name: list(values) for name, values in summary.shares.items()},
         "recovery_rate_90d": None if math.isnan(summary.recovery_rate_90d) else summary.recovery_rate_90d,
         "unit": summary.unit,
+        "spread": vars(summary.spread),
+        "level": None if summary.level is None else _level_to_json(summary.level),
         "feeds": [vars(feed) | {"newest_at": feed.newest_at.isoformat()} for feed in summary.feeds],
     }
 
@@ -197,4 +208,17 @@ def summary_from_json(stored: Mapping[str, Any]) -> RunSummary:
             Feed(**feed | {"newest_at": datetime.fromisoformat(feed["newest_at"])}) for feed in stored.get("feeds", [])
         ),
         str(stored.get("unit", "order")),
+        _level_from_json(stored["level"]) if stored.get("level") else None,
+        Overdispersion(**stored.get("spread", {})),
     )
+
+
+def _level_to_json(level: NightLevel) -> dict[str, Any]:
+    return vars(level.state) | {"until": level.state.until.isoformat(), "payments": vars(level.payments)}
+
+
+def _level_from_json(stored: Mapping[str, Any]) -> NightLevel:
+    days = stored["payments"]
+    payments = DailyPayments(int(days["first_day"]), tuple(days["observed"]), tuple(days["expected"]))
+    numbers = {name: float(stored[name]) for name in ("shift", "sd", "jump", "observed", "expected")}
+    return NightLevel(payments, LevelState(**numbers, until=datetime.fromisoformat(stored["until"])))

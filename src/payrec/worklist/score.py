@@ -18,7 +18,7 @@ from payrec.data.engines import Engine, RowFunction
 from payrec.model import explain
 from payrec.model.features import matrix, spreads
 from payrec.model.features.matrix import Matrix
-from payrec.model.recipes.model import Model, log_odds
+from payrec.model.recipes.model import Model, log_odds, probability
 from payrec.model.store.bundle import Portable
 from payrec.worklist import rank
 from payrec.worklist.policy import Policy
@@ -67,7 +67,7 @@ def scored(model: Portable, batch: pa.RecordBatch) -> pa.RecordBatch:
     rows = pa.Table.from_batches([batch])
     covered = model.model.covers(whole(rows, "age_days"))
     inputs = matrix.matrix(rows.filter(make.array(covered)), model.model.vocabulary)
-    p: Floats = model.model.calibration.probability(log_odds(model.model, inputs))
+    p: Floats = probability(model.model, log_odds(model.model, inputs))
     everywhere = np.full(rows.num_rows, np.nan)
     everywhere[covered] = p
     notes_of_batch = [p.size, spread(model.model, inputs, p), _decided(rows)]

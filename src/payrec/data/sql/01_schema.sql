@@ -49,10 +49,11 @@ CREATE TABLE IF NOT EXISTS fx_rates (
     PRIMARY KEY (currency, rate_date)
 );
 
--- as_of times to score at; landmark ages to train at, below 0 before the due date; the horizon; the declared end of the observed data (no row: latest known fact);
+-- as_of times to score at; landmark ages to train at, below 0 before the due date; the time before which no landmark is made (no row: none); the horizon; the declared end of the observed data (no row: latest known fact);
 -- where payments are known from ('events' or 'dates'; no row: dates); columns declared to be known when the order is made.
 CREATE TABLE IF NOT EXISTS as_of_dates (as_of TIMESTAMP NOT NULL PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS landmarks (age_days INTEGER NOT NULL PRIMARY KEY CHECK (age_days >= -365));
+CREATE TABLE IF NOT EXISTS landmarks_since (since TIMESTAMP NOT NULL PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS horizon (days INTEGER NOT NULL PRIMARY KEY CHECK (days > 0));
 CREATE TABLE IF NOT EXISTS observed_until (until TIMESTAMP NOT NULL PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS payment_source (source VARCHAR(10) NOT NULL PRIMARY KEY CHECK (source IN ('events', 'dates')));

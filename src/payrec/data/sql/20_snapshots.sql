@@ -1,22 +1,31 @@
 -- One row per (order, as_of) at which the order was unpaid and could still be recovered.
--- Reads stg_orders, stg_balances, stg_events, raw_transactions, landmarks, as_of_dates, stg_observed. Key (order_id, as_of).
+-- Reads stg_orders, stg_balances, stg_events, raw_transactions, landmarks, landmarks_since, as_of_dates, stg_observed. Key (order_id, as_of).
 -- Units: as_of in UTC, age_days whole days since clock_at (below 0 before the due date), outstanding_minor in hundredths at as_of.
 
 CREATE TABLE snapshots AS
-WITH times AS (
+WITH bounds AS (
+    SELECT s.since, s.since - l.oldest * INTERVAL '1' DAY AS clock_since
+    FROM (SELECT COALESCE(MAX(since), TIMESTAMP '1900-01-01 00:00:00') AS since FROM landmarks_since) AS s
+    CROSS JOIN (SELECT COALESCE(MAX(age_days), 0) AS oldest FROM landmarks) AS l
+),
+times AS (
     SELECT o.order_id, o.clock_at + l.age_days * INTERVAL '1' DAY AS as_of, 1 AS is_landmark
     FROM stg_orders AS o
+    CROSS JOIN bounds AS b
     CROSS JOIN landmarks AS l
     CROSS JOIN stg_observed AS u
-    WHERE o.clock_at + l.age_days * INTERVAL '1' DAY <= u.until
+    WHERE o.clock_at >= b.clock_since  -- for speed: the others have no landmark since then
+      AND o.clock_at + l.age_days * INTERVAL '1' DAY >= b.since
+      AND o.clock_at + l.age_days * INTERVAL '1' DAY <= u.until
       AND o.clock_at + l.age_days * INTERVAL '1' DAY >= o.known_at
     UNION ALL
     -- a scoring time that is also a landmark of the order, and stands above, stays one row
     SELECT o.order_id, d.as_of, 0
     FROM stg_orders AS o
     JOIN as_of_dates AS d ON o.known_at <= d.as_of
+    CROSS JOIN bounds AS b
     CROSS JOIN stg_observed AS u
-    WHERE d.as_of > u.until
+    WHERE d.as_of > u.until OR d.as_of < b.since
        OR NOT EXISTS (SELECT 1 FROM landmarks AS l WHERE o.clock_at + l.age_days * INTERVAL '1' DAY = d.as_of)
 ),
 opened AS (

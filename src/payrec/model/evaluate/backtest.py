@@ -8,14 +8,14 @@ favour payers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from payrec.common.arrow import Floats
+from payrec.common.arrow import Floats, Whole
 from payrec.common.errors import DataRefused, UsageError
 from payrec.common.json import json_values
 from payrec.common.short_repr import short_repr
@@ -25,7 +25,7 @@ from payrec.model.evaluate.figures import TestedRows
 from payrec.model.evaluate.folds import Fold, rolling, split_at
 from payrec.model.evaluate.landmarks import Landmarks
 from payrec.model.evaluate.metrics import ECE_BINS
-from payrec.model.recipes import training
+from payrec.model.recipes import level, payment_book, training
 from payrec.model.recipes.model import Model, predict
 
 Predict = Callable[[pa.Table], Floats]
@@ -166,9 +166,9 @@ def _one_fold(snapshots: Landmarks, fold: Fold, spec: BacktestSpec, fit: Fit) ->
     rows = snapshots.rows.filter(pa.array(fold.test(snapshots.as_of) & snapshots.known))
     _refuse_empty(learnt_from, rows, fold)
     predict = fit(learnt_from, spec)
-    tested = TestedRows(
-        rows, landmarks.labels(rows), np.asarray(predict(rows), dtype=np.float64), history_rate(rows, learnt_from)
-    )
+    p = at_level(predict.model, snapshots.rows, rows) if isinstance(predict, _Trained) else predict(rows)
+    history = history_rate(rows, learnt_from)
+    tested = TestedRows(rows, landmarks.labels(rows), np.asarray(p, dtype=np.float64), history)
     fold_figures = {
         "fold": fold.number,
         "recipe": getattr(predict, "recipe", spec.recipe),
@@ -180,6 +180,27 @@ def _one_fold(snapshots: Landmarks, fold: Fold, spec: BacktestSpec, fit: Fit) ->
         "history_rate": figures.of_baselines(tested, spec.k_share)["history_rate"],
     }
     return _Outcome(rows, tested, fold_figures, predict)
+
+
+def at_level(model: Model, every: pa.Table, rows: pa.Table) -> Floats:
+    """Return the probabilities of ``rows``, each at the level of its night, which the payments of ``every`` tell.
+
+    ``every`` holds the landmark snapshots since the model's training rows, (m,); the result is (n,).
+    """
+    p = predict(replace(model, shift=0.0), rows)
+    if model.level is None or not payment_book.has_endings(every):
+        return p
+    nights = _day_numbers(rows)
+    newer = every.filter(pa.array(landmarks.times(every) >= np.datetime64(model.level.rows_since)))
+    p_newer = predict(replace(model, shift=0.0), newer)
+    seen = payment_book.exposures(newer, p_newer, model.level.timing.ages, np.inf)
+    days = max(int(nights.max()) - model.level.next_day, 0)
+    payments = payment_book.daily(seen, model.level.timing, model.level.next_day, days)
+    return level.moved(p, level.follow(model.level, payments, nights))
+
+
+def _day_numbers(rows: pa.Table) -> Whole:
+    return landmarks.times(rows).astype("datetime64[D]").astype(np.int64)
 
 
 def _refuse_empty(learnt_from: pa.Table, rows: pa.Table, fold: Fold) -> None:

@@ -3,7 +3,7 @@
 ``Σ value · X``, with X = 1 with probability p, is drawn 4,000 times: the rows that add most to the variance one by one,
 because a few large amounts make the sum uneven, the rest as normal; then each draw is multiplied by a log-normal shock
 of relative size φ that all rows share. φ is learnt from past lists: by how much more than independent orders the money
-that came back differed from what was expected (moments, as for overdispersed counts; Menssen & Schaarschmidt 2022).
+that came back differed from what was expected (as for overdispersed counts: Menssen & Schaarschmidt 2022).
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ class Overdispersion:
 
     phi: float = PRIOR_PHI
     windows: int = 0
+
+
+UNTRIED = Overdispersion()
+"""The prior, while nothing has matured."""
 
 
 @short_repr
@@ -69,7 +73,7 @@ class ExpectedSum:
         return f"{orders} {self.carried_share:.0%} of it" if count else ""
 
 
-def expected_sum(value: Whole, p: Floats, spread: Overdispersion = Overdispersion()) -> ExpectedSum:
+def expected_sum(value: Whole, p: Floats, spread: Overdispersion = UNTRIED) -> ExpectedSum:
     """Return ``Σ value · p`` with its intervals, of values (hundredths) and probabilities of rows, (n,) each.
 
     The 80 % interval takes the shock as normal; the 95 % interval takes it as Student t with as many degrees of freedom
@@ -109,19 +113,20 @@ def independent_variance(value: Whole, p: Floats) -> float:
 def learn(expected: Floats, came: Floats, variance: Floats) -> Overdispersion:
     """Learn φ from past windows that do not overlap: sums expected, sums that came, independent variances, (w,) each.
 
-    ``φ² = max(0, mean((came − expected)² − variance) / mean(expected²))``, shrunk to 0.10² with a weight of
-    three windows.
+    φ is the likeliest if a window differs from its expected sum by a normal of ``variance + φ² · expected²``, under a
+    prior that counts as three windows at 0.10. Windows in which independent orders vary much say little about φ.
 
-    >>> learn(np.array([100.0]), np.array([120.0]), np.array([0.0])).phi  # sqrt((0.2² + 3 · 0.1²) / 4)
-    0.13228756555322954
+    >>> round(learn(np.array([100.0]), np.array([120.0]), np.array([0.0])).phi, 2)  # √((0.2² + 3 · 0.1²) / 4)
+    0.13
     """
     used = expected > 0
-    windows = int(used.sum())
-    if not windows:
-        return Overdispersion()
-    excess = ((came[used] - expected[used]) ** 2 - variance[used]).mean() / (expected[used] ** 2).mean()
-    squared = (windows * max(0.0, float(excess)) + PRIOR_WINDOWS * PRIOR_PHI**2) / (windows + PRIOR_WINDOWS)
-    return Overdispersion(math.sqrt(squared), windows)
+    if not used.any():
+        return UNTRIED
+    phi = np.geomspace(0.01, 2.0, 400)
+    total = variance[used, None] + (phi * expected[used, None]) ** 2
+    misfit = (np.log(total) + (came[used] - expected[used])[:, None] ** 2 / total).sum(0)
+    misfit += PRIOR_WINDOWS * (np.log(phi**2) + PRIOR_PHI**2 / phi**2)
+    return Overdispersion(float(phi[np.argmin(misfit)]), int(used.sum()))
 
 
 def _independent(value: Whole, p: Floats, rng: np.random.Generator) -> Floats:

@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from payrec.common.arrow import Floats
 from payrec.common.short_repr import short_repr
-from payrec.model.evaluate import baselines, intervals, metrics, reliability
+from payrec.model.evaluate import baselines, expected_sum, intervals, metrics, reliability
 from payrec.model.evaluate.baselines import OutstandingAmounts, Ranking
+from payrec.model.evaluate.expected_sum import Overdispersion
 from payrec.model.evaluate.metrics import GroupCodes
 
 CURVE_SHARES = np.unique(np.round(np.concatenate((np.arange(0.0, 0.2, 0.01), np.arange(0.2, 1.001, 0.025))), 6))
@@ -146,6 +147,21 @@ def curves(of: TestedRows, k_share: float) -> dict[str, Any]:
     return {"shares": shares.tolist(), "gains": gains, "value": value}
 
 
+def overdispersion(of: TestedRows) -> Overdispersion:
+    """Learn by how much more than independent orders the money of a week differs from what is expected.
+
+    A week counts each order once, at its first snapshot in it; of several currencies the one with the most rows counts.
+    """
+    at = np.flatnonzero(of.money.unit == np.bincount(of.money.unit).argmax())
+    week = (of.rows["as_of"].to_numpy().astype("datetime64[D]").astype(np.int64)[at] + 3) // 7
+    order = intervals.cluster_codes(of.rows["order_id"])[at]
+    _, first = np.unique(week * (order.max(initial=0) + 1) + order, return_index=True)  # rows are in order of time
+    at, week = at[first], np.unique(week[first], return_inverse=True)[1]
+    value, p = of.money.outstanding_minor[at], of.p[at]
+    parts = value * p, value * of.y[at], value**2 * p * (1 - p)
+    return expected_sum.learn(*(np.bincount(week, part).astype(np.float64) for part in parts))
+
+
 def tables(of: TestedRows) -> dict[str, Any]:
     """Reliability by level of the probability and by segment, and how p is spread, as lists of rows."""
     judged = reliability.Predictions(of.y, of.p, of.customer)
@@ -170,6 +186,7 @@ def all_figures(of: TestedRows, k_share: float, resamples: int, seed: int) -> di
         "value_by_currency": value_by_currency(of, k_share),
         "baselines": of_baselines(of, k_share),
         "ci95": ci95(of, k_share, resamples, seed),
+        "overdispersion": vars(overdispersion(of)),
         "bootstrap": {"resamples": resamples, "unit": "customer"},
         "by_age": by_age(of, k_share),
         **tables(of),

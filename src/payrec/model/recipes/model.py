@@ -15,10 +15,11 @@ from payrec.model.features.matrix import Matrix
 from payrec.model.features.spreads import Spread
 from payrec.model.features.view_columns import ViewColumns, ViewRows
 from payrec.model.features.vocabulary import Vocabulary
-from payrec.model.recipes import additive, boosting
+from payrec.model.recipes import additive, boosting, level
 from payrec.model.recipes.additive import AdditiveModel
 from payrec.model.recipes.boosting import Trees
 from payrec.model.recipes.calibrate import Calibration
+from payrec.model.recipes.level import Level
 from payrec.model.recipes.training_summary import TrainingSummary
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ class Model:
         Hash of the features the model expects.
     spreads
         Distribution of each feature over the training rows.
+    level
+        What following the level of the last weeks needs; None where the training rows did not tell when orders ended.
+    shift
+        The level: added to the log hazard of every order. In the bundle that of the end of the training data; a run
+        replaces it by that of its night.
     """
 
     recipe: Recipe
@@ -59,6 +65,8 @@ class Model:
     training: TrainingSummary
     schema: str
     spreads: tuple[Spread, ...]
+    level: Level | None = None
+    shift: float = 0.0
 
     @property
     def base_rate(self) -> float:
@@ -118,7 +126,14 @@ def predict(model: Model, rows: ViewRows) -> npt.NDArray[np.float64]:
 
     How rows are cut into batches does not change the last bit.
     """
-    return model.calibration.probability(log_odds(model, matrix.matrix(rows, model.vocabulary)))
+    return probability(model, log_odds(model, matrix.matrix(rows, model.vocabulary)))
+
+
+def probability(model: Model, z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the probability, calibrated and at the model's level, of log-odds ``z``, shape of ``z``."""
+    if not model.shift:
+        return model.calibration.probability(z)
+    return level.shifted(np.asarray(model.calibration.log_odds(z)), model.shift)
 
 
 def log_odds(model: Model, inputs: Matrix) -> npt.NDArray[np.float64]:

@@ -6,6 +6,8 @@
    rows, it is held against them once more: a significant error there becomes its calibration.
 3. It is refitted on all rows. The calibration stays: it corrects what the recipe gets wrong on newer rows.
    (The original's recipe ends with its calibration, as it did.)
+4. Where the rows tell when orders ended, the level of the last weeks is followed instead (:mod:`level`), and the
+   regression keeps no calibration: its level would count twice, and its shape brings nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from payrec.common.arrow import Floats
+from payrec.common.arrow import Floats, whole
 from payrec.common.errors import UsageError
 from payrec.common.short_repr import short_repr
 from payrec.model.features import matrix, spreads
@@ -24,10 +26,11 @@ from payrec.model.features.declarations import schema_hash
 from payrec.model.features.matrix import Matrix
 from payrec.model.features.view_columns import ViewRows
 from payrec.model.features.vocabulary import Vocabulary
-from payrec.model.recipes import additive, boosting, calibrate, sample
+from payrec.model.recipes import additive, boosting, calibrate, level, payment_book, sample
 from payrec.model.recipes.boosting import Trees
 from payrec.model.recipes.calibrate import Calibration
-from payrec.model.recipes.model import Model, Recipe, Scorer, score
+from payrec.model.recipes.level import Level
+from payrec.model.recipes.model import Model, Recipe, Scorer, probability, score
 from payrec.model.recipes.sample import Positions, Sample, Slices
 from payrec.model.recipes.training_summary import describe
 
@@ -109,12 +112,24 @@ def train(rows: ViewRows, spec: TrainSpec) -> Model:
     if slices is None:
         return _model(data, None, *_untuned(data), {})
     best, losses = _best(data, slices)
-    older = replace(best, scorer=_fit(best.recipe, data, slices.older, best.tuned))
-    calibration = _calibration(older, data, slices)
-    if best.recipe == "original":
-        return _model(data, slices, older, calibration, losses)
+    follows = best.recipe != "original" and payment_book.has_endings(drawn.rows)
+    calibration = Calibration()
+    if not (follows and best.recipe == "logistic"):
+        older = replace(best, scorer=_fit(best.recipe, data, slices.older, best.tuned))
+        calibration = _calibration(older, data, slices)
+        if best.recipe == "original":
+            return _model(data, slices, older, calibration, losses)
     everything = replace(best, scorer=_fit(best.recipe, data, np.arange(len(drawn.label)), best.tuned))
-    return _model(data, slices, everything, calibration, losses)
+    model = _model(data, slices, everything, calibration, losses)
+    return replace(model, level=_level(model, data)) if follows else model
+
+
+def _level(model: Model, data: _Data) -> Level | None:
+    """Learn when payments come, and how many came by day, from the rows that the model was fitted to."""
+    rows, horizon_days = data.sample.rows, data.spec.horizon_days
+    ages = tuple(np.unique(whole(rows, "age_days")).tolist())
+    p = probability(model, score(model.scorer, data.inputs))
+    return level.learn(payment_book.exposures(rows, p, ages, np.inf), ages, horizon_days)
 
 
 def _best(data: _Data, slices: Slices) -> tuple[_Candidate, dict[str, float]]:

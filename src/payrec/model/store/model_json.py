@@ -22,6 +22,7 @@ from payrec.model.recipes import boosting
 from payrec.model.recipes.additive import CELLS, AdditiveModel, Curve, Pair
 from payrec.model.recipes.boosting import Trees
 from payrec.model.recipes.calibrate import Calibration
+from payrec.model.recipes.level import Level
 from payrec.model.recipes.model import Model
 from payrec.model.recipes.training_summary import TrainingSummary
 
@@ -47,6 +48,8 @@ class ModelDocument:
     tables: AdditiveModel | None
     training: TrainingSummary
     spreads: tuple[Spread, ...]
+    level: Level | None
+    shift: float
     card: dict[str, Any] | None
 
 
@@ -66,6 +69,8 @@ def dump(model: Model, card: dict[str, Any] | None) -> bytes:
         tables=model.scorer if isinstance(model.scorer, AdditiveModel) else None,
         training=model.training,
         spreads=model.spreads,
+        level=model.level,
+        shift=model.shift,
         card=card,
     )
     return canonical_json(asdict(document))
@@ -111,6 +116,8 @@ def parse(content: bytes, booster: bytes | None, name: str) -> tuple[Model, dict
         training=document.training,
         schema=document.schema,
         spreads=document.spreads,
+        level=document.level,
+        shift=document.shift,
     )
     return model, document.card
 
