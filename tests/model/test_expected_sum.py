@@ -45,7 +45,8 @@ def _weeks_inside(shock: float, seed: int) -> tuple[float, float]:
     shocked = 1 - (1 - p) ** np.exp(shock * rng.standard_normal(46) - shock**2 / 2)[:, None]
     came = ((rng.random(value.shape) < shocked) * value).sum(1).astype(float)
     variance = np.array([expected_sum.independent_variance(v, q) for v, q in zip(value, p, strict=True)])
-    spread = expected_sum.learn((value * p).sum(1)[:26], came[:26], variance[:26])
+    responses = np.array([expected_sum.response(v, q) for v, q in zip(value, p, strict=True)])
+    spread = expected_sum.learn((value * p).sum(1)[:26], came[:26], variance[:26], responses[:26])
     sums = [expected_sum.expected_sum(v, q, spread) for v, q in zip(value[26:], p[26:], strict=True)]
     in_80 = np.mean([s.low_80 <= x <= s.high_80 for s, x in zip(sums, came[26:], strict=True)])
     in_95 = np.mean([s.low_95 <= x <= s.high_95 for s, x in zip(sums, came[26:], strict=True)])
@@ -53,18 +54,24 @@ def _weeks_inside(shock: float, seed: int) -> tuple[float, float]:
 
 
 def test_phi_by_hand() -> None:
-    assert expected_sum.learn(np.zeros(0), np.zeros(0), np.zeros(0)) == Overdispersion(0.10, 0)
-    assert expected_sum.learn(np.array([0.0]), np.array([5.0]), np.array([1.0])) == Overdispersion(0.10, 0)
+    assert expected_sum.learn(*np.zeros((4, 0))) == Overdispersion(0.10, 0)
+    assert expected_sum.learn(*np.array([[0.0], [5.0], [1.0], [0.0]])) == Overdispersion(0.10, 0)
     # two weeks of 100, 30 above and 10 below: (0.3² + 0.1² + 3 · 0.1²) / 5
-    learnt = expected_sum.learn(np.full(2, 100.0), np.array([130.0, 90.0]), np.zeros(2))
+    learnt = expected_sum.learn(np.full(2, 100.0), np.array([130.0, 90.0]), np.zeros(2), np.full(2, 100.0))
     assert learnt.windows == 2
     assert learnt.phi**2 == pytest.approx(0.026, rel=0.02)
 
 
 def test_weeks_that_vary_by_themselves_say_little_about_shocks() -> None:
     """Ten weeks of few large orders: half above, half below by what independent orders explain."""
-    noisy = expected_sum.learn(np.full(10, 100.0), 100.0 + 80 * np.tile([1.0, -1.0], 5), np.full(10, 6_400.0))
+    hundred = np.full(10, 100.0)
+    noisy = expected_sum.learn(hundred, 100.0 + 80 * np.tile([1.0, -1.0], 5), np.full(10, 6_400.0), hundred)
     assert noisy.phi == pytest.approx(0.10, abs=0.01)
+
+
+def test_a_sure_sum_has_no_interval() -> None:
+    sure = expected_sum.expected_sum(np.array([100, 200, 300]), np.array([1.0, 1.0, 0.0]), Overdispersion(0.5))
+    assert (sure.low_80, sure.high_80, sure.low_95, sure.high_95) == (300.0,) * 4
 
 
 def test_the_orders_that_carry_the_sum_are_named() -> None:

@@ -118,7 +118,9 @@ def train(
     progress(f"training on {rows.num_rows:,} snapshots")
     model = training.train(rows, spec)
     night = night_level.at_end(model, newest, until, missing)
-    model = replace(model, shift=night.state.shift) if night else model
+    if night:
+        shift_day = night.payments.first_day + len(night.payments.observed)
+        model = replace(model, shift=night.state.shift, shift_day=shift_day)
     card = model_report.card(model, tested, audit=_plain_audit(audit)) | {"inputs_sha256": inputs_sha256}
     model_id = versions.add(store, model, card)
     version_changes.forget(engine)

@@ -9,7 +9,7 @@ from payrec.common.errors import DataRefused
 from payrec.data import freshness, layers, snapshots
 from payrec.data.engines import Engine
 from payrec.model.store.bundle import Bundle
-from payrec.monitor import drift, outcomes, verdicts
+from payrec.monitor import drift, level_alarm, outcomes, verdicts
 from payrec.monitor.limits import Limits
 from payrec.monitor.verdicts import Verdict
 from payrec.publish.run_info import Published
@@ -24,6 +24,7 @@ def watch(engine: Engine, store: ListStore, worklist: Worklist, bundle: Bundle, 
     earlier = [p.run.summary for p in past if p.run.model_id == worklist.run.model_id]
     before = drift.baseline(earlier, worklist.run.as_of)
     figures = drift.figures(worklist.run.summary, before, bundle.model.spreads)
+    figures += [*level_alarm.figures(bundle.model, worklist.run.summary.level)]
     figures += outcomes.cohort(worklist.ranked, None)
     figures += [n for p in _matured(engine, past) for n in _came_true(engine, store, p)]
     return verdicts.verdicts_of(figures, limits)

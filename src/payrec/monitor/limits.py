@@ -25,6 +25,7 @@ class Limits:
     ece: float = 0.05
     pr_auc_drop: float = 0.10
     matured_rows: int = 200
+    level_evidence: float = 500.0
 
 
 def limits_of(policy: Policy, source: str = "the policy") -> Limits:

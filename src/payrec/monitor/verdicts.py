@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from payrec.common.arrow import TIME, constant
 from payrec.monitor.drift import Figure
+from payrec.monitor.level_alarm import PAYMENTS_TO_TELL
 from payrec.monitor.limits import Limits
 from payrec.publish.run_info import VERDICTS
 
@@ -170,6 +171,21 @@ def _money(figure: Figure, limits: Limits) -> tuple[Level, str]:
     return "watch", f"{of} of week {figure.subject} is {abs(figure.value):,.0f} {side} the expected interval"
 
 
+def _level(figure: Figure, limits: Limits) -> tuple[Level, str]:
+    del limits
+    return "ok", f"recovery is at ×{figure.value:.2f} of the model's level, at its training ×{figure.reference:.2f}"
+
+
+def _level_change(figure: Figure, limits: Limits) -> tuple[Level, str]:
+    change = "fell" if figure.metric == "level_fall" else "rose"
+    if figure.value > limits.level_evidence:
+        return "alarm", f"recovery {change} by about a third since the training: look for the cause, train again"
+    days = math.ceil(PAYMENTS_TO_TELL / figure.reference) if figure.reference > 0 else None
+    seen = f"one would show after about {days} days" if days else "no payment is expected, so none would show"
+    kind = "fall" if figure.metric == "level_fall" else "rise"
+    return "ok", f"no {kind} of recovery by a third since the training ({seen})"
+
+
 def _damaged(figure: Figure, limits: Limits) -> tuple[Level, str]:
     del limits
     return "alarm", figure.subject
@@ -188,6 +204,9 @@ _RULES: dict[str, VerdictRule] = {
     "pr_auc": _pr_auc,
     "money_outside": _money,
     "chosen_money_outside": _money,
+    "level": _level,
+    "level_fall": _level_change,
+    "level_rise": _level_change,
     "damaged": _damaged,
 }
 _NEEDS_ROWS = frozenset({"ece", "pr_auc"})

@@ -1,9 +1,9 @@
 """Expected sums of money with intervals that hold on real weeks, where a bad month hits all orders at once.
 
 ``Σ value · X``, with X = 1 with probability p, is drawn 4,000 times: the rows that add most to the variance one by one,
-because a few large amounts make the sum uneven, the rest as normal; then each draw is multiplied by a log-normal shock
-of relative size φ that all rows share. φ is learnt from past lists: by how much more than independent orders the money
-that came back differed from what was expected (as for overdispersed counts: Menssen & Schaarschmidt 2022).
+because a few large amounts make the sum uneven, the rest as normal; then each draw is moved by a log-normal shock of
+size φ on the hazard that all rows share. φ is learnt from past lists: by how much more than independent orders the
+money that came back differed from what was expected (as for overdispersed counts: Menssen & Schaarschmidt 2022).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CARRIED_SHARE = 0.5  # ... to this share is a bet on them
 @short_repr
 @dataclass(frozen=True)
 class Overdispersion:
-    """Relative size φ of the shocks that all orders of a list share, and the past windows that it was learnt from."""
+    """Size φ of the shocks on the hazard that all orders of a list share, and the past windows it was learnt from."""
 
     phi: float = PRIOR_PHI
     windows: int = 0
@@ -94,9 +94,12 @@ def expected_sum(value: Whole, p: Floats, spread: Overdispersion = UNTRIED) -> E
     drawn = _independent(value, p, rng)
     most = float(value.sum())
 
+    reacting = response(value, p) / total
+
     def between(shock: Floats, level: float) -> tuple[float, float]:
         # capped, because a t of few degrees of freedom has draws that overflow; no quantile used here is beyond it
-        sums = drawn * np.exp(np.clip(spread.phi * shock, -20, 20) - spread.phi**2 / 2)
+        hazards = np.exp(np.clip(spread.phi * shock, -20, 20) - spread.phi**2 / 2)
+        sums = np.maximum(drawn * (1 + reacting * (hazards - 1)), 0.0)
         low, high = np.quantile(sums, [(1 - level) / 2, (1 + level) / 2])
         return max(float(low), 0.0), min(float(high), most)
 
@@ -110,20 +113,29 @@ def independent_variance(value: Whole, p: Floats) -> float:
     return float((value.astype(np.float64) ** 2 * p * (1 - p)).sum())
 
 
-def learn(expected: Floats, came: Floats, variance: Floats) -> Overdispersion:
-    """Learn φ from past windows that do not overlap: sums expected, sums that came, independent variances, (w,) each.
+def response(value: Whole, p: Floats) -> float:
+    """Change of the sum for a change of the log hazard by 1: ``−Σ value (1 − p) ln(1 − p)``, of (n,) and (n,).
 
-    φ is the likeliest if a window differs from its expected sum by a normal of ``variance + φ² · expected²``, under a
+    Close to the sum itself where p is small, 0 where every order is sure.
+    """
+    left = 1 - p
+    return float((value * left * -np.log(np.maximum(left, 1e-300))).sum())
+
+
+def learn(expected: Floats, came: Floats, variance: Floats, responses: Floats) -> Overdispersion:
+    """Learn φ from past windows of lists: sums expected, sums that came, independent variances, responses, (w,) each.
+
+    φ is the likeliest if a window differs from its expected sum by a normal of ``variance + φ² · response²``, under a
     prior that counts as three windows at 0.10. Windows in which independent orders vary much say little about φ.
 
-    >>> round(learn(np.array([100.0]), np.array([120.0]), np.array([0.0])).phi, 2)  # √((0.2² + 3 · 0.1²) / 4)
+    >>> round(learn(*np.array([[100.0], [120.0], [0.0], [100.0]])).phi, 2)  # √((0.2² + 3 · 0.1²) / 4)
     0.13
     """
     used = expected > 0
     if not used.any():
         return UNTRIED
     phi = np.geomspace(0.01, 2.0, 400)
-    total = variance[used, None] + (phi * expected[used, None]) ** 2
+    total = variance[used, None] + (phi * responses[used, None]) ** 2
     misfit = (np.log(total) + (came[used] - expected[used])[:, None] ** 2 / total).sum(0)
     misfit += PRIOR_WINDOWS * (np.log(phi**2) + PRIOR_PHI**2 / phi**2)
     return Overdispersion(float(phi[np.argmin(misfit)]), int(used.sum()))

@@ -158,7 +158,12 @@ def overdispersion(of: TestedRows) -> Overdispersion:
     _, first = np.unique(week * (order.max(initial=0) + 1) + order, return_index=True)  # rows are in order of time
     at, week = at[first], np.unique(week[first], return_inverse=True)[1]
     value, p = of.money.outstanding_minor[at], of.p[at]
-    parts = value * p, value * of.y[at], value**2 * p * (1 - p)
+    parts = (
+        value * p,
+        value * of.y[at],
+        value**2 * p * (1 - p),
+        value * (1 - p) * -np.log(np.maximum(1 - p, 1e-300)),
+    )
     return expected_sum.learn(*(np.bincount(week, part).astype(np.float64) for part in parts))
 
 

@@ -52,6 +52,8 @@ class Model:
     shift
         The level: added to the log hazard of every order. In the bundle that of the end of the training data; a run
         replaces it by that of its night.
+    shift_day
+        Day (since 1970) up to which the payments of the training data tell that level.
     """
 
     recipe: Recipe
@@ -67,6 +69,7 @@ class Model:
     spreads: tuple[Spread, ...]
     level: Level | None = None
     shift: float = 0.0
+    shift_day: int = 0
 
     @property
     def base_rate(self) -> float:

@@ -50,6 +50,7 @@ class ModelDocument:
     spreads: tuple[Spread, ...]
     level: Level | None
     shift: float
+    shift_day: int
     card: dict[str, Any] | None
 
 
@@ -71,6 +72,7 @@ def dump(model: Model, card: dict[str, Any] | None) -> bytes:
         spreads=model.spreads,
         level=model.level,
         shift=model.shift,
+        shift_day=model.shift_day,
         card=card,
     )
     return canonical_json(asdict(document))
@@ -118,6 +120,7 @@ def parse(content: bytes, booster: bytes | None, name: str) -> tuple[Model, dict
         spreads=document.spreads,
         level=document.level,
         shift=document.shift,
+        shift_day=document.shift_day,
     )
     return model, document.card
 
