@@ -22,7 +22,8 @@ from payrec.common.errors import DataRefused
 from payrec.data import audit, feature_file, layers, load
 from payrec.data.engines import connect
 from payrec.data.freshness import LatePayments
-from payrec.data.load import encoding, file_bytes, layout
+from payrec.data.load import encoding, file_bytes
+from payrec.data.load.header import sniff
 from payrec.data.load.mapping import Mapping, from_document
 from payrec.data.load.targets import TRANSACTIONS
 from payrec.model.store.bundle import Bundle
@@ -117,7 +118,7 @@ def take(data: BinaryIO, name: str, folder: Path) -> Upload:
             path = path.with_suffix(".csv")
             sample = encoding.first_lines(file, None)
             known = frozenset((*TRANSACTIONS.names(), *feature_file.SCHEMA.names, *feature_file.ALIASES))
-            header = tuple(layout.sniff(sample, known, None, file).names)
+            header = tuple(sniff(sample, known, None, file).names)
             _unpack(file.stream, path, safe)
     if file.form == "parquet":
         raw.replace(path)

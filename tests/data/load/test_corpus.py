@@ -44,7 +44,7 @@ def test_any_file_is_accounted_for_or_refused(one: Hostile, database: Engine, tm
         refused = error
     else:
         assert one.outcome != "refused"
-        assert report.rows_in == report.loaded + report.rejected + report.duplicates
+        assert report.rows_in == report.loaded + report.rejected + report.duplicates + report.left_out
         assert one.rows in (None, report.rows_in)
         assert all(line.isprintable() for line in report.lines())
         return

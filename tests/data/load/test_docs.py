@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from payrec.common.errors import DataRefused
@@ -30,12 +31,12 @@ NEEDED = {
 
 
 def examples() -> list[tuple[str, str, str, str]]:
-    """Each csv block with the map (or none) and the outcome that follow: (csv, toml, kind of outcome, outcome)."""
-    blocks = re.findall(r"^```(csv|toml|gives|refused|rejects)\n(.*?)^```", DOCS, re.MULTILINE | re.DOTALL)
+    """Each file with the map (or none) and the outcome that follow: (file, toml, kind of outcome, outcome)."""
+    blocks = re.findall(r"^```(csv|json|toml|gives|refused|rejects)\n(.*?)^```", DOCS, re.MULTILINE | re.DOTALL)
     found: list[tuple[str, str, str, str]] = []
     file = toml = ""
     for kind, text in blocks:
-        if kind == "csv":
+        if kind in ("csv", "json"):
             file, toml = text, ""
         elif kind == "toml":
             toml = text
@@ -49,8 +50,14 @@ def completed(file: str, toml: str) -> dict[str, Any]:
     mapping: dict[str, Any] = tomllib.loads(toml)
     if mapping.get("kind", "transactions") != "transactions":
         return mapping
-    header = next(csv.reader(io.StringIO(file), delimiter=mapping.get("delimiter", ",")))
-    given = {*header, *mapping.get("columns", {}), *mapping.get("derived", {}), *mapping.get("constants", {})}
+    cells = {cell for row in csv.reader(io.StringIO(file), delimiter=mapping.get("delimiter", ",")) for cell in row}
+    given = {
+        *cells,
+        *re.findall(r'"(\w+)":', file),
+        *mapping.get("columns", {}),
+        *mapping.get("derived", {}),
+        *mapping.get("constants", {}),
+    }
     lacking = {name: value for name, value in NEEDED.items() if name not in given}
     derived = {"order_id": "{line}"} if lacking.pop("order_id", None) else {}
     mapping["constants"] = mapping.get("constants", {}) | lacking
@@ -58,10 +65,20 @@ def completed(file: str, toml: str) -> dict[str, Any]:
     return mapping
 
 
+def workbook(folder: Path, file: str, sheet: str) -> Path:
+    """The rows of a file in a sheet of this name, behind another one."""
+    book = openpyxl.Workbook()
+    book.active.append(["order_id", "amount"])
+    for row in csv.reader(io.StringIO(file)):
+        (book[sheet] if sheet in book.sheetnames else book.create_sheet(sheet)).append(row)
+    book.save(folder / "file.xlsx")
+    return folder / "file.xlsx"
+
+
 @pytest.mark.parametrize(("file", "toml", "outcome", "text"), examples(), ids=lambda value: value.split("\n")[0][:30])
 def test_examples_do_what_they_say(tmp_path: Path, file: str, toml: str, outcome: str, text: str) -> None:
     mapping = completed(file, toml)
-    path = written(tmp_path, file)
+    path = workbook(tmp_path, file, mapping["sheet"]) if "sheet" in mapping else written(tmp_path, file)
     if outcome == "refused":
         with pytest.raises(DataRefused) as refused:
             read(path, **mapping)

@@ -38,7 +38,7 @@ def test_an_unknown_key_is_refused_with_the_valid_ones(tmp_path: Path) -> None:
         ("kind = 'events'\nconstants.customer_id = 'x'", "valid are: event_id, order_id"),
         ("kind = 'fx'\nformats.date = 'iso'", "valid are: currency, rate_date"),
         ("columns = 'x'", "expected a table"),
-        ("columns.amount = ['x']", "expected text in quotes"),
+        ("columns.amount = []", "expected a column of the file, or several"),
         ("columns.amount = 'x'\nconstants.amount = '1'", "give each column once"),
         ("decimal = ';'", "expected one of: '.' ','"),
         ("decimal = ','\nthousands = ','", "they must differ"),

@@ -3,6 +3,8 @@
     mapping.read_mapping      map.toml → Mapping
     parsing.plan              first lines + map → LoadPlan (``layout``, ``origins``), shown before anything is loaded
     file_bytes → encoding → records   bytes → clean UTF-8 → rows with line numbers; ``parquet`` files → the same rows
+    header, tables            the line of the column names; any file as one table of text
+    report_lines              titles, totals, empty lines: no records
     staging                   rows as text → forms proven by columns (``dates``, ``numbers``) → values (``readings``)
     rejects                   rows that are not loaded, and why
     load_report               counts that must add up, and notes
@@ -172,8 +174,13 @@ def _together(path: Path, reports: list[LoadReport]) -> LoadReport:
     }
     notes = [f"{one.file}: {note}" for one in reports for note in one.notes]
     notes += [f"{one.file}: rejects are in {one.rejects_path}" for one in reports if one.rejects_path]
+    left_out: dict[str, int] = {}
+    for what, count in (each for one in reports for each in one.left_out_by):
+        left_out[what] = left_out.get(what, 0) + count
     name = f"{path.name}, {len(reports)} parts"
-    return replace(reports[0], file=name, notes=tuple(notes), rejects_path=None, **sums)
+    return replace(
+        reports[0], file=name, notes=tuple(notes), rejects_path=None, left_out_by=tuple(left_out.items()), **sums
+    )
 
 
 def _store(engine: Engine, parsed: Parsed, options: Options | None) -> LoadReport:

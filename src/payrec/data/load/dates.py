@@ -7,7 +7,7 @@ proves day before month for its column if no other value contradicts. Everything
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from payrec.common.errors import DataRefused
@@ -64,6 +64,7 @@ class Form:
     declared: str | None = None
     order: Order = None
     has_other_forms: bool = False  # year first, month names: rarely there, so not asked of every value
+    has_typed_cells: bool = False  # of a file whose cells may be dates: they are ISO, whatever form text has
     proof: str = ""
 
     @property
@@ -145,6 +146,10 @@ def _refuse_unknown(example: tuple[str, int], column: str, file: str) -> None:
 
 def moment_sql(text: str, form: Form, zone: str | None) -> tuple[str, str]:
     """Return SQL of (time as written, the same in UTC), TIMESTAMP or NULL; the session's zone is ``zone`` or UTC."""
+    if form.has_typed_cells:
+        pairs = (moment_sql(text, each, zone) for each in (replace(form, has_typed_cells=False), Form()))
+        at, moment = (f"coalesce({', '.join(each)})" for each in zip(*pairs, strict=True))
+        return at, moment
     if form.declared in _EPOCHS:
         scale, digits = _EPOCHS[form.declared]
         at = f"make_timestamp(CAST(TRY_CAST({text} AS DECIMAL(20, 6)) * CAST({scale} AS DECIMAL(7, 0)) AS BIGINT))"

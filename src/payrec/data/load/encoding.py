@@ -13,7 +13,7 @@ from payrec.common.text import terminal_text
 from payrec.data.load.file_bytes import HEAD_BYTES, Limits, OpenFile, Tally
 
 BLOCK_BYTES = 4 * 1024 * 1024
-_SURROGATES = re.compile("[\ud800-\udfff]")
+SURROGATES = re.compile("[\ud800-\udfff]")
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -102,6 +102,24 @@ def blocks(file: OpenFile, encoding: str | None) -> Iterator[bytes]:
         yield _clean(last if last.endswith(b"\n") else last + b"\n", file)
 
 
+def texts(file: OpenFile, encoding: str | None) -> Iterator[str]:
+    """Yield the text in pieces that may end anywhere.
+
+    Raises
+    ------
+    DataRefused
+        The bytes are not text in the encoding.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogatepass")
+    try:
+        for chunk in _utf8_chunks(file, encoding):
+            yield decoder.decode(chunk)
+        yield decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        msg = f"{file.name} is not UTF-8 text: byte {error.object[error.start : error.start + 1]!r}"
+        raise DataRefused(f"{msg}\nadd --encoding cp1252 or another, or save the file as UTF-8") from error
+
+
 def refuse_long_line(name: str, line: int, limits: Limits) -> None:
     """Refuse a line over the limit.
 
@@ -169,7 +187,7 @@ def _without_surrogates(block: bytes, file: OpenFile) -> bytes:
     except UnicodeDecodeError as error:
         wrong = error
     try:
-        text, count = _SURROGATES.subn("", block.decode("utf-8", "surrogatepass"))
+        text, count = SURROGATES.subn("", block.decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError as error:
         line = file.tally.lines + block.count(b"\n", 0, error.start) + 1
         sample = block[max(error.start - 10, 0) : error.start + 10].decode("cp1252", "replace")

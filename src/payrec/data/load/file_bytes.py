@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 HEAD_BYTES = 256 * 1024
+Form = Literal["text", "parquet", "xlsx", "json"]
+TEXT_AND_PARQUET: tuple[Form, ...] = ("text", "parquet")
+SPOKEN: dict[Form, str] = {"text": "CSV", "parquet": "Parquet", "xlsx": "XLSX", "json": "JSON"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Tally:
     surrogates: int = 0
     lines: int = 0
     utf8_by_another_name: bool = False
+    without_array: int = 0  # JSON records that lack the list whose elements are the rows
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class OpenFile:
     """A file opened for reading: its name for messages, its bytes (unpacked) and what the first of them say it is."""
 
     name: str
-    form: Literal["text", "parquet", "json"]
+    form: Form
     is_gzip: bool
     head: bytes
     stream: BinaryIO
@@ -54,7 +59,7 @@ class OpenFile:
 
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls), or one with a password"),
     (b"%PDF", "a PDF"),
     (b"\x28\xb5\x2f\xfd", "a zstd archive"),
     (b"BZh", "a bzip2 archive"),
@@ -70,13 +75,14 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "a picture (JPEG)"),
     (b"{\\rtf", "a rich text document"),
 )
+XLSX, JSON = "an XLSX workbook", "JSON"
 _MARKUP = (
     (b"<!doctype html", "an HTML page"),
     (b"<html", "an HTML page"),
     (b"<table", "an HTML page"),
     (b"<?xml", "XML"),
 )
-_JSON = (b'{"', b"[{", b"{\n", b"{\r", b"[\n")
+_JSON = re.compile(rb"\s*(\[\s*[{\]]|\{\s*[\"}])")
 
 
 class _Guard(io.RawIOBase):
@@ -88,6 +94,19 @@ class _Guard(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go back to the first byte, for those that read twice."""
+        if (offset, whence) != (0, io.SEEK_SET):
+            raise io.UnsupportedOperation
+        self._plain = 0
+        return self._stream.seek(0)
+
+    def tell(self) -> int:
+        return self._plain
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         view = memoryview(buffer)
@@ -115,15 +134,15 @@ class _Guard(io.RawIOBase):
 
 
 @contextmanager
-def opened(path: Path, limits: Limits, *, reads_json: bool = False) -> Iterator[OpenFile]:
-    """Open a file for reading, unpacked if it is gzip, and say what it is; JSON only for callers that read it.
+def opened(path: Path, limits: Limits, forms: Sequence[Form] = TEXT_AND_PARQUET) -> Iterator[OpenFile]:
+    """Open a file for reading, unpacked if it is gzip, and say what it is: one of ``forms``.
 
     Raises
     ------
     UsageError
         There is no such file, or it may not be read.
     DataRefused
-        The file is empty, or neither text nor Parquet, or too large, or damaged.
+        The file is empty, or none of ``forms``, or too large, or damaged.
     """
     try:
         raw = path.open("rb")
@@ -136,19 +155,26 @@ def opened(path: Path, limits: Limits, *, reads_json: bool = False) -> Iterator[
         head = guard.peek(HEAD_BYTES)[:HEAD_BYTES]
         if not head.strip(b"\xef\xbb\xbf \t\r\n\0"):
             raise DataRefused(f"{path.name} is empty\nexpected CSV text with a header line, or Parquet")
-        if not head.startswith(b"PAR1"):
-            guess = _guess(head)
-            if guess == "JSON" and reads_json:
-                yield OpenFile(path.name, "json", is_gzip, head, guard, limits)
-                return
-            if guess:
-                raise DataRefused(f"{path.name} is {guess}, not CSV or Parquet\nsave it as CSV (UTF-8) and load that")
-            yield OpenFile(path.name, "text", is_gzip, head, guard, limits)
+        form, guess = _form_of(head)
+        if form is None or form not in forms:
+            msg = f"{path.name} is {guess}, not {' or '.join(SPOKEN[each] for each in forms)}"
+            raise DataRefused(f"{msg}\nsave it as CSV (UTF-8) and load that")
+        if form in ("text", "json"):
+            yield OpenFile(path.name, form, is_gzip, head, guard, limits)
             return
         if is_gzip:
-            raise DataRefused(f"{path.name} is a Parquet file inside gzip\nunpack it first: gunzip {path.name}")
-        raw.seek(0)  # Parquet is read from its end: it needs the file itself, and its reader bounds what it unpacks
-        yield OpenFile(path.name, "parquet", is_gzip, head, raw, limits)
+            raise DataRefused(f"{path.name} is {guess} inside gzip\nunpack it first: gunzip {path.name}")
+        raw.seek(0)  # Parquet and XLSX are read from their end: the reader needs the file itself, and bounds it
+        yield OpenFile(path.name, form, is_gzip, head, raw, limits)
+
+
+def _form_of(head: bytes) -> tuple[Form | None, str]:
+    """Return the form of a file, None if it has none that can be read, and what it is in words."""
+    if head.startswith(b"PAR1"):
+        return "parquet", "a Parquet file"
+    guess = _guess(head)
+    forms: dict[str | None, Form] = {None: "text", XLSX: "xlsx", JSON: "json"}
+    return forms.get(guess), guess or "text"
 
 
 def _guess(head: bytes) -> str | None:
@@ -164,13 +190,13 @@ def _guess(head: bytes) -> str | None:
     for mark, what in _MARKUP:
         if start.startswith(mark):
             return what
-    if start.startswith(_JSON):
-        return "JSON"
+    if _JSON.match(start):
+        return JSON
     control = bytes(c for c in range(1, 32) if c not in b"\t\n\r\f\x1b")  # NUL is left to ``encoding``
     return "a binary file" if len(head) - len(head.translate(None, control)) > len(head) / 20 else None
 
 
 def _archive(head: bytes) -> str:
     if b"[Content_Types].xml" in head or b"xl/" in head:
-        return "an XLSX workbook"
+        return XLSX
     return "an ODS workbook" if b"opendocument.spreadsheet" in head else "a ZIP archive"

@@ -11,11 +11,11 @@ import duckdb
 
 from payrec.common.errors import PayrecError
 from payrec.common.short_repr import short_repr
-from payrec.common.text import MESSAGE_CHARACTERS, sql_literal, sql_literals
+from payrec.common.text import MESSAGE_CHARACTERS, sql_literal, sql_literals, terminal_text
 from payrec.data.load import dates, numbers
 from payrec.data.load.file_bytes import Tally
 from payrec.data.load.layout import LoadPlan
-from payrec.data.load.origins import Absent, Origin, Scaled
+from payrec.data.load.origins import Absent, FromColumn, Origin, Scaled
 from payrec.data.load.readings import Form, exact, text_of
 from payrec.data.load.staging import first_row, number
 from payrec.data.load.targets import STATUS_WORDS, Kind
@@ -40,7 +40,7 @@ class LoadReport:
     loaded: int
     rejected: int
     duplicates: int  # rows equal to an earlier one
-    left_out: int  # rows that the map's [only] does not ask for, and those of kept-out customers
+    left_out: int  # rows that [only] does not ask for, lines that are no records, rows of kept-out customers
     dialect: str
     used: tuple[str, ...]  # columns of the file that were read
     ignored: tuple[str, ...]  # columns of the file that were not
@@ -48,6 +48,7 @@ class LoadReport:
     notes: tuple[str, ...]
     rejects_path: Path | None = None
     kept_out: int = 0
+    left_out_by: tuple[tuple[str, int], ...] = ()  # what and how many lines; with kept_out it is left_out
 
     def __post_init__(self) -> None:
         out = self.loaded + self.rejected + self.duplicates + self.left_out
@@ -59,8 +60,7 @@ class LoadReport:
     def lines(self) -> tuple[str, ...]:
         """Return the account in words, one line each."""
         parts = [f"{self.loaded:,} loaded", f"{self.rejected:,} rejected", f"{self.duplicates:,} exact duplicates"]
-        by_map = self.left_out - self.kept_out
-        parts += [f"{by_map:,} left out by the map"] if by_map else []
+        parts += [f"{count:,} {what}" for what, count in self.left_out_by]
         parts += [f"{self.kept_out:,} of erased customers left out"] if self.kept_out else []
         rejects = (f"rejects are in {self.rejects_path}",) if self.rejects_path else ()
         return (f"{self.file}: {self.rows_in:,} rows = {' + '.join(parts)}", *rejects, *self.notes)
@@ -77,6 +77,8 @@ def notes(
     """Return the sentences, those about the text first, then by column, then about rows."""
     return (
         *_about_text(plan, tally),
+        *_about_titles(plan),
+        *_about_totals(db, plan, forms),
         *_about_forms(forms),
         *_about_values(db, plan, forms),
         *_about_rows(db, plan, now),
@@ -89,8 +91,36 @@ def _about_text(plan: LoadPlan, tally: Tally) -> Iterator[str]:
         yield f"{tally.nul:,} NUL characters were taken out of the text"
     if tally.surrogates:
         yield f"{tally.surrogates:,} lone surrogates (half characters) were taken out of the text"
+    if tally.without_array:
+        yield f"{tally.without_array:,} records have no list {plan.mapping.array!r}: they give no row"
     if tally.utf8_by_another_name:
         yield f"read as {plan.dialect.encoding} as asked, but the bytes are valid UTF-8: check the letters with accents"
+
+
+def _about_titles(plan: LoadPlan) -> Iterator[str]:
+    titles = plan.dialect.titles
+    if titles:
+        shown = "; ".join(terminal_text(title) for title in titles[:3]) + ("; …" if len(titles) > 3 else "")
+        yield f"{len(titles):,} lines above the header were left out: {shown}"
+
+
+def _about_totals(db: duckdb.DuckDBPyConnection, plan: LoadPlan, forms: dict[str, Form]) -> Iterator[str]:
+    """Hold the last total of the file against the sum of its records, those that [only] leaves out among them."""
+    last = first_row(db, "SELECT MAX(line) FROM staged JOIN report_lines USING (line) WHERE what = 'totals'")[0]
+    for planned in plan.columns if last else ():
+        name, form = planned.column.name, forms.get(planned.column.name)
+        if not isinstance(form, numbers.Form) or not isinstance(planned.origin, FromColumn):
+            continue
+        amount = f"TRY_CAST({numbers.plain_sql(text_of(planned, plan), form)} AS DECIMAL(18, 2))"
+        source = "carried" if plan.carried else "staged"
+        total = first_row(db, f"SELECT {amount} FROM {source} WHERE line = {last}")[0]
+        if total is None:
+            continue
+        records = f"FROM {source} WHERE line < {last} AND line NOT IN (SELECT line FROM report_lines)"
+        summed = first_row(db, f"SELECT SUM({amount}) {records}")[0] or 0
+        differs = f", but the rows above add up to {summed:,}: is it the total of a part?" if summed != total else ""
+        equal = "" if differs else ", equal to the sum of the rows above"
+        yield f"the last total of {name} in the file is {total:,}{equal}{differs}"
 
 
 def _about_forms(forms: dict[str, Form]) -> Iterator[str]:

@@ -22,9 +22,9 @@ _DIVISORS = {"1": "1", "10": "0.1", "100": "0.01", "1000": "0.001"}
 
 @dataclass(frozen=True)
 class FromColumn:
-    """The file's column at a place (from 0)."""
+    """The file's column at a position (from 0); of several the first that is not empty."""
 
-    position: int
+    positions: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,9 @@ class PlannedColumn:
     def positions(self) -> frozenset[int]:
         """Places of the columns that are needed for it."""
         match self.origin:
-            case FromColumn(position) | Scaled(position) | Shift(position=int(position)):
+            case FromColumn(positions):
+                return frozenset(positions)
+            case Scaled(position) | Shift(position=int(position)):
                 return frozenset({position})
             case Template(parts):
                 return frozenset(p.position for p in parts if isinstance(p, Part) and p.position is not None)
@@ -155,12 +157,13 @@ def plan_column(column: Column, header: Header, target: Target, mapping: Mapping
     if name in mapping.derived:
         return _derived(column, header, target, mapping)
     if name in mapping.columns:
-        position = header.position(mapping.columns[name], "[columns]")
-        return PlannedColumn(column, FromColumn(position), f"from {header.name(position)!r}")
+        positions = [header.position(each, "[columns]") for each in mapping.columns[name]]
+        words = ", else ".join(repr(header.name(position)) for position in positions)
+        return PlannedColumn(column, FromColumn(tuple(positions)), f"from {words}")
     namesake = header.find(name)
     if namesake is None or name in {each.strip().casefold() for each in mapping.ignore}:
         return PlannedColumn(column, Absent(), "not in the file")
-    return PlannedColumn(column, FromColumn(namesake), f"from {header.name(namesake)!r}")
+    return PlannedColumn(column, FromColumn((namesake,)), f"from {header.name(namesake)!r}")
 
 
 def _derived(column: Column, header: Header, target: Target, mapping: Mapping) -> PlannedColumn:

@@ -15,15 +15,14 @@ import pyarrow as pa
 
 from payrec.common import duck
 from payrec.common.errors import DataRefused, UsageError, file_errors
-from payrec.data.load import encoding as text
-from payrec.data.load import money_events, parquet, records, rejects, staging, stated
+from payrec.data.load import money_events, rejects, staging, stated
 from payrec.data.load.file_bytes import Limits, OpenFile, opened
-from payrec.data.load.layout import Dialect, LoadPlan, check_names, lay_out, line_ends, sniff
+from payrec.data.load.layout import LoadPlan, lay_out
 from payrec.data.load.load_report import LoadReport, notes
 from payrec.data.load.mapping import Mapping, for_kind
 from payrec.data.load.origins import Absent, Constant, FromColumn
 from payrec.data.load.readings import readings
-from payrec.data.load.records import Rows
+from payrec.data.load.tables import FORMS, FileTable, Hints, table_of
 from payrec.data.load.targets import TARGETS, Kind, Target
 
 MEMORY = "1500MB"  # beyond it the tables go to the temporary folder
@@ -123,24 +122,17 @@ def plan(path: Path, kind: Kind, mapping: Mapping | None = None, options: Option
         The file is of no kind that can be read, or lacks a column.
     """
     options = options or Options()
-    with opened(Path(path), options.limits) as file:
-        return _plan(file, for_kind(mapping, kind), options)
+    mapping = for_kind(mapping, kind)
+    with opened(Path(path), options.limits, FORMS) as file:
+        return lay_out(file.name, _table(file, kind, mapping, options).dialect, TARGETS[kind], mapping)
 
 
-def _plan(file: OpenFile, mapping: Mapping, options: Options) -> LoadPlan:
-    target = TARGETS[mapping.kind or "transactions"]
-    if file.form == "parquet":
-        names = parquet.header(file)
-        check_names(names, file)
-        return lay_out(file.name, Dialect("Parquet", file.is_gzip, "", "", "", names, 1), target, mapping)
+def _table(file: OpenFile, kind: Kind, mapping: Mapping, options: Options) -> FileTable:
+    target = TARGETS[kind]
+    names = (*target.names(), *(name for names in mapping.columns.values() for name in names))
+    wanted = frozenset(name.strip().casefold() for name in names)
     encoding = options.encoding or mapping.encoding
-    shown = text.check_encoding(encoding) if encoding else "utf-8"
-    if encoding is None:
-        text.refuse_other_encodings(file)
-    wanted = frozenset(name.strip().casefold() for name in (*target.names(), *mapping.columns.values()))
-    head = sniff(text.first_lines(file, encoding), wanted, mapping.delimiter, file)
-    dialect = Dialect("CSV", file.is_gzip, shown, head.delimiter, line_ends(file.head), head.names, head.first_line)
-    return lay_out(file.name, dialect, target, mapping)
+    return table_of(file, Hints(wanted, mapping.delimiter, encoding, mapping.header_row, mapping.sheet, mapping.array))
 
 
 @contextmanager
@@ -171,33 +163,27 @@ def parse(
     options, mapping = options or Options(), for_kind(mapping, kind)
     if now is not None and now.tzinfo is not None:
         now = now.astimezone(UTC).replace(tzinfo=None)
-    with opened(Path(path), options.limits) as file, scratch_database(mapping.time_zone) as db:
-        laid_out = _plan(file, mapping, options)
+    with opened(Path(path), options.limits, FORMS) as file, scratch_database(mapping.time_zone) as db:
+        table = _table(file, kind, mapping, options)
+        laid_out = lay_out(file.name, table.dialect, TARGETS[kind], mapping)
         try:
-            parsed = _parsed(db, file, laid_out, rejects_path, now, options)
+            parsed = _parsed(db, table, laid_out, rejects_path, now, options)
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             msg = f"no room to read {file.name}: {str(error).splitlines()[0]}\nname a larger temporary folder: TMPDIR=…"
             raise UsageError(msg) from error
         yield parsed
 
 
-def _rows(file: OpenFile, plan: LoadPlan, encoding: str | None) -> Iterator[Rows]:
-    if file.form == "parquet":
-        return parquet.rows(file, plan.positions)
-    shape = records.Shape(plan.dialect.delimiter, len(plan.dialect.header), file.limits, file.name)
-    return records.rows(text.blocks(file, encoding), shape, plan.dialect.first_line)
-
-
 def _parsed(
     db: duckdb.DuckDBPyConnection,
-    file: OpenFile,
+    table: FileTable,
     plan: LoadPlan,
     rejects_path: Path | None,
     now: datetime | None,
     options: Options,
 ) -> Parsed:
     target = TARGETS[plan.kind]
-    rows_in = staging.stage(db, _rows(file, plan, options.encoding or plan.mapping.encoding), plan)
+    rows_in = staging.stage(db, table.rows(plan.positions), plan)
     if rows_in == 0:
         raise DataRefused(f"{plan.file} has a header and no rows\nnothing was loaded")
     left_out = staging.keep(db, plan)
@@ -210,7 +196,7 @@ def _parsed(
     written = rejects_path if rejected else None
     if written is not None:
         rejects.write(written, db.sql("SELECT * FROM rejects ORDER BY line").to_arrow_reader(BATCH_ROWS))
-    _check_tolerance(db, plan, rejected, rows_in - left_out, options.max_rejected_share)
+    _check_tolerance(db, plan, rejected, rows_in - sum(left_out.values()), options.max_rejected_share)
     dropped = rejects.drop_duplicates(db, plan, target)
     report = LoadReport(
         file=plan.file,
@@ -219,13 +205,14 @@ def _parsed(
         loaded=staging.count(db, f"({_good(target)})"),
         rejected=rejected,
         duplicates=dropped,
-        left_out=left_out,
+        left_out=sum(left_out.values()),
         dialect=plan.dialect.words(),
         used=plan.used,
         ignored=plan.ignored,
         derived=tuple(m.column.name for m in plan.columns if not isinstance(m.origin, FromColumn | Constant | Absent)),
-        notes=(*added, *notes(db, plan, forms, file.tally, now)),
+        notes=(*added, *notes(db, plan, forms, table.tally, now)),
         rejects_path=written,
+        left_out_by=tuple(left_out.items()),
     )
     return Parsed(report, plan, target, db)
 

@@ -12,10 +12,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from payrec.common.text import sql_literal, sql_literals
-from payrec.data.load import dates, numbers
+from payrec.data.load import dates, numbers, workbook
 from payrec.data.load.layout import LoadPlan
-from payrec.data.load.mapping import Texts
-from payrec.data.load.origins import Absent, Constant, FromColumn, Origin, Part, PlannedColumn, Scaled, Shift, Template
+from payrec.data.load.map_values import Texts
+from payrec.data.load.origins import (
+    Absent,
+    Constant,
+    FromColumn,
+    Origin,
+    Part,
+    PlannedColumn,
+    Scaled,
+    Shift,
+    Template,
+)
 from payrec.data.load.targets import EVENT_TYPES, STATUS_WORDS, Column
 
 TYPES = {
@@ -60,15 +70,16 @@ class Reading:
 def staged_text(origin: Origin) -> str:
     """Return SQL: the text that stands for our column, before translation; NULL where it is empty."""
     match origin:
-        case FromColumn(position) | Scaled(position):
-            return f"s{position}"
+        case FromColumn(positions):
+            cells = ", ".join(f"s{position}" for position in positions)
+            return f"coalesce({cells})" if len(positions) > 1 else cells
         case Constant(value):
             return f"nullif({sql_literal(value.strip())}, '')"
         case Template(parts):
             return f"({' || '.join(map(_part, parts))})"
         case Shift(days=int(days)):
             return sql_literal(str(days))
-        case Shift(position=position):
+        case Scaled(position) | Shift(position=position):
             return f"s{position}"
         case Absent():
             return "CAST(NULL AS VARCHAR)"
@@ -122,6 +133,10 @@ def _reading(planned: PlannedColumn, plan: LoadPlan, form: Form | None, now: dat
         reasons = [reason, *reasons]
     if column.holds == "rate":
         accepted = f"p_{column.name} > 0"
+    if plan.dialect.form == "XLSX":
+        errors = f"regexp_matches(r_{column.name}, '{'|'.join(workbook.ERRORS)}')"
+        accepted = f"{accepted} AND NOT coalesce({errors}, FALSE)"
+        reasons = [(errors, "is an error of the spreadsheet: mend its formula, or leave the cell empty"), *reasons]
     return Reading(column, text, value, accepted, _case(f"r_{column.name}", reasons, column))
 
 

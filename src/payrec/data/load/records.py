@@ -19,13 +19,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from payrec.data.load.encoding import refuse_long_line
-from payrec.data.load.file_bytes import Limits
+from payrec.data.load.encoding import SURROGATES, refuse_long_line
+from payrec.data.load.file_bytes import Limits, Tally
 
 RECORD_BYTES = 1_000_000  # a record longer than this, or of more lines, has a quote left open
 RECORD_LINES = 1_000
+WRONG_WIDTH = " in the line, the header has"
 SHOWN_CHARACTERS = 200  # characters of a bad line or value that are shown
 
 
@@ -50,7 +52,7 @@ class Salvage:
 
 def wrong_width(count: int, expected: int) -> str:
     """Say that a row is too short or too long."""
-    return f"{count} value{'s' if count != 1 else ''} in the line, the header has {expected} columns"
+    return f"{count} value{'s' if count != 1 else ''}{WRONG_WIDTH} {expected} columns"
 
 
 def salvage(text: str, delimiter: str, width: int, *, is_last: bool) -> Salvage:
@@ -241,6 +243,23 @@ def _slow(block: bytes, shape: Shape, line: int, *, is_last: bool) -> tuple[Rows
     bad = tuple(BadLine(line + each.line, each.text, each.reason) for each in salvaged.bad)
     lines = np.array(salvaged.lines, dtype=np.int64) + line
     return Rows(_table(cells, lines, shape), bad), len(block) - len(salvaged.rest.encode("utf-8"))
+
+
+def text_rows(cells: Sequence[Sequence[str | None]], lines: Sequence[int], tally: Tally) -> Rows:
+    """Return columns of text and their lines as rows; NUL and half characters are taken out and counted."""
+    columns = []
+    for column in cells:
+        try:
+            texts: Any = pa.array(column, pa.string())
+        except UnicodeEncodeError:
+            tally.surrogates += sum(len(SURROGATES.findall(text)) for text in column if text)
+            texts = pa.array([text and SURROGATES.sub("", text) for text in column], pa.string())
+        if count := pc.sum(pc.count_substring(texts, "\0")).as_py():
+            tally.nul += count
+            texts = pc.replace_substring(texts, "\0", "")
+        columns.append(texts)
+    names = [f"c{position}" for position in range(len(columns))]
+    return Rows(pa.table([*columns, pa.array(lines, pa.int64())], names=[*names, "line"]), ())
 
 
 def _table(cells: Sequence[Any], lines: Ints, shape: Shape) -> pa.Table:

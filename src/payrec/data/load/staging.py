@@ -1,13 +1,14 @@
 """A file's rows in an embedded database of their own: as text, then as values, with what is wrong marked.
 
-Tables made in this order: ``staged`` (line, s0, s1, …, rest: a hash of the columns not read), ``bad_lines``, ``kept``
-(after [carry] and [only]), ``typed`` (line, our columns, ok, row_hash) and ``dropped`` (lines of duplicates).
+Tables made in this order: ``staged`` (line, s0, s1, …, rest: a hash of the columns not read, sparse: the cells of a
+row that may be no record), ``bad_lines``, ``report_lines``, ``kept`` (records, after [carry] and [only]),
+``typed`` (line, our columns, ok, row_hash) and ``dropped`` (lines of duplicates).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 
 from payrec.common.errors import DataRefused
 from payrec.common.text import sql_literal, sql_literals
-from payrec.data.load import dates, numbers
+from payrec.data.load import dates, numbers, report_lines
 from payrec.data.load.layout import Carried, Condition, LoadPlan
 from payrec.data.load.origins import Absent, Shift
 from payrec.data.load.readings import TYPES, Form, Reading, text_of
@@ -25,6 +26,7 @@ from payrec.data.load.records import Rows
 GROUP_ROWS = 122_880  # a row group of DuckDB
 WAITING_BYTES = 256_000_000
 LONGEST = 4_000  # characters that are kept of a cell; every column takes fewer
+LEFT_OUT_BY_MAP = "left out by the map"
 BAD_LINES = 100_000  # up to here a file may consist of bad lines
 
 
@@ -39,11 +41,11 @@ def stage(db: duckdb.DuckDBPyConnection, rows: Iterable[Rows], plan: LoadPlan) -
     positions = plan.positions
     unused = [f"c{position}" for position in range(len(plan.dialect.header)) if position not in positions]
     columns = "".join(f", s{position} VARCHAR" for position in positions)
-    db.execute(f"CREATE TABLE staged (line BIGINT, rest UBIGINT{columns})")
+    db.execute(f"CREATE TABLE staged (line BIGINT, rest UBIGINT, sparse VARCHAR[]{columns})")
     db.execute("CREATE TABLE bad_lines (line BIGINT, text VARCHAR, reason VARCHAR)")
     rest = f"hash({', '.join(unused)})" if unused else "0"
     cells = "".join(f", {_cell(f'c{position}', plan.mapping.empty)}" for position in positions)
-    select = f"line, {rest}{cells}"
+    select = f"line, {rest}, {report_lines.sparse_sql(plan)}{cells}"
     count, bad_count, waiting = 0, 0, _Waiting([], 0, 0)
     for batch in rows:
         count += batch.table.num_rows + len(batch.bad)
@@ -117,30 +119,33 @@ def _cell(column: str, empty: tuple[str, ...]) -> str:
     return f"CASE WHEN lower({column}) NOT IN ({words}) THEN {column} END"
 
 
-def keep(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> int:
-    """Make ``kept`` of ``staged``: with the map's carried columns, and only the rows that ``only`` asks for.
+def keep(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> dict[str, int]:
+    """Make ``kept`` of ``staged``: records, with the map's carried columns, and only those that ``only`` asks for.
 
     Returns
     -------
-    int
-        Rows left out by ``only``.
+    dict
+        What was left out → how many lines: totals and the like (``report_lines``), and ``left out by the map``.
 
     Raises
     ------
     DataRefused
         ``only`` leaves out every row.
     """
+    left_out = report_lines.set_apart(db, plan)
     if plan.carried:
         db.execute(f"CREATE TABLE carried AS SELECT *, {', '.join(map(_carried, plan.carried))} FROM staged")
-    tests = [_meets(condition) for condition in plan.only]
+    tests = ["line NOT IN (SELECT line FROM report_lines)"] if left_out else []
+    tests += [_meets(condition) for condition in plan.only]
     source = "carried" if plan.carried else "staged"
     db.execute(f"CREATE VIEW kept AS SELECT * FROM {source}{' WHERE ' + ' AND '.join(tests) if tests else ''}")
-    left_out = count(db, "staged") - count(db, "kept") if tests else 0
-    if left_out and left_out == count(db, "staged"):
+    records = f"(SELECT line FROM staged{f' WHERE {tests[0]}' if left_out else ''})"
+    by_map = count(db, records) - count(db, "kept") if plan.only else 0
+    if by_map and by_map == count(db, records):
         conditions = " and ".join(f"{column} = {' or '.join(words)}" for column, words in plan.mapping.only.items())
         msg = f"{plan.file}: no row has {conditions}, which {plan.mapping.name} asks for in [only]\nnothing was loaded"
         raise DataRefused(msg)
-    return left_out
+    return {**({LEFT_OUT_BY_MAP: by_map} if by_map else {}), **left_out}
 
 
 def _meets(condition: Condition) -> str:
@@ -181,7 +186,8 @@ def _date_form(db: duckdb.DuckDBPyConnection, text: str, column: str, plan: Load
     declared = plan.mapping.formats.get(column, plan.mapping.date_format)
     if declared is not None:
         _check_format(db, declared, column, plan)
-        return dates.choose(dates.Evidence(0, 0), declared, column, plan.file)
+        form = dates.choose(dates.Evidence(0, 0), declared, column, plan.file)
+        return replace(form, has_typed_cells=plan.dialect.form != "CSV" and declared != "iso")
     source = f"(SELECT line, {text} AS x FROM kept WHERE {text} IS NOT NULL)"
     filled, iso = first_row(db, f"SELECT {dates.first_look('x')} FROM {source}")
     evidence = dates.Evidence(filled, iso)

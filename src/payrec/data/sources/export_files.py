@@ -16,7 +16,7 @@ import duckdb
 from payrec.common.errors import DataRefused
 from payrec.data.load import Limits, encoding, parquet, records
 from payrec.data.load.file_bytes import OpenFile, opened
-from payrec.data.load.layout import DELIMITERS, check_names
+from payrec.data.load.header import DELIMITERS, check_names
 from payrec.data.load.parsing import scratch_database
 from payrec.data.load.records import BadLine, Rows
 from payrec.data.sources import json_objects
@@ -76,7 +76,7 @@ class ExportFile:
 @contextmanager
 def read_export(path: Path, packs: Iterable[Pack], named_encoding: str | None = None) -> Iterator[ExportFile]:
     """Open a file; its header is the line, among the first, that has most of the columns that inputs require."""
-    with opened(path, Limits(), reads_json=True) as file:
+    with opened(path, Limits(), ("text", "parquet", "json")) as file:
         if file.form == "parquet":
             names = parquet.header(file)
             check_names(names, file)

@@ -1,0 +1,187 @@
+"""The values that a map may hold, checked one by one; a wrong one is refused with the form that is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping as AbstractMapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import NoReturn
+from zoneinfo import available_timezones
+
+from payrec.common.errors import UsageError
+from payrec.data.load.targets import TARGETS, Kind
+
+Texts = AbstractMapping[str, str]
+Words = AbstractMapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Carry:
+    """Columns that an event log states once per case, carried to its later rows.
+
+    ``columns`` has, for each new column, the file's column it is taken from, and the values that other columns must
+    have in the row it is taken from (none: any row).
+    """
+
+    by: str
+    columns: AbstractMapping[str, tuple[str, Words]]
+
+
+def refuse(name: str, problem: str, wanted: str) -> NoReturn:
+    """Refuse a map, by its name: what is wrong in it, and what was expected."""
+    raise UsageError(f"{name}: {problem}\n{wanted}")
+
+
+def unknown(name: str, what: str, word: str, valid: tuple[str, ...]) -> NoReturn:
+    """Refuse a word that is none of the valid ones; the nearest is named."""
+    near = get_close_matches(word, valid, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    refuse(name, f"{what} is unknown{hint}", "valid are: " + ", ".join(valid))
+
+
+def _text(name: str, key: str, value: object) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        refuse(name, f"{key} = {value!r}", f'expected text in quotes: {key} = "…"')
+    return value
+
+
+def _number_or_text(name: str, key: str, value: object) -> str:
+    """Constants may be written as numbers or dates too; inside they are text like everything in a file."""
+    if isinstance(value, bool):
+        return str(int(value))
+    return str(value) if isinstance(value, int | float | date) else _text(name, key, value)
+
+
+def _words(name: str, key: str, value: object) -> tuple[str, ...]:
+    listed = value if isinstance(value, list) else [value]
+    return tuple(_number_or_text(name, key, word) for word in listed)
+
+
+def _table(name: str, key: str, value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        refuse(name, f"{key} = {value!r}", f'expected a table: [{key}] with lines such as name = "…"')
+    return dict(value)
+
+
+def _texts(name: str, key: str, value: object) -> Texts:
+    table = _table(name, key, value)
+    return MappingProxyType({k: _number_or_text(name, f"{key}.{k}", v) for k, v in table.items()})
+
+
+def _values(name: str, key: str, value: object) -> AbstractMapping[str, Texts]:
+    table = _table(name, key, value)
+    return MappingProxyType({k: _texts(name, f"{key}.{k}", v) for k, v in table.items()})
+
+
+def _only(name: str, key: str, value: object) -> Words:
+    table = _table(name, key, value)
+    for column, words in table.items():
+        if words == []:
+            refuse(name, f"{key}.{column} = []", "expected the values of the rows that are meant")
+    return MappingProxyType({k: _words(name, f"{key}.{k}", v) for k, v in table.items()})
+
+
+def _carry(name: str, key: str, value: object) -> Carry:
+    table = _table(name, key, value)
+    by = _text(name, "carry.by", table.pop("by", None))
+    return Carry(by, MappingProxyType({k: _carried(name, f"carry.{k}", v) for k, v in table.items()}))
+
+
+def _carried(name: str, key: str, value: object) -> tuple[str, Words]:
+    if isinstance(value, str):
+        return _text(name, key, value), MappingProxyType({})
+    table = _table(name, key, value)
+    return _text(name, f"{key}.column", table.pop("column", None)), _only(name, key, table)
+
+
+def _columns(name: str, key: str, value: object) -> Words:
+    """Several columns stand for the first of them that is not empty."""
+    table = _table(name, key, value)
+    for column, names in table.items():
+        if names == []:
+            refuse(name, f"{key}.{column} = []", "expected a column of the file, or several")
+    return MappingProxyType({k: _words(name, f"{key}.{k}", v) for k, v in table.items()})
+
+
+def _line(name: str, key: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        refuse(name, f"{key} = {value!r}", f"expected the number of a line, from 1: {key} = 5")
+    return value
+
+
+def _kind(name: str, key: str, value: object) -> Kind:
+    for kind in TARGETS:
+        if value == kind:
+            return kind
+    refuse(name, f"{key} = {value!r}", f"expected one of: {', '.join(TARGETS)}")
+
+
+def _separator(name: str, key: str, value: object) -> str:
+    mark = _text(name, key, value)
+    allowed = {"decimal": (".", ","), "thousands": (".", ",", " ", "'"), "delimiter": (",", ";", "\t", "|")}[key]
+    if mark not in allowed:
+        refuse(name, f"{key} = {mark!r}", "expected one of: " + " ".join(repr(a) for a in allowed))
+    return mark
+
+
+def _zone(name: str, key: str, value: object) -> str:
+    zone = _text(name, key, value)
+    if zone not in available_timezones():
+        near = get_close_matches(zone, available_timezones(), n=1)
+        refuse(
+            name, f"{key} = {zone!r} is no time zone", f"expected a name such as {near[0] if near else 'Europe/Rome'}"
+        )
+    return zone
+
+
+def _moment(name: str, key: str, value: object) -> datetime:
+    """Return the end of the observed data: a date counts to its end, a time (in UTC, or with its offset) as it is."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value) if len(value) > len("2025-01-31") else date.fromisoformat(value)
+        except ValueError:
+            refuse(name, f"{key} = {value!r}", f"expected a date: {key} = 2017-07-14")
+    if isinstance(value, datetime):
+        offset = value.utcoffset() or timedelta(0)
+        return value.replace(tzinfo=None) - offset
+    if not isinstance(value, date):
+        refuse(name, f"{key} = {value!r}", f"expected a date: {key} = 2017-07-14")
+    return datetime.combine(value, time(0)) + timedelta(days=1)
+
+
+def currency(name: str, key: str, value: object) -> str:
+    """Return a currency in capitals, or refuse what is none."""
+    code = _text(name, key, value).strip().upper()
+    if not (len(code) == len("EUR") and code.isascii() and code.isalpha()):
+        refuse(name, f"{key} = {value!r}", "expected a currency of three letters, such as EUR")
+    return code
+
+
+READERS: dict[str, Callable[[str, str, object], object]] = {
+    "kind": _kind,
+    "columns": _columns,
+    "constants": _texts,
+    "derived": _texts,
+    "values": _values,
+    "only": _only,
+    "formats": _texts,
+    "date_format": _text,
+    "decimal": _separator,
+    "thousands": _separator,
+    "strip": _words,
+    "empty": _words,
+    "time_zone": _zone,
+    "ignore": _words,
+    "carry": _carry,
+    "delimiter": _separator,
+    "header_row": _line,
+    "sheet": _text,
+    "array": _text,
+    "encoding": _text,
+    "known_at_creation": _words,
+    "observed_until": _moment,
+    "reporting_currency": currency,
+}
