@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
+WITHOUT_CENTS = ("JPY", "KRW", "CLP", "VND")
 SHORT = ((1_000_000_000, "bn", 2), (1_000_000, "M", 2), (100_000, "k", 0), (10_000, "k", 1))
 WORDS = {
     "retry_later": "retry later",
@@ -60,6 +61,16 @@ def money(amount: float, currency: str | None, cents: bool = True) -> str:
             scale = 1_000 if letter == "k" else size
             return f"{sign}{name}{abs(amount) / scale:,.{digits}f}{letter}"
     return f"{sign}{name}{abs(amount):,.{2 if cents or abs(amount) < 1_000 else 0}f}"
+
+
+def exact_money(amount: float, currency: str | None) -> str:
+    """Return an amount to the cent, or in whole units where the currency has no cents.
+
+    >>> exact_money(12345.6, "EUR"), exact_money(1200.4, "JPY"), exact_money(-3, "SEK")
+    ('€12,345.60', '¥1,200', 'SEK -3.00')
+    """
+    digits = 0 if currency in WITHOUT_CENTS else 2
+    return f"{SYMBOLS.get(currency or '', f'{currency} ' if currency else '')}{amount:,.{digits}f}"
 
 
 def moneys(rows: Iterable[Mapping[str, Any]], value: str, currency: str, most: int = 2) -> tuple[str, str]:

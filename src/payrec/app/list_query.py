@@ -116,8 +116,9 @@ def choices(file: Path) -> Choices:
     return Choices(values, row["ranked"], row["prioritised"], row["last_flagged"])
 
 
-def _where(view: View) -> tuple[str, dict[str, Any]]:
-    parts: list[str] = ["TRUE"]
+def where(view: View) -> tuple[str, dict[str, Any]]:
+    """Return the condition of the filters on orders ("TRUE": none is set), and its values."""
+    parts: list[str] = []
     values: dict[str, Any] = {}
     for name in COLUMNS:
         if chosen := getattr(view, name):
@@ -130,18 +131,22 @@ def _where(view: View) -> tuple[str, dict[str, Any]]:
             parts.append(f"outstanding {sign} ${name}")
             values[name] = getattr(view, name)
     if text := view.find.strip():
-        parts.append("(order_id = $find OR customer_id = $find)")
-        values["find"] = text
-    return " AND ".join(parts), values
+        parts.append("(contains(lower(order_id), $find) OR contains(lower(customer_id), $find))")
+        values["find"] = text.lower()
+    return " AND ".join(parts) or "TRUE", values
+
+
+def held_back(last_flagged: str) -> str:
+    """Return the condition of rows that a limit of the policy held back: unflagged, though they pay and rank higher."""
+    return f"(priority_flag = 0 AND net_value >= 0 AND rank < {last_flagged})"
 
 
 def _chosen(view: View, last_flagged: int) -> tuple[str, dict[str, Any]]:
     """Return the query of the chosen rows in the order of their ranks, and its values."""
-    where, values = _where(view)
-    held_back = "(priority_flag = 0 AND net_value >= 0 AND rank < $last_flagged)"
+    passing, values = where(view)
     sql = f"""
         SELECT * FROM read_parquet($file)
-        WHERE rank IS NOT NULL AND net_value >= $cost AND NOT {held_back} AND {where}
+        WHERE rank IS NOT NULL AND net_value >= $cost AND NOT {held_back("$last_flagged")} AND {passing}
         ORDER BY rank LIMIT $capacity"""
     return sql, values | {"cost": view.cost, "last_flagged": last_flagged, "capacity": view.capacity}
 
@@ -151,12 +156,12 @@ def totals(file: Path, view: View) -> list[dict[str, Any]]:
 
     ``expected`` is in ``ev_currency``; where all are converted to one, ``currency`` tells what is owed, in its own.
     """
-    where, values = _where(view)
+    passing, values = where(view)
     sql = f"""
         SELECT currency, ANY_VALUE(ev_currency) AS ev_currency, COUNT(*) AS orders,
             SUM(outstanding)::DOUBLE AS outstanding,
             COUNT(rank) AS ranked, COALESCE(SUM(ev_recovered) FILTER (WHERE rank IS NOT NULL), 0)::DOUBLE AS expected
-        FROM read_parquet($file) WHERE {where} GROUP BY currency ORDER BY orders DESC, currency"""
+        FROM read_parquet($file) WHERE {passing} GROUP BY currency ORDER BY orders DESC, currency"""
     return query(sql, values | {"file": str(file)}).to_pylist()
 
 
@@ -191,11 +196,11 @@ def whole(file: Path, view: View, last_flagged: int) -> pa.Table:
 
 def curve(file: Path, view: View) -> pa.Table:
     """Return ``ev_currency, orders, expected``: what the first orders by rank are expected to bring, up to all."""
-    where, values = _where(view)
+    passing, values = where(view)
     sql = f"""
         WITH listed AS (
             SELECT ev_currency, ev_recovered, ROW_NUMBER() OVER (ORDER BY rank) AS position, COUNT(*) OVER () AS n
-            FROM read_parquet($file) WHERE rank IS NOT NULL AND {where}
+            FROM read_parquet($file) WHERE rank IS NOT NULL AND {passing}
         ),
         grouped AS (
             SELECT ev_currency, CEIL(position * {CURVE_POINTS}.0 / n)::BIGINT AS step, MAX(n) AS n,
@@ -210,9 +215,9 @@ def curve(file: Path, view: View) -> pa.Table:
 
 def suppressed(file: Path, view: View) -> tuple[list[dict[str, Any]], pa.Table]:
     """Return the counts by reason of suppression, and the first 500 such orders, the largest balance first."""
-    where, values = _where(view)
+    passing, values = where(view)
     values |= {"file": str(file)}
-    inside = f"FROM read_parquet($file) WHERE suppressed_reason IS NOT NULL AND {where}"
+    inside = f"FROM read_parquet($file) WHERE suppressed_reason IS NOT NULL AND {passing}"
     counts = f"""
         SELECT suppressed_reason, COUNT(*) AS orders, ANY_VALUE(lifted_by) AS lifted_by {inside}
         GROUP BY suppressed_reason ORDER BY orders DESC, suppressed_reason"""
@@ -225,9 +230,9 @@ def suppressed(file: Path, view: View) -> tuple[list[dict[str, Any]], pa.Table]:
 
 def suppressed_whole(file: Path, view: View) -> pa.Table:
     """Return all suppressed orders that pass the filters, with all columns."""
-    where, values = _where(view)
+    passing, values = where(view)
     sql = f"""
-        SELECT * FROM read_parquet($file) WHERE suppressed_reason IS NOT NULL AND {where}
+        SELECT * FROM read_parquet($file) WHERE suppressed_reason IS NOT NULL AND {passing}
         ORDER BY {LARGEST_FIRST}"""
     return query(sql, values | {"file": str(file)})
 
@@ -252,11 +257,11 @@ def decided_month(file: Path) -> dict[str, Any] | None:
 
 def months(file: Path, currency: str | None) -> pa.Table:
     """Return the billing months, summed over the currencies (counts only) or of one currency (counts and money)."""
-    where = "TRUE" if currency is None else "currency = $currency"
+    passing = "TRUE" if currency is None else "currency = $currency"
     sql = f"""
         SELECT billing_month, SUM(orders)::BIGINT AS orders, SUM(failed_orders)::BIGINT AS failed_orders,
             SUM(failed_minor)::DOUBLE / 100 AS failed, SUM(decided_orders)::BIGINT AS decided_orders,
             SUM(recovered_orders)::BIGINT AS recovered_orders, SUM(decided_minor)::DOUBLE / 100 AS decided,
             SUM(recovered_minor)::DOUBLE / 100 AS recovered
-        FROM read_parquet($file) WHERE {where} GROUP BY billing_month ORDER BY billing_month"""
+        FROM read_parquet($file) WHERE {passing} GROUP BY billing_month ORDER BY billing_month"""
     return query(sql, {"file": str(file)} | ({} if currency is None else {"currency": currency}))

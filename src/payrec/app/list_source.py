@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -21,7 +22,9 @@ from payrec.common.errors import DatabaseUnreachable, PayrecError, UsageError
 from payrec.common.settings import Settings
 from payrec.common.text import sql_literal
 from payrec.data.engines import connect, keeps_lists
-from payrec.publish import details, folder_store
+from payrec.publish import actions, details, folder_store
+from payrec.publish.actions import Action
+from payrec.publish.database_store import DatabaseStore
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.lists import Publication
 from payrec.publish.run_info import Published
@@ -147,8 +150,34 @@ def _copy(store: ListStore, newest: Published, folder: FolderStore) -> None:
 
     folder.folder.mkdir(parents=True, exist_ok=True)
     folder.folder.chmod(0o700)
-    copies = {name: partial(batches, name) for name in details.NAMES}
+    copies = {name: partial(batches, name) for name in (details.CUSTOMERS, *details.NAMES)}
     folder.commit(Publication(newest.run, store.scores(run_id), copies, serve=True, keep=2))
+
+
+def actions_key(source: Source, since: datetime) -> tuple[int, ...] | None:
+    """Return what changes with every action recorded in a folder since a time; None for a database."""
+    if source.url is not None:
+        return None
+    days = sorted(source.folder.joinpath(actions.FOLDER).glob("*-*-*"))
+    return tuple(day.stat().st_mtime_ns for day in days if day.name >= f"{since:%Y-%m-%d}")
+
+
+def actions_since(source: Source, since: datetime, customer_id: str | None = None) -> tuple[Action, ...]:
+    """Return the actions recorded since a time; none where a role may not read them."""
+    if source.url is None:
+        return actions.read(FolderStore(source.folder), since, customer_id)
+    with connect(source.url) as engine:
+        return actions.read(open_store(engine), since, customer_id)
+
+
+@contextmanager
+def store_of(source: Source) -> Iterator[FolderStore | DatabaseStore]:
+    """Open the store of the source, to record an action in it."""
+    if source.url is None:
+        yield FolderStore(source.folder)
+        return
+    with connect(source.url) as engine:
+        yield DatabaseStore(engine)
 
 
 def past(source: Source, served: Served, order_id: str, most: int) -> list[tuple[str, float | None, str | None]]:

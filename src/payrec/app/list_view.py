@@ -1,8 +1,7 @@
-"""A list on a page: filters in the sidebar, key figures, ranked orders, orders not contacted, downloads."""
+"""A list of orders on a page: key figures, ranked orders, orders not contacted, downloads."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -10,21 +9,12 @@ from typing import Any, cast
 import pyarrow as pa
 import streamlit as st
 
-from payrec.app import formatting, list_query, months, parts, state
+from payrec.app import formatting, list_query, months, parts, sidebar, state
 from payrec.app.list_query import Choices, View
 from payrec.charts import portfolio
 from payrec.common.text import markdown_text
 from payrec.publish.run_info import RunInfo
 
-LABELS = {
-    "country": "Country",
-    "provider": "Provider",
-    "reason_code": "Reason of failure",
-    "owner": "Owner",
-    "currency": "Currency",
-}
-SLIDER_LEAST = 2_000
-MOST_COST = 1_000_000
 TABS = ["Ranked orders", "What capacity brings", "Not contacted", "Billing months"]
 
 
@@ -41,9 +31,8 @@ class ShownList:
 def show(of: ShownList) -> None:
     """Draw filters and key figures, then one part of the list; the others are neither read nor sent to the browser."""
     choices = state.remembered(list_query.choices, of.file)
-    if lost := _not_in_list(of, choices):
-        st.warning(f"The address names what this list does not have: {', '.join(lost)}. Shown is the list without it.")
-    view = _filters(of.prefix, choices)
+    sidebar.warn_of_address(of.prefix, choices, TABS)
+    view = sidebar.filters(of.prefix, choices, "Number of contacts")
     all_orders = state.remembered(list_query.totals, of.file, replace(view, capacity=0, cost=0.0))
     chosen = list_query.chosen_totals(of.file, view, choices.last_flagged)
     _figures(of, view, all_orders, chosen)
@@ -56,75 +45,9 @@ def show(of: ShownList) -> None:
     elif tab == TABS[2]:
         _not_contacted(of, view, choices)
     elif tab == TABS[3] and of.months:
-        if view.is_filtered:
-            st.caption("All orders of each month: filters do not apply here.")
-        months.show(of.months)
+        months.show(of.months, is_filtered=view.is_filtered)
     else:
         _ranked(of, view, choices, sum(row["orders"] for row in chosen))
-
-
-def _most(choices: Choices) -> int:
-    """Return the largest capacity that may be chosen."""
-    return max(min(choices.ranked, max(SLIDER_LEAST, 10 * choices.prioritised)), 1)
-
-
-def _address_key(prefix: str, column: str) -> str:
-    return f"{prefix}{column.removesuffix('_code')}"
-
-
-def _not_in_list(of: ShownList, choices: Choices) -> list[str]:
-    """Return what the address asks for and the widgets will drop without a word: "country XX", "k 999999"."""
-    offered = {_address_key(of.prefix, column): choices.values[column] for column in LABELS}
-    offered[f"{of.prefix}reason"] = tuple(formatting.words(code) for code in choices.values["reason_code"])
-    offered |= {f"{of.prefix}age": tuple(list_query.AGES), f"{of.prefix}part": tuple(TABS)}
-    bounds = {f"{of.prefix}k": (1, _most(choices)), f"{of.prefix}cost": (0, MOST_COST)}
-    lost = []
-    for key in st.query_params:
-        for value in st.query_params.get_all(key):
-            name = key.removeprefix(of.prefix)
-            if key in offered and value not in offered[key]:
-                lost.append(f"{name} {markdown_text(value[:40])}")
-            elif key in bounds:
-                low, high = bounds[key]
-                with suppress(ValueError):
-                    if not low <= float(value) <= high:
-                        lost.append(f"{name} {markdown_text(value[:40])} ({low:,} to {high:,})")
-    return lost
-
-
-def _filters(prefix: str, choices: Choices) -> View:
-    """Draw capacity and filters in the sidebar; their values live in the address, so a link shows the same view."""
-    bound: dict[str, Any] = {"bind": "query-params"}
-    most = _most(choices)
-    with st.sidebar:
-        st.subheader("Capacity", anchor=False)
-        capacity = st.slider(
-            "Number of contacts", 1, most + (most == 1), max(min(choices.prioritised, most), 1), key=f"{prefix}k",
-            help="Contacts that the team can make; the list is cut after as many orders.", **bound,
-        )  # fmt: skip
-        cost = st.number_input(
-            "Cost of one contact", 0.0, float(MOST_COST), 0.0, 1.0, key=f"{prefix}cost", **bound,
-            help="In the currency of the list, on top of the policy's costs. Orders that bring less are left out.",
-        )  # fmt: skip
-        st.subheader("Filters", anchor=False)
-        bands = list(list_query.AGES)
-        ages = st.multiselect("Age in days", bands, key=f"{prefix}age", placeholder="All ages", **bound)
-        chosen: Any = {}
-        for column, label in LABELS.items():
-            if len(values := choices.values[column]) > 1:
-                words: Any = formatting.words if column == "reason_code" else str
-                key = _address_key(prefix, column)
-                chosen[column] = tuple(
-                    st.multiselect(label, list(values), format_func=words, key=key, placeholder="All", **bound)
-                )
-        bound |= {"placeholder": "any", "format": "%.2f", "help": "Outstanding balance, in the order's own currency."}
-        left, right = st.columns(2)
-        chosen["least"] = left.number_input("Balance from", 0.0, None, None, key=f"{prefix}from", **bound)
-        chosen["most"] = right.number_input("Balance up to", 0.0, None, None, key=f"{prefix}to", **bound)
-        find = st.text_input(
-            "Order or customer", key=f"{prefix}find", bind="query-params", placeholder="Exact id", max_chars=200
-        )
-    return View(capacity, cost, tuple(ages), **chosen, find=find or "")
 
 
 def _figures(of: ShownList, view: View, all_orders: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> None:
@@ -163,7 +86,7 @@ def _ranked(of: ShownList, view: View, choices: Choices, orders: int) -> None:
             "or look at the orders that are not contacted."
         )
         return
-    number = _page_number(of, orders)
+    number = parts.page_number(f"{of.prefix}page", orders, list_query.TABLE_ROWS, "Orders")
     rows = list_query.page(of.file, view, choices.last_flagged, number)
     picks: dict[str, Any] = {} if of.prefix else {"on_select": "rerun", "selection_mode": "single-row"}
     columns = _columns(rows, choices)
@@ -174,20 +97,6 @@ def _ranked(of: ShownList, view: View, choices: Choices, orders: int) -> None:
         lambda: list_query.whole(of.file, view, choices.last_flagged), orders, of.run.stamp,
         f"{of.prefix}worklist_{of.run.as_of:%Y%m%d}", list_query.describe(view),
     )  # fmt: skip
-
-
-def _page_number(of: ShownList, orders: int) -> int:
-    """Ask which page of the orders is wanted, where there is more than one."""
-    size = list_query.TABLE_ROWS
-    pages = -(-orders // size)
-    if pages == 1:
-        return 1
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        caption = st.empty()
-        number: int = st.pagination(pages, key=f"{of.prefix}page", bind="query-params")
-    last = min(number * size, orders)
-    caption.caption(f"Orders {(number - 1) * size + 1:,} to {last:,} of {orders:,}; the downloads hold all of them.")
-    return number
 
 
 def _open(rows: pa.Table, picked: dict[str, Any]) -> None:

@@ -7,7 +7,15 @@ from pathlib import Path
 import streamlit as st
 
 from payrec.app import parts, state
-from payrec.app.views import connect_page, health_page, model_page, order_page, score_file_page, worklist_page
+from payrec.app.views import (
+    connect_page,
+    customer_page,
+    health_page,
+    model_page,
+    order_page,
+    score_file_page,
+    worklist_page,
+)
 
 STATIC = Path(__file__).parent / "static"
 
@@ -21,6 +29,7 @@ def main() -> None:
     pages = [
         st.Page(worklist_page.show, title="Worklist", icon=":material/format_list_numbered:", default=True),
         st.Page(score_file_page.show, title="Score a file", icon=":material/upload_file:", url_path="score"),
+        st.Page(customer_page.show, title="Customer", icon=":material/person:", url_path="customer"),
         st.Page(order_page.show, title="Order", icon=":material/receipt_long:", url_path="order"),
         st.Page(model_page.show, title="Model", icon=":material/monitoring:", url_path="model"),
         st.Page(health_page.show, title="Health", icon=":material/health_and_safety:", url_path="health"),

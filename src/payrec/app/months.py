@@ -23,8 +23,10 @@ def figure(path: Path) -> tuple[str, str, str, str] | None:
     return "Recovery rate", rate, below, meaning
 
 
-def show(path: Path) -> None:
+def show(path: Path, *, is_filtered: bool) -> None:
     """Draw the months: volume and rate as a chart, money as a table, one currency at a time."""
+    if is_filtered:
+        st.caption("All orders of each month: filters do not apply here.")
     months = list_query.months(path, None).to_pandas()
     left, right = st.columns([3, 2], gap="large")
     with left:

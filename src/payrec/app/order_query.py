@@ -45,15 +45,15 @@ def first_orders(file: Path, most: int = 5) -> list[str]:
     return list_query.query(sql, {"file": str(file)}).to_pydict()["order_id"]
 
 
-def events(file: Path, order_id: str) -> pa.Table | None:
-    """Return what happened to an order so far, in order; None where no events are published."""
+def events(file: Path, *order_ids: str) -> pa.Table | None:
+    """Return what happened to orders so far, in order of time; None where no events are published."""
     if not file.is_file():
         return None
     sql = (
-        "SELECT known_at, event_type, amount::DOUBLE AS amount, channel, last_reason_code, promised_until "
-        "FROM read_parquet($file) WHERE order_id = $order_id ORDER BY known_at"
+        "SELECT order_id, known_at, event_type, amount::DOUBLE AS amount, channel, last_reason_code, promised_until "
+        "FROM read_parquet($file) WHERE order_id IN (SELECT UNNEST($order_ids)) ORDER BY known_at"
     )
-    return list_query.query(sql, {"file": str(file), "order_id": order_id})
+    return list_query.query(sql, {"file": str(file), "order_ids": list(order_ids)})
 
 
 def waterfall(file: Path, order_id: str, model: Model) -> explain.Waterfall | None:

@@ -142,6 +142,19 @@ def table(rows: pa.Table, columns: dict[str, Any], key: str, alt: str, **options
     )  # fmt: skip
 
 
+def page_number(key: str, rows: int, size: int, noun: str) -> int:
+    """Ask which page of the rows is wanted, where there is more than one."""
+    pages = -(-rows // size)
+    if pages <= 1:
+        return 1
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        caption = st.empty()
+        number: int = st.pagination(pages, key=key, bind="query-params")
+    last = min(number * size, rows)
+    caption.caption(f"{noun} {(number - 1) * size + 1:,} to {last:,} of {rows:,}; the downloads hold all of them.")
+    return number
+
+
 def downloads(read: Callable[[], pa.Table], rows: int, stamp: Stamp, name: str, view: str) -> None:
     """Offer exactly the rows of a view as CSV, XLSX and Parquet; a file is made when it is downloaded."""
     who, source = state.visitor().name, state.chosen_source()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import getpass
 import shutil
 import sys
 import tempfile
@@ -17,18 +18,24 @@ import streamlit as st
 
 from payrec.app import access, list_query, list_source, upload
 from payrec.app.list_source import Served, Source
+from payrec.commands import customer_states as states
 from payrec.commands.app import WITHOUT_SIGN_IN, is_loopback
+from payrec.commands.customer_states import CustomerState
 from payrec.commands.policies import read_policy
 from payrec.common.errors import PayrecError
 from payrec.common.settings import Settings, read_settings
 from payrec.model.store import versions
 from payrec.model.store.bundle import Bundle
+from payrec.publish.actions import Action
 from payrec.publish.folder_store import FolderStore
 from payrec.worklist.policy import Policy
 
 T = TypeVar("T")
 LOOK_AGAIN_S = 30
+MARKS_S = 1.5
+"""How long the actions in a database are remembered for all sessions."""
 SOURCE, UPLOAD, FOLDER, SETTINGS = "payrec_source", "payrec_upload", "payrec_folder", "payrec_settings"
+ME = "payrec_me"
 
 
 def now() -> datetime:
@@ -136,6 +143,41 @@ def card(model_id: str) -> dict[str, Any] | None:
         return bundle(model_id).card
     except PayrecError:
         return None
+
+
+def actions_key() -> Any:
+    """Return what changes when somebody records an action; for a database at most every two seconds."""
+    source, current = chosen_source(), served().current
+    if current is None:
+        return None
+    key = list_source.actions_key(source, current.run.as_of)
+    return key if source.url is None else _actions_of_database(source.key, source, current.run.as_of)
+
+
+@st.cache_data(ttl=MARKS_S, max_entries=8, show_spinner=False)  # type: ignore[untyped-decorator]
+def _actions_of_database(key: str, _source: Source, since: datetime) -> tuple[Action, ...]:
+    return list_source.actions_since(_source, since)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)  # type: ignore[untyped-decorator]
+def _actions_of_folder(key: str, actions_key: tuple[int, ...], _source: Source, since: datetime) -> tuple[Action, ...]:
+    return list_source.actions_since(_source, since)
+
+
+def customer_states() -> dict[str, CustomerState]:
+    """Return where the team stands with each customer since the served list was made."""
+    source, current, key = chosen_source(), served().current, actions_key()
+    if current is None:
+        return {}
+    since = current.run.as_of
+    rows = key if source.url is not None else _actions_of_folder(source.key, key, source, since)
+    return states.customer_states(cast("tuple[Action, ...]", rows), since, now().date())
+
+
+def me() -> str:
+    """Return under which name this session records what it does: the sign-in, else the name given, else the user."""
+    name = visitor().name
+    return name if name != access.UNNAMED else st.session_state.get(ME) or getpass.getuser()
 
 
 def rules() -> Policy:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from payrec.app import list_view, parts, state
+from payrec.app import customer_view, list_view, parts, state
 from payrec.common.text import markdown_text
 from payrec.data import freshness
+from payrec.publish.details import CUSTOMERS
 
 
 def show() -> None:
@@ -14,7 +15,7 @@ def show() -> None:
     current, file, label = state.served().current, state.list_file(), state.chosen_source().label
     if current is not None and file is not None:
         parts.heading("Worklist", current.run.stamp, freshness.sentence(current.run.summary.feeds), label)
-        list_view.show(list_view.ShownList(file, current.run, months=state.detail_file("months")))
+        _list(list_view.ShownList(file, current.run, months=state.detail_file("months")))
         return
     from payrec.app.views import connect_page, score_file_page
 
@@ -27,3 +28,20 @@ def show() -> None:
     connect = st.Page(connect_page.show, title="Connect", url_path="connect")
     st.page_link(score, label="Score a file", icon=":material/upload_file:")
     st.page_link(connect, label="Connect to a database", icon=":material/database:")
+
+
+def _list(of: list_view.ShownList) -> None:
+    customers = state.detail_file(CUSTOMERS)  # None: the list of an older payrec
+    if customers is None:
+        list_view.show(of)
+        return
+    units = {"customer": "By customer", "order": "By order"}
+    with st.sidebar:
+        unit = st.segmented_control(
+            "Rows of the list", list(units), default=state.rules().listed_by, required=True, key="by",
+            format_func=lambda name: units[name], bind="query-params", label_visibility="collapsed",
+        )  # fmt: skip
+    if unit == "customer":
+        customer_view.show(of, customers)
+    else:
+        list_view.show(of)

@@ -1,0 +1,207 @@
+"""Rows and sums of the list by customer, by SQL over the published Parquet; a row is a customer in one currency.
+
+Filters choose orders: a customer is in the view if one of the orders passes. The capacity counts customers; whom the
+team has dealt with since the list was made still counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from payrec.app.list_query import Choices, View, held_back, query, where
+
+PAGE_ROWS = 50
+ORDERS_SHOWN = 20
+"""Of a customer in the list; the page of the customer has all."""
+Part = Literal["to_do", "done", "not_contacted"]
+SORTS = {
+    "Rank": "rank NULLS LAST",
+    "Outstanding, largest first": "outstanding_value DESC",
+    "Expected, largest first": "ev_recovered DESC",
+    "Oldest first": "oldest_age_days DESC",
+    "Last contact, longest ago first": "last_contact_at NULLS FIRST",
+    "Customer": "customer_id",
+}
+
+
+@dataclass(frozen=True)
+class CustomerList:
+    """The files of a published list: by customer, by order."""
+
+    customers: Path
+    orders: Path
+
+
+@dataclass(frozen=True)
+class Marked:
+    """Customers whom the team has dealt with since the list was made, and those assigned to me and to others since."""
+
+    done: tuple[str, ...] = ()
+    mine: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CustomerView:
+    """Filters of orders with a capacity in customers; ``owner``: only rows of this person."""
+
+    view: View
+    last_flagged: int
+    marked: Marked = Marked()
+    owner: str | None = None
+
+
+def choices(files: CustomerList, of_orders: Choices) -> Choices:
+    """Return what can be filtered by, with the counts of customers in place of those of orders."""
+    sql = """
+        SELECT COUNT(rank) AS ranked, COALESCE(SUM(priority_flag), 0)::BIGINT AS prioritised,
+            COALESCE(MAX(rank) FILTER (WHERE priority_flag = 1), 0)::BIGINT AS last_flagged
+        FROM read_parquet($file)"""
+    return replace(of_orders, **query(sql, {"file": str(files.customers)}).to_pylist()[0])
+
+
+def _listed(files: CustomerList, of: CustomerView) -> tuple[str, dict[str, Any]]:
+    """Return CTEs ``listed`` (rows in view, with ``is_chosen`` and ``is_done``), and their values."""
+    passing, values = where(replace(of.view, owner=()))
+    inside = ""
+    if passing != "TRUE":
+        inside = f"""
+            AND EXISTS (
+                SELECT 1 FROM read_parquet($orders) AS o
+                WHERE o.customer_id = c.customer_id AND o.ev_currency IS NOT DISTINCT FROM c.ev_currency AND {passing}
+            )"""
+        values["orders"] = str(files.orders)
+    if of.view.owner:
+        inside += " AND COALESCE(owner, 'unknown') IN (SELECT UNNEST($owner))"
+        values["owner"] = list(of.view.owner)
+    if of.owner is not None:
+        inside += """
+            AND (customer_id IN (SELECT UNNEST($mine))
+                OR (owner = $me AND customer_id NOT IN (SELECT UNNEST($others))))"""
+        values |= {"me": of.owner, "mine": list(of.marked.mine), "others": list(of.marked.others)}
+    sql = f"""
+        WITH passing AS (
+            SELECT *, customer_id IN (SELECT UNNEST($done)) AS is_done,
+                rank IS NOT NULL AND net_value >= $cost AND NOT {held_back("$last_flagged")} AS may_be_chosen
+            FROM read_parquet($customers) AS c WHERE TRUE {inside}
+        ),
+        listed AS (
+            SELECT *, may_be_chosen AND
+                COUNT(*) FILTER (WHERE may_be_chosen) OVER (ORDER BY rank NULLS LAST ROWS UNBOUNDED PRECEDING)
+                    <= $capacity AS is_chosen
+            FROM passing
+        )"""
+    values |= {
+        "customers": str(files.customers), "done": list(of.marked.done), "cost": of.view.cost,
+        "last_flagged": of.last_flagged, "capacity": of.view.capacity,
+    }  # fmt: skip
+    return sql, values
+
+
+_PARTS: dict[Part, str] = {
+    "to_do": "is_chosen AND NOT is_done",
+    "done": "is_done",
+    "not_contacted": "suppressed_reason IS NOT NULL AND NOT is_done",
+}
+
+
+def totals(files: CustomerList, of: CustomerView) -> list[dict[str, Any]]:
+    """Return by ``ev_currency``: customers, ranked, chosen, dealt with, what they owe, what is expected."""
+    listed, values = _listed(files, of)
+    sql = f"""{listed}
+        SELECT ev_currency, COUNT(*) AS customers, COUNT(rank) AS ranked,
+            SUM(outstanding_value)::DOUBLE AS outstanding,
+            COUNT(*) FILTER (WHERE is_chosen) AS chosen,
+            COUNT(*) FILTER (WHERE is_chosen AND is_done) AS chosen_done,
+            COUNT(*) FILTER (WHERE is_chosen AND NOT is_done) AS to_do,
+            COUNT(*) FILTER (WHERE is_done) AS done,
+            COUNT(*) FILTER (WHERE suppressed_reason IS NOT NULL AND NOT is_done) AS not_contacted,
+            COALESCE(SUM(ev_recovered) FILTER (WHERE is_chosen), 0)::DOUBLE AS expected
+        FROM listed GROUP BY ev_currency ORDER BY chosen DESC, customers DESC, ev_currency"""
+    return query(sql, values).to_pylist()
+
+
+def page(files: CustomerList, of: CustomerView, part: Part, sort: str, number: int = 1) -> list[dict[str, Any]]:
+    """Return a page of customers with their orders (``orders``, at most 20, ranked ones first)."""
+    listed, values = _listed(files, of)
+    sql = f"""{listed}
+        SELECT * FROM listed WHERE {_PARTS[part]}
+        ORDER BY {SORTS[sort]}, rank NULLS LAST, customer_id, ev_currency
+        LIMIT {PAGE_ROWS} OFFSET {(number - 1) * PAGE_ROWS}"""
+    customers = query(sql, values).to_pylist()
+    orders = orders_of(files.orders, [row["customer_id"] for row in customers])
+    for row in customers:
+        row["orders"] = [
+            one for one in orders
+            if (one["customer_id"], one["ev_currency"]) == (row["customer_id"], row["ev_currency"])
+        ][:ORDERS_SHOWN]  # fmt: skip
+    return customers
+
+
+def whole(files: CustomerList, of: CustomerView, part: Part) -> Any:
+    """Return all rows of a part with the columns of the published list, for an export of exactly the view."""
+    listed, values = _listed(files, of)
+    sql = f"""{listed}
+        SELECT * EXCLUDE (is_done, may_be_chosen, is_chosen) FROM listed WHERE {_PARTS[part]}
+        ORDER BY rank NULLS LAST, customer_id, ev_currency"""
+    return query(sql, values)
+
+
+def orders_of(file: Path, customers: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the open orders of customers, ranked ones first."""
+    sql = """
+        SELECT order_id, customer_id, ev_currency, currency, outstanding, age_days, p_recover_30d, ev_recovered, rank,
+            suppressed_reason, suppressed_also, lifted_by, suggested_action, reason_code, reason_1, reason_2, provider
+        FROM read_parquet($file) WHERE customer_id IN (SELECT UNNEST($customers))
+        ORDER BY rank NULLS LAST, outstanding DESC, order_id"""
+    return query(sql, {"file": str(file), "customers": list(customers)}).to_pylist()
+
+
+def customer(file: Path, customer_id: str) -> list[dict[str, Any]]:
+    """Return the rows of a customer, one for each currency; none if the customer is not on the list."""
+    sql = "SELECT * FROM read_parquet($file) WHERE customer_id = $customer ORDER BY rank NULLS LAST, ev_currency"
+    return query(sql, {"file": str(file), "customer": customer_id}).to_pylist()
+
+
+def changes(now: Path, before: Path) -> list[dict[str, Any]]:
+    """Return the customers that came onto the list to work, or left it, since another run; the largest first.
+
+    ``change``: new, or why it left: "suppressed" (with the reason), "beyond capacity", "nothing open".
+    """
+    sql = """
+        WITH flagged AS (SELECT * FROM read_parquet($now) WHERE priority_flag = 1),
+        before AS (SELECT * FROM read_parquet($before) WHERE priority_flag = 1),
+        new AS (
+            SELECT f.customer_id, f.ev_currency, 'new' AS change, NULL AS reason, f.outstanding_value AS outstanding,
+                f.rank
+            FROM flagged AS f ANTI JOIN before AS b
+                ON b.customer_id = f.customer_id AND b.ev_currency IS NOT DISTINCT FROM f.ev_currency
+        ),
+        gone AS (
+            SELECT b.customer_id, b.ev_currency,
+                CASE WHEN n.customer_id IS NULL THEN 'nothing open' WHEN n.suppressed_reason IS NOT NULL
+                    THEN 'not contacted' ELSE 'beyond capacity' END AS change,
+                n.suppressed_reason AS reason, b.outstanding_value AS outstanding, n.rank
+            FROM before AS b LEFT JOIN read_parquet($now) AS n
+                ON n.customer_id = b.customer_id AND n.ev_currency IS NOT DISTINCT FROM b.ev_currency
+            WHERE n.priority_flag IS DISTINCT FROM 1
+        )
+        SELECT *, outstanding::DOUBLE AS outstanding FROM (FROM new UNION ALL FROM gone)
+        ORDER BY change <> 'new', outstanding DESC, customer_id"""
+    return query(sql, {"now": str(now), "before": str(before)}).to_pylist()
+
+
+def neighbours(file: Path, customer_id: str) -> tuple[str | None, str | None]:
+    """Return the customers ranked just before and just after one; None at the ends."""
+    sql = """
+        WITH own AS (SELECT MIN(rank) AS rank FROM read_parquet($file) WHERE customer_id = $customer)
+        SELECT
+            (SELECT customer_id FROM read_parquet($file), own WHERE read_parquet.rank < own.rank
+                ORDER BY read_parquet.rank DESC LIMIT 1) AS before,
+            (SELECT customer_id FROM read_parquet($file), own WHERE read_parquet.rank > own.rank
+                ORDER BY read_parquet.rank LIMIT 1) AS after"""
+    row = query(sql, {"file": str(file), "customer": customer_id}).to_pylist()[0]
+    return row["before"], row["after"]

@@ -1,0 +1,163 @@
+"""The list by customer on a page: what is to do and done today, search, order of rows, changes since the last list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from payrec.app import access, customer_query, formatting, list_query, months, parts, sidebar, state, work_table
+from payrec.app.customer_query import CustomerList, CustomerView, Marked, Part
+from payrec.app.list_query import Choices
+from payrec.app.list_view import ShownList
+from payrec.common.text import markdown_text
+from payrec.publish.details import CUSTOMERS
+from payrec.publish.folder_store import FolderStore
+
+PARTS: dict[str, Part] = {"To do": "to_do", "Done": "done", "Not contacted": "not_contacted"}
+CHANGES, MONTHS = "Changes", "Billing months"
+MARKS_EVERY_S = 1.5
+SEEN = "work_seen"
+EMPTY = {
+    "to_do": "Nothing left to do in this view. Remove a filter, or raise the number of contacts.",
+    "done": "Nobody has been dealt with since this list was made.",
+    "not_contacted": "No customer of this view is suppressed: all may be contacted.",
+}
+
+
+def show(of: ShownList, customers: Path) -> None:
+    """Draw filters, key figures and one part of the list; what others record appears within two seconds."""
+    st.session_state[SEEN] = state.actions_key()
+    files = CustomerList(customers, of.file)
+    of_orders = state.remembered(list_query.choices, of.file)
+    choices = customer_query.choices(files, of_orders)
+    sidebar.warn_of_address(of.prefix, choices, (*PARTS, CHANGES, MONTHS))
+    view = _view(of, choices)
+    totals = customer_query.totals(files, view)
+    _figures(of, totals, view)
+    problems()
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        tab: str = st.segmented_control(
+            "Part of the list", [*PARTS, CHANGES, *([MONTHS] if of.months else [])], default="To do", required=True,
+            key="part", bind="query-params", label_visibility="collapsed",
+        )  # fmt: skip
+        sort: str = st.selectbox(
+            "Order of rows", list(customer_query.SORTS), key="sort", bind="query-params", width=260
+        )
+    if tab == CHANGES:
+        _changes(of, customers)
+    elif tab == MONTHS and of.months:
+        months.show(of.months, is_filtered=view.view.is_filtered)
+    else:
+        _rows(of, files, view, PARTS[tab], sort, sum(row[PARTS[tab]] for row in totals))
+    watch()
+
+
+@st.fragment(run_every=MARKS_EVERY_S)  # type: ignore[untyped-decorator]
+def watch() -> None:
+    """Draw the page again when somebody has recorded an action."""
+    if state.actions_key() != st.session_state.get(SEEN):
+        st.rerun()
+
+
+def _view(of: ShownList, choices: Choices) -> CustomerView:
+    states, me = state.customer_states(), state.me()
+    with st.sidebar:
+        is_mine = st.toggle(f"Only mine ({markdown_text(me)})", key="mine", bind="query-params")
+        if state.visitor().name == access.UNNAMED:
+            st.text_input("Your name", me, key=state.ME, max_chars=100, help="Is recorded with what you do.")
+    view = sidebar.filters(of.prefix, choices, "Customers to contact")
+    marked = Marked(
+        tuple(name for name, one in states.items() if one.is_done),
+        tuple(name for name, one in states.items() if one.owner == me),
+        tuple(name for name, one in states.items() if one.owner not in (None, me)),
+    )
+    return CustomerView(view, choices.last_flagged, marked, me if is_mine else None)
+
+
+def _figures(of: ShownList, totals: list[dict[str, Any]], view: CustomerView) -> None:
+    chosen, done, ranked, customers = (
+        sum(row[name] for row in totals) for name in ("chosen", "chosen_done", "ranked", "customers")
+    )
+    balance, other_balances = formatting.moneys(totals, "outstanding", "ev_currency")
+    expected, others = formatting.moneys([row for row in totals if row["chosen"]], "expected", "ev_currency")
+    days = of.run.horizon_days
+    parts.figures(
+        [
+            ("To do", f"{chosen - done:,}", f"of {chosen:,} customers to contact", "The first by rank that pay."),
+            ("Done", f"{done:,}", f"{formatting.share(done / chosen)} of the list" if chosen else "", _DONE),
+            ("Expected recovery", expected, others or f"within {days} days",
+             f"Within {days} days: outstanding balance times probability, summed over the customers to contact."),
+            ("Open", balance, other_balances or f"{customers:,} customers, {ranked:,} ranked",
+             "What the customers in view owe, suppressed orders included. Currencies are not added up."),
+        ]
+    )  # fmt: skip
+    if chosen and not view.view.is_filtered:
+        st.progress(done / chosen)
+
+
+_DONE = "Contacted, promised, snoozed, in dispute or not to be contacted since the list was made."
+
+
+def problems() -> None:
+    """Show what the last actions ran into: refusals, and what their author should know."""
+    for problem in st.session_state.pop(work_table.PROBLEMS, ()):
+        parts.refusal(problem)
+    for warning in st.session_state.pop(work_table.WARNINGS, ()):
+        st.toast(markdown_text(warning), icon=":material/info:")
+
+
+def _rows(of: ShownList, files: CustomerList, view: CustomerView, part: Part, sort: str, count: int) -> None:
+    number = parts.page_number("page", count, customer_query.PAGE_ROWS, "Customers")
+    rows = customer_query.page(files, view, part, sort, number)
+    clicked = work_table.show(work_table.rows_of(rows, state.customer_states()), EMPTY[part])
+    if clicked.open:
+        open_page("customer", clicked.open)
+    if clicked.open_order:
+        open_page("order", clicked.open_order)
+    parts.downloads(
+        lambda: customer_query.whole(files, view, part), count, of.run.stamp,
+        f"customers_{part}_{of.run.as_of:%Y%m%d}", f"by customer, {part}; {list_query.describe(view.view)}",
+    )  # fmt: skip
+
+
+def open_page(name: str, value: str) -> None:
+    """Go to the page of a customer or of an order."""
+    from payrec.app.views import customer_page, order_page
+
+    show_page = {"customer": customer_page.show, "order": order_page.show}[name]
+    st.switch_page(st.Page(show_page, title=name.capitalize(), url_path=name), query_params={"id": value})
+
+
+def _changes(of: ShownList, customers: Path) -> None:
+    """Draw who came onto the list to contact, and who left it and why, since the list before it."""
+    runs = [one.run for one in state.served().runs if one.run.as_of < of.run.as_of]
+    store = FolderStore(state.chosen_source().folder)
+    before = next(
+        (run for run in sorted(runs, key=lambda run: run.as_of, reverse=True)
+         if store.detail_file(run.run_id, CUSTOMERS).is_file()), None,
+    )  # fmt: skip
+    if before is None:
+        st.info("There is no earlier list to compare with.")
+        return
+    rows = customer_query.changes(customers, store.detail_file(before.run_id, CUSTOMERS))
+    new = sum(row["change"] == "new" for row in rows)
+    st.markdown(
+        f"Since the list of **{formatting.moment(before.as_of)}**: **{new:,}** new to contact, "
+        f"**{len(rows) - new:,}** no longer."
+    )
+    shown = [
+        {
+            "Customer": row["customer_id"],
+            "Change": row["change"] + (f": {formatting.words(row['reason'])}" if row["reason"] else ""),
+            "Outstanding": formatting.exact_money(row["outstanding"], row["ev_currency"]),
+            "Rank now": row["rank"],
+        }
+        for row in rows[: list_query.TABLE_ROWS]
+    ]
+    st.dataframe(
+        shown, hide_index=True, key="changes", alt="Customers that came onto the list or left it", placeholder="–"
+    )
+    if len(rows) > len(shown):
+        st.caption(f"The first {len(shown):,} of {len(rows):,}.")

@@ -1,0 +1,124 @@
+"""Customer: what one customer owes, why, everything that happened in one timeline, and who is next."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from payrec.app import customer_query, customer_view, formatting, list_source, order_query, parts, state, work_table
+from payrec.common.text import markdown_text
+from payrec.publish.actions import Action
+from payrec.publish.details import CUSTOMERS
+from payrec.worklist.customer_list import AGED
+
+AGES = ("not due", "1 to 30 days", "31 to 60", "61 to 90", "over 90")
+EVERY_TIME = datetime(1970, 1, 1)
+
+
+def show() -> None:
+    """Draw the page."""
+    current, file, customers = state.served().current, state.list_file(), state.detail_file(CUSTOMERS)
+    name = st.session_state.get("id") or st.query_params.get("id", "")
+    parts.heading(f"Customer {markdown_text(name)}" if name else "Customer", current.run.stamp if current else None)
+    if current is None or file is None or customers is None:
+        st.info("There is no published list by customer yet. Make one with `payrec run`.")
+        return
+    name = st.text_input("Customer", key="id", bind="query-params", placeholder="Exact customer id", max_chars=200)
+    rows = customer_query.customer(customers, name.strip()) if name else []
+    if not rows:
+        st.info("Enter the id of a customer, or open one from the worklist: nobody of this id has an open order.")
+        return
+    _neighbours(*customer_query.neighbours(customers, name))
+    orders = customer_query.orders_of(file, [name])
+    for row in rows:
+        row["orders"] = [one for one in orders if one["ev_currency"] == row["ev_currency"]]
+        _figures(row)
+    customer_view.problems()
+    clicked = work_table.show(work_table.rows_of(rows, state.customer_states()), "", unfolded=True)
+    if clicked.open_order:
+        customer_view.open_page("order", clicked.open_order)
+    _timeline(orders, name)
+    customer_view.watch()
+
+
+def _neighbours(before: str | None, after: str | None) -> None:
+    with st.container(horizontal=True):
+        for label, name, icon in (("Previous", before, "arrow_back"), ("Next", after, "arrow_forward")):
+            st.button(label, disabled=name is None, on_click=_go, args=(name,), icon=f":material/{icon}:")
+        if st.button("Back to the list", icon=":material/format_list_numbered:"):
+            from payrec.app.views import worklist_page
+
+            st.switch_page(st.Page(worklist_page.show, title="Worklist", default=True))
+
+
+def _go(name: str) -> None:
+    st.session_state["id"] = name
+
+
+def _figures(row: dict[str, Any]) -> None:
+    unit, count = row["ev_currency"], row["orders_open"]
+    aged = [
+        f"{formatting.exact_money(row[column], unit)} {words}"
+        for column, words in zip(AGED, AGES, strict=True) if row[column]
+    ]  # fmt: skip
+    rank = f"rank {row['rank']:,}" if row["rank"] else "not ranked"
+    expected = formatting.exact_money(row["ev_recovered"], unit) if row["rank"] else "–"
+    contacts = row["contacts_in_window"]
+    last = formatting.ago(row["last_contact_at"], row["as_of"]) if row["last_contact_at"] else "none known"
+    parts.figures(
+        [
+            ("Outstanding", formatting.exact_money(row["outstanding_value"], unit), f"in {count:,} open orders", ""),
+            ("Past due", formatting.exact_money(row["overdue_value"], unit), " · ".join(aged), "By days past due."),
+            ("Expected recovery", expected, rank, "Outstanding balance times chance, of the ranked orders."),
+            ("Last contact", last, f"{contacts:,} in the window of the policy" if contacts else "", ""),
+        ]
+    )
+
+
+def _timeline(orders: list[dict[str, Any]], name: str) -> None:
+    st.subheader("What happened", anchor=False)
+    file = state.detail_file("events")
+    events = order_query.events(file, *(one["order_id"] for one in orders)) if file else None
+    rows = [
+        {
+            "At (UTC)": one["known_at"],
+            "What": formatting.words(one["event_type"]),
+            "Order": one["order_id"],
+            "Details": _details(one),
+        }
+        for one in (events.to_pylist() if events else [])
+    ]
+    actions = list_source.actions_since(state.chosen_source(), EVERY_TIME, name)
+    undone = {one.outcome for one in actions if one.kind == "undone"}
+    rows += [_acted(one, is_undone=one.action_id in undone) for one in actions]
+    if not rows:
+        st.info("Nothing is recorded of this customer's open orders.")
+        return
+    rows.sort(key=lambda row: row["At (UTC)"], reverse=True)
+    at = st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")
+    st.dataframe(
+        rows, hide_index=True, key="timeline", placeholder="–", alt="All events and actions, newest first",
+        column_config={"At (UTC)": at, "Details": st.column_config.TextColumn(width="large")},
+    )  # fmt: skip
+
+
+def _details(event: dict[str, Any]) -> str:
+    amount = f"{event['amount']:,.2f}" if event["amount"] is not None else None
+    until = f"until {event['promised_until']:%Y-%m-%d}" if event["promised_until"] else None
+    reason = event["last_reason_code"] and formatting.words(event["last_reason_code"])
+    return " · ".join(filter(None, [amount, event["channel"], until, reason]))
+
+
+def _acted(action: Action, *, is_undone: bool) -> dict[str, Any]:
+    outcome = action.outcome if action.kind != "undone" else None
+    amount = formatting.exact_money(float(action.amount), action.currency) if action.amount else None
+    until = f"until {action.until}" if action.until else None
+    words = [outcome and formatting.words(outcome), amount, until, action.note, f"by {action.by}"]
+    return {
+        "At (UTC)": action.at,
+        "What": formatting.words(action.kind) + " (undone)" * is_undone,
+        "Order": ", ".join(action.order_ids) or None,
+        "Details": " · ".join(filter(None, words)),
+    }
