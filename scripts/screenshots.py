@@ -97,13 +97,28 @@ def open_first(page: Page) -> None:
     page.get_by_test_id("stMain").get_by_role("button").first.click()
 
 
+def work_the_list(page: Page) -> None:
+    """Record two outcomes by keys, unfold a customer, open a form."""
+    for key in ("c", "1", "c", "3", "j", "o", "p"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(200)
+
+
+def open_customer(page: Page) -> None:
+    """Open a customer with several orders from the worklist."""
+    page.goto(page.url.removesuffix("customer"))
+    settle(page)
+    page.locator("li.row", has_text="left alone").first.locator("a.who").click()
+    page.get_by_role("heading", name="What happened").wait_for(timeout=60_000)
+
+
 def picture(browser: Browser, address: str, name: str, look: str, then: Callable[[Page], None] | None) -> None:
     """Take the picture of one page in one look."""
     path = {
         "worklist": "",
         "score": "score",
         "not-contacted": "?part=Not+contacted",
-        "capacity": "?part=What+capacity+brings",
+        "capacity": "?by=Orders&part=What+capacity+brings",
         "months": "?part=Billing+months",
     }
     context = browser.new_context(color_scheme=look, viewport={"width": WIDTH, "height": LEAST_HEIGHT})
@@ -125,8 +140,8 @@ def main(folder: Path) -> None:
     """Take all pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     pages: dict[str, Callable[[Page], None] | None] = {
-        "worklist": None, "capacity": None, "months": None, "not-contacted": None, "score": score_sample,
-        "order": open_first, "model": None, "health": None, "connect": None,
+        "worklist": work_the_list, "capacity": None, "months": None, "not-contacted": None, "score": score_sample,
+        "customer": open_customer, "order": open_first, "model": None, "health": None, "connect": None,
     }  # fmt: skip
     if not (folder / "data").exists():
         shutil.copytree(ROOT / "data", folder / "data")
@@ -134,8 +149,9 @@ def main(folder: Path) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         for name, then in pages.items():
             picture(browser, address, name, "light", then)
-        for name in ("worklist", "capacity", "health"):
+        for name in ("not-contacted", "capacity", "health"):
             picture(browser, address, name, "dark", None)
+        picture(browser, address, "worklist", "dark", work_the_list)
         picture(browser, address, "order", "dark", open_first)
         browser.close()
     print(f"screenshots: {len(list(IMAGES.glob('app-*.png')))} pictures in {IMAGES.relative_to(ROOT)}")

@@ -8,16 +8,17 @@ import shutil
 import sys
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from payrec.app import list_query, list_source, main, state
+from payrec.app import formatting, list_query, list_source, main, state
 from payrec.commands import app as web
 from payrec.common.settings import Settings
 
 WAIT_S = 60
-PAGES = ("worklist", "score_file", "order", "model", "health", "connect")
+PAGES = ("worklist", "score_file", "customer", "order", "model", "health", "connect")
 
 
 def page(name: str, **query: str) -> AppTest:
@@ -101,13 +102,13 @@ def test_the_app_starts_on_the_worklist(home: Path) -> None:
 
 def test_the_first_view_is_the_published_one(home: Path) -> None:
     current = list_source.look(list_source.configured(Settings())).current
-    test = page("worklist")
+    test = page("worklist", by="Orders")
     assert figures(test)["Orders to work"] == f"{current.prioritised:,}"
     assert f"of {current.ranked:,} ranked, {current.orders:,} open" in [one.value for one in test.caption]
 
 
 def test_a_smaller_capacity_keeps_the_data(home: Path) -> None:
-    test = page("worklist")
+    test = page("worklist", by="Orders")
     before = figures(test)["Open"]
     test.slider("k").set_value(7).run()
     assert figures(test) == figures(test) | {"Orders to work": "7", "Open": before}
@@ -123,22 +124,36 @@ def test_a_link_shows_the_view_again(home: Path) -> None:
 
 
 @pytest.mark.parametrize("query", [{"k": "lots"}, {"country": "nowhere"}, {"from": "x"}, {"part": "<b>"}])
-def test_a_strange_link_is_ignored(home: Path, query: dict[str, str]) -> None:
+def test_a_strange_link_is_answered_and_shows_the_whole_list(home: Path, query: dict[str, str]) -> None:
     test = page("worklist", **query)
     assert not test.exception
     assert figures(test) == figures(page("worklist"))
+    assert ("does not have" in said(test)) == bool({"country", "part"} & set(query))
 
 
 def test_nothing_passes_the_filters(home: Path) -> None:
-    test = page("worklist", find="no such order")
+    test = page("worklist", by="Orders", find="no such order")
     assert "Remove a filter" in said(test)
 
 
 def test_orders_not_contacted_have_their_reasons(home: Path) -> None:
-    test = page("worklist", part="Not contacted")
+    test = page("worklist", by="Orders", part="Not contacted")
     counts = test.dataframe[0].value
     assert {"Reason", "Orders", "What would lift it (an example)"} <= set(counts.columns)
     assert "chargeback" in counts["Reason"].tolist()
+
+
+def test_the_first_view_is_the_published_list_of_customers(home: Path) -> None:
+    flagged = pyarrow.parquet.read_table(state.detail_file("customers"))["priority_flag"].to_pylist().count(1)
+    assert figures(page("worklist"))["To do"] == f"{flagged:,}"
+
+
+def test_a_customer_has_a_page_with_all_that_happened(home: Path) -> None:
+    customers = pyarrow.parquet.read_table(state.detail_file("customers")).to_pylist()
+    first = next(one for one in customers if one["rank"] == 1)
+    test = page("customer", id=first["customer_id"])
+    assert figures(test)["Outstanding"] == formatting.exact_money(first["outstanding_value"], first["ev_currency"])
+    assert "What happened" in [one.value for one in test.subheader]
 
 
 def test_an_order_has_a_story(home: Path) -> None:
@@ -207,7 +222,7 @@ def test_columns_of_other_names_are_matched_by_hand(home: Path) -> None:
 
 
 def test_a_part_of_the_list_is_drawn_only_where_it_is_asked_for(home: Path) -> None:
-    first, months = page("worklist"), page("worklist", part="Billing months")
+    first, months = page("worklist", by="Orders"), page("worklist", by="Orders", part="Billing months")
     assert "months_currency" not in [one.key for one in first.selectbox]
     assert "months_currency" in [one.key for one in months.selectbox]
     assert figures(first)["Recovery rate"] == figures(months)["Recovery rate"]

@@ -18,7 +18,6 @@ from payrec.publish.folder_store import FolderStore
 PARTS: dict[str, Part] = {"To do": "to_do", "Done": "done", "Not contacted": "not_contacted"}
 CHANGES, MONTHS = "Changes", "Billing months"
 MARKS_EVERY_S = 1.5
-SEEN = "work_seen"
 EMPTY = {
     "to_do": "Nothing left to do in this view. Remove a filter, or raise the number of contacts.",
     "done": "Nobody has been dealt with since this list was made.",
@@ -28,7 +27,7 @@ EMPTY = {
 
 def show(of: ShownList, customers: Path) -> None:
     """Draw filters, key figures and one part of the list; what others record appears within two seconds."""
-    st.session_state[SEEN] = state.actions_key()
+    seen = state.actions_key()
     files = CustomerList(customers, of.file)
     of_orders = state.remembered(list_query.choices, of.file)
     choices = customer_query.choices(files, of_orders)
@@ -51,13 +50,13 @@ def show(of: ShownList, customers: Path) -> None:
         months.show(of.months, is_filtered=view.view.is_filtered)
     else:
         _rows(of, files, view, PARTS[tab], sort, sum(row[PARTS[tab]] for row in totals))
-    watch()
+    watch(seen)
 
 
 @st.fragment(run_every=MARKS_EVERY_S)  # type: ignore[untyped-decorator]
-def watch() -> None:
-    """Draw the page again when somebody has recorded an action."""
-    if state.actions_key() != st.session_state.get(SEEN):
+def watch(seen: Any) -> None:
+    """Draw the page again when somebody has recorded an action since ``seen``, the key at its beginning."""
+    if state.actions_key() != seen:
         st.rerun()
 
 

@@ -20,6 +20,8 @@ from payrec.commands.customer_states import CustomerState
 from payrec.commands.log import log
 from payrec.common.errors import PayrecError, UsageError
 from payrec.publish.actions import KINDS, NOTE_CHARACTERS
+from payrec.publish.database_store import DatabaseStore
+from payrec.publish.folder_store import FolderStore
 
 KEY, ACKNOWLEDGED, PROBLEMS, WARNINGS = "work", "work_acknowledged", "work_problems", "work_warnings"
 REMEMBERED = 500
@@ -50,23 +52,30 @@ def show(rows: list[dict[str, Any]], empty: str, *, unfolded: bool = False) -> A
 
 def _record() -> None:
     """Record what was done, before the page is drawn again. Every id is acknowledged, recorded or refused."""
-    sent = st.session_state[KEY].get("act") or {}
+    sent = (st.session_state[KEY].get("act") or {}).get("actions", ())[:MOST_AT_ONCE]
     acknowledged: list[str] = list(st.session_state.get(ACKNOWLEDGED, ()))
-    todo = [one for one in sent.get("actions", ())[:MOST_AT_ONCE] if one.get("action_id") not in acknowledged]
     problems: list[PayrecError] = []
     warnings: list[str] = []
     try:
         with list_source.store_of(state.chosen_source()) as store:
-            for one in todo:
-                try:
-                    warnings += log(now=state.now(), by=state.me(), published=store, **_arguments(one)).warnings
-                except UsageError as error:
-                    problems.append(error)
+            for one in (one for one in sent if one.get("action_id") not in acknowledged):
+                warnings += _recorded(one, store, problems)
                 acknowledged.append(str(one.get("action_id")))
-    except PayrecError as error:  # the store as a whole: nothing was recorded, the browser keeps the actions
+    except PayrecError as error:  # the store as a whole: what is not acknowledged stays in the browser and comes again
         problems.append(error)
     st.session_state[ACKNOWLEDGED] = acknowledged[-REMEMBERED:]
     st.session_state[PROBLEMS], st.session_state[WARNINGS] = problems, warnings
+
+
+def _recorded(
+    sent: Mapping[str, Any], store: FolderStore | DatabaseStore, problems: list[PayrecError]
+) -> tuple[str, ...]:
+    """Record one action; return its warnings. A refusal is added to the problems."""
+    try:
+        return log(now=state.now(), by=state.me(), published=store, **_arguments(sent)).warnings
+    except UsageError as error:
+        problems.append(error)
+        return ()
 
 
 def _arguments(sent: Mapping[str, Any]) -> dict[str, Any]:

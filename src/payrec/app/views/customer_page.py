@@ -19,6 +19,7 @@ EVERY_TIME = datetime(1970, 1, 1)
 
 def show() -> None:
     """Draw the page."""
+    seen = state.actions_key()
     current, file, customers = state.served().current, state.list_file(), state.detail_file(CUSTOMERS)
     name = st.session_state.get("id") or st.query_params.get("id", "")
     parts.heading(f"Customer {markdown_text(name)}" if name else "Customer", current.run.stamp if current else None)
@@ -40,7 +41,7 @@ def show() -> None:
     if clicked.open_order:
         customer_view.open_page("order", clicked.open_order)
     _timeline(orders, name)
-    customer_view.watch()
+    customer_view.watch(seen)
 
 
 def _neighbours(before: str | None, after: str | None) -> None:

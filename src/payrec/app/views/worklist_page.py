@@ -35,13 +35,13 @@ def _list(of: list_view.ShownList) -> None:
     if customers is None:
         list_view.show(of)
         return
-    units = {"customer": "By customer", "order": "By order"}
+    units = {"customer": "Customers", "order": "Orders"}
     with st.sidebar:
         unit = st.segmented_control(
-            "Rows of the list", list(units), default=state.rules().listed_by, required=True, key="by",
-            format_func=lambda name: units[name], bind="query-params", label_visibility="collapsed",
+            "Rows of the list", list(units.values()), default=units[state.rules().listed_by], required=True, key="by",
+            bind="query-params", label_visibility="collapsed",
         )  # fmt: skip
-    if unit == "customer":
+    if unit == units["customer"]:
         customer_view.show(of, customers)
     else:
         list_view.show(of)

@@ -1,0 +1,93 @@
+"""The list by customer by SQL: the first view is the published list, its parts do not overlap, marks keep the count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from payrec.app import customer_query, list_query
+from payrec.app.customer_query import CustomerList, CustomerView, Marked
+from payrec.app.list_query import View
+from payrec.worklist import policy, rank
+from tests.app.test_list_query import scored
+
+EVERYONE = tuple(f"c{at}" for at in range(5))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> CustomerList:
+    folder = tmp_path_factory.mktemp("customers")
+    orders, customers = rank.ranked_lists(scored(60), policy.Policy(capacity=policy.Capacity(total=4)))
+    paths = CustomerList(folder / "customers.parquet", folder / "scores.parquet")
+    pyarrow.parquet.write_table(customers, paths.customers)
+    pyarrow.parquet.write_table(orders, paths.orders)
+    return paths
+
+
+def keys(rows: list[dict[str, object]]) -> list[tuple[object, object]]:
+    return [(row["customer_id"], row["ev_currency"]) for row in rows]
+
+
+def all_choices(files: CustomerList) -> list_query.Choices:
+    return customer_query.choices(files, list_query.choices(files.orders))
+
+
+def test_the_first_view_is_the_published_list(files: CustomerList) -> None:
+    flagged = pyarrow.parquet.read_table(files.customers).filter(pa.compute.field("priority_flag") == 1)
+    choices = all_choices(files)
+    rows = customer_query.page(files, CustomerView(View(choices.prioritised), choices.last_flagged), "to_do", "Rank")
+    assert choices.prioritised == 4
+    assert keys(rows) == keys(flagged.to_pylist())
+
+
+def test_a_customer_has_its_orders_ranked_ones_first_and_owes_their_sum(files: CustomerList) -> None:
+    view = CustomerView(View(80), all_choices(files).last_flagged)
+    for row in customer_query.page(files, view, "to_do", "Rank"):
+        ranks = [order["rank"] or 10**9 for order in row["orders"]]
+        assert ranks == sorted(ranks)
+        assert sum(order["outstanding"] for order in row["orders"]) == row["outstanding_value"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    done=st.lists(st.sampled_from(EVERYONE), unique=True).map(tuple),
+    capacity=st.integers(1, 12),
+    country=st.lists(st.sampled_from(["DE", "FR", "unknown"]), max_size=2, unique=True).map(tuple),
+    find=st.sampled_from(["", "C1", "o00", "nobody"]),
+    sort=st.sampled_from(list(customer_query.SORTS)),
+)
+def test_marks_move_customers_between_parts_and_change_no_capacity(
+    files: CustomerList, done: tuple[str, ...], capacity: int, country: tuple[str, ...], find: str, sort: str
+) -> None:
+    last_flagged = all_choices(files).last_flagged
+    view = View(capacity, country=country, find=find)
+    before = customer_query.page(files, CustomerView(view, last_flagged), "to_do", sort)
+    marked = CustomerView(view, last_flagged, Marked(done=done))
+    after, of_done = (customer_query.page(files, marked, part, sort) for part in ("to_do", "done"))
+    assert keys(after) == [key for key in keys(before) if key[0] not in done]
+    assert {name for name, _ in keys(of_done)} <= set(done)
+    totals = customer_query.totals(files, marked)
+    assert sum(row["to_do"] for row in totals) == len(after)
+    assert sum(row["chosen"] for row in totals) == len(before)
+    assert customer_query.whole(files, marked, "to_do").num_rows == len(after)
+
+
+def test_mine_are_those_assigned_to_me_and_the_policys_that_nobody_else_took(files: CustomerList) -> None:
+    marked = Marked(mine=("c1",), others=("c2",))
+    rows = customer_query.page(files, CustomerView(View(80), 0, marked, "kim"), "to_do", "Rank")
+    assert {row["customer_id"] for row in rows} == {"c1"}
+
+
+def test_changes_name_the_new_and_why_others_left(files: CustomerList, tmp_path: Path) -> None:
+    now = pyarrow.parquet.read_table(files.customers)
+    flagged = [row for row in now.to_pylist() if row["priority_flag"]]
+    gone = {**flagged[0], "customer_id": "paid-meanwhile"}
+    before = tmp_path / "before.parquet"
+    pyarrow.parquet.write_table(pa.Table.from_pylist([*flagged[1:], gone], now.schema), before)
+    changes = {row["customer_id"]: row["change"] for row in customer_query.changes(files.customers, before)}
+    assert changes == {flagged[0]["customer_id"]: "new", "paid-meanwhile": "nothing open"}
