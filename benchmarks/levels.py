@@ -21,7 +21,8 @@ import pyarrow as pa
 from payrec.data import layers, snapshots
 from payrec.data.engines import connect
 from payrec.model.evaluate import backtest, landmarks
-from payrec.model.recipes import payment_book, training
+from payrec.model.features import view_columns
+from payrec.model.recipes import training
 from payrec.model.recipes.training import TrainSpec
 from payrec.simulate import hazard, simulator
 
@@ -81,7 +82,7 @@ def rows_of(world: str, orders: int, seed: int) -> pa.Table:
 def biases(rows: pa.Table, recipe: str, *, follows: bool) -> dict[str, Any]:
     """Return the bias in points by week and age, the log loss above the truth's, and money at K of each week."""
     if not follows:
-        rows = rows.drop([payment_book.ENDED_AT, payment_book.ENDED_BY])
+        rows = rows.drop([view_columns.ENDED_AT, view_columns.ENDED_BY])
     as_of = landmarks.times(rows)
     last = as_of.max().astype("datetime64[D]").astype(datetime)
     tested, p = [], []

@@ -19,10 +19,12 @@ from payrec.common.short_repr import short_repr
 from payrec.common.text import terminal_text
 from payrec.model.evaluate import metrics
 from payrec.model.features.declarations import LABEL
-from payrec.model.features.view_columns import ViewColumns
+from payrec.model.features.view_columns import ENDED_AT, ENDED_BY, ViewColumns
 
 OLD_DAYS = 14  # what is open for so long pays like the rest, whatever it began with
-NO_INPUT = {LABEL, "is_landmark", "horizon_days", "age_days", "order_id", "customer_id", "as_of", "amount"}
+NO_INPUT = {
+    LABEL, "is_landmark", "horizon_days", "age_days", "order_id", "customer_id", "as_of", "amount", ENDED_AT, ENDED_BY,
+}  # fmt: skip
 
 
 @short_repr

@@ -20,6 +20,8 @@ DayNumbers = npt.NDArray[np.int32]
 ViewRows = pa.Table | pa.RecordBatch
 
 MICROSECONDS_A_DAY = 86_400_000_000
+ENDED_AT, ENDED_BY = "ended_at", "ended_by"
+"""Columns of training rows besides the feature view, never inputs: when and by what the order ended afterwards."""
 NO_DAY = np.int32(-(2**31))
 
 

@@ -16,10 +16,8 @@ import pyarrow as pa
 
 from payrec.common.arrow import Flags, Floats, Whole, pc, text, times, whole
 from payrec.common.short_repr import short_repr
-from payrec.model.features.view_columns import MICROSECONDS_A_DAY
+from payrec.model.features.view_columns import ENDED_AT, ENDED_BY, MICROSECONDS_A_DAY
 
-ENDED_AT, ENDED_BY = "ended_at", "ended_by"
-"""Columns that the book needs besides the feature view: when and by what the order ended after the snapshot."""
 UNITS = 1_000_000_000  # of an expected payment: whole numbers, so that no order of rows or batches changes a sum
 
 
