@@ -19,7 +19,7 @@ from payrec.data.sources.packs import pack_of
 from payrec.simulate import source_files
 
 CARRIED = Path(__file__).parent / "carried"
-STATED_AT = datetime(2026, 7, 1)
+OPTIONS = payrec.load.Options(stated_at=datetime(2026, 7, 1), max_rejected_share=0.0)
 
 
 def carried(portfolio: tuple[pa.Table, pa.Table], source: str, kind: str) -> list[dict[str, object]]:
@@ -42,8 +42,7 @@ def test_what_is_written_as_a_source_exports_it_is_read_back(
 ) -> None:
     paths = source_files.write(*portfolio, source, tmp_path)
     with payrec.connect("duckdb://") as engine:
-        options = payrec.load.Options(stated_at=STATED_AT, max_rejected_share=0.0)
-        report = payrec.load.source(engine, source, paths, options=options)
+        report = payrec.load.source(engine, source, paths, options=OPTIONS)
         for kind in pack_of(source).sql:
             expected = carried(portfolio, source, kind)
             names = ", ".join(expected[0])
@@ -63,7 +62,7 @@ def test_a_column_that_was_renamed_is_refused_by_its_name(
         text = path.read_text()
         path.write_text(text.replace(f'"{header}"', f'"{header} (new)"'))
     with payrec.connect("duckdb://") as engine, pytest.raises(DataRefused) as refused:
-        payrec.load.source(engine, source, paths)
+        payrec.load.source(engine, source, paths, options=OPTIONS)
     message = str(refused.value)
     assert f"lacks {header}" in message
     assert f"{header} may be {header} (new)" in message

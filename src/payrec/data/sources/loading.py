@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from payrec.common.errors import DataRefused
+from payrec.common.errors import DataRefused, UsageError
 from payrec.data.engines import Engine
 from payrec.data.load import LoadReport, Mapping, Options, events, transactions
 from payrec.data.sources.conversion import InputReport, converted
@@ -48,6 +48,12 @@ def load(
         As :func:`payrec.data.sources.conversion.converted` and :func:`payrec.data.load.transactions`.
     """
     mapping, rejects, now, options = settings
+    complete = pack.complete if options.complete is None else options.complete
+    if pack.complete and complete and options.stated_at is None:
+        raise UsageError(
+            f"{pack.name} is a list of all that is open, and what is gone from it was settled before it was made\n"
+            "say when that was: --stated-at DATE"
+        )
     loaders = {"transactions": transactions, "events": events}
     with converted(pack, source, options.encoding) as conversion, engine.transaction():
         if not conversion.files:
@@ -58,7 +64,7 @@ def load(
             )
         reports = []
         for kind, file in conversion.files.items():
-            kept = replace(options, encoding=None, complete=options.complete and kind == "transactions")
+            kept = replace(options, encoding=None, complete=(complete and kind == "transactions") or None)
             written = rejects / f"{pack.name}.{kind}.rejects.csv" if rejects else None
             reports.append(loaders[kind](engine, file, mapping, written, now, kept))
     return SourceReport(pack.name, conversion.inputs, tuple(reports))

@@ -32,3 +32,15 @@ CREATE MACRO iso_digits(currency) AS
         WHEN UPPER(currency) IN ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') THEN 3
         ELSE 2
     END;
+-- IN_ZONE: a time with the offset of its zone. Abbreviations that name several zones, such as BST, are kept as they are.
+CREATE MACRO in_zone(moment, zone) AS
+    moment || CASE
+        WHEN zone IN ('UTC', 'GMT', 'Etc/UTC') THEN '+00:00'
+        WHEN zone = 'CET' THEN '+01:00'
+        WHEN zone = 'CEST' THEN '+02:00'
+        WHEN zone = 'EDT' THEN '-04:00'
+        WHEN zone = 'EST' THEN '-05:00'
+        WHEN zone = 'PDT' THEN '-07:00'
+        WHEN zone = 'PST' THEN '-08:00'
+        ELSE ' ' || COALESCE(zone, 'without zone')
+    END;

@@ -61,6 +61,7 @@ class Pack:
     views: Mapping[str, str]
     sql: Mapping[Kind, str]
     json: JsonForm | None
+    complete: bool  # all that is open is in the files
     variant_of: str | None  # the pack that shares its SQL and has other names for the same content
 
 
@@ -109,6 +110,7 @@ def _read(folder: Traversable) -> Pack:
         {view: text for view, text in texts.items() if view not in KINDS},
         {kind: texts[kind] for kind in KINDS if kind in texts},
         JsonForm(**document["json"]) if "json" in document else None,
+        document.get("complete", False),
         variant_of,
     )
 

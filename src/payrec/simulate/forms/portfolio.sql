@@ -44,7 +44,10 @@ WHERE e.event_type = 'dispute_opened'
 QUALIFY ROW_NUMBER() OVER (PARTITION BY e.order_id ORDER BY e.event_ts) = 1;
 
 -- One row is one order with its facts. is_direct: a payment without an invoice, whose charges are all of its amount.
+-- stripe_id: its id as an invoice, else as a payment intent of Stripe.
 CREATE VIEW obligation AS
+SELECT *, CASE WHEN is_direct THEN 'pi_' ELSE 'in_' END || order_id AS stripe_id
+FROM (
 WITH fact AS (
     SELECT
         order_id, MIN(event_ts) FILTER (WHERE event_type = 'void') AS voided,
@@ -79,4 +82,20 @@ SELECT
     ) AS is_direct
 FROM orders AS o
 LEFT JOIN fact AS f ON f.order_id = o.order_id
-LEFT JOIN charged AS c ON c.order_id = o.order_id;
+LEFT JOIN charged AS c ON c.order_id = o.order_id
+) AS o;
+
+-- One row is one order that was charged, always for all of its amount, and paid at most once, after all failures.
+CREATE VIEW simple AS
+SELECT o.*
+FROM obligation AS o
+JOIN (
+    SELECT
+        order_id, COUNT(*) FILTER (WHERE is_paid) AS payments, MAX(number) FILTER (WHERE is_paid) AS paid_number,
+        MAX(number) AS last_number, MIN(amount) AS least, MAX(amount) AS most, MIN(currency) AS currency,
+        MAX(currency) AS other_currency
+    FROM charge
+    GROUP BY order_id
+) AS c ON c.order_id = o.order_id
+WHERE c.least = o.amount AND c.most = o.amount AND c.currency = o.currency AND c.other_currency = o.currency
+    AND (c.payments = 0 OR (c.payments = 1 AND c.paid_number = c.last_number));

@@ -1,5 +1,5 @@
 SELECT
-    o.order_id, COALESCE(o.customer_id, 'email-' || SHA256(o.email)) AS customer_id, 'stripe' AS provider,
+    o.stripe_id AS order_id, COALESCE(o.customer_id, 'email-' || SHA256(o.email)) AS customer_id, 'stripe' AS provider,
     CASE WHEN c.order_id IS NULL THEN 'send_invoice' ELSE o.method END AS payment_method, o.currency, o.amount,
     o.country, CASE WHEN NOT o.is_direct THEN o.transaction_type END AS transaction_type,
     CASE WHEN o.is_direct THEN CAST(c.first AS DATE) ELSE o.invoice_date END AS invoice_date,

@@ -4,16 +4,7 @@
 SELECT
     psp || ':' || type || ':' || COALESCE(modification, '') AS event_id,
     reference AS order_id,
-    created || CASE
-        WHEN zone IN ('UTC', 'GMT') THEN '+00:00'
-        WHEN zone = 'CET' THEN '+01:00'
-        WHEN zone = 'CEST' THEN '+02:00'
-        WHEN zone = 'EDT' THEN '-04:00'
-        WHEN zone = 'EST' THEN '-05:00'
-        WHEN zone = 'PDT' THEN '-07:00'
-        WHEN zone = 'PST' THEN '-08:00'
-        ELSE ' ' || COALESCE(zone, 'without zone')
-    END AS event_ts,
+    IN_ZONE(created, zone) AS event_ts,
     CASE
         WHEN type = 'Refunded' THEN 'refund'
         WHEN type IN ('Chargeback', 'SecondChargeback') THEN 'chargeback'

@@ -3,7 +3,7 @@
 SELECT
     'cn_' || e.event_id AS id, 'credit_note' AS object, minor(e.amount, o.currency) AS amount,
     minor(e.amount, o.currency) AS pre_payment_amount, epoch_s(e.event_ts) AS created, LOWER(o.currency) AS currency,
-    e.order_id AS invoice, 'issued' AS status, 'pre_payment' AS type, TRUE AS livemode
+    'in_' || e.order_id AS invoice, 'issued' AS status, 'pre_payment' AS type, TRUE AS livemode
 FROM events AS e
 JOIN orders AS o ON o.order_id = e.order_id
 WHERE e.event_type = 'credit'

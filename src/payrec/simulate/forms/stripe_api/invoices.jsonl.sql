@@ -1,7 +1,7 @@
 -- One row is one invoice. A credit note lowers amount_due; an invoice that is void or uncollectible keeps what was left.
 -- Reads obligation; key id.
 SELECT
-    order_id AS id, 'invoice' AS object, minor(amount - credited, currency) AS amount_due,
+    stripe_id AS id, 'invoice' AS object, minor(amount - credited, currency) AS amount_due,
     minor(LEAST(paid, amount), currency) AS amount_paid, minor(outstanding, currency) AS amount_remaining,
     minor(credited, currency) AS pre_payment_credit_notes_amount, epoch_s(CAST(invoice_date AS TIMESTAMP)) AS created,
     LOWER(currency) AS currency, customer_id AS customer, email AS customer_email,
