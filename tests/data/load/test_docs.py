@@ -81,7 +81,7 @@ def test_examples_do_what_they_say(tmp_path: Path, file: str, toml: str, outcome
     path = workbook(tmp_path, file, mapping["sheet"]) if "sheet" in mapping else written(tmp_path, file)
     if outcome == "refused":
         with pytest.raises(DataRefused) as refused:
-            read(path, **mapping)
+            read(path, mapping.get("kind", "transactions"), **mapping)
         assert str(refused.value) == f"file.csv: {text.rstrip()}"
         return
     if outcome == "rejects":

@@ -36,6 +36,7 @@ _SUGGEST: tuple[tuple[str, str], ...] = (
     (r"\d{1,2}\.\d{1,2}\.\d{2}", "%d.%m.%y"),
     (r"\d{1,2}/\d{1,2}/\d{4}.*[AaPp][Mm]", "%m/%d/%Y %I:%M %p"),
     (r"(19|20)\d{6}(\.0+)?", "%Y%m%d"),
+    (r"\d{1,2}(0[1-9]|1[0-2])(19|20)\d\d(\.0+)?", "%d%m%Y"),
     (r"\d{5}(\.\d+)?", "excel"),
     (r"\d{9,10}", "epoch"),
     (r"\d{12,13}", "epoch_ms"),
@@ -160,9 +161,8 @@ def moment_sql(text: str, form: Form, zone: str | None) -> tuple[str, str]:
         written = f"(TIMESTAMP '1899-12-30' + to_seconds(CAST(ROUND({days} * 86400) AS BIGINT)))"
         return written, _in_utc(written, f"CAST({written} AS TIMESTAMPTZ)")
     if form.declared not in (None, "iso"):
-        if form.declared == "%Y%m%d":  # a column with blanks that went through floats
-            text = f"regexp_replace({text}, '\\.0+$', '')"
-        parsed = f"try_strptime({text}, {sql_literal(str(form.declared))})"
+        text, declared = _declared_text(text, str(form.declared))
+        parsed = f"try_strptime({text}, {sql_literal(declared)})"
         if "%z" in str(form.declared):
             at = f"({parsed} AT TIME ZONE 'UTC')"
             return f"({parsed} AT TIME ZONE {sql_literal(zone or 'UTC')})", at
@@ -179,6 +179,24 @@ def moment_sql(text: str, form: Form, zone: str | None) -> tuple[str, str]:
         f"CASE WHEN {readable} THEN {times[0]} WHEN {nearly} THEN {times[1]} END",
         f"CASE WHEN {readable} THEN {utc[0]} WHEN {nearly} THEN {utc[1]} END",
     )
+
+
+def _declared_text(text: str, declared: str) -> tuple[str, str]:
+    """Return SQL of the text, and its format: without a zone at the end, and without what floats add or take away."""
+    if declared.endswith("%Z"):
+        return f"regexp_replace({text}, ' *[A-Za-z][A-Za-z_/]*$', '')", declared.removesuffix("%Z").rstrip()
+    if not re.fullmatch("(%[YymdHMS])+", declared):
+        return text, declared
+    digits = sum(4 if sign == "Y" else 2 for sign in declared if sign != "%")
+    whole = f"regexp_replace({text}, '\\.0+$', '')"  # a column with blanks that went through floats, or lost a zero
+    return f"CASE WHEN strlen({whole}) = {digits - 1} THEN '0' || {whole} ELSE {whole} END", declared
+
+
+def in_zone_sql(text: str, written: str, utc: str, zone: str) -> str:
+    """Return SQL: the time in UTC, if it was written in the zone of its row; a day, or a time with an offset, stays."""
+    has_offset = f"regexp_matches({text}, '(Z|UTC|[+\\-]\\d\\d(:?\\d\\d)?)$')"
+    is_day = f"{written} = date_trunc('day', {written})"
+    return f"CASE WHEN {is_day} OR {has_offset} THEN {utc} ELSE timezone('UTC', timezone({zone}, {written})) END"
 
 
 def _in_utc(written: str, zoned: str) -> str:

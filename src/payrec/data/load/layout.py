@@ -11,7 +11,7 @@ from payrec.common.text import terminal_text
 from payrec.data.load import origins
 from payrec.data.load.map_values import Words
 from payrec.data.load.mapping import Mapping
-from payrec.data.load.origins import Absent, Header, PlannedColumn
+from payrec.data.load.origins import Absent, Header, Minor, PlannedColumn
 from payrec.data.load.tables import Dialect
 from payrec.data.load.targets import Kind, Target
 
@@ -41,6 +41,8 @@ class LoadPlan:
     only: tuple[Condition, ...]
     positions: tuple[int, ...]  # of the file's columns that are read
     mapping: Mapping
+    zone: int | None = None  # position of the column with the zone of each row
+    one_per: tuple[int, int | None] | None = None  # positions of [first] or [last]: per, by
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -64,7 +66,7 @@ class LoadPlan:
             for each in self.columns
             if not isinstance(each.origin, Absent)
         ]
-        carry = self.mapping.carry
+        carry, one_per = self.mapping.carry, (("first", self.mapping.first), ("last ", self.mapping.last))
         carried = (
             [f"{name} from {source}{_where(where)}" for name, (source, where) in carry.columns.items()] if carry else []
         )
@@ -73,6 +75,11 @@ class LoadPlan:
             f"mapping  {self.mapping.name}, into {self.kind}:",
             *shown,
             *([f"carried  within {carry.by}: " + "; ".join(carried)] if carry else []),
+            *(
+                f"{which}    row per {each.per}{f', by {each.by}' if each.by else ''}"
+                for which, each in one_per
+                if each
+            ),
             *([f"only     rows{_where(self.mapping.only)}"] if self.only else []),
             "ignored  " + (", ".join(self.ignored) or "no column"),
         )
@@ -99,13 +106,37 @@ def lay_out(file: str, dialect: Dialect, target: Target, mapping: Mapping) -> Lo
         header.position(name, "ignore")
     carried = _carried(Header(file, dialect.header, mapping.name), mapping)
     only = _conditions(header, mapping.only, "[only]")
+    zone = header.position(mapping.zone_column, "zone_column") if mapping.zone_column is not None else None
+    one_per = _one_per(header, mapping)
     planned = tuple(origins.plan_column(column, header, target, mapping) for column in target.columns)
     _check_required(planned, header)
+    _check_currency(planned, file)
+    for name in (column.column.name for column in planned if isinstance(column.origin, Absent)):
+        if name in mapping.extract:
+            msg = f"{file} has no {name}, from which {mapping.name} has [extract] {name}"
+            raise DataRefused(f'{msg}\nname the column that holds it: [columns] {name} = "…"')
     needed = {position for each in planned for position in each.positions()} | {position for position, _ in only}
+    needed |= {position for position in (zone, *(one_per or ())) if position is not None}
     for each in carried:
         needed |= {each.by, each.source, *(position for position, _ in each.conditions)}
     positions = tuple(sorted(position for position in needed if position < len(dialect.header)))
-    return LoadPlan(file, target.kind, dialect, planned, carried, only, positions, mapping)
+    return LoadPlan(file, target.kind, dialect, planned, carried, only, positions, mapping, zone, one_per)
+
+
+def _one_per(header: Header, mapping: Mapping) -> tuple[int, int | None] | None:
+    which, where = mapping.first or mapping.last, "[first]" if mapping.first else "[last]"
+    if which is None:
+        return None
+    return header.position(which.per, where), None if which.by is None else header.position(which.by, where)
+
+
+def _check_currency(planned: tuple[PlannedColumn, ...], file: str) -> None:
+    """Refuse minor units of no currency: how many decimals they have is not known."""
+    has_currency = any(each.column.holds == "currency" and not isinstance(each.origin, Absent) for each in planned)
+    minor = [each.column.name for each in planned if isinstance(each.origin, Minor)]
+    if minor and not has_currency:
+        msg = f"{file} has no currency, expected one for {', '.join(minor)} in minor units"
+        raise DataRefused(f'{msg}\nname it in the map: [columns] currency = "…" or [constants] currency = "EUR"')
 
 
 def _carried(header: Header, mapping: Mapping) -> tuple[Carried, ...]:

@@ -12,11 +12,11 @@ import duckdb
 from payrec.common.errors import PayrecError
 from payrec.common.short_repr import short_repr
 from payrec.common.text import MESSAGE_CHARACTERS, sql_literal, sql_literals, terminal_text
-from payrec.data.load import dates, numbers
+from payrec.data.load import amounts, dates, numbers
 from payrec.data.load.file_bytes import Tally
 from payrec.data.load.layout import LoadPlan
-from payrec.data.load.origins import Absent, FromColumn, Origin, Scaled
-from payrec.data.load.readings import Form, exact, text_of
+from payrec.data.load.origins import Absent, Difference, FromColumn, Minor, Origin, Scaled
+from payrec.data.load.readings import Form, staged_text, text_of
 from payrec.data.load.staging import first_row, number
 from payrec.data.load.targets import STATUS_WORDS, Kind
 
@@ -142,21 +142,26 @@ def _about_values(db: duckdb.DuckDBPyConnection, plan: LoadPlan, forms: dict[str
     tests: list[tuple[str, str]] = []
     for planned in plan.columns:
         text, name, form = text_of(planned, plan), planned.column.name, forms.get(planned.column.name)
+        if name in plan.mapping.extract:
+            is_other = f"{staged_text(planned.origin)} IS NOT NULL AND {text} IS NULL"
+            tests.append((is_other, f"values of {name} do not match [extract]: they are empty"))
         if planned.column.holds == "amount" and isinstance(form, numbers.Form):
             tests.append((_is_rounded(text, form, planned.origin), f"values of {name} were rounded to two decimals"))
         if isinstance(form, dates.Form) and form.declared in (None, "iso"):
             tests.append(_about_times(planned.column.holds, text, name))
     if not tests:
         return
-    counts = first_row(db, "SELECT " + ", ".join(f"COUNT(*) FILTER (WHERE {test})" for test, _ in tests) + " FROM kept")
+    counts = first_row(
+        db, "SELECT " + ", ".join(f"COUNT(*) FILTER (WHERE {test})" for test, _ in tests) + " FROM parsed"
+    )
     for count, (_, sentence) in zip(counts, tests, strict=True):
         if count:
             yield f"{count:,} {sentence}"
 
 
 def _is_rounded(text: str, form: numbers.Form, origin: Origin) -> str:
-    if isinstance(origin, Scaled):
-        value = exact(text, form, origin)
+    if isinstance(origin, Scaled | Minor | Difference):
+        value = amounts.exact(text, form, origin)
         return f"{value} <> TRY_CAST({value} AS DECIMAL(18, 2))"
     mark = "[,]" if form.decimal == "," else "[.]"
     return f"regexp_matches({text}, '{mark}\\d\\d\\d*[1-9]')"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass
@@ -12,10 +13,19 @@ from typing import NoReturn
 from zoneinfo import available_timezones
 
 from payrec.common.errors import UsageError
+from payrec.data.load.minor_units import DECIMALS
 from payrec.data.load.targets import TARGETS, Kind
 
 Texts = AbstractMapping[str, str]
 Words = AbstractMapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class OnePer:
+    """One row per value of a column: the first or last by another column, or by their order in the file (None)."""
+
+    per: str
+    by: str | None
 
 
 @dataclass(frozen=True)
@@ -112,6 +122,40 @@ def _line(name: str, key: str, value: object) -> int:
     return value
 
 
+def _one_per(name: str, key: str, value: object) -> OnePer:
+    table = _table(name, key, value)
+    per, by = _text(name, f"{key}.per", table.pop("per", None)), table.pop("by", None)
+    if table:
+        unknown(name, f"the key {next(iter(table))!r} in [{key}]", next(iter(table)), ("per", "by"))
+    return OnePer(per, None if by is None else _text(name, f"{key}.by", by))
+
+
+def _patterns(name: str, key: str, value: object) -> Texts:
+    """Regular expressions with one group each: what it matches is the value."""
+    patterns = _texts(name, key, value)
+    for column, pattern in patterns.items():
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            refuse(name, f"{key}.{column} = {pattern!r} is no regular expression: {error}", "see docs/loading.md")
+        if groups != 1:
+            wanted = r"expected one group, the value: 'code (\w+)'"
+            refuse(name, f"{key}.{column} = {pattern!r} has {groups} groups in brackets", wanted)
+    return patterns
+
+
+def _zones(name: str, key: str, value: object) -> Texts:
+    table = _table(name, key, value)
+    return MappingProxyType({word: _zone(name, f"{key}.{word}", zone) for word, zone in table.items()})
+
+
+def _choice(name: str, key: str, value: object) -> str:
+    allowed = {"units": tuple(DECIMALS), "third_decimal": ("round",)}[key]
+    if value not in allowed:
+        refuse(name, f"{key} = {value!r}", f"expected one of: {', '.join(allowed)}")
+    return str(value)
+
+
 def _kind(name: str, key: str, value: object) -> Kind:
     for kind in TARGETS:
         if value == kind:
@@ -167,14 +211,22 @@ READERS: dict[str, Callable[[str, str, object], object]] = {
     "derived": _texts,
     "values": _values,
     "only": _only,
+    "extract": _patterns,
     "formats": _texts,
     "date_format": _text,
     "decimal": _separator,
     "thousands": _separator,
     "strip": _words,
+    "negative": _words,
+    "units": _choice,
+    "third_decimal": _choice,
     "empty": _words,
     "time_zone": _zone,
+    "zone_column": _text,
+    "zones": _zones,
     "ignore": _words,
+    "first": _one_per,
+    "last": _one_per,
     "carry": _carry,
     "delimiter": _separator,
     "header_row": _line,

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from payrec.common.errors import UsageError
-from payrec.data.load.map_values import READERS, Carry, Texts, Words, currency, refuse, unknown
+from payrec.data.load.map_values import READERS, Carry, OnePer, Texts, Words, currency, refuse, unknown
 from payrec.data.load.targets import TARGETS, Kind
 
 
@@ -35,13 +35,21 @@ class Mapping:
         default_factory=lambda: MappingProxyType({})
     )  # ours: the file's value = ours
     only: Words = field(default_factory=_no_words)  # the file's = values
+    extract: Texts = field(default_factory=_nothing)  # ours = regular expression whose one group is the value
     formats: Texts = field(default_factory=_nothing)  # ours = strptime format, 'iso', 'excel', 'epoch' or 'epoch_ms'
     date_format: str | None = None  # for every date column without its own format
     decimal: str | None = None
     thousands: str | None = None
     strip: tuple[str, ...] = ()  # text taken out of numbers
+    negative: tuple[str, ...] = ()  # words that make a number negative, such as CR
+    units: str | None = None  # whose minor units amounts "in minor" are
+    third_decimal: str | None = None  # 'round': of currencies that have one
     empty: tuple[str, ...] = ()  # words that mean "no value"
     time_zone: str | None = None  # of times written without a zone
+    zone_column: str | None = None  # the file's, with the zone of each row
+    zones: Texts = field(default_factory=_nothing)  # the file's word for a zone = its name
+    first: OnePer | None = None
+    last: OnePer | None = None
     ignore: tuple[str, ...] = ()  # columns of the file that are not read, even if named like ours
     carry: Carry | None = None  # columns stated once per case, carried to its later rows
     delimiter: str | None = None
@@ -95,6 +103,8 @@ def _check(mapping: Mapping) -> None:
             if column in seen:
                 refuse(mapping.name, f"{column} stands in [{seen[column]}] and in [{section}]", "give each column once")
             seen[column] = section
+    if mapping.first and mapping.last:
+        refuse(mapping.name, "[first] and [last] are both there", "one row per key is the first or the last")
     if mapping.reporting_currency is not None:  # also if it was not read from a map
         currency(mapping.name, "reporting_currency", mapping.reporting_currency)
     if mapping.decimal is not None and mapping.decimal == mapping.thousands:
@@ -104,7 +114,7 @@ def _check(mapping: Mapping) -> None:
 def _check_columns(mapping: Mapping, kind: Kind) -> None:
     """Refuse names on our side that the table of ``kind`` does not have."""
     ours = TARGETS[kind].names()
-    for section in ("columns", "constants", "derived", "values", "formats"):
+    for section in ("columns", "constants", "derived", "values", "extract", "formats"):
         for column in getattr(mapping, section):
             if column not in ours:
                 unknown(mapping.name, f"{column!r} in [{section}]", column, ours)

@@ -11,7 +11,7 @@ The forms of accounting need no proof: ``(7.00)``, ``7.00-`` and ``- 7.00`` are 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from payrec.common.errors import DataRefused
 from payrec.common.text import sql_literal
@@ -40,6 +40,7 @@ class Form:
     decimal: str = "."
     thousands: str = ""
     strip: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
     is_mixed: bool = False
     proof: str = ""
 
@@ -63,11 +64,18 @@ def look(text: str) -> str:
     )
 
 
-def stripped(text: str, strip: tuple[str, ...]) -> str:
-    """Return SQL: the value without the words to take out and the blanks left around it."""
+def stripped(text: str, strip: tuple[str, ...], negative: tuple[str, ...] = ()) -> str:
+    """Return SQL: the value without the words to take out and the blanks left around it.
+
+    A word of ``negative`` before or behind it is a minus; then a minus of its own is one too many.
+    """
     for word in strip:
         text = f"replace({text}, {sql_literal(word)}, '')"
-    return f"nullif(trim({text}), '')" if strip else text
+    text = f"nullif(trim({text}), '')" if strip else text
+    for word in negative:
+        pattern = sql_literal(rf"(?i)^(?:{re.escape(word)}\s*(.*\d.*)|(.*\d.*?)\s*{re.escape(word)})$")
+        text = f"regexp_replace({text}, {pattern}, '-\\1\\2')"
+    return text
 
 
 def _usual(text: str) -> str:
@@ -89,26 +97,24 @@ def choose(evidence: Evidence, declared: Form, column: str, file: str, *, is_mon
     """
     if declared.decimal:
         other = "," if declared.decimal == "." else "."
-        return Form(
-            declared.decimal, declared.thousands or other, declared.strip, proof=f"declared {declared.decimal!r}"
-        )
+        return replace(declared, thousands=declared.thousands or other, proof=f"declared {declared.decimal!r}")
     if declared.thousands in (",", "."):
         decimal = "." if declared.thousands == "," else ","
-        return Form(decimal, declared.thousands, declared.strip, proof=f"declared by thousands {declared.thousands!r}")
+        return replace(declared, decimal=decimal, proof=f"declared by thousands {declared.thousands!r}")
     thousands = declared.thousands
     if evidence.point_only and evidence.comma_only:
-        return Form(".", thousands, declared.strip, is_mixed=True)
+        return replace(declared, decimal=".", is_mixed=True)
     if evidence.comma_only:
         proof = f"decimal comma, proven by {_at(evidence.comma_only)}"
-        return Form(",", thousands or ".", declared.strip, proof=proof)
+        return replace(declared, decimal=",", thousands=thousands or ".", proof=proof)
     if evidence.point_only:
-        return Form(".", thousands or ",", declared.strip)
+        return replace(declared, decimal=".", thousands=thousands or ",")
     if evidence.unclear and (is_money or "," in evidence.unclear[0]):
         raise DataRefused(
             f"{file}: {column} has {_at(evidence.unclear)}, and no value proves which mark is the decimal one\n"
             'add to the map: decimal = "." (then 1,234 is 1234) or decimal = "," (then 1.234 is 1234)'
         )
-    return Form(".", thousands, declared.strip)
+    return replace(declared, decimal=".")
 
 
 def _at(example: tuple[str, int]) -> str:
@@ -117,7 +123,7 @@ def _at(example: tuple[str, int]) -> str:
 
 def plain_sql(text: str, form: Form) -> str:
     """Return SQL: the value as a plain number in text (``-1234.50``); NULL if it is none in this form."""
-    text = stripped(text, form.strip)
+    text = stripped(text, form.strip, form.negative)
     usual = _usual(text)
     if form.is_mixed:
         is_clear = f"regexp_full_match({usual}, {sql_literal(_PLAIN)})"

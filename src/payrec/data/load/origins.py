@@ -12,6 +12,11 @@ from payrec.common.text import terminal_text
 from payrec.data.load.mapping import Mapping
 from payrec.data.load.targets import Column, Target
 
+_MINOR = " minor"
+_CALCULATIONS = (
+    'a column times a number, or divided by 10, 100 or 1000: "amount_cents / 100"; '
+    'the minor unit of the currency: "amount_due minor"; or one column less another: "Credit - Debit"'
+)
 LINE = "line"  # {line} in a template: the line of the file on which the row starts
 _PLACEHOLDER = re.compile(r"\{([^{}]+?)(?::(\d{1,3}))?\}")
 _SHIFT = re.compile(r"\s*(\w+)\s*([+-])\s*(.+?)(?:\s+days)?\s*")
@@ -68,11 +73,27 @@ class Scaled:
 
 
 @dataclass(frozen=True)
+class Minor:
+    """The number in the file's column at a position, in minor units of the row's currency as ``source`` counts them."""
+
+    position: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The number in the file's column at a position, less that at another; an empty one of the two is 0."""
+
+    position: int
+    less: int
+
+
+@dataclass(frozen=True)
 class Absent:
     """Not in the file: NULL, or made by the loader (``event_id``)."""
 
 
-Origin = FromColumn | Constant | Template | Shift | Scaled | Absent
+Origin = FromColumn | Constant | Template | Shift | Scaled | Minor | Difference | Absent
 
 
 @dataclass(frozen=True)
@@ -88,8 +109,10 @@ class PlannedColumn:
         match self.origin:
             case FromColumn(positions):
                 return frozenset(positions)
-            case Scaled(position) | Shift(position=int(position)):
+            case Scaled(position) | Minor(position) | Shift(position=int(position)):
                 return frozenset({position})
+            case Difference(position, less):
+                return frozenset({position, less})
             case Template(parts):
                 return frozenset(p.position for p in parts if isinstance(p, Part) and p.position is not None)
         return frozenset()
@@ -168,11 +191,11 @@ def plan_column(column: Column, header: Header, target: Target, mapping: Mapping
 
 def _derived(column: Column, header: Header, target: Target, mapping: Mapping) -> PlannedColumn:
     rule = mapping.derived[column.name]
-    if column.holds in ("day", "time"):
+    if column.holds in ("amount", "rate"):
+        return PlannedColumn(column, _calculated(column, rule, header, mapping), f"= {rule}")
+    if column.holds in ("day", "time") and not _PLACEHOLDER.search(rule):
         bases = {each.name for each in target.columns if each.holds == column.holds} - set(mapping.derived)
         return PlannedColumn(column, _shift(column, rule, header, bases), f"= {rule.removesuffix(' days')} days")
-    if column.holds in ("amount", "rate"):
-        return PlannedColumn(column, _scaled(column, rule, header), f"= {rule}")
     return PlannedColumn(column, _template(column, rule, header), f"= {rule!r}")
 
 
@@ -186,12 +209,27 @@ def _shift(column: Column, rule: str, header: Header, bases: set[str]) -> Shift:
     return Shift(match[1], match[2], None, header.position(match[3], f"[derived] {column.name}"))
 
 
-def _scaled(column: Column, rule: str, header: Header) -> Scaled:
+def _calculated(column: Column, rule: str, header: Header, mapping: Mapping) -> Scaled | Minor | Difference:
+    where = f"[derived] {column.name}"
+    if rule.endswith(_MINOR):
+        if not mapping.units:
+            _refuse(column, rule, 'whose minor units they are in the map: units = "stripe", "adyen" or "iso"')
+        return Minor(header.position(rule.removesuffix(_MINOR), where), mapping.units)
     match = _SCALE.fullmatch(rule)
     factor = match and (match[3] if match[2] == "*" else _DIVISORS.get(match[3]))
-    if not match or not factor or not _FACTOR.fullmatch(factor):
-        _refuse(column, rule, 'a column times a number, or divided by 10, 100 or 1000: "amount_cents / 100"')
-    return Scaled(header.position(match[1], f"[derived] {column.name}"), factor)
+    if match and factor and _FACTOR.fullmatch(factor):
+        return Scaled(header.position(match[1], where), factor)
+    splits = [(rule[: minus.start()], rule[minus.end() :]) for minus in re.finditer(r"\s+[-−]\s+", rule)]
+    for minuend, subtrahend in splits:  # a name may hold a minus, too
+        position, less = header.find(minuend), header.find(subtrahend)
+        if position is not None and less is not None:
+            if column.name in mapping.extract or column.name in mapping.values:
+                _refuse(column, rule, "no [extract] and no [values] for a column less another: they are for one text")
+            return Difference(position, less)
+    if not splits:
+        _refuse(column, rule, _CALCULATIONS)
+    minuend, subtrahend = splits[0]
+    return Difference(header.position(minuend, where), header.position(subtrahend, where))
 
 
 def _template(column: Column, rule: str, header: Header) -> Template:

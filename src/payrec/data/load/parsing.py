@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from payrec.common import duck
 from payrec.common.errors import DataRefused, UsageError, file_errors
-from payrec.data.load import money_events, rejects, staging, stated
+from payrec.data.load import money_events, rejects, selection, staging, stated
 from payrec.data.load.file_bytes import Limits, OpenFile, opened
 from payrec.data.load.layout import LoadPlan, lay_out
 from payrec.data.load.load_report import LoadReport, notes
@@ -186,7 +186,7 @@ def _parsed(
     rows_in = staging.stage(db, table.rows(plan.positions), plan)
     if rows_in == 0:
         raise DataRefused(f"{plan.file} has a header and no rows\nnothing was loaded")
-    left_out = staging.keep(db, plan)
+    left_out = selection.keep(db, plan)
     forms = staging.forms(db, plan)
     read_as = readings(plan, forms, now)
     staging.type_rows(db, read_as, plan)

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from payrec.common.text import sql_literal, sql_literals
-from payrec.data.load import dates, numbers, workbook
+from payrec.data.load import amounts, dates, numbers, workbook, zones
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.map_values import Texts
 from payrec.data.load.origins import (
     Absent,
     Constant,
+    Difference,
     FromColumn,
+    Minor,
     Origin,
     Part,
     PlannedColumn,
@@ -73,14 +75,14 @@ def staged_text(origin: Origin) -> str:
         case FromColumn(positions):
             cells = ", ".join(f"s{position}" for position in positions)
             return f"coalesce({cells})" if len(positions) > 1 else cells
-        case Constant(value):
-            return f"nullif({sql_literal(value.strip())}, '')"
+        case Constant(value) | Shift(days=int(value)):
+            return f"nullif({sql_literal(str(value).strip())}, '')"
         case Template(parts):
             return f"({' || '.join(map(_part, parts))})"
-        case Shift(days=int(days)):
-            return sql_literal(str(days))
-        case Scaled(position) | Shift(position=position):
+        case Scaled(position) | Minor(position) | Shift(position=position):
             return f"s{position}"
+        case Difference(position, less):
+            return f"nullif(concat_ws(' - ', s{position}, s{less}), '')"
         case Absent():
             return "CAST(NULL AS VARCHAR)"
 
@@ -105,13 +107,28 @@ def translated(text: str, values: Texts) -> str:
 
 def text_of(planned: PlannedColumn, plan: LoadPlan) -> str:
     """Return SQL: the text of our column over the staged columns."""
-    return translated(staged_text(planned.origin), plan.mapping.values.get(planned.column.name, {}))
+    text, pattern = staged_text(planned.origin), plan.mapping.extract.get(planned.column.name)
+    if pattern is not None:
+        text = f"nullif(regexp_extract({text}, {sql_literal(pattern)}, 1), '')"
+    return translated(text, plan.mapping.values.get(planned.column.name, {}))
+
+
+def texts_of(planned: PlannedColumn, plan: LoadPlan) -> tuple[str, ...]:
+    """Return SQL: the texts whose values prove how our column is read; of a difference there are two."""
+    if isinstance(planned.origin, Difference):
+        return f"s{planned.origin.position}", f"s{planned.origin.less}"
+    return (text_of(planned, plan),)
 
 
 def readings(plan: LoadPlan, forms: dict[str, Form], now: datetime | None) -> tuple[Reading, ...]:
     """Return the readings of all columns, those that build on others last."""
-    planned = sorted(plan.columns, key=lambda each: isinstance(each.origin, Shift))
+    # minor units build on the currency, shifted dates on a date
+    planned = sorted(plan.columns, key=lambda each: (isinstance(each.origin, Shift), _needs_currency(each, plan)))
     return tuple(_reading(each, plan, forms.get(each.column.name), now) for each in planned)
+
+
+def _needs_currency(planned: PlannedColumn, plan: LoadPlan) -> bool:
+    return plan.kind == "events" and planned.column.holds == "amount"
 
 
 def _reading(planned: PlannedColumn, plan: LoadPlan, form: Form | None, now: datetime | None) -> Reading:
@@ -123,16 +140,15 @@ def _reading(planned: PlannedColumn, plan: LoadPlan, form: Form | None, now: dat
     if isinstance(planned.origin, Shift):
         value, reasons = _shifted(planned.origin, column)
     elif isinstance(form, dates.Form):
-        value, reasons = _dated(column, form, plan.mapping.time_zone)
+        value, reasons = _dated(column, form, plan)
     elif isinstance(form, numbers.Form):
-        value, reasons = _numeric(column, form, planned.origin)
+        may_round = bool(plan.mapping.third_decimal)
+        value, accepted, reasons = amounts.value_sql(column, form, planned.origin, may_round=may_round)
     else:
         value, reasons = _WORDED.get(column.holds, _text)(column)
     if column.holds in ("day", "time"):
         accepted, reason = _in_range(column, now)
         reasons = [reason, *reasons]
-    if column.holds == "rate":
-        accepted = f"p_{column.name} > 0"
     if plan.dialect.form == "XLSX":
         errors = f"regexp_matches(r_{column.name}, '{'|'.join(workbook.ERRORS)}')"
         accepted = f"{accepted} AND NOT coalesce({errors}, FALSE)"
@@ -160,9 +176,12 @@ def _in_range(column: Column, now: datetime | None) -> tuple[str, tuple[str, str
     return accepted, (f"{p} IS NOT NULL", f"is outside {dates.EARLIEST} to {latest[:10]}")
 
 
-def _dated(column: Column, form: dates.Form, zone: str | None) -> tuple[str, Reasons]:
-    r = f"r_{column.name}"
+def _dated(column: Column, form: dates.Form, plan: LoadPlan) -> tuple[str, Reasons]:
+    r, zone = f"r_{column.name}", plan.mapping.time_zone
     written, utc = dates.moment_sql(r, form, zone)
+    word = zones.word_sql(r, form.declared, plan.zone)
+    if word and column.holds == "time":
+        utc = dates.in_zone_sql(r, written, utc, zones.zone_sql(word, plan.mapping.zones, zone))
     value = utc
     if column.holds == "day":
         is_midnight = f"{written} = date_trunc('day', {written})"
@@ -174,39 +193,12 @@ def _dated(column: Column, form: dates.Form, zone: str | None) -> tuple[str, Rea
     return value, [
         (f"regexp_full_match({r}, '\\d{{5}}(\\.\\d+)?')", "looks like a spreadsheet's day: declare the format excel"),
         (f"regexp_full_match({r}, '\\d{{9,13}}')", "looks like an epoch: declare the format epoch or epoch_ms"),
+        (
+            f"regexp_full_match({r}, '.*\\d ?[A-Z]{{2,5}}')",
+            "ends with a time zone: declare a format with %Z at its end",
+        ),
         (_ALWAYS, f"is no date of the calendar in the form {expected}"),
     ]
-
-
-def _numeric(column: Column, form: numbers.Form, origin: Origin) -> tuple[str, Reasons]:
-    r, p = f"r_{column.name}", f"p_{column.name}"
-    plain = numbers.plain_sql(r, form)
-    kind = "DECIMAL(15, 2)" if column.holds == "amount" else TYPES[column.holds]
-    value = f"TRY_CAST({plain} AS {kind})"
-    if isinstance(origin, Scaled):
-        value = f"TRY_CAST({exact(r, form, origin)} AS {kind})"
-    whole_digits = 13 if column.holds == "amount" else 10
-    return value, [
-        (f"regexp_full_match(lower({r}), '[+\\-]?(nan|inf|infinity)')", "is not a number"),
-        (f"({plain}) IS NOT NULL AND {p} IS NULL", f"has more than {whole_digits} digits before the point"),
-        (f"{p} IS NOT NULL", "must be above 0"),
-        (
-            f"regexp_full_match(lower({r}), '.*\\d ?(cr|dr)\\.?')",
-            "ends with CR or DR: a credit lowers a debt but raises a bank balance; write a sign instead",
-        ),
-        (f"regexp_matches({r}, '\\d[eE][+\\-]?\\d')", "has an exponent: write the number out"),
-        (
-            f"regexp_matches({r}, '[^0-9.,+\\- ]')",
-            "has characters that belong to no number; strip in the map removes them",
-        ),
-        (_ALWAYS, "is no plain number such as 1234.50; a decimal comma must be declared, or proven by the column"),
-    ]
-
-
-def exact(text: str, form: numbers.Form, origin: Scaled) -> str:
-    """Return SQL: a scaled number before it is rounded, ``DECIMAL(35, 10)``."""
-    factor = f"CAST({sql_literal(origin.factor)} AS DECIMAL(9, 4))"
-    return f"(TRY_CAST({numbers.plain_sql(text, form)} AS DECIMAL(26, 6)) * {factor})"
 
 
 def _text(column: Column) -> tuple[str, Reasons]:

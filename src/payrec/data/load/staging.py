@@ -1,7 +1,7 @@
 """A file's rows in an embedded database of their own: as text, then as values, with what is wrong marked.
 
 Tables made in this order: ``staged`` (line, s0, s1, …, rest: a hash of the columns not read, sparse: the cells of a
-row that may be no record), ``bad_lines``, ``report_lines``, ``kept`` (records, after [carry] and [only]),
+row that may be no record), ``bad_lines``, ``report_lines`` and ``kept`` (by ``selection``: the records that are meant),
 ``typed`` (line, our columns, ok, row_hash) and ``dropped`` (lines of duplicates).
 """
 
@@ -17,16 +17,15 @@ import pyarrow.compute as pc
 
 from payrec.common.errors import DataRefused
 from payrec.common.text import sql_literal, sql_literals
-from payrec.data.load import dates, numbers, report_lines
-from payrec.data.load.layout import Carried, Condition, LoadPlan
+from payrec.data.load import dates, numbers, report_lines, zones
+from payrec.data.load.layout import LoadPlan
 from payrec.data.load.origins import Absent, Shift
-from payrec.data.load.readings import TYPES, Form, Reading, text_of
+from payrec.data.load.readings import TYPES, Form, Reading, text_of, texts_of
 from payrec.data.load.records import Rows
 
 GROUP_ROWS = 122_880  # a row group of DuckDB
 WAITING_BYTES = 256_000_000
 LONGEST = 4_000  # characters that are kept of a cell; every column takes fewer
-LEFT_OUT_BY_MAP = "left out by the map"
 BAD_LINES = 100_000  # up to here a file may consist of bad lines
 
 
@@ -119,47 +118,6 @@ def _cell(column: str, empty: tuple[str, ...]) -> str:
     return f"CASE WHEN lower({column}) NOT IN ({words}) THEN {column} END"
 
 
-def keep(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> dict[str, int]:
-    """Make ``kept`` of ``staged``: records, with the map's carried columns, and only those that ``only`` asks for.
-
-    Returns
-    -------
-    dict
-        What was left out → how many lines: totals and the like (``report_lines``), and ``left out by the map``.
-
-    Raises
-    ------
-    DataRefused
-        ``only`` leaves out every row.
-    """
-    left_out = report_lines.set_apart(db, plan)
-    if plan.carried:
-        db.execute(f"CREATE TABLE carried AS SELECT *, {', '.join(map(_carried, plan.carried))} FROM staged")
-    tests = ["line NOT IN (SELECT line FROM report_lines)"] if left_out else []
-    tests += [_meets(condition) for condition in plan.only]
-    source = "carried" if plan.carried else "staged"
-    db.execute(f"CREATE VIEW kept AS SELECT * FROM {source}{' WHERE ' + ' AND '.join(tests) if tests else ''}")
-    records = f"(SELECT line FROM staged{f' WHERE {tests[0]}' if left_out else ''})"
-    by_map = count(db, records) - count(db, "kept") if plan.only else 0
-    if by_map and by_map == count(db, records):
-        conditions = " and ".join(f"{column} = {' or '.join(words)}" for column, words in plan.mapping.only.items())
-        msg = f"{plan.file}: no row has {conditions}, which {plan.mapping.name} asks for in [only]\nnothing was loaded"
-        raise DataRefused(msg)
-    return {**({LEFT_OUT_BY_MAP: by_map} if by_map else {}), **left_out}
-
-
-def _meets(condition: Condition) -> str:
-    position, words = condition
-    return f"coalesce(lower(s{position}), '') IN ({sql_literals(word.strip().lower() for word in words)})"
-
-
-def _carried(each: Carried) -> str:
-    """Return SQL: the last value so far in the case, this row included, never of a later row."""
-    tests = " AND ".join(map(_meets, each.conditions))
-    value = f"CASE WHEN {tests} THEN s{each.source} END" if tests else f"s{each.source}"
-    return f"last_value({value} IGNORE NULLS) OVER (PARTITION BY s{each.by} ORDER BY line) AS s{each.position}"
-
-
 def forms(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> dict[str, Form]:
     """Settle, from all kept values, how each date and number column is read.
 
@@ -174,10 +132,13 @@ def forms(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> dict[str, Form]:
         if isinstance(planned.origin, Absent | Shift):
             continue
         if column.holds in ("day", "time"):
-            forms[column.name] = _date_form(db, text_of(planned, plan), column.name, plan)
+            text = text_of(planned, plan)
+            date_form = forms[column.name] = _date_form(db, text, column.name, plan)
+            if column.holds == "time":
+                zones.check(db, plan, zones.word_sql(text, date_form.declared, plan.zone), column.name)
         elif column.holds in ("amount", "rate"):
             forms[column.name] = _number_form(
-                db, text_of(planned, plan), column.name, plan, is_money=column.holds == "amount"
+                db, texts_of(planned, plan), column.name, plan, is_money=column.holds == "amount"
             )
     return forms
 
@@ -193,7 +154,7 @@ def _date_form(db: duckdb.DuckDBPyConnection, text: str, column: str, plan: Load
     evidence = dates.Evidence(filled, iso)
     if iso < filled:
         counts = first_row(db, f"SELECT {dates.closer_look('x')} FROM {source} WHERE x NOT LIKE '____-__-__%'")
-        evidence = dates.Evidence(filled, iso, *counts[:3], *map(_example, counts[3:]))
+        evidence = dates.Evidence(filled, iso, *counts[:3], *map(example, counts[3:]))
     return dates.choose(evidence, None, column, plan.file)
 
 
@@ -202,7 +163,7 @@ def _check_format(db: duckdb.DuckDBPyConnection, declared: str, column: str, pla
         return
     try:
         db.execute(f"SELECT try_strptime('', {sql_literal(declared)})").fetchall()
-        is_format = "%" in declared
+        is_format = "%" in declared and "%Z" not in declared[:-2]
     except duckdb.Error:
         is_format = False
     if not is_format:
@@ -217,21 +178,23 @@ def _check_format(db: duckdb.DuckDBPyConnection, declared: str, column: str, pla
 
 
 def _number_form(
-    db: duckdb.DuckDBPyConnection, text: str, column: str, plan: LoadPlan, *, is_money: bool
+    db: duckdb.DuckDBPyConnection, texts: tuple[str, ...], column: str, plan: LoadPlan, *, is_money: bool
 ) -> numbers.Form:
     mapping = plan.mapping
-    declared = numbers.Form(mapping.decimal or "", mapping.thousands or "", mapping.strip)
-    source = f"(SELECT line, {numbers.stripped(text, mapping.strip)} AS x FROM kept)"
+    declared = numbers.Form(mapping.decimal or "", mapping.thousands or "", mapping.strip, mapping.negative)
+    values = (numbers.stripped(text, mapping.strip, mapping.negative) for text in texts)
+    source = f"({' UNION ALL '.join(f'SELECT line, {value} AS x FROM kept' for value in values)})"
     evidence = numbers.Evidence()
     if not declared.decimal:
-        evidence = numbers.Evidence(*map(_example, first_row(db, f"SELECT {numbers.look('x')} FROM {source}")))
+        evidence = numbers.Evidence(*map(example, first_row(db, f"SELECT {numbers.look('x')} FROM {source}")))
     return numbers.choose(evidence, declared, column, plan.file, is_money=is_money)
 
 
-def _example(example: object) -> tuple[str, int] | None:
-    if isinstance(example, dict):  # a struct (line, text)
-        example = tuple(example.values())
-    return (str(example[1])[:40], int(example[0])) if isinstance(example, tuple) else None
+def example(struct: object) -> tuple[str, int] | None:
+    """Return a struct (line, text) of SQL as (text, line), cut for a message."""
+    if isinstance(struct, dict):
+        struct = tuple(struct.values())
+    return (str(struct[1])[:40], int(struct[0])) if isinstance(struct, tuple) else None
 
 
 def type_rows(db: duckdb.DuckDBPyConnection, readings: tuple[Reading, ...], plan: LoadPlan) -> None:
