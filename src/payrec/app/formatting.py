@@ -34,6 +34,7 @@ WORDS = {
     "legal_window_closed": "too old to contact by law",
     "stop_code": "reason code says stop",
     "no_exchange_rate": "no exchange rate",
+    "held_out": "held out at random",
 }
 
 

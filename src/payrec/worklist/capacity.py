@@ -64,6 +64,19 @@ def _interleaved(table: pa.Table, within_unit: list[tuple[str, str]]) -> Whole:
     return order
 
 
+def spread(order: Whole, first: Flags, total: int | None) -> Whole:
+    """Return ``order`` with the rows ``first`` moved forward, evenly spread over the first ``total``."""
+    forward, others = order[first[order]], order[~first[order]]
+    within = min(order.size if total is None else total, order.size)
+    if forward.size == 0 or forward.size > within:
+        return np.concatenate((forward, others))
+    slots = (np.arange(1, forward.size + 1) * within) // forward.size - 1
+    spread_out = np.empty_like(order)
+    spread_out[slots] = forward
+    spread_out[np.delete(np.arange(order.size), slots)] = others
+    return spread_out
+
+
 def limits(rows: pa.Table, context: RuleContext, channel: Any, owner: Any) -> list[Group]:
     """Return the limits besides the total: per channel, per owner, and what the caps leave for each customer."""
     policy: Policy = context.policy

@@ -29,6 +29,7 @@ from payrec.common.arrow import (
     whole,
 )  # fmt: skip
 from payrec.worklist import capacity, value
+from payrec.worklist.assignment import Arms
 from payrec.worklist.suppression import RULES_IN_ORDER, RuleContext
 
 AGED = {"aged_current": 0, "aged_1_30": 30, "aged_31_60": 60, "aged_61_90": 90, "aged_over_90": None}
@@ -68,6 +69,8 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("promised_amount", MONEY),
     ("model_id", pa.string()),
     ("scored_at", TIME),
+    ("arm", pa.string()),  # contact, hold: only while an experiment runs, see payrec.worklist.assignment
+    ("rank_if_free", pa.int64()),  # if nobody were held out and nobody explored
 ]
 SCHEMA = pa.schema(_COLUMNS)
 """One row per customer and ``ev_currency``."""
@@ -114,6 +117,20 @@ def with_reasons(customers: pa.Table, orders: pa.Table) -> pa.Table:
     return customers
 
 
+def with_arms(customers: pa.Table, free: pa.Table, arms: Arms) -> pa.Table:
+    """Return the customers with their arms, and with their ranks in ``free``, the list without a holdout."""
+    ids, keys = text(customers, "customer_id"), ("customer_id", "ev_currency")
+    key, of_free = (
+        pc.binary_join_element_wise(*(text(rows, name) for name in keys), "\0") for rows in (customers, free)
+    )
+    arm = pc.if_else(pc.is_in(ids, value_set=arms.known), "contact", make.scalar(None, pa.string()))
+    arm = pc.if_else(pc.is_in(ids, value_set=arms.held), "hold", arm)
+    ranks = one_chunk(free["rank"]).take(pc.index_in(key, value_set=of_free))
+    for name, values in (("arm", arm), ("rank_if_free", ranks)):
+        customers = customers.set_column(customers.column_names.index(name), name, values)
+    return customers
+
+
 def _decided(rows: pa.Table, orders: pa.Table, group: Whole, context: RuleContext) -> tuple[dict[str, Any], Whole]:
     """Return the columns and the ranks of the customers; ``group`` (n,) numbers each order's customer."""
     policy, ranked = context.policy, known(orders, "rank")
@@ -127,6 +144,10 @@ def _decided(rows: pa.Table, orders: pa.Table, group: Whole, context: RuleContex
     net = ev - cost
     wanted = (ranked_orders > 0) & pc.is_null(quiet).to_numpy(zero_copy_only=False)
     order, rank = capacity.ranks(wanted, net, unit, customer_id)
+    if context.arms is not None:
+        explored = pc.is_in(customer_id, value_set=context.arms.explored).to_numpy(zero_copy_only=False)
+        order = capacity.spread(order, explored, policy.capacity.total)
+        rank[order] = np.arange(1, order.size + 1)
     groups = capacity.limits(rows.take(top), context, channel, owner)
     flags = capacity.chosen(order, net >= 0, groups, policy.capacity.total)
     reason, also, lifted_by = _suppressed(orders, group, of_top, wanted, quiet)

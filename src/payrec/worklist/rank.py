@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 
 from payrec.common.arrow import MONEY, TIME, Whole, column, make, minor, money, one_chunk, pc, text, times, whole
 from payrec.common.errors import DataRefused
-from payrec.worklist import capacity, customer_list, reason_codes, suppression, value
+from payrec.worklist import assignment, capacity, customer_list, reason_codes, suppression, value
 from payrec.worklist.policy import Policy
 
 _COLUMNS: list[tuple[str, pa.DataType]] = [
@@ -68,6 +69,13 @@ def rank(scored: pa.Table, policy: Policy, recent: pa.Table | None = None) -> pa
 
 
 def ranked_lists(scored: pa.Table, policy: Policy, recent: pa.Table | None = None) -> tuple[pa.Table, pa.Table]:
+    """Return the lists of :func:`assigned_lists` without an experiment."""
+    return assigned_lists(scored, policy, recent)[:2]
+
+
+def assigned_lists(
+    scored: pa.Table, policy: Policy, recent: pa.Table | None = None, running: assignment.Running | None = None
+) -> tuple[pa.Table, pa.Table, assignment.Arms | None]:
     """Order the open orders of one ``as_of`` by expected net value, after suppression, and flag the first that fit.
 
     Parameters
@@ -80,6 +88,8 @@ def ranked_lists(scored: pa.Table, policy: Policy, recent: pa.Table | None = Non
     recent
         ``customer_id, order_id, event_type, channel, known_at`` of contacts and attempts so far; needed if the policy
         has caps.
+    running
+        The experiment that runs: it holds out customers at random, and explores some from lower ranks.
 
     Returns
     -------
@@ -90,6 +100,8 @@ def ranked_lists(scored: pa.Table, policy: Policy, recent: pa.Table | None = Non
         is 1 for the rows to act on: by rank, within every capacity, as long as acting pays (net value at least 0).
     customers
         The same orders by customer, as :func:`payrec.worklist.customer_list.customers`; their flags are their own.
+    arms
+        The arms of the experiment, None without one; each customer with a flag has one.
 
     Raises
     ------
@@ -99,13 +111,18 @@ def ranked_lists(scored: pa.Table, policy: Policy, recent: pa.Table | None = Non
     """
     rows = collectable(scored)
     if rows.num_rows == 0:
-        return SCHEMA.empty_table(), customer_list.SCHEMA.empty_table()
+        return SCHEMA.empty_table(), customer_list.SCHEMA.empty_table(), None
     _same_horizon(rows, policy)
     codes = reason_codes.read(policy.reason_codes.file, policy.reason_codes.scheme_of)
     rows = reason_codes.annotate(rows, codes)
     worth = value.value_of(rows, policy)
     p_units, p_known = value.p_units(rows)
     context = suppression.RuleContext(_as_of(rows), policy, worth, p_known, recent)
+    orders, customers = _lists(rows, context, p_units)
+    return (orders, customers, None) if running is None else _with_arms(rows, context, p_units, customers, running)
+
+
+def _lists(rows: pa.Table, context: suppression.RuleContext, p_units: Whole) -> tuple[pa.Table, pa.Table]:
     decided = _decided(rows, context, p_units)
     columns = [decided[name] if name in decided else column(rows, name, kind) for name, kind in _COLUMNS]
     table = pa.Table.from_arrays(columns, schema=SCHEMA)
@@ -114,6 +131,22 @@ def ranked_lists(scored: pa.Table, policy: Policy, recent: pa.Table | None = Non
     table = table.set_column(at, "customer_rank", make.array(customer_rank, mask=customer_rank == 0))
     keys = [("rank", "ascending"), ("suppressed_reason", "ascending"), ("order_id", "ascending")]  # NULL comes last
     return table.take(pc.sort_indices(table, sort_keys=keys)), by_customer
+
+
+def _with_arms(
+    rows: pa.Table, context: suppression.RuleContext, p_units: Whole, free: pa.Table, running: assignment.Running
+) -> tuple[pa.Table, pa.Table, assignment.Arms]:
+    """Draw arms from ``free``, the list by customer as if nobody were held out, and decide the lists by them."""
+    reach = 0
+    while True:
+        arms = assignment.drawn(free, running, context.as_of, context.policy.capacity.total, reach)
+        orders, customers = _lists(rows, replace(context, arms=arms), p_units)
+        customers = customer_list.with_arms(customers, free, arms)
+        flagged = pc.equal(customers["priority_flag"], 1)
+        without = customers.filter(pc.and_(flagged, pc.is_null(customers["arm"])))
+        if without.num_rows == 0:
+            return orders, customers, arms
+        reach = int(pc.max(without["rank_if_free"]).as_py())  # limits by channel or owner let the list reach further
 
 
 def collectable(scored: pa.Table) -> pa.Table:

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from payrec.common.arrow import Flags, Times, make, one_chunk, pc, text, times, whole
 from payrec.worklist import contact_caps, contact_hours
+from payrec.worklist.assignment import Arms
 from payrec.worklist.policy import Policy
 from payrec.worklist.value import Value, in_minor
 
@@ -26,7 +27,7 @@ class RuleContext:
     """What the rules need besides the rows: the time, the policy, the values, and contacts and attempts so far.
 
     ``recent`` has ``customer_id, order_id, event_type, channel, known_at`` of contacts and attempts in the windows of
-    the caps.
+    the caps. ``arms``: while an experiment runs, which customers are held out.
     """
 
     as_of: datetime
@@ -34,6 +35,7 @@ class RuleContext:
     value: Value
     p_known: Flags
     recent: pa.Table | None
+    arms: Arms | None = None
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,13 @@ def _contact_cap(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
         yield Suppression(f"{cap.of}_cap", counts >= cap.count, "{day}, when an earlier one leaves the window", free)
 
 
+def _held_out(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
+    if context.arms is not None:
+        at = pc.index_in(text(rows, "customer_id"), value_set=context.arms.held)
+        until = times(pa.table({"until": context.arms.held_until.take(at)}), "until")
+        yield Suppression("held_out", ~np.isnat(until), "{day}, when the random holdout of this customer ends", until)
+
+
 def _below_minimum(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
     if context.policy.minimum_outstanding:
         least = in_minor(context.policy.minimum_outstanding, text(rows, "currency"))
@@ -252,8 +261,11 @@ RULES_IN_ORDER: dict[str, SuppressionRule] = {
     "no_exchange_rate": _no_rate,
     "older_than_model": _older_than_model,
     "younger_than_model": _younger_than_model,
+    "held_out": _held_out,  # last: a holdout hides no other reason
 }
-# holds have their own dates; without a rate or a probability there is nothing to rank by, so these cannot be off
-SWITCHED = frozenset(RULES_IN_ORDER) - {"hold", "no_exchange_rate", "older_than_model", "younger_than_model"}
+# holds have their own dates; without a rate or a probability there is nothing to rank by; an experiment is stopped
+SWITCHED = frozenset(RULES_IN_ORDER) - {
+    *("hold", "no_exchange_rate", "older_than_model", "younger_than_model", "held_out")
+}
 
 __all__ = ["RuleContext", "Suppression", "combined", "contact_from", "suppressions"]
