@@ -19,6 +19,7 @@ import reliability
 from pydantic import TypeAdapter
 
 from payrec.cli import VERBS, main
+from payrec.cli.holdout import holdout_app
 from payrec.cli.models import models_app
 from payrec.cli.privacy import privacy_app
 from payrec.cli.sources import sources_app
@@ -55,7 +56,7 @@ EXIT_CODES = (
 def names() -> Iterator[list[str]]:
     """Yield the words of every command."""
     yield from ([verb.__name__] for verb in VERBS)
-    for group, commands in (("models", models_app), ("privacy", privacy_app), ("sources", sources_app)):
+    for group, commands in (("holdout", holdout_app), ("models", models_app), ("privacy", privacy_app), ("sources", sources_app)):
         yield from ([group, str(command.name)] for command in commands.registered_commands)
 
 

@@ -9,6 +9,7 @@ The map, in the order of the data; each word is also a command (``payrec WORD``)
     features, model → probabilities → ranked list       score, score_file, explain
     list → published → monitored                        run, replay, worklist, monitor; privacy.export, erase
     what people did with the list → the next list       log
+    arms → what the list brings                         holdout.plan, start, status, stop
     all of it on simulated data                         demo
     all of it on one database                           open, which returns a Project
 
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from payrec import charts
-    from payrec.commands import load, models, privacy, sources
+    from payrec.commands import holdout, load, models, privacy, sources
     from payrec.commands.backtest import backtest
     from payrec.commands.build import build
     from payrec.commands.check import check
@@ -68,6 +69,7 @@ __all__ = [
     "errors",
     "explain",
     "features",
+    "holdout",
     "load",
     "log",
     "models",
@@ -90,6 +92,7 @@ __all__ = [
 _MODULES = {
     "charts": "charts",
     "errors": "common.errors",
+    "holdout": "commands.holdout",
     "load": "commands.load",
     "models": "commands.models",
     "privacy": "commands.privacy",

@@ -14,6 +14,7 @@ from typer.main import get_command
 
 import payrec
 from payrec import cli
+from payrec.cli.holdout import holdout_app
 from payrec.cli.models import models_app
 from payrec.cli.privacy import privacy_app
 from payrec.cli.sources import sources_app
@@ -46,6 +47,9 @@ DOORS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     **{f"models {c.name}": (c.callback, getattr(payrec.models, str(c.name))) for c in models_app.registered_commands},
     **{
         f"sources {c.name}": (c.callback, getattr(payrec.sources, str(c.name))) for c in sources_app.registered_commands
+    },
+    **{
+        f"holdout {c.name}": (c.callback, getattr(payrec.holdout, str(c.name))) for c in holdout_app.registered_commands
     },
     **{
         f"privacy {c.name}": (c.callback, getattr(payrec.privacy, str(c.name))) for c in privacy_app.registered_commands

@@ -21,7 +21,7 @@ from payrec.common.text import sql_literal
 from payrec.data import layers
 from payrec.data.engines import Engine, connect, keeps_lists
 from payrec.data.load import TARGETS, kept_out
-from payrec.publish import file_search, ledger, lock, personal
+from payrec.publish import experiments, file_search, ledger, lock, personal
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.personal import Person
 from payrec.publish.store import ListStore, open_store, personal_details
@@ -93,6 +93,7 @@ def export(
             **raw,
             "feature_view": _read(engine, layers.VIEW, f"customer_id = {sql_literal(customer_id)}"),
             "lists": listed.to_pylist(),
+            "experiments": experiments.rows_of(engine, customer_id),
             "beside_lists": personal_details(store, person),
             "exports": _exports(store, listed, Path(out_folder)),
             "kept_out": kept_out.is_kept_out(engine, customer_id, key),
@@ -167,7 +168,7 @@ def _erase_rows(
             kept_out.add(engine, person.customer_id, person.orders, key)
         elif keep_out is False:
             kept_out.lift(engine, person.customer_id, key)
-        published = store.erase(person)
+        published = store.erase(person) + experiments.erase(engine, person.customer_id)
         rows = {table: _delete(engine, table, person.customer_id) for table in RAW} | {"published": published}
         _redact_ledger(engine, person)
         _record(engine, now, "privacy.erase", tag, rows)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from payrec.commands.assigning import run_identity, store_arms, with_experiment
 from payrec.commands.check import require_safe
 from payrec.commands.list_summary import summarise
 from payrec.commands.monitor import unmapped
@@ -27,7 +28,7 @@ from payrec.model.store import versions
 from payrec.monitor import alerts, drift, outcomes, silence, verdicts
 from payrec.monitor.limits import limits_of
 from payrec.monitor.verdicts import Level, Verdict
-from payrec.publish import details, ledger, lists, lock, replay, run_info
+from payrec.publish import details, ledger, lists, lock, replay
 from payrec.publish.folder_repair import Damage
 from payrec.publish.run_info import Published, RunInfo
 from payrec.publish.store import ListStore, open_store
@@ -194,7 +195,7 @@ def _published(
     store, build_no = open_store(config.published or engine), layers.build_number(engine)
     damages = store.repair()
     runs = store.runs()
-    request = _whole(store, runs, request)
+    request = _whole(store, runs, with_experiment(engine, request, runs, config.serve))
     former = lists.unchanged(request.run_id, runs, config.serve)
     if former is not None and not damages and ledger.ended(engine, request.run_id):
         report = _as_before(store, former, config)
@@ -207,6 +208,8 @@ def _published(
         still_held()
         if layers.build_number(engine) != build_no:
             raise LayersReplaced
+        if config.published is None:  # in the transaction that publishes
+            store_arms(engine, request, worklist, config.now)
 
     with recorded(engine, config, "run", request.run_id):
         if "check" not in begun.done:
@@ -216,6 +219,8 @@ def _published(
         worklist = score_layers(engine, request, progress)
         progress("publishing")
         kept = _details(engine, request, worklist)
+        if config.published is not None:
+            store_arms(engine, request, worklist, config.now)
         store.commit(lists.Publication(worklist.run, worklist.ranked, kept, config.serve, guard))
         runs = store.runs()
         record_step(engine, config, "publish", request.run_id)
@@ -237,8 +242,7 @@ def _whole(store: ListStore, runs: list[Published], request: ScoringRequest) -> 
     erased = sum(store.erased(one) for one in runs if one.run.run_id == request.run_id)
     if not erased:
         return request
-    inputs, bundle = f"{request.inputs_sha256}:-{erased}", request.bundle
-    return replace(request, run_id=run_info.identity(request.as_of, bundle.model_id, request.policy_sha256, inputs))
+    return replace(request, run_id=run_identity(request, f":-{erased}"))
 
 
 def _retire(store: ListStore, config: RunConfig) -> None:
@@ -276,7 +280,7 @@ def _alerted(judged: list[Verdict], run_id: str, config: RunConfig) -> tuple[ale
 def _details(engine: Engine, request: ScoringRequest, worklist: Worklist) -> details.Details:
     """Return what is kept with the list: what its readers need, and all that a replay needs."""
     by_customer = {details.CUSTOMERS: lambda: iter(worklist.customers.to_batches())}
-    kept = replay.details(request.policy, worklist.recent)
+    kept = replay.details(request.policy, worklist.recent, request.running)
     return {**details.details_of(engine, request.as_of), **by_customer, **kept}
 
 

@@ -28,6 +28,7 @@ from payrec.publish.export import stamped
 from payrec.publish.run_info import RunInfo
 from payrec.worklist import customer_list, policy, rank
 from payrec.worklist import score as scores
+from payrec.worklist.assignment import Arms, Running
 from payrec.worklist.policy import Policy
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ SHOWN_ROWS = 10
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """What decides a list: time, model, policy, inputs and level; and its stamp: when it was scored, feeds."""
+    """What decides a list: time, model, policy, inputs, level, experiment; its stamp: when it was scored, feeds."""
 
     as_of: datetime
     bundle: Bundle
@@ -50,6 +51,7 @@ class ScoringRequest:
     scored_at: datetime
     feeds: tuple[Feed, ...] = ()
     level: NightLevel | None = None
+    running: Running | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,6 +70,8 @@ class Worklist:
         Orders older than the model has seen; they have no probability.
     recent
         The contacts and attempts that the policy looked at; None if it looked at none.
+    arms
+        Who is contacted and who is held out while an experiment runs.
     """
 
     ranked: pa.Table
@@ -75,6 +79,7 @@ class Worklist:
     run: RunInfo
     too_old: int
     recent: pa.Table | None = None
+    arms: Arms | None = None
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -191,7 +196,7 @@ def score_rows(
     progress("scoring the open orders")
     scored = scores.score(rows, model)
     progress(f"ranking {scored.rows.num_rows:,} open orders")
-    ranked, by_customer = rank.ranked_lists(scored.rows, request.policy, recent)
+    ranked, by_customer, arms = rank.assigned_lists(scored.rows, request.policy, recent, request.running)
     ranked = scores.explained(ranked, by_customer, rows, model)
     run = RunInfo(
         run_id=request.run_id,
@@ -210,7 +215,7 @@ def score_rows(
         ),
     )
     by_customer = stamped(customer_list.with_reasons(by_customer, ranked), run.stamp)
-    return Worklist(ranked, by_customer, run, scored.too_old, recent)
+    return Worklist(ranked, by_customer, run, scored.too_old, recent, arms)
 
 
 def _spread(bundle: Bundle) -> Overdispersion:

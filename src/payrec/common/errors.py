@@ -57,6 +57,12 @@ class QualityGate(PayrecError):
     exit_code = 4
 
 
+class CannotTell(PayrecError):
+    """The data cannot answer the question; the message says why."""
+
+    exit_code = 4
+
+
 class Locked(PayrecError):
     """Another run holds the lock."""
 

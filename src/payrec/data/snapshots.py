@@ -12,6 +12,10 @@ from payrec.data import sampling
 from payrec.data.engines import Engine
 from payrec.data.layers import VIEW, count
 
+LABEL = """CAST(CASE WHEN b.order_id IS NULL OR b.closed_by IN ('void', 'credit', 'stated') THEN NULL
+    WHEN b.closed_by = 'payment' OR (b.closed_by = 'write_off' AND b.is_settled = 1) THEN 1 ELSE 0 END AS SMALLINT)"""
+"""Outcome of an order by its row of ``stg_balances`` at the deadline, as ``b``."""
+
 
 def observed_select(where: str = "v.is_landmark = 1", also: str = "1 = 1") -> str:
     """Return the query of landmark snapshots with when and by what their orders ended afterwards (NULL: open).
@@ -71,8 +75,6 @@ def outcomes(engine: Engine, as_of: datetime, horizon_days: int) -> pa.Table:
     at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
     deadline = f"{at} + {int(horizon_days)} * INTERVAL '1' DAY"
     return engine.read(
-        f"SELECT order_id, {at} AS as_of, CAST(CASE WHEN closed_by = 'payment' OR (closed_by = 'write_off' AND "
-        f"is_settled = 1) THEN 1 WHEN closed_by IN ('void', 'credit', 'stated') THEN NULL ELSE 0 END AS SMALLINT) "
-        f"AS label_recovered_30d FROM stg_balances "
+        f"SELECT b.order_id, {at} AS as_of, {LABEL} AS label_recovered_30d FROM stg_balances AS b "
         f"WHERE from_at <= {deadline} AND (until_at IS NULL OR until_at > {deadline})"
     )

@@ -1,7 +1,8 @@
 """A past list made again from its stored inputs, and compared with what was published.
 
 Kept are the rows that were scored (``features``), the contacts and attempts that the policy's caps looked at
-(``recent``), and the policy with its own reason codes (``asked``), for the newest runs (``details.KEPT_RUNS``). The
+(``recent``), the assignments of earlier lists (``assigned``), and the policy with its own reason codes and the
+experiment (``asked``), for the newest runs (``details.KEPT_RUNS``). The
 model is found by its id in the store.
 """
 
@@ -10,7 +11,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,11 +24,12 @@ from payrec.common.errors import DataRefused, UsageError
 from payrec.publish.details import Details
 from payrec.publish.run_info import Published
 from payrec.publish.store import ListStore
-from payrec.worklist import policy
+from payrec.worklist import assignment, policy
+from payrec.worklist.assignment import Experiment, Running
 from payrec.worklist.policy import Policy
 from payrec.worklist.rank import SCHEMA
 
-NAMES = ("features", "recent", "asked")
+NAMES = ("features", "recent", "asked", "assigned")
 _RECENT: list[tuple[str, pa.DataType]] = [
     ("customer_id", pa.string()), ("order_id", pa.string()), ("event_type", pa.string()),
     ("channel", pa.string()), ("known_at", TIME),
@@ -41,6 +45,7 @@ class Kept:
     features: pa.Table
     recent: pa.Table | None
     policy: Policy
+    running: Running | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Compared:
         return self.rows == self.published and not self.differs
 
 
-def details(rules: Policy, recent: pa.Table | None) -> Details:
+def details(rules: Policy, recent: pa.Table | None, running: Running | None = None) -> Details:
     """Return what a run keeps for a replay, besides its features."""
     plain = json.dumps(TypeAdapter(Policy).dump_python(rules, mode="json", exclude={"reason_codes": {"file"}}))
     codes = rules.reason_codes.file.read_text(encoding="utf-8-sig") if rules.reason_codes.file else None
@@ -66,10 +71,15 @@ def details(rules: Policy, recent: pa.Table | None) -> Details:
             "policy": [plain],
             "codes": pa.array([codes], pa.string()),
             "has_recent": [recent is not None],
+            "experiment": pa.array([running and running.experiment.to_json()], pa.string()),
         }
     )
-    inputs = {"asked": lambda: iter(decision.to_batches())}
-    return inputs if recent is None else inputs | {"recent": lambda: iter(recent.to_batches())}
+    tables = {"asked": decision, "recent": recent, "assigned": running.earlier if running else None}
+    return {name: partial(_batches, table) for name, table in tables.items() if table is not None}
+
+
+def _batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
+    return iter(table.to_batches())
 
 
 def kept(store: ListStore, run_id: str, folder: Path) -> Kept:
@@ -96,9 +106,12 @@ def kept(store: ListStore, run_id: str, folder: Path) -> Kept:
     if policy.fingerprint(rules) != known[run_id].run.policy_sha256:
         raise DataRefused(f"the policy kept with run {run_id} is not the one it was made by: it was changed since")
     recent = parts["recent"] if parts["recent"] is not None else RECENT.empty_table()
-    return Kept(
-        known[run_id], pa.table({}) if features is None else features, recent if stored["has_recent"] else None, rules
-    )
+    running = None
+    if stored.get("experiment"):
+        drawn = assignment.SCHEMA.empty_table() if parts["assigned"] is None else parts["assigned"]
+        running = Running(Experiment.from_json(stored["experiment"]), drawn)
+    scored = pa.table({}) if features is None else features
+    return Kept(known[run_id], scored, recent if stored["has_recent"] else None, rules, running)
 
 
 def _policy(plain: str, codes: str | None, folder: Path) -> Policy:

@@ -139,6 +139,7 @@ def _decided(rows: pa.Table, orders: pa.Table, group: Whole, context: RuleContex
     of_top = orders.take(top)
     unit, customer_id, owner = (text(of_top, name) for name in ("ev_currency", "customer_id", "owner"))
     quiet = _first_reason(orders, group, len(top), policy.customer.quiet)
+    stilled = pc.coalesce(quiet, _first_reason(orders, group, len(top), ("held_out",)))  # one order held out: all are
     ranked_orders, ev = _total(ranked, group), _total(_cents(orders, "ev_recovered") * ranked, group)
     channel, cost = value.channel_of(policy, unit, _total(outstanding * ranked, group))
     net = ev - cost
@@ -150,7 +151,7 @@ def _decided(rows: pa.Table, orders: pa.Table, group: Whole, context: RuleContex
         rank[order] = np.arange(1, order.size + 1)
     groups = capacity.limits(rows.take(top), context, channel, owner)
     flags = capacity.chosen(order, net >= 0, groups, policy.capacity.total)
-    reason, also, lifted_by = _suppressed(orders, group, of_top, wanted, quiet)
+    reason, also, lifted_by = _suppressed(orders, group, of_top, wanted, stilled)
     contacts, last_contact = _contacts(customer_id, context)
     return {
         **{name: one_chunk(of_top[name]) for name in _OF_TOP_ORDER},

@@ -1,0 +1,135 @@
+"""An experiment in the nightly run: arms are stored before a list is shown, kept for the epoch, replayed and erased."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from payrec.commands import assigning, holdout
+from payrec.commands.replay import replay
+from payrec.common.errors import Locked, UsageError
+from payrec.data.engines import Engine
+from payrec.publish import experiments
+from payrec.publish.store import ListStore, list_by_customer, open_store
+from payrec.worklist.policy import Policy
+from tests.commands.conftest import DAY, FIRST_NIGHT, Site
+
+
+def store_of(site: Site, engine: Engine) -> ListStore:
+    return open_store(site.published or engine)
+
+
+def arms(engine: Engine) -> dict[str, tuple[str, int]]:
+    one = experiments.registered(engine)[-1].experiment.experiment_id
+    drawn, _ = experiments.assignments(engine, one)
+    return {row["customer_id"]: (row["arm"], row["epoch"]) for row in drawn.to_pylist()}
+
+
+def test_three_nights_of_an_experiment(site: Site) -> None:
+    """Start, two nights with kept arms and equal replays, an erasure, and a stop that frees everybody."""
+    with site.open() as engine:
+        holdout.start(engine, FIRST_NIGHT, share=0.3, name="e1")
+        with pytest.raises(UsageError, match="running with 30% held out; it cannot change while it runs"):
+            holdout.start(engine, FIRST_NIGHT, share=0.2, name="e2")
+    few = Policy(capacity={"total": 20})
+    first = site.night(policy=few)
+    assert site.night(policy=few).already_done
+    with site.open() as engine:
+        drawn = arms(engine)
+        _, orders = experiments.assignments(engine, "e1")
+        run_id = first.published.run.run_id
+        store = store_of(site, engine)
+        listed = list_by_customer(store, run_id).to_pylist()
+        assert replay(run_id, store, site.models, lambda _: None).equal
+    held = {name for name, (arm, _) in drawn.items() if arm == "hold"}
+    assert 3 < len(held) < len(drawn) < 120
+    for row in listed:
+        if row["customer_id"] in held:
+            assert (row["suppressed_reason"], row["arm"], row["rank"]) == ("held_out", "hold", None)
+            assert row["rank_if_free"] > 0
+        elif row["priority_flag"]:
+            assert row["arm"] == "contact"
+            assert row["customer_id"] in drawn
+    assert sum(row["priority_flag"] for row in listed) == 20
+    assert set(orders["customer_id"].to_pylist()) == set(drawn), "each has what it owed then"
+    assert orders["p_recover"].null_count == 0
+
+    site.arrive(FIRST_NIGHT + DAY)
+    second = site.night(FIRST_NIGHT + DAY, policy=few)
+    with site.open() as engine:
+        again = arms(engine)
+        assert again.items() >= drawn.items()
+        assert {epoch for _, epoch in again.values()} == {1}
+        assert replay(second.published.run.run_id, store_of(site, engine), site.models, lambda _: None).equal
+        experiments.erase(engine, next(iter(held)))
+        assert next(iter(held)) not in arms(engine)
+        holdout.stop(engine, FIRST_NIGHT + DAY)
+        holdout.start(engine, FIRST_NIGHT + DAY, name="e3")
+        holdout.stop(engine, FIRST_NIGHT + DAY)
+        with pytest.raises(UsageError, match="no experiment that runs"):
+            holdout.stop(engine, FIRST_NIGHT + DAY)
+    site.arrive(FIRST_NIGHT + 2 * DAY)
+    third = site.night(FIRST_NIGHT + 2 * DAY)
+    assert "held_out" not in third.ranked["suppressed_reason"].to_pylist()
+
+
+def test_killed_between_arms_and_list_no_list_is_shown_and_the_next_run_draws_the_same(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with site.open() as engine:
+        holdout.start(engine, FIRST_NIGHT, share=0.3, name="e1")
+
+    def killed(*arguments: Any) -> None:
+        store_arms(*arguments)
+        raise KeyboardInterrupt
+
+    store_arms = assigning.store_arms
+    monkeypatch.setattr("payrec.commands.run.store_arms", killed)
+    with pytest.raises(KeyboardInterrupt):
+        site.night()
+    with site.open() as engine:
+        assert store_of(site, engine).runs() == []
+        before = arms(engine)
+    assert bool(before) == (site.published is not None), "a database takes the arms back with the list"
+    monkeypatch.setattr("payrec.commands.run.store_arms", store_arms)
+    site.night()
+    with site.open() as engine:
+        assert before.items() <= arms(engine).items()
+        assert len(before) in (0, len(arms(engine)))
+
+
+def test_a_list_by_an_experiment_that_was_stopped_meanwhile_is_not_shown(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with site.open() as engine:
+        holdout.start(engine, FIRST_NIGHT, name="e1")
+
+    def stopped(engine: Engine, *arguments: Any) -> None:
+        holdout.stop(engine, FIRST_NIGHT)
+        assigning.store_arms(engine, *arguments)
+
+    monkeypatch.setattr("payrec.commands.run.store_arms", stopped)
+    with pytest.raises(Locked, match="e1 was stopped while this run made a list by it"):
+        site.night()
+    with site.open() as engine:
+        assert store_of(site, engine).runs() == []
+
+
+def test_what_an_experiment_cannot_be(site: Site) -> None:
+    at = datetime.fromisoformat("2026-05-20")
+    with site.open() as engine:
+        for wrong, message in (
+            ({"share": 0.0}, "share is 0: expected 0.01 to 0.5"),
+            ({"share": 0.7}, "share is 0.7: expected 0.01 to 0.5"),
+            ({"explore_share": -1}, "explore_share is -1"),
+            ({"planned_customers": 5}, "planned_customers is 5: expected 100"),
+            ({"name": "../x"}, "expected at most 64 letters"),
+        ):
+            with pytest.raises(UsageError, match=message):
+                holdout.start(engine, at, **wrong)  # type: ignore[arg-type]
+        holdout.start(engine, at, name="e1")
+    with pytest.raises(UsageError, match="e1 assigns customers, but the policy lists orders"):
+        site.night(policy=replace(Policy(), unit="order"))
