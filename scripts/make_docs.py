@@ -56,7 +56,8 @@ EXIT_CODES = (
 def names() -> Iterator[list[str]]:
     """Yield the words of every command."""
     yield from ([verb.__name__] for verb in VERBS)
-    for group, commands in (("holdout", holdout_app), ("models", models_app), ("privacy", privacy_app), ("sources", sources_app)):
+    groups = (("holdout", holdout_app), ("models", models_app), ("privacy", privacy_app), ("sources", sources_app))
+    for group, commands in groups:
         yield from ([group, str(command.name)] for command in commands.registered_commands)
 
 

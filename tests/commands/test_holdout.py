@@ -45,7 +45,7 @@ def test_three_nights_of_an_experiment(site: Site) -> None:
         listed = list_by_customer(store, run_id).to_pylist()
         assert replay(run_id, store, site.models, lambda _: None).equal
     held = {name for name, (arm, _) in drawn.items() if arm == "hold"}
-    assert 3 < len(held) < len(drawn) < 120
+    assert 3 < len(held) < len(drawn) < 120, drawn
     for row in listed:
         if row["customer_id"] in held:
             assert (row["suppressed_reason"], row["arm"], row["rank"]) == ("held_out", "hold", None)
