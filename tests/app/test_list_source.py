@@ -39,6 +39,17 @@ def test_many_sessions_do_not_mix_their_lines(tmp_path: Path) -> None:
     assert sorted(int(str(line["rows"])) for line in export_log.read(tmp_path, 100)) == list(range(20))
 
 
+@pytest.mark.parametrize("damage", [b'{"at": "2026-0', b"\xff\xfe\0", b"[1]", b"NaN{"])
+def test_fault_74_a_damaged_line_is_named_and_hides_no_other(tmp_path: Path, damage: bytes) -> None:
+    export_log.add(tmp_path, ONE)
+    with (tmp_path / export_log.FILE).open("ab") as log:
+        log.write(damage)  # without an end, as a full disk leaves it
+    export_log.add(tmp_path, replace(ONE, rows=2))
+    newest, damaged, first = export_log.read(tmp_path)
+    assert (newest["rows"], first["rows"]) == (2, 12)
+    assert damaged == {"file": "line 2 of exports.jsonl cannot be read"}
+
+
 def test_what_cannot_be_written_down_does_not_leave(tmp_path: Path) -> None:
     (tmp_path / export_log.FILE).mkdir()
     with pytest.raises(UsageError, match="cannot write"):

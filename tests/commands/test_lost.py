@@ -21,6 +21,7 @@ from payrec.data.engines.postgres import Postgres
 from payrec.publish.store import open_store
 from payrec.simulate import simulator
 from tests.commands.conftest import DAY, FIRST_NIGHT, Site
+from tests.commands.test_night import store_of
 
 MNT_DETACH = 2
 
@@ -214,3 +215,36 @@ def test_a_damaged_file_of_an_old_list_is_named_once_and_stops_no_run(site: Site
     assert not restored.already_done
     assert restored.ranked == report.ranked
     assert restored.level == "alarm"
+
+
+def test_fault_75_verdicts_that_are_gone_are_made_again_or_named_once(site: Site) -> None:
+    first = site.night().published.run.run_id
+    site.arrive(FIRST_NIGHT + DAY)
+    second = site.night(FIRST_NIGHT + DAY)
+    run_id = second.published.run.run_id
+    for gone in (first, run_id):
+        if site.published:
+            (site.published / "monitor" / f"{gone}.parquet").unlink()
+        else:
+            with site.open() as engine:
+                engine.run(f"DELETE FROM payrec_monitor WHERE run_id = '{gone}'")
+    again = site.night(FIRST_NIGHT + DAY)
+    assert (again.already_done, again.level) == (False, "alarm")
+    named = [one for one in again.verdicts if one.figure.metric == "damaged"]
+    assert [f"monitor/{gone}.parquet is damaged (it is missing)" in one.sentence or gone in one.figure.subject
+            for one, gone in zip(named, (run_id, first), strict=True)] == [True, True]  # fmt: skip
+    assert {one.sentence for one in second.verdicts} <= {one.sentence for one in again.verdicts}
+    with store_of(site) as store:
+        assert set(store.verdicts()["run_id"].to_pylist()) == {first, run_id}
+    assert site.night(FIRST_NIGHT + DAY).already_done
+
+
+def test_fault_76_a_list_that_the_retention_would_delete_at_once_is_refused(site: Site) -> None:
+    night = site.night().published.run.run_id
+    with pytest.raises(UsageError, match="lists are deleted after 2 days"):
+        site.night(FIRST_NIGHT - 9 * DAY, now=FIRST_NIGHT + DAY / 2, retention_days=2)
+    with store_of(site) as store:
+        assert [one.run.run_id for one in store.runs()] == [night]
+    kept = site.night(FIRST_NIGHT - 9 * DAY, now=FIRST_NIGHT + DAY / 2, retention_days=2, serve=True)
+    with store_of(site) as store:
+        assert [one.run.run_id for one in store.runs()] == [kept.published.run.run_id, night]

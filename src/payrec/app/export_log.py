@@ -38,12 +38,14 @@ def add(folder: Path, export: Export, url: str | None = None) -> None:
         It cannot be recorded; then nothing may be downloaded.
     """
     path = folder / FILE
-    line = json.dumps({**vars(export), "at": export.at.isoformat()}, ensure_ascii=False) + "\n"
+    line = (json.dumps({**vars(export), "at": export.at.isoformat()}, ensure_ascii=False) + "\n").encode()
     with file_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
-        number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        number = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(number, line.encode())  # one write: lines of several sessions do not mix
+            size = os.fstat(number).st_size
+            is_cut = size > 0 and os.pread(number, 1, size - 1) != b"\n"  # the last line, by a full disk or a crash
+            os.write(number, b"\n" * is_cut + line)  # one write: lines of several sessions do not mix
             os.fsync(number)
         finally:
             os.close(number)
@@ -55,9 +57,17 @@ def add(folder: Path, export: Export, url: str | None = None) -> None:
 
 
 def read(folder: Path, most: int = 20) -> list[dict[str, object]]:
-    """Return the newest exports, newest first."""
+    """Return the newest exports, newest first; a line that cannot be read is named in column ``file``."""
     path = folder / FILE
     if not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines()[-most:]
-    return [json.loads(line) for line in reversed(lines) if line.strip()]
+    lines = list(enumerate(path.read_bytes().splitlines(), 1))[-most:]
+    return [_entry(line, f"line {number} of {FILE} cannot be read") for number, line in reversed(lines) if line.strip()]
+
+
+def _entry(line: bytes, problem: str) -> dict[str, object]:
+    try:
+        entry: dict[str, object] = json.loads(line)
+        return entry if isinstance(entry, dict) else {"file": problem}
+    except ValueError:
+        return {"file": problem}

@@ -19,17 +19,16 @@ from payrec.commands.monitor import unmapped
 from payrec.commands.policies import policy_of
 from payrec.commands.run_record import RunConfig, alarmed, record_run, record_step, recorded
 from payrec.commands.scoring import ScoringRequest, Worklist, score_layers, scoring_request
-from payrec.commands.watch import watch
+from payrec.commands.watch import damaged, restored_verdicts, watch
 from payrec.common.errors import Locked, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.data import audit, layers
 from payrec.data.engines import Engine, connect, keeps_lists
 from payrec.model.store import versions
-from payrec.monitor import alerts, drift, outcomes, silence, verdicts
+from payrec.monitor import alerts, outcomes, silence, verdicts
 from payrec.monitor.limits import limits_of
 from payrec.monitor.verdicts import Level, Verdict
 from payrec.publish import details, ledger, lists, lock, replay
-from payrec.publish.folder_repair import Damage
 from payrec.publish.run_info import Published, RunInfo
 from payrec.publish.store import ListStore, open_store
 from payrec.worklist.policy import Policy
@@ -193,8 +192,9 @@ def _published(
 ) -> RunReport:
     """Score, publish and monitor the layers of a request; or report that it was done already."""
     store, build_no = open_store(config.published or engine), layers.build_number(engine)
-    damages = store.repair()
-    runs = store.runs()
+    damages, runs = store.repair(), store.runs()
+    lists.require_retained(request.as_of, runs, config.retention_days, config.now, config.serve)
+    damages += restored_verdicts(engine, store, runs, damages)
     request = _whole(store, runs, with_experiment(engine, request, runs, config.serve))
     former = lists.unchanged(request.run_id, runs, config.serve)
     if former is not None and not damages and ledger.ended(engine, request.run_id):
@@ -226,7 +226,7 @@ def _published(
         record_step(engine, config, "publish", request.run_id)
         progress("monitoring")
         watched = watch(engine, store, worklist, request.bundle, limits_of(config.policy))
-        judged = [*_damaged(config, damages), *watched, *_silence(config, worklist.run, runs)]
+        judged = [*damaged(damages, limits_of(config.policy)), *watched, *_silence(config, worklist.run, runs)]
         store.add_verdicts(request.run_id, verdicts.to_table(judged, request.run_id, request.as_of))
         record_step(engine, config, "monitor", request.run_id)
         # alerted before it counts as done: a run that is killed in between alerts twice, rather than never
@@ -259,11 +259,6 @@ def _as_before(store: ListStore, former: Published, config: RunConfig) -> RunRep
     stored = [one for one in verdicts.from_table(store.verdicts(), run_id) if one.figure.metric != silence.METRIC]
     too_old, sent = ranked["p_recover_30d"].null_count, _alerted(silent, run_id, config)
     return RunReport(former, runs[0], ranked, True, (*silent, *stored), too_old, config.policy, sent)
-
-
-def _damaged(config: RunConfig, damages: list[Damage]) -> list[Verdict]:
-    """Name what was damaged in the place of the lists, and repaired or set aside."""
-    return verdicts.verdicts_of([drift.Figure("damaged", str(one), 1.0) for one in damages], limits_of(config.policy))
 
 
 def _silence(config: RunConfig, of: RunInfo, runs: list[Published]) -> list[Verdict]:

@@ -12,6 +12,8 @@ from payrec.model.store.bundle import Bundle
 from payrec.monitor import drift, level_alarm, outcomes, verdicts
 from payrec.monitor.limits import Limits
 from payrec.monitor.verdicts import Verdict
+from payrec.publish import ledger
+from payrec.publish.folder_repair import Damage
 from payrec.publish.run_info import Published
 from payrec.publish.store import ListStore
 
@@ -28,6 +30,24 @@ def watch(engine: Engine, store: ListStore, worklist: Worklist, bundle: Bundle, 
     figures += outcomes.cohort(worklist.ranked, None)
     figures += [n for p in _matured(engine, past) for n in _came_true(engine, store, p)]
     return verdicts.verdicts_of(figures, limits)
+
+
+def damaged(damages: list[Damage], limits: Limits) -> list[Verdict]:
+    """Return verdicts that name what was damaged in the store of the lists, and repaired or set aside."""
+    return verdicts.verdicts_of([drift.Figure("damaged", str(one), 1.0) for one in damages], limits)
+
+
+def restored_verdicts(engine: Engine, store: ListStore, runs: list[Published], damages: list[Damage]) -> list[Damage]:
+    """Return finished runs whose verdicts are gone, and store that as their verdict: so it is reported once.
+
+    Those in ``damages`` are left out of the result. The run that is repeated replaces it by its verdicts.
+    """
+    ended = {entry.subject for entry in ledger.entries(engine, "what = 'run' AND status = 'done'")}
+    lost = [one.run for one in runs if one.run.run_id in ended.difference(store.verdicts()["run_id"].to_pylist())]
+    missing = [Damage(f"monitor/{run.run_id}.parquet", "it is missing", None) for run in lost]
+    for run, damage in zip(lost, missing, strict=True):
+        store.add_verdicts(run.run_id, verdicts.to_table(damaged([damage], Limits()), run.run_id, run.as_of))
+    return [damage for damage in missing if damage.path not in {one.path for one in damages}]
 
 
 def _matured(engine: Engine, past: list[Published]) -> list[Published]:

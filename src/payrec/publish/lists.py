@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from payrec.common.errors import DataRefused
+from payrec.common.errors import DataRefused, UsageError
 from payrec.publish.details import Details
 from payrec.publish.export import stamped
 from payrec.publish.run_info import Published, RunInfo
@@ -68,6 +68,19 @@ def as_contract(scores: pa.Table, contract: pa.Schema = SCHEMA) -> pa.Table:
 def is_to_be_served(as_of: datetime, served: Published | None, serve: bool) -> bool:
     """Say whether a list of ``as_of`` takes the place of the served one; ``serve``: even if it is older."""
     return serve or served is None or as_of >= served.run.as_of
+
+
+def require_retained(
+    as_of: datetime, runs: list[Published], retention_days: int | None, now: datetime, serve: bool
+) -> None:
+    """Raise UsageError for a list that the retention would delete as soon as it is published; the served one stays."""
+    if retention_days is None or is_to_be_served(as_of, runs[0] if runs else None, serve):
+        return
+    if as_of < now - timedelta(days=retention_days):
+        msg = (
+            f"found the time {as_of:%Y-%m-%d}, but lists are deleted after {retention_days} days and a newer is served"
+        )
+        raise UsageError(f"{msg}\nname a later --as-of, raise PAYREC_RETENTION_DAYS, or add --serve")
 
 
 def unchanged(run_id: str, runs: list[Published], serve: bool) -> Published | None:

@@ -11,6 +11,7 @@ The faults:
     full        no space left on device: of the file, or of the database, in the words of its driver
     cut         PostgreSQL: the server ends this connection just before the step
     unanswered  PostgreSQL: the step is done, and the connection ends before the answer
+    none        nothing, but another command ran at this step (see pairs)
 """
 
 from __future__ import annotations
@@ -60,13 +61,14 @@ class Step:
 
 @dataclass
 class Watch:
-    """Notes the steps of this process; lets the one numbered ``at`` (from 1) fail by ``fault``."""
+    """Notes the steps of this process; lets the one numbered ``at`` (from 1) fail by ``fault``, after ``meanwhile``."""
 
     folder: str
     at: int | None = None
     fault: str = ""
     seen: list[Step] = field(default_factory=list)
     is_on: bool = False
+    meanwhile: Callable[[], None] = lambda: None
 
     def due(self, step: Step) -> bool:
         """Note a step; say whether it is the one to fail. A kill happens at once, unless half of it comes first."""
@@ -74,6 +76,9 @@ class Watch:
             return False
         self.seen.append(step)
         if len(self.seen) != self.at:
+            return False
+        self.meanwhile()
+        if self.fault == "none":
             return False
         if self.fault == "kill" and step.name != "write":
             killed()

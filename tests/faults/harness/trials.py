@@ -26,8 +26,8 @@ from tests.faults.harness.steps import Step, Watch
 Trial = tuple[int, str]
 
 
-def apart(work: Callable[[], Any]) -> tuple[int, Any]:
-    """Do something in a process of its own; return how it ended and what it returned."""
+def started(work: Callable[[], Any]) -> tuple[int, int]:
+    """Begin something in a process of its own; return its id, and the pipe that brings what it returns."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -41,10 +41,20 @@ def apart(work: Callable[[], Any]) -> tuple[int, Any]:
             code = 70
         os._exit(code)
     os.close(writing)
+    return child, reading
+
+
+def finished(child: int, reading: int) -> tuple[int, Any]:
+    """Return how a process ended, and what it returned."""
     with os.fdopen(reading, "rb") as pipe:
         content = pipe.read()
     _, status = os.waitpid(child, 0)
     return status, json.loads(content) if content else None
+
+
+def apart(work: Callable[[], Any]) -> tuple[int, Any]:
+    """Do something in a process of its own; return how it ended and what it returned."""
+    return finished(*started(work))
 
 
 def trials(steps: list[Step], faults: list[str], of: list[str]) -> list[Trial]:

@@ -1,0 +1,275 @@
+"""Two commands at once and a fault between them: one pauses at its n-th step, the other runs, then the fault comes.
+
+``python -m tests.faults.harness.pairs --trials 500`` (``make faults FAULTS=pairs``) draws commands, steps and faults at
+random, prints what came out wrong, and writes the figures to ``tests/faults/pairs.json`` for docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import random
+import select
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests"))
+
+import postgres_server  # noqa: E402
+from payrec.commands import run as run_command  # noqa: E402
+from payrec.data import leases  # noqa: E402
+from payrec.data.engines import connect, keeps_lists, postgres_session  # noqa: E402
+from payrec.data.load.targets import TRANSACTIONS  # noqa: E402
+from payrec.publish.store import open_store  # noqa: E402
+from tests.commands.conftest import DAY, FIRST_NIGHT  # noqa: E402
+from tests.faults.harness import commands, databases, originals, steps  # noqa: E402
+from tests.faults.harness.places import Original, Place, found  # noqa: E402
+from tests.faults.harness.steps import Step, Watch  # noqa: E402
+from tests.faults.harness.trials import apart, finished, started  # noqa: E402
+from tests.faults.harness.verdict import CODES  # noqa: E402
+
+RESULTS = ROOT / "tests" / "faults" / "pairs.json"
+PAIRS = (
+    *(("run", other) for other in ("load", "build", "explain", "erase", "earlier", "run")),
+    ("load", "run"), ("erase", "run"), ("earlier", "run"),
+)  # fmt: skip
+PATIENCE_S = 20.0  # for the second command, which may wait for the first; the fault comes after that
+BUSY = (5, 6)
+NO_FAULT = "none"
+WHOLE = ("raw", "champion")
+NOW = originals.SECOND_NIGHT + DAY / 5
+
+
+@dataclass
+class Bench:
+    """An installation whose copies are broken, and what its commands leave behind undisturbed, in either order."""
+
+    original: Original
+    words: dict[str, list[str]]
+    copies: int = 0
+    states: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def run(self, name: str, place: Place, at: int | None = None, fault: str = "", **more: Any) -> commands.Ended:
+        """Run a command in this process, watched; it waits half a second for whatever is busy."""
+        leases.WAIT_S = run_command.LAYERS_WAIT_S = 0.5
+        postgres_session._SESSION["lock_timeout"] = "500ms"
+        watching = Watch(str(self.original.scratch), at, fault, **more)
+        steps.watch(watching)
+        databases.watch(watching)
+        return commands.run(self.words[name], place, NOW, watching)
+
+    def in_turn(self, names: tuple[str, ...], place: Place) -> list[dict[str, Any]]:
+        """Run commands one after the other; return how each ended and what there was then."""
+        seen = []
+        for name in names:
+            _, ended = apart(partial(self._plain, name, place))
+            assert ended is not None, f"{name} after {names} ended without a word"
+            seen.append({**ended, "state": state(place, names)})
+        return seen
+
+    def _plain(self, name: str, place: Place, *args: Any, **more: Any) -> dict[str, Any]:
+        ended = self.run(name, place, *args, **more)
+        return {"code": ended.code, "said": ended.said}
+
+    def copied(self) -> Place:
+        """Make a copy of the installation."""
+        self.copies += 1
+        return self.original.copied(self.copies)
+
+    def undisturbed(self, pair: tuple[str, str]) -> list[dict[str, Any]]:
+        """Run a pair in both orders, each as after a trial; the state before comes first. Once for all trials."""
+        if pair not in self.states:
+            seen = []
+            for order in (pair, pair[::-1]):
+                place = self.copied()
+                seen += [{"code": 0, "state": state(place, pair)}, *self.in_turn((*order, *afterwards(pair)), place)]
+                self.original.removed(place)
+            self.states[pair] = seen
+        return list(self.states[pair])
+
+    def steps(self, name: str) -> list[Step]:
+        """Return the steps of a command."""
+        if ("steps", name) not in self.states:
+            place = self.copied()
+            _, ended = apart(lambda: [(one.name, one.on_server) for one in self.run(name, place).steps])
+            self.original.removed(place)
+            self.states["steps", name] = [Step(*one) for one in ended]
+        return list(self.states["steps", name])
+
+    def trial(self, pair: tuple[str, str], at: int, fault: str) -> list[str]:
+        """Pause the first command at a step, run the second, let the fault come; return what is wrong afterwards."""
+        place, (first, second) = self.copied(), pair
+        reached, go = os.pipe(), os.pipe()
+
+        def pause() -> None:
+            os.write(reached[1], b".")
+            os.read(go[0], 1)
+
+        one = started(lambda: self._plain(first, place, at, fault, meanwhile=pause))
+        select.select([reached[0], one[1]], [], [])
+        other = started(lambda: self._plain(second, place))
+        select.select([other[1]], [], [], PATIENCE_S)
+        os.write(go[1], b".")
+        ended, beside = finished(*one), finished(*other)
+        for number in (*reached, *go):
+            os.close(number)
+        self.original.settled(place)
+        known = self.undisturbed(pair)
+        wrong = [*_ending(ended, fault, known), *_ending(beside, NO_FAULT, known)]
+        try:
+            wrong += _unknown(state(place, pair), known)
+            wrong += _not_repaired(self.in_turn(afterwards(pair), place)[-1], known)
+        except AssertionError as error:
+            wrong.append(str(error))
+        self.original.removed(place)
+        return wrong
+
+
+def afterwards(pair: tuple[str, str]) -> tuple[str, ...]:
+    """Return what runs after each trial: the command that is no run, then the night."""
+    return (*(name for name in pair if name != "run"), "run")
+
+
+def state(place: Place, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return what there is, in a process of its own; AssertionError if something is there in part."""
+    _, seen = apart(partial(found, place, erases="erase" in names))
+    assert seen is not None, "what is left cannot be read, or is there in part: see above"
+    return dict(seen)
+
+
+def _ending(ended: tuple[int, Any], fault: str, known: list[dict[str, Any]]) -> list[str]:
+    status, said = ended
+    if fault == "kill":
+        return [] if os.WTERMSIG(status) == 9 or said else [f"neither killed nor ended: {status}"]
+    if said is None:
+        return [f"it ended without a word: {status}"]
+    expected = {one["code"] for one in known} | {*BUSY, *CODES.get(fault, ())}
+    wrong = [] if said["code"] in expected else [f"exit code {said['code']}: {said['said']}"]
+    if "Traceback" in said["said"] or (fault != "error" and "Internal error" in said["said"]):
+        wrong.append(f"no plain sentence: {said['said']}")
+    return wrong
+
+
+def _unknown(left: dict[str, Any], known: list[dict[str, Any]]) -> list[str]:
+    """Say what is left that neither order of the commands leaves."""
+    states = [one["state"] for one in known]
+    lists = {listed for one in states for listed in zip(one["served"], one["lists"], strict=True)}
+    wrong = [f"left {name} {left[name]}" for name in WHOLE if left[name] not in {one[name] for one in states}]
+    served = zip(left["served"], left["lists"], strict=True)
+    return wrong + [f"list {one} comes from neither order" for one in served if one not in lists]
+
+
+def _not_repaired(last: dict[str, Any], known: list[dict[str, Any]]) -> list[str]:
+    wrong = [] if last["code"] in (0, 1) else [f"again: exit code {last['code']}: {last['said']}"]
+    ends = (last, known[len(known) // 2 - 1], known[-1])
+    facts = [(one["state"]["served"][0], one["state"]["lists"][0], one["state"]["raw"]) for one in ends]
+    return wrong + ([] if facts[0] in facts[1:] else [f"in the end {facts[0]}, expected one of {facts[1:]}"])
+
+
+def installed(url: str, folder: Path, models: Path) -> dict[str, list[str]]:
+    """Make the installation that is copied; return the words of each command."""
+    site = originals.installed(url, folder, models)
+    with connect(url) as engine:
+        rows = engine.read(f"SELECT {', '.join(TRANSACTIONS.names())} FROM raw_transactions ORDER BY order_id LIMIT 30")
+        listed = open_store(engine if keeps_lists(url) else site.folder / "published")
+        first = listed.scores(listed.runs()[0].run.run_id).sort_by("rank").to_pylist()[0]
+    at = rows.schema.get_field_index("provider")
+    changed = rows.set_column(at, "provider", pa.array(["another"] * rows.num_rows))
+    pyarrow.parquet.write_table(changed, folder / "new.parquet")
+    second, before = str(originals.SECOND_NIGHT), str(FIRST_NIGHT)
+    return {
+        "run": ["run", "--as-of", second],
+        "earlier": ["run", "--as-of", before],
+        "load": ["load", "transactions", "{folder}/new.parquet"],
+        "build": ["build", "--as-of", str(FIRST_NIGHT - DAY)],
+        "explain": ["explain", first["order_id"], "--as-of", before],
+        "erase": ["privacy", "erase", first["customer_id"]],
+    }
+
+
+def bench(url: str, template: str, scratch: Path, models: Path, admin: str | None) -> Bench:
+    """Make an installation, in a process of its own, and the bench of it."""
+    base, copies = scratch / "original", scratch / "copies"
+    base.mkdir(parents=True)
+    copies.mkdir()
+    _, words = apart(partial(installed, url.format(folder=base), base, models))
+    return Bench(Original(template, base, copies, admin), words)
+
+
+def drawn(one: Bench, rng: random.Random, pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], int, str, str]:
+    """Draw a pair, a step of its first command (of a kind that is drawn first), and a fault."""
+    pair = rng.choice(pairs)
+    all_steps = one.steps(pair[0])
+    kind = rng.choice(sorted({step.name for step in all_steps}))
+    at = rng.choice([number for number, step in enumerate(all_steps, 1) if step.name == kind])
+    return pair, at, kind, rng.choice([*all_steps[at - 1].faults, NO_FAULT])
+
+
+def tried(
+    benches: dict[str, Bench], trials: int, seconds: float, seed: int, pairs: tuple[tuple[str, str], ...] = PAIRS
+) -> dict[str, Counter[str]]:
+    """Make trials, on each database in turn; print what is wrong; return counts by pair and database."""
+    rng, began, counts = random.Random(seed), time.monotonic(), dict[str, Counter[str]]()
+    for number in range(trials):
+        if time.monotonic() - began > seconds:
+            break
+        name = sorted(benches)[number % len(benches)]
+        pair, at, kind, fault = drawn(benches[name], rng, pairs)
+        wrong = benches[name].trial(pair, at, fault)
+        count = counts.setdefault(f"{name}:{pair[0]} + {pair[1]}", Counter())
+        count.update([fault, *(["wrong"] if wrong else [])])
+        for sentence in wrong:
+            print(f"{name} {pair}, step {at} ({kind}), {fault}: {sentence}", flush=True)
+    return counts
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make the trials and write down their figures; return 1 if one came out wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults.harness.pairs", description=str(__doc__).splitlines()[0]
+    )
+    parser.add_argument("--trials", type=int, default=500)
+    parser.add_argument("--minutes", type=float, default=240.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=("duckdb", "postgres"))
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="payrec-pairs-") as folder, postgres_server.running() as server:
+        scratch = Path(folder)
+        tempfile.tempdir = folder
+        models = scratch / "models"
+        apart(lambda: str(originals.models(scratch)))
+        admin, made = server.url("postgres"), {}
+        if options.only != "duckdb":
+            postgres_server.create_database(admin, "pairs")
+            url = postgres_server.with_database(admin, "pairs")
+            made["postgres"] = bench(url, url, scratch / "postgres", models, admin)
+        if options.only != "postgres":
+            file = "duckdb:///{folder}/payrec.duckdb"
+            made["duckdb"] = bench(file, file, scratch / "duckdb", models, None)
+        commands.warm()
+        gc.freeze()
+        counts = tried(made, options.trials, options.minutes * 60, options.seed)
+    wrong = sum(count["wrong"] for count in counts.values())
+    figures = {name: dict(sorted(count.items())) for name, count in sorted(counts.items())}
+    RESULTS.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    made_trials = sum(count.total() - count["wrong"] for count in counts.values())
+    print(f"{made_trials} trials, {wrong} wrong")
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # what was frozen is not taken apart
