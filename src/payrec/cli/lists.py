@@ -37,7 +37,7 @@ def score(
             ranked = payrec.score_file(features, *request, progress=step)
         else:
             with options.database(url, settings) as engine:
-                ranked = payrec.score(engine, *request, known_until, progress=step)
+                ranked = payrec.score(engine, *request, known_until, settings.published_dir, progress=step)
     document = ranked.summary() | {"file": out, "too_old": ranked.too_old}
 
     def render() -> None:

@@ -87,7 +87,8 @@ class Project:
 
     def score(self, capacity: int | None = None, **options: Any) -> Worklist:
         """Score and rank the open orders by the champion; options as :func:`payrec.score`."""
-        return score(self.engine, self.models, **{"policy": self.policy, "capacity": capacity, **options})
+        defaults = {"policy": self.policy, "published": self.published}
+        return score(self.engine, self.models, **{**defaults, "capacity": capacity, **options})
 
     def explain(self, order_id: str, as_of: datetime | None = None) -> Explanation:
         """Explain one order's probability, as :func:`payrec.explain`."""

@@ -49,6 +49,7 @@ def replay(
             run.as_of, bundle, kept.policy, run.policy_sha256, run_id, run.inputs_sha256, run.scored_at,
             level=level.of_night(follows, night.payments, night.state.until) if night and follows else None,
             running=kept.running,
+            marks=kept.marks,
         )  # fmt: skip
         again = score_rows(
             lambda step: map(step, kept.features.to_batches()), request, run.summary.data_until, kept.recent, progress

@@ -28,7 +28,7 @@ from payrec.model.store import versions
 from payrec.monitor import alerts, outcomes, silence, verdicts
 from payrec.monitor.limits import limits_of
 from payrec.monitor.verdicts import Level, Verdict
-from payrec.publish import details, ledger, lists, lock, replay
+from payrec.publish import action_events, details, ledger, lists, lock, replay
 from payrec.publish.run_info import Published, RunInfo
 from payrec.publish.store import ListStore, open_store
 from payrec.worklist.policy import Policy
@@ -161,8 +161,10 @@ def _held(engine: Engine, config: RunConfig, still_held: lock.StillHeld, progres
             with recorded(engine, config, "build"):
                 bundle = versions.champion(config.models)
                 _require_plausible_clock(engine, config)
+                store = open_store(config.published or engine)
+                action_events.record(engine, store)
                 wanted = scoring_request(
-                    engine, bundle, config.policy, config.as_of, config.now, progress,
+                    engine, bundle, config.policy, config.as_of, config.now, progress, store,
                     payments_until=config.payments_until, wait_s=max(config.wait_s, LAYERS_WAIT_S), shared=True,
                 )  # fmt: skip
                 request = stack.enter_context(wanted)
@@ -275,7 +277,7 @@ def _alerted(judged: list[Verdict], run_id: str, config: RunConfig) -> tuple[ale
 def _details(engine: Engine, request: ScoringRequest, worklist: Worklist) -> details.Details:
     """Return what is kept with the list: what its readers need, and all that a replay needs."""
     by_customer = {details.CUSTOMERS: lambda: iter(worklist.customers.to_batches())}
-    kept = replay.details(request.policy, worklist.recent, request.running)
+    kept = replay.details(request.policy, worklist.recent, request.running, request.marks)
     return {**details.details_of(engine, request.as_of), **by_customer, **kept}
 
 

@@ -15,7 +15,8 @@ from payrec.common.progress import Progress, silent
 from payrec.data import feature_file
 from payrec.data.engines import Engine
 from payrec.model.store.bundle import Bundle
-from payrec.publish import export, run_info
+from payrec.publish import action_events, export, run_info
+from payrec.publish.store import open_store
 from payrec.worklist import policy as rules_of
 from payrec.worklist.policy import Policy
 
@@ -29,6 +30,7 @@ def score(
     out: Path | str | None = None,
     now: datetime | None = None,
     payments_until: datetime | None = None,
+    published: Path | str = "out/published",
     progress: Progress = silent,
 ) -> Worklist:
     """Score and rank the open orders, without publishing them.
@@ -47,6 +49,8 @@ def score(
         Time of scoring, for the stamp; None: ``as_of``.
     payments_until
         Time until which all payments are known (UTC, without zone): the list is as of then at the latest.
+    published
+        Folder of the published lists, where people's actions are kept; not used on PostgreSQL, which keeps them.
 
     Raises
     ------
@@ -61,7 +65,9 @@ def score(
     20
     """
     bundle, rules = champion(models), policy_of(policy, capacity)
-    wanted = scoring_request(engine, bundle, rules, as_of, now, progress, payments_until=payments_until)
+    store = open_store(engine if engine.name == "postgres" else Path(published))
+    action_events.record(engine, store)
+    wanted = scoring_request(engine, bundle, rules, as_of, now, progress, store, payments_until=payments_until)
     with wanted as request:
         require_promises(engine)
         ranked = score_layers(engine, request, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -23,9 +24,10 @@ from payrec.data.freshness import Feed
 from payrec.model.evaluate.expected_sum import Overdispersion
 from payrec.model.recipes.level import NightLevel
 from payrec.model.store.bundle import Bundle
-from payrec.publish import run_info
+from payrec.publish import actions, promise_states, run_info
 from payrec.publish.export import stamped
 from payrec.publish.run_info import RunInfo
+from payrec.publish.store import ListStore
 from payrec.worklist import customer_list, policy, rank
 from payrec.worklist import score as scores
 from payrec.worklist.assignment import Arms, Running
@@ -40,7 +42,10 @@ SHOWN_ROWS = 10
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """What decides a list: time, model, policy, inputs, level, experiment; its stamp: when it was scored, feeds."""
+    """What decides a list: time, model, policy, inputs, level, experiment; its stamp: when it was scored, feeds.
+
+    ``marks``: what people's actions mean for it; ``contacts``: those recorded after its time.
+    """
 
     as_of: datetime
     bundle: Bundle
@@ -52,6 +57,8 @@ class ScoringRequest:
     feeds: tuple[Feed, ...] = ()
     level: NightLevel | None = None
     running: Running | None = None
+    marks: pa.Table | None = None
+    contacts: pa.Table | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,6 +79,8 @@ class Worklist:
         The contacts and attempts that the policy looked at; None if it looked at none.
     arms
         Who is contacted and who is held out while an experiment runs.
+    marks
+        What people's actions mean for the list; None without any.
     """
 
     ranked: pa.Table
@@ -80,6 +89,7 @@ class Worklist:
     too_old: int
     recent: pa.Table | None = None
     arms: Arms | None = None
+    marks: pa.Table | None = None
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -115,6 +125,7 @@ def scoring_request(
     as_of: datetime | None,
     now: datetime | None,
     progress: Progress,
+    store: ListStore | None = None,
     *,
     payments_until: datetime | None = None,
     wait_s: float = 0.0,
@@ -122,8 +133,8 @@ def scoring_request(
 ) -> Iterator[ScoringRequest]:
     """Give what decides the list at ``as_of`` (None: the end of the observed data), and the layers to score from.
 
-    ``as_of`` is at most ``payments_until``. The layers stay as they are until the end; ``wait_s`` and ``shared`` as
-    :func:`payrec.data.reading.reading`.
+    ``store`` holds the actions of people that count. ``as_of`` is at most ``payments_until``. The layers stay as they
+    are until the end; ``wait_s`` and ``shared`` as :func:`payrec.data.reading.reading`.
 
     Raises
     ------
@@ -149,10 +160,11 @@ def scoring_request(
         freshness.require_fresh_payments(feeds, at, payments_until)
         list_findings.require_unpaid_list(engine, at)
         chosen = _in_reporting_currency(engine, rules)
-        inputs, rules_sha256 = layers.built_from(engine), policy.fingerprint(chosen)
+        marks, contacts = _of_actions(engine, store, at, chosen)
+        inputs, rules_sha256 = _inputs(engine, marks), policy.fingerprint(chosen)
         run_id = run_info.identity(at, bundle.model_id, rules_sha256, inputs)
         level = night_level.measure(engine, bundle.model, at)
-        yield ScoringRequest(at, bundle, chosen, rules_sha256, run_id, inputs, now or at, feeds, level)
+        yield ScoringRequest(at, bundle, chosen, rules_sha256, run_id, inputs, now or at, feeds, level, marks, contacts)
 
 
 def _in_reporting_currency(engine: Engine, rules: Policy) -> Policy:
@@ -161,6 +173,26 @@ def _in_reporting_currency(engine: Engine, rules: Policy) -> Policy:
     if rules.reporting_currency is None and loaded:
         return replace(rules, reporting_currency=str(loaded[0]))
     return rules
+
+
+def _of_actions(
+    engine: Engine, store: ListStore | None, at: datetime, rules: Policy
+) -> tuple[pa.Table | None, pa.Table | None]:
+    """Return what people's actions mean for the list, and their contacts after its time; None without any."""
+    in_force = actions.in_force(actions.read(store)) if store is not None else ()
+    if not in_force:
+        return None, None
+    judged = promise_states.promises(engine, in_force, at, rules.promise_grace_days)
+    marks, contacts = promise_states.marks_of(in_force, judged, at), promise_states.contacts(in_force, at)
+    return marks if marks.num_rows else None, contacts if contacts.num_rows else None
+
+
+def _inputs(engine: Engine, marks: pa.Table | None) -> str:
+    """Return the hash of all that the list is made of besides model and policy."""
+    built_from = layers.built_from(engine)
+    if marks is None:
+        return built_from
+    return hashlib.sha256(f"{built_from}{marks.to_pylist()}".encode()).hexdigest()
 
 
 def score_layers(engine: Engine, request: ScoringRequest, progress: Progress) -> Worklist:
@@ -181,6 +213,8 @@ def score_layers(engine: Engine, request: ScoringRequest, progress: Progress) ->
         )
         raise ModelRefused(msg)
     recent = scores.recent(engine, request.as_of, request.policy)
+    if recent is not None and request.contacts is not None:
+        recent = pa.concat_tables([recent, request.contacts.cast(recent.schema)])
     until = layers.observed_until(engine)
     select = layers.scoring_select(request.as_of)
     return score_rows(lambda step: engine.read_batches(select, step), request, until, recent, progress)
@@ -196,7 +230,7 @@ def score_rows(
     progress("scoring the open orders")
     scored = scores.score(rows, model)
     progress(f"ranking {scored.rows.num_rows:,} open orders")
-    ranked, by_customer, arms = rank.assigned_lists(scored.rows, request.policy, recent, request.running)
+    ranked, by_customer, arms = rank.assigned_lists(scored.rows, request.policy, recent, request.running, request.marks)
     ranked = scores.explained(ranked, by_customer, rows, model)
     run = RunInfo(
         run_id=request.run_id,
@@ -214,8 +248,8 @@ def score_rows(
             spread=_spread(request.bundle),
         ),
     )
-    by_customer = stamped(customer_list.with_reasons(by_customer, ranked), run.stamp)
-    return Worklist(ranked, by_customer, run, scored.too_old, recent, arms)
+    by_customer = stamped(customer_list.with_reasons(by_customer, ranked, request.marks), run.stamp)
+    return Worklist(ranked, by_customer, run, scored.too_old, recent, arms, request.marks)
 
 
 def _spread(bundle: Bundle) -> Overdispersion:

@@ -5,7 +5,7 @@ events     what happened so far to the orders of the list
 months     by billing month and currency: orders, failed (without those that ended without money), decided, recovered
 examples   past orders whose outcome is known, at most 200 of each day: what became of orders like this one
 customers  the list by customer (see :mod:`payrec.worklist.customer_list`); kept as long as the list itself
-recent, asked, assigned   with ``features`` all inputs of the list (see :mod:`payrec.publish.replay`)
+recent, asked, assigned, marks   with ``features`` all inputs of the list (see :mod:`payrec.publish.replay`)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow as pa
 from payrec.data import layers
 from payrec.data.engines import Engine
 
-NAMES = ("features", "events", "months", "examples", "recent", "asked", "assigned")
+NAMES = ("features", "events", "months", "examples", "recent", "asked", "assigned", "marks")
 CUSTOMERS = "customers"
 KEPT_RUNS = 7
 """Of how many runs the details are kept; the lists themselves stay longer."""

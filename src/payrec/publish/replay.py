@@ -1,9 +1,9 @@
 """A past list made again from its stored inputs, and compared with what was published.
 
 Kept are the rows that were scored (``features``), the contacts and attempts that the policy's caps looked at
-(``recent``), the assignments of earlier lists (``assigned``), and the policy with its own reason codes and the
-experiment (``asked``), for the newest runs (``details.KEPT_RUNS``). The
-model is found by its id in the store.
+(``recent``), the assignments of earlier lists (``assigned``), what people's actions meant (``marks``), and the policy
+with its own reason codes and the experiment (``asked``), for the newest runs (``details.KEPT_RUNS``). The model is
+found by its id in the store.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from payrec.worklist.assignment import Experiment, Running
 from payrec.worklist.policy import Policy
 from payrec.worklist.rank import SCHEMA
 
-NAMES = ("features", "recent", "asked", "assigned")
+NAMES = ("features", "recent", "asked", "assigned", "marks")
 _RECENT: list[tuple[str, pa.DataType]] = [
     ("customer_id", pa.string()), ("order_id", pa.string()), ("event_type", pa.string()),
     ("channel", pa.string()), ("known_at", TIME),
@@ -46,6 +46,7 @@ class Kept:
     recent: pa.Table | None
     policy: Policy
     running: Running | None = None
+    marks: pa.Table | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,9 @@ class Compared:
         return self.rows == self.published and not self.differs
 
 
-def details(rules: Policy, recent: pa.Table | None, running: Running | None = None) -> Details:
+def details(
+    rules: Policy, recent: pa.Table | None, running: Running | None = None, marks: pa.Table | None = None
+) -> Details:
     """Return what a run keeps for a replay, besides its features."""
     plain = json.dumps(TypeAdapter(Policy).dump_python(rules, mode="json", exclude={"reason_codes": {"file"}}))
     codes = rules.reason_codes.file.read_text(encoding="utf-8-sig") if rules.reason_codes.file else None
@@ -74,7 +77,8 @@ def details(rules: Policy, recent: pa.Table | None, running: Running | None = No
             "experiment": pa.array([running and running.experiment.to_json()], pa.string()),
         }
     )
-    tables = {"asked": decision, "recent": recent, "assigned": running.earlier if running else None}
+    earlier = running.earlier if running else None
+    tables = {"asked": decision, "recent": recent, "assigned": earlier, "marks": marks}
     return {name: partial(_batches, table) for name, table in tables.items() if table is not None}
 
 
@@ -111,7 +115,7 @@ def kept(store: ListStore, run_id: str, folder: Path) -> Kept:
         drawn = assignment.SCHEMA.empty_table() if parts["assigned"] is None else parts["assigned"]
         running = Running(Experiment.from_json(stored["experiment"]), drawn)
     scored = pa.table({}) if features is None else features
-    return Kept(known[run_id], scored, recent if stored["has_recent"] else None, rules, running)
+    return Kept(known[run_id], scored, recent if stored["has_recent"] else None, rules, running, parts["marks"])
 
 
 def _policy(plain: str, codes: str | None, folder: Path) -> Policy:

@@ -28,7 +28,7 @@ from payrec.common.arrow import (
     times,
     whole,
 )  # fmt: skip
-from payrec.worklist import capacity, value
+from payrec.worklist import action_marks, capacity, value
 from payrec.worklist.assignment import Arms
 from payrec.worklist.suppression import RULES_IN_ORDER, RuleContext
 
@@ -109,11 +109,17 @@ def customers(rows: pa.Table, orders: pa.Table, context: RuleContext) -> tuple[p
     return table.take(pc.sort_indices(table, sort_keys=[*by, ("ev_currency", "ascending")])), customer_rank
 
 
-def with_reasons(customers: pa.Table, orders: pa.Table) -> pa.Table:
-    """Return the customers with the reasons of their top orders."""
+def with_reasons(customers: pa.Table, orders: pa.Table, marks: pa.Table | None = None) -> pa.Table:
+    """Return the customers with the reasons of their top orders, a broken promise first."""
     at = pc.index_in(customers["top_order_id"], value_set=one_chunk(orders["order_id"]))
     for name in REASONS:
         customers = customers.set_column(customers.column_names.index(name), name, orders[name].take(at))
+    broken = action_marks.sentences(customers["customer_id"], customers["ev_currency"], marks)
+    first, above = make.array(broken, pa.string()), pc.is_valid(make.array(broken, pa.string()))
+    for name in REASONS:  # each reason moves down by one where a sentence stands above it
+        former = one_chunk(customers[name])
+        shown = pc.if_else(above, first, former)
+        customers, first = customers.set_column(customers.column_names.index(name), name, shown), former
     return customers
 
 
@@ -144,13 +150,15 @@ def _decided(rows: pa.Table, orders: pa.Table, group: Whole, context: RuleContex
     channel, cost = value.channel_of(policy, unit, _total(outstanding * ranked, group))
     net = ev - cost
     wanted = (ranked_orders > 0) & pc.is_null(quiet).to_numpy(zero_copy_only=False)
-    order, rank = capacity.ranks(wanted, net, unit, customer_id)
+    broken = action_marks.sentences(customer_id, unit, context.marks)
+    order, rank = _ranks(wanted, np.array([one is not None for one in broken]), net, (unit, customer_id))
     if context.arms is not None:
         explored = pc.is_in(customer_id, value_set=context.arms.explored).to_numpy(zero_copy_only=False)
         order = capacity.spread(order, explored, policy.capacity.total)
         rank[order] = np.arange(1, order.size + 1)
     groups = capacity.limits(rows.take(top), context, channel, owner)
     flags = capacity.chosen(order, net >= 0, groups, policy.capacity.total)
+    balances = _balances(rows, orders, group, outstanding, policy.customer.warn)
     reason, also, lifted_by = _suppressed(orders, group, of_top, wanted, stilled)
     contacts, last_contact = _contacts(customer_id, context)
     return {
@@ -164,7 +172,8 @@ def _decided(rows: pa.Table, orders: pa.Table, group: Whole, context: RuleContex
         "channel": channel,
         "ev_recovered": money(ev),
         "net_value": money(net, ranked_orders > 0),
-        **_balances(rows, orders, group, outstanding, policy.customer.warn),
+        **balances,
+        "promised_amount": action_marks.promised_amounts(customer_id, unit, balances["promised_until"], context.marks),
         "orders_ranked": make.array(ranked_orders),
         "orders_left_alone": make.array(_total(~ranked, group)),
         "top_order_id": text(of_top, "order_id"),
@@ -172,6 +181,13 @@ def _decided(rows: pa.Table, orders: pa.Table, group: Whole, context: RuleContex
         "last_contact_at": last_contact,
         "contacts_in_window": contacts,
     }, rank
+
+
+def _ranks(wanted: Flags, first: Flags, net: Whole, keys: tuple[Any, Any]) -> tuple[Whole, Whole]:
+    """Rank as :func:`payrec.worklist.capacity.ranks`, but those that come ``first`` before all others."""
+    order, rank = capacity.ranks(wanted & first, net, *keys)
+    later, rank_of_later = capacity.ranks(wanted & ~first, net, *keys)
+    return np.concatenate((order, later)), np.where(rank_of_later > 0, rank_of_later + order.size, rank)
 
 
 def _total(amounts: Whole | Flags, group: Whole) -> Whole:

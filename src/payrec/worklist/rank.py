@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from payrec.common.arrow import MONEY, TIME, Whole, column, make, minor, money, one_chunk, pc, text, times, whole
 from payrec.common.errors import DataRefused
-from payrec.worklist import assignment, capacity, customer_list, reason_codes, suppression, value
+from payrec.worklist import action_marks, assignment, capacity, customer_list, reason_codes, suppression, value
 from payrec.worklist.policy import Policy
 
 _COLUMNS: list[tuple[str, pa.DataType]] = [
@@ -68,13 +68,19 @@ def rank(scored: pa.Table, policy: Policy, recent: pa.Table | None = None) -> pa
     return ranked_lists(scored, policy, recent)[0]
 
 
-def ranked_lists(scored: pa.Table, policy: Policy, recent: pa.Table | None = None) -> tuple[pa.Table, pa.Table]:
+def ranked_lists(
+    scored: pa.Table, policy: Policy, recent: pa.Table | None = None, marks: pa.Table | None = None
+) -> tuple[pa.Table, pa.Table]:
     """Return the lists of :func:`assigned_lists` without an experiment."""
-    return assigned_lists(scored, policy, recent)[:2]
+    return assigned_lists(scored, policy, recent, marks=marks)[:2]
 
 
 def assigned_lists(
-    scored: pa.Table, policy: Policy, recent: pa.Table | None = None, running: assignment.Running | None = None
+    scored: pa.Table,
+    policy: Policy,
+    recent: pa.Table | None = None,
+    running: assignment.Running | None = None,
+    marks: pa.Table | None = None,
 ) -> tuple[pa.Table, pa.Table, assignment.Arms | None]:
     """Order the open orders of one ``as_of`` by expected net value, after suppression, and flag the first that fit.
 
@@ -90,6 +96,8 @@ def assigned_lists(
         has caps.
     running
         The experiment that runs: it holds out customers at random, and explores some from lower ranks.
+    marks
+        What people's actions mean for the list, as :mod:`payrec.worklist.action_marks`.
 
     Returns
     -------
@@ -109,7 +117,7 @@ def assigned_lists(
         Two rows of one order, several ``as_of``, a currency or amount that is missing, a p that is no probability,
         probabilities over another horizon than the policy asks for.
     """
-    rows = collectable(scored)
+    rows = action_marks.applied(collectable(scored), marks)
     if rows.num_rows == 0:
         return SCHEMA.empty_table(), customer_list.SCHEMA.empty_table(), None
     _same_horizon(rows, policy)
@@ -117,7 +125,7 @@ def assigned_lists(
     rows = reason_codes.annotate(rows, codes)
     worth = value.value_of(rows, policy)
     p_units, p_known = value.p_units(rows)
-    context = suppression.RuleContext(_as_of(rows), policy, worth, p_known, recent)
+    context = suppression.RuleContext(_as_of(rows), policy, worth, p_known, recent, marks=marks)
     orders, customers = _lists(rows, context, p_units)
     return (orders, customers, None) if running is None else _with_arms(rows, context, p_units, customers, running)
 
@@ -164,7 +172,7 @@ def _decided(rows: pa.Table, context: suppression.RuleContext, p_units: Whole) -
     expected = worth.expected(p_units)
     net = expected - worth.cost
     order, ranks = capacity.ranks(left, net, worth.unit, text(rows, "order_id"))
-    owner = value.owner(rows, policy)
+    owner = action_marks.owners(rows, context.marks, value.owner(rows, policy))
     flags = capacity.chosen(
         order, net >= 0, capacity.limits(rows, context, worth.channel, owner), policy.capacity.total
     )

@@ -27,7 +27,8 @@ class RuleContext:
     """What the rules need besides the rows: the time, the policy, the values, and contacts and attempts so far.
 
     ``recent`` has ``customer_id, order_id, event_type, channel, known_at`` of contacts and attempts in the windows of
-    the caps. ``arms``: while an experiment runs, which customers are held out.
+    the caps. ``arms``: while an experiment runs, which customers are held out. ``marks``: what people's actions mean,
+    as :mod:`payrec.worklist.action_marks`.
     """
 
     as_of: datetime
@@ -36,6 +37,7 @@ class RuleContext:
     p_known: Flags
     recent: pa.Table | None
     arms: Arms | None = None
+    marks: pa.Table | None = None
 
 
 @dataclass(frozen=True)

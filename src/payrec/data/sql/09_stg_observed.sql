@@ -1,6 +1,7 @@
 -- One row: the end of the observed data, after which nothing is known and no label exists.
 -- Reads observed_until, raw_transactions, raw_events, payment_source. Key: the single row.
--- Units: until in UTC; declared, or the latest known fact.
+-- Units: until in UTC; declared, or the latest known fact. What people did (event_id action:…) says nothing of what was paid, so
+-- that it does not count.
 
 CREATE TABLE stg_observed AS
 WITH facts AS (
@@ -11,6 +12,7 @@ WITH facts AS (
         WHEN event_ts = DATE_TRUNC('day', event_ts) THEN event_ts + INTERVAL '1' DAY
         ELSE event_ts END)
     FROM raw_events
+    WHERE event_id NOT LIKE 'action:%'
     UNION ALL
     SELECT CAST(MAX(payment_date) AS TIMESTAMP) + INTERVAL '1' DAY
     FROM raw_transactions

@@ -2,7 +2,8 @@
 -- the data, with psql -f; running it again changes nothing that is right already.
 --
 --   payrec_reader   reads the raw tables (schema payrec_raw), nothing else
---   payrec_writer   reads the raw tables; makes and fills tables in schema payrec, nowhere else      (the nightly run)
+--   payrec_writer   reads the raw tables; makes and fills tables in schema payrec, nowhere else      (the nightly run);
+--                   in raw_events it adds and takes back the events of actions, which people recorded in the lists
 --   payrec_app      reads what is published in schema payrec and adds to its ledger, nothing else    (the web app)
 --
 -- They are groups without a password. A person or program signs in as a member:
@@ -39,6 +40,14 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA payrec_raw GRANT SELECT ON TABLES TO payrec_r
 
 CREATE SCHEMA IF NOT EXISTS payrec AUTHORIZATION payrec_writer;
 GRANT payrec_reader TO payrec_writer;
+
+-- raw_events exists once the owner has loaded data: run this file again then, or let this line be run for a table of another schema
+DO $events$
+BEGIN
+    IF to_regclass('payrec_raw.raw_events') IS NOT NULL THEN
+        GRANT INSERT, DELETE ON payrec_raw.raw_events TO payrec_writer;
+    END IF;
+END $events$;
 
 -- what is published is opened to the app by the writer, who owns it: see app_grants.sql
 GRANT USAGE ON SCHEMA payrec TO payrec_app;

@@ -1,0 +1,135 @@
+"""A day is played through: a list, calls with six outcomes, and the next lists, which are right about each of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import payrec as api
+from payrec.commands.log import Logged
+from payrec.commands.published import open_lists
+from payrec.commands.run import RunReport
+from payrec.publish import action_events, actions, promise_states
+from payrec.publish.store import list_by_customer
+from payrec.worklist.policy import Policy
+from tests.commands.conftest import DAY, FIRST_NIGHT, Site
+
+CALLED = FIRST_NIGHT + timedelta(hours=10)
+RULES = Policy(capacity={"total": 50}, cap=({"count": 2, "window_days": 7},))  # type: ignore[arg-type]
+SUPPRESSED = {"promised": "promised", "disputed": "disputed", "snoozed": "snoozed", "do_not_contact": "opted_out"}
+
+
+def customers(site: Site, report: RunReport) -> dict[str, dict[str, Any]]:
+    with open_lists(site.url, site.published or site.folder) as store:
+        rows = list_by_customer(store, report.published.run.run_id).to_pylist()
+    return {row["customer_id"]: row for row in rows}
+
+
+def log(site: Site, kind: Any, customer_id: str, at: datetime = CALLED, **options: Any) -> Logged:
+    with open_lists(site.url, site.published or site.folder) as store:
+        return api.log(kind, customer_id, at, "kim", store, **options)
+
+
+def raw_events(site: Site) -> Counter[str]:
+    with site.open() as engine:
+        rows = engine.read("SELECT event_id, event_type FROM raw_events WHERE event_id LIKE 'action:%'").to_pylist()
+    return Counter(row["event_type"] for row in rows)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["as facts of the next night", "the same night"])
+def test_the_next_list_is_right_about_every_customer(site: Site, known: bool) -> None:
+    first = customers(site, site.night(FIRST_NIGHT, policy=RULES))
+    ranked = [name for name, row in first.items() if row["rank"]]
+    called = dict(zip(("none", "contacted", *SUPPRESSED, "assigned", "undone"), ranked, strict=False))
+    until = (FIRST_NIGHT + 5 * DAY).date()
+    log(site, "contacted", called["contacted"], outcome="spoke", channel="phone")
+    log(site, "contacted", called["contacted"], CALLED + timedelta(hours=1), outcome="no_answer", channel="phone")
+    promised = log(site, "promised", called["promised"], until=until).action
+    log(site, "disputed", called["disputed"])
+    log(site, "snoozed", called["snoozed"], until=until)
+    log(site, "do_not_contact", called["do_not_contact"])
+    log(site, "assigned", called["assigned"], owner="lee")
+    log(site, "do_not_contact", called["undone"])
+    log(site, "undone", called["undone"])
+    log(site, "note", called["none"], note="friendly")
+
+    as_of = FIRST_NIGHT + DAY if known else FIRST_NIGHT
+    report = site.night(as_of, policy=RULES, now=CALLED + DAY)
+    second, events = customers(site, report), raw_events(site)
+    for kind, reason in SUPPRESSED.items():
+        assert (second[called[kind]]["rank"], second[called[kind]]["suppressed_reason"]) == (None, reason)
+    assert second[called["contacted"]]["suppressed_reason"] == "contact_cap"
+    assert second[called["assigned"]]["owner"] == "lee"
+    assert second[called["promised"]]["promised_until"].date() == until
+    same_currency = promised.currency == second[called["promised"]]["ev_currency"]
+    assert second[called["promised"]]["promised_amount"] == (promised.amount if same_currency else None)
+    for kind in ("none", "undone", "assigned"):
+        assert second[called[kind]]["rank"]
+    assert {kind: count > 0 for kind, count in events.items()} == dict.fromkeys(
+        ("contact", "promise", "dispute_opened", "snooze", "opt_out"), True
+    )
+    again = site.night(as_of, policy=RULES, now=CALLED + DAY)
+    assert again.already_done
+    assert raw_events(site) == events
+
+    log(site, "undone", called["do_not_contact"], CALLED + DAY)
+    log(site, "dispute_solved", called["disputed"], CALLED + DAY)
+    third = customers(site, site.night(as_of, policy=RULES, now=CALLED + 2 * DAY))
+    assert third[called["do_not_contact"]]["rank"]
+    assert third[called["disputed"]]["rank"]
+    assert raw_events(site)["opt_out"] == 0
+
+
+def test_a_broken_promise_comes_back_on_top_until_it_is_dealt_with(site: Site) -> None:
+    first = customers(site, site.night(FIRST_NIGHT))
+    last = [name for name, row in first.items() if row["rank"]][-1]
+    until = (FIRST_NIGHT + DAY).date()
+    promised = log(site, "promised", last, until=until).action
+    ends = FIRST_NIGHT + 2 * DAY + RULES.promise_grace_days * DAY
+    live = customers(site, site.night(ends - timedelta(hours=1)))[last]
+    assert (live["rank"], live["suppressed_reason"]) == (None, "promised")
+    report = site.night(ends)
+    broken = customers(site, report)[last]
+    amount = f"{promised.amount:,.2f} {promised.currency}"
+    assert broken["rank"] == 1
+    assert broken["reason_1"] == f"promised {amount} by {until.day} {until:%b}, nothing came"
+    assert broken["reason_2"]
+    replayed = api.replay(report.published.run.run_id, site.published or site.open(), site.models)
+    assert replayed.equal, replayed.differs
+    log(site, "contacted", last, ends + timedelta(hours=4), outcome="spoke")
+    assert customers(site, site.night(ends, now=ends + timedelta(hours=5)))[last]["rank"] != 1
+
+
+def test_a_payment_keeps_a_promise(site: Site) -> None:
+    first = customers(site, site.night(FIRST_NIGHT))
+    name, row = next((name, row) for name, row in first.items() if row["rank"] and row["orders_open"] == 1)
+    promised = log(site, "promised", name, amount=Decimal("1.00"), until=(FIRST_NIGHT + DAY).date()).action
+    paid = {
+        "event_id": ["paid"], "order_id": [row["top_order_id"]], "event_ts": [CALLED + timedelta(hours=2)],
+        "event_type": ["payment"], "amount": [Decimal("0.95")],
+    }  # fmt: skip
+    with site.open() as engine:
+        engine.write("raw_events", pa.table(paid), key=("event_id",))
+    after = customers(site, site.night(FIRST_NIGHT + 8 * DAY))[name]
+    with site.open() as engine:
+        (judged,) = promise_states.promises(engine, [promised], FIRST_NIGHT + 8 * DAY, RULES.promise_grace_days)
+    assert (judged.paid, judged.state) == (Decimal("0.95"), "kept")
+    assert not (after["reason_1"] or "").startswith("promised")
+
+
+def test_an_action_that_no_run_has_seen_is_turned_by_the_next(site: Site) -> None:
+    """A run that is killed between an action and its event leaves the action, and the next one finishes."""
+    first = customers(site, site.night(FIRST_NIGHT))
+    logged = log(site, "contacted", next(iter(first)), outcome="spoke", orders=["nobody's order"])
+    with open_lists(site.url, site.published or site.folder) as store, site.open() as engine:
+        assert action_events.record(engine, store) == 0
+        assert actions.add(
+            store, actions.replace(logged.action, action_id=str(api.commands.log.uuid4()), order_ids=()), CALLED
+        )
+        assert action_events.record(engine, store) > 0
+        assert action_events.record(engine, store) == 0
