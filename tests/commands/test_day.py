@@ -99,7 +99,8 @@ def test_a_broken_promise_comes_back_on_top_until_it_is_dealt_with(site: Site) -
     assert broken["rank"] == 1
     assert broken["reason_1"] == f"promised {amount} by {until.day} {until:%b}, nothing came"
     assert broken["reason_2"]
-    replayed = api.replay(report.published.run.run_id, site.published or site.open(), site.models)
+    with open_lists(site.url, site.published or site.folder) as store:
+        replayed = api.replay(report.published.run.run_id, store, site.models)
     assert replayed.equal, replayed.differs
     log(site, "contacted", last, ends + timedelta(hours=4), outcome="spoke")
     assert customers(site, site.night(ends, now=ends + timedelta(hours=5)))[last]["rank"] != 1

@@ -20,7 +20,7 @@ from payrec.common.errors import DataRefused, Locked, PayrecError, UsageError
 from payrec.data import layers
 from payrec.data.engines import Engine, connect
 from payrec.data.migrations import migrate_published
-from payrec.publish import actions, ledger, lock
+from payrec.publish import action_events, actions, ledger, lock
 from payrec.publish.actions import Action
 from payrec.publish.store import open_store
 
@@ -245,6 +245,23 @@ def test_an_action_of_the_app_is_known_from_the_time_and_sign_in_that_the_server
     assert seen.at == past
     with pytest.raises(PayrecError, match="expected a time up to now"):
         actions.add(open_store(app), replace(call, at=dt.datetime(9000, 1, 1)), dt.datetime(9000, 1, 1))
+
+
+def test_the_writer_turns_actions_into_events_once_the_owner_allows_it(
+    owner: Engine, member: Callable[..., Engine]
+) -> None:
+    writer = member("payrec_writer")
+    build(writer)
+    opt_out = Action("11111111-1111-4111-8111-111111111111", NOW, "ann", "c", "do_not_contact")
+    actions.add(open_store(writer), opt_out, NOW)
+    with pytest.raises(UsageError, match=r"(?s)may not write raw_events.*roles.sql"):
+        action_events.record(writer, open_store(writer))
+    owner.run(ROLES.read_text(encoding="utf-8"))
+    assert action_events.record(writer, open_store(writer)) == 2
+    undo = replace(opt_out, action_id="22222222-2222-4222-8222-222222222222", kind="undone", outcome=opt_out.action_id)
+    actions.add(open_store(writer), undo, NOW)
+    assert action_events.record(writer, open_store(writer)) == 2
+    assert owner.read("SELECT event_id FROM raw_events").num_rows == 0
 
 
 def test_what_hides_in_the_app_s_search_path_is_not_called(member: Callable[..., Engine]) -> None:

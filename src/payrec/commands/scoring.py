@@ -164,7 +164,9 @@ def scoring_request(
         inputs, rules_sha256 = _inputs(engine, marks), policy.fingerprint(chosen)
         run_id = run_info.identity(at, bundle.model_id, rules_sha256, inputs)
         level = night_level.measure(engine, bundle.model, at)
-        yield ScoringRequest(at, bundle, chosen, rules_sha256, run_id, inputs, now or at, feeds, level, marks, contacts)
+        yield ScoringRequest(
+            at, bundle, chosen, rules_sha256, run_id, inputs, now or at, feeds, level, marks=marks, contacts=contacts
+        )
 
 
 def _in_reporting_currency(engine: Engine, rules: Policy) -> Policy:

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from payrec.common.arrow import TIME
+from payrec.common.errors import UsageError
 from payrec.common.text import sql_literals
 from payrec.data import layers
 from payrec.data.engines import Engine
@@ -44,6 +45,11 @@ def record(engine: Engine, store: ListStore) -> int:
     """Bring the raw events in step with the actions, in one transaction; return the rows written or deleted.
 
     Done again it changes nothing. Orders that are named by an action but are not the customer's are left out.
+
+    Raises
+    ------
+    UsageError
+        The role of the run may not write them (PostgreSQL).
     """
     known = read(store)
     if not known:
@@ -60,10 +66,18 @@ def record(engine: Engine, store: ListStore) -> int:
         for some in _portions(gone):
             engine.run(f"DELETE FROM raw_events WHERE event_id IN ({sql_literals(some)})")
         if new:
-            engine.write("raw_events", pa.Table.from_pylist(new, schema=_EVENTS), key=("event_id",))
+            engine.write("raw_events", pa.Table.from_pylist(new, schema=_EVENTS), key=())  # none of them is there
         return len(new) + len(gone)
 
-    return layers.change(engine, change) if new or gone else 0
+    try:
+        return layers.change(engine, change) if new or gone else 0
+    except UsageError as error:
+        if "permission denied" not in str(error):
+            raise
+        msg = "the sign-in of this run may not write raw_events, where what people did becomes events"
+        raise UsageError(
+            f"{msg}\nthe owner of the data allows it: psql -f src/payrec/data/sql/postgres/roles.sql"
+        ) from error
 
 
 def _events(engine: Engine, actions: Iterable[Action]) -> list[dict[str, Any]]:
