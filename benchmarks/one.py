@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks import (
     building,
     chased,
+    effect,
     nightly,
     original_view,
     page_steps,
@@ -93,6 +94,17 @@ def _all() -> dict[str, Measurement]:
             steps.prepared,
         ),
         Measurement("night", "write-back", "publish to PostgreSQL", nightly.written_back, night),
+        Measurement("effect", "effect-coverage", "extra money, 400 assignments", effect.coverage, effect.prepared),
+        *(
+            Measurement(
+                "effect",
+                f"effect-{n}",
+                f"200 years, {n} customers a week",
+                partial(effect.sequence, n),
+                effect.prepared,
+            )
+            for n in (100, 200, 1_000)
+        ),
         Measurement("chased", "chased", "twelve nights, who is chased", chased.on_duckdb, chased.prepared),
     ]
     return {one.name: one for one in measurements}

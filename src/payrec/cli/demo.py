@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -29,6 +30,7 @@ def demo(
     document = done.report.summary() | {
         "rows": done.rows,
         "truth": None if done.truth is None else vars(done.truth),
+        "year": None if done.year is None else asdict(done.year),
         "files": done.files,
     }
     output.emit(document, as_json, lambda: _render(done, document), kept="the list is published")
@@ -48,6 +50,9 @@ def _render(done: Any, document: dict[str, Any]) -> None:
     if done.truth is not None:
         output.say()
         _compare(done.truth)
+    if done.year is not None:
+        output.say()
+        _show_year(done.year)
     output.say()
     output.say("4  files")
     for name, path in document["files"].items():
@@ -67,6 +72,23 @@ def _show_first(ranked: Any, k: int) -> None:
             for r in first
         ],
     )  # fmt: skip
+
+
+def _show_year(year: Any) -> None:
+    share = year.status.experiment.share
+    contacts = year.contacts_per_week
+    output.say(f"what a year of lists brought (simulated): {contacts} contacts a week, {share:.0%} held out at random")
+    output.say(f"   {'came back after a contact':<28}{year.came_back / 100:>12,.0f} EUR")
+    money = next(
+        (one for one in reversed(year.status.figures) if one.refusal is None and one.measure != "points"), None
+    )
+    if money is None:
+        output.say(f"   cannot tell: {year.status.refusal or year.status.figures[-1].refusal}")
+    else:
+        low, total, high = (amount / 100 for amount in (money.estimate.low, money.estimate.total, money.estimate.high))
+        name = "extra money the list brought" if money.measure == "money" else "extra, large orders cut"
+        output.say(f"   {name:<28}{total:>12,.0f} EUR  (between {low:,.0f} and {high:,.0f}, by the experiment alone)")
+    output.say(f"   {'extra money in truth':<28}{year.true_extra / 100:>12,.0f} EUR")
 
 
 def _compare(truth: Any) -> None:

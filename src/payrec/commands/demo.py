@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from pyarrow import parquet
 
 from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED, load
 from payrec.commands.list_summary import chosen
+from payrec.commands.policies import policy_of
 from payrec.commands.report import report
 from payrec.commands.run import RunReport, run
 from payrec.commands.simulate import simulate
+from payrec.commands.simulated_year import SimulatedYear, listed_orders, play
 from payrec.commands.train import Trained, train
 from payrec.common.errors import ModelRefused, UsageError
 from payrec.common.progress import Progress, silent
@@ -25,6 +27,7 @@ from payrec.model.evaluate.expected_sum import Overdispersion
 from payrec.model.store import versions
 from payrec.publish import export
 from payrec.simulate.simulator import REPORTING_CURRENCY
+from payrec.worklist.assignment import Experiment
 from payrec.worklist.policy import Policy
 
 _LISTED = [
@@ -56,6 +59,7 @@ class Demo:
     """What the demo did; ``trained`` is None if the champion was already trained on these data.
 
     ``rows``: by raw table. ``truth``: None where the outcome is not known. ``files``: by what they hold.
+    ``year``: a simulated year with an experiment, if a model was trained now.
     """
 
     rows: dict[str, int]
@@ -63,6 +67,7 @@ class Demo:
     report: RunReport
     truth: Truth | None
     files: dict[str, Path]
+    year: SimulatedYear | None = None
 
     def __repr__(self) -> str:
         return f"<Demo of {self.rows['raw_transactions']:,} simulated orders: {self.report!r}>"
@@ -101,7 +106,7 @@ def demo(
     folder.mkdir(parents=True, exist_ok=True)
     address, store = url or f"duckdb:///{folder / 'payrec.duckdb'}", Path(models or folder / "models")
     lists = Path(published or folder / "published")
-    trained = None
+    trained = year = None
     with connect(address) as engine:
         rows = _loaded(engine, folder, orders, now, progress)
         if not _trained_on(store, layers.fingerprint(engine)):
@@ -109,6 +114,10 @@ def demo(
                 engine, store, "auto", horizon_days, now=now, landmark_ages=landmark_ages, seed=seed,
                 max_rows=max_rows, progress=progress,
             )  # fmt: skip
+            progress("playing a year with an experiment")
+            rules = replace(policy_of(policy, capacity), reporting_currency=REPORTING_CURRENCY)
+            listed = listed_orders(engine, versions.show(store, trained.model_id), folder)
+            year = play(listed, Experiment("demo", seed, 0.2), rules, max(capacity // 4, 10), seed)
     done = run(
         address, now, models=store, published=lists, policy=policy, capacity=capacity,
         lock_folder=lock_folder or folder, alert_to=alert_to, secrets=secrets, retention_days=retention_days,
@@ -118,7 +127,7 @@ def demo(
     page = report(folder / "report.html", "champion", store).page
     files = {"worklist": folder / "worklist.csv", "report": page, "published": lists}
     known = truth(done.ranked, folder, capacity, done.published.run.summary.spread)
-    return Demo(rows, trained, done, known, files)
+    return Demo(rows, trained, done, known, files, year)
 
 
 def _loaded(engine: Engine, folder: Path, orders: int, now: datetime, progress: Progress) -> dict[str, int]:

@@ -114,12 +114,13 @@ def _codes(column: Any) -> Whole:
 
 def _of_mature(orders: pa.Table, mature: pa.Table) -> tuple[pa.Table, Whole]:
     """Return the orders of the matured units with a known outcome, and the number of each one's unit."""
-    at = pc.index_in(_unit(orders), value_set=_unit(mature))
+    at = pc.index_in(unit_key(orders), value_set=unit_key(mature))
     known = pc.and_(pc.is_valid(at), pc.is_valid(one_chunk(orders["label"])))
     return orders.filter(known), at.filter(known).to_numpy().astype(np.int64)
 
 
-def _unit(rows: pa.Table) -> Any:
+def unit_key(rows: pa.Table) -> Any:
+    """Return a key of customer and epoch for each row."""
     return pc.binary_join_element_wise(pc.cast(one_chunk(rows["epoch"]), pa.string()), text(rows, "customer_id"), "\0")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,10 +59,10 @@ def table(course: Course, span: Span, due_days: Ints) -> pa.Table:
     -------
     pa.Table
         Key (order_id, as_of). ``p_recover_<h>d`` = P(recovered within h days after as_of | open, everything hidden,
-        and the planned contact); ``contact_effect_30d`` = the 30-day probability with a first contact at
-        as_of, minus the same without a contact (null once contacted); ``eta_observed`` and ``eta_hidden``, the
-        two parts of the log hazard besides the base; ``recovered_after_days``, what then happened, also beyond the end
-        (null: never within 150 days of the failure); ``is_holdout``, never contacted by rule.
+        and the planned contact); ``contact_effect_30d`` = the 30-day probability with a first contact at as_of, minus
+        ``p_uncontacted_30d``, the same without a contact (both null once contacted); ``eta_observed`` and
+        ``eta_hidden``, the two parts of the log hazard besides the base; ``recovered_after_days``, what then happened,
+        also beyond the end (null: never within 150 days of the failure); ``is_holdout``, never contacted by rule.
     """
     at = _open_moments(course, span, due_days)
     hazard = course.hazard.take(at.failed)
@@ -76,6 +76,8 @@ def table(course: Course, span: Span, due_days: Ints) -> pa.Table:
     effect = hz.contact_effect(hazard, course.tau[at.failed], at.day, at.day + CONTACT_HORIZON_DAYS)
     is_contacted = course.contact_day[at.failed] <= at.day
     columns[f"contact_effect_{CONTACT_HORIZON_DAYS}d"] = _float(effect, is_contacted)
+    alone = hz.probability(replace(hazard, boost=np.ones_like(hazard.boost)), at.day, at.day + CONTACT_HORIZON_DAYS)
+    columns[f"p_uncontacted_{CONTACT_HORIZON_DAYS}d"] = _float(alone, is_contacted)
     columns["eta_observed"] = _float(course.eta_observed[at.failed])
     columns["eta_hidden"] = _float(course.eta_hidden[at.failed])
     paid_day = course.paid_day[at.failed]
