@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet
 import pytest
@@ -196,7 +197,7 @@ def test_a_file_without_a_model_says_how_to_get_one(empty: Path) -> None:
     ("name", "content", "told"),
     [
         ("report.csv", b"%PDF-1.7 something", "a PDF"),
-        ("book.csv", b"PK\x03\x04[Content_Types].xml", "an XLSX workbook"),
+        ("book.csv", b"PK\x03\x04[Content_Types].xml", "workbook"),
         ("nothing.csv", b"", "is empty"),
     ],
 )
@@ -207,18 +208,56 @@ def test_a_bad_file_is_refused_with_a_sentence(home: Path, name: str, content: b
     assert told in said(test)
 
 
+def score_button(test: AppTest) -> Any:
+    return next(one for one in test.button if one.label == "Score")
+
+
 def test_columns_of_other_names_are_matched_by_hand(home: Path) -> None:
     content = b"Invoice;Client;Total;Date\nA1;c1;10,50;01.06.2026\nA2;c1;20,00;24.06.2026\n"
     test = page("score_file")
     test.file_uploader[0].upload("other.csv", content, "text/csv").run()
     assert "Choose the columns" in said(test)
     assert test.selectbox("map_order_id").value == "Invoice"
-    assert test.selectbox("map_payment_date").value == "(empty: all are unpaid)"
+    assert test.selectbox("map_payment_date").value is None
+    assert score_button(test).disabled
+    test.selectbox("map_payment_date").set_value("(empty: all are unpaid)").run()
+    test.selectbox("map_currency").set_value("(one currency for all)").run()
     test.selectbox("map_dates").set_value("31.12.2026")
     test.selectbox("map_decimals").set_value("1.234,56").run()
-    next(one for one in test.button if one.label == "Score").click().run()
+    score_button(test).click().run()
     assert not test.exception
     assert figures(test)["Open"] == "€30.50"
+
+
+def test_a_file_whose_paid_orders_would_count_as_open_is_stopped_with_a_question(home: Path) -> None:
+    header = b"order_id,customer_id,amount,currency,invoice_date,payment_date,Settled on"
+    rows = [f"o{at},c{at},10.00,EUR,2026-06-2{at},,{'2026-06-25' if at else ''}".encode() for at in range(4)]
+    test = page("score_file")
+    test.file_uploader[0].upload("paid.csv", b"\n".join([header, *rows]), "text/csv").run()
+    score_button(test).click().run()
+    assert "Settled on" in said(test)
+    test.selectbox("map_payment_date").set_value("Settled on").run()
+    score_button(test).click().run()
+    assert not test.exception
+    assert figures(test)["Open"] == "€10.00"
+
+
+def test_an_export_of_a_known_source_is_scored_in_one_click(home: Path) -> None:
+    header = (
+        "id,Created date (UTC),Amount,Amount Refunded,Currency,Status,Seller Message,Customer ID,Customer Email,"
+        "Invoice ID,Decline Reason"
+    )
+    charge = "{},2026-06-20 10:00:00,25.00,0.00,eur,{},Payment complete.,{},a@example.com,{},{}"
+    rows = [
+        charge.format("ch_1", "Paid", "cus_1", "in_1", ""),
+        charge.format("ch_2", "Failed", "cus_2", "in_2", "insufficient_funds"),
+    ]
+    test = page("score_file")
+    test.file_uploader[0].upload("unified_payments.csv", "\n".join([header, *rows]).encode(), "text/csv").run()
+    assert "payments export" in said(test)
+    score_button(test).click().run()
+    assert not test.exception
+    assert figures(test)["Open"] == "€25.00"
 
 
 def test_a_part_of_the_list_is_drawn_only_where_it_is_asked_for(home: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import payrec as public
-from payrec.app import upload
+from payrec.app import upload, upload_score
 from payrec.common.errors import DataRefused
 from payrec.data.engines import Engine
 from payrec.model.store import versions
@@ -115,9 +115,9 @@ def test_an_uploaded_export_is_refused_without_an_option_of_the_command_line(mod
         paid = f"{made + DAY:%Y-%m-%d}" if day < 78 else ""
         lines.append(f"o{day},c{day},10.00,EUR,{made:%Y-%m-%d},{paid}")
     file = upload.take(io.BytesIO("\n".join(lines).encode()), "orders.csv", tmp_path)
-    inputs = upload.ScoringInputs(versions.champion(models), Policy(), None, FIRST_NIGHT)
+    inputs = upload_score.ScoringInputs(versions.champion(models), Policy(), None, FIRST_NIGHT)
     with pytest.raises(DataRefused) as refused:
-        upload.score(file, inputs, None, lambda _: None)
+        upload_score.score(file, inputs, None, lambda _: None)
     first, *_, last = str(refused.value).splitlines()
     assert first.startswith("payments end on 28 Apr 2026, 21 days before orders")
     assert last == "export the file again with the newer payments in it"

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 import streamlit as st
 
-from payrec.app import access, list_query, list_source, upload
+from payrec.app import access, list_query, list_source, upload, upload_score
 from payrec.app.list_source import Served, Source
 from payrec.commands import customer_states as states
 from payrec.commands.app import WITHOUT_SIGN_IN, is_loopback
@@ -201,12 +201,12 @@ def folder() -> Path:
     return cast("_Folder", st.session_state[FOLDER]).path
 
 
-def uploaded() -> tuple[upload.Upload, upload.Result | None] | None:
+def uploaded() -> tuple[upload.Upload, upload_score.Result | None] | None:
     """Return the file that this session has uploaded, and its list once it was scored."""
-    return cast("tuple[upload.Upload, upload.Result | None] | None", st.session_state.get(UPLOAD))
+    return cast("tuple[upload.Upload, upload_score.Result | None] | None", st.session_state.get(UPLOAD))
 
 
-def keep_upload(file: upload.Upload | None, result: upload.Result | None = None) -> None:
+def keep_upload(file: upload.Upload | None, result: upload_score.Result | None = None) -> None:
     """Keep the file of this session; None forgets it."""
     st.session_state[UPLOAD] = None if file is None else (file, result)
 

@@ -71,6 +71,11 @@ def sheet_of(file: OpenFile, wanted: frozenset[str], declared: str | None, heade
     return Sheet(name, replace(head, names=head.names[:last]))
 
 
+def sheet_names(file: OpenFile) -> list[str]:
+    """Return the names of the sheets that are not hidden; DataRefused if the workbook is damaged."""
+    return [sheet.title for sheet in _open(file).worksheets if sheet.sheet_state == "visible"]
+
+
 def rows(file: OpenFile, sheet: Sheet, mapped: Collection[int]) -> Iterator[Rows]:
     """Yield the rows below the header; ``line`` is the number of the row in the sheet.
 
