@@ -60,6 +60,12 @@ FromUrl = Annotated[
         "--from", metavar="URL", help="After source NAME: postgresql://…?schema=NAME that another tool keeps filled."
     ),
 ]
+WriteMap = Annotated[
+    Path | None,
+    typer.Option(
+        "--write-map", metavar="MAP.toml", help="Load nothing: write the map that the file would be read with."
+    ),
+]
 Tolerance = Annotated[
     float,
     typer.Option("--tolerance", min=0.0, max=1.0, help="Largest share of rejected rows."),
@@ -137,6 +143,7 @@ def load(
     stated_at: StatedAt = None,
     complete: Complete = False,
     from_url: FromUrl = None,
+    write_map: WriteMap = None,
     payments_from_events: PaymentsFrom = None,
     reporting_currency: Reporting = None,
     url: Database = None,
@@ -153,6 +160,9 @@ def load(
         privacy_key=options.privacy_key(settings),
     )  # fmt: skip
     _require_files(kind, files, from_url)
+    if write_map is not None:
+        _write_map(kind, files, write_map, reading, as_json)
+        return
     if kind == FileKind.source:
         with options.database(url, settings) as engine, output.steps(as_json) as step:
             report: Any = payrec.load.source(
@@ -175,6 +185,14 @@ def load(
             output.say(line)
 
     output.emit(asdict(report), as_json, render, kept="the rows are loaded")
+
+
+def _write_map(kind: str, files: list[Path], path: Path, reading: payrec.load.Options, as_json: bool) -> None:
+    if kind == FileKind.source:
+        raise UsageError("found --write-map after source, expected transactions, events or fx\na source needs no map")
+    written = payrec.load.write_map(files[0], kind, path, reading)  # type: ignore[arg-type]
+    command = f"payrec load {kind} {files[0]} --map {written}"
+    output.emit({"map": written}, as_json, lambda: output.say(f"{written} is written: complete it, then {command}"))
 
 
 def _require_files(kind: str, files: list[Path], from_url: str | None) -> None:

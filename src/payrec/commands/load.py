@@ -10,15 +10,18 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from payrec.common.errors import UsageError
+from payrec.common.errors import PayrecError, UsageError
+from payrec.common.files import replacing
 from payrec.common.progress import Progress, silent
 from payrec.data import layers, load
 from payrec.data.engines import Engine
 from payrec.data.load import Kind, LoadPlan, LoadReport, Mapping, Options, read_mapping
+from payrec.data.load.map_file import map_text
 from payrec.data.sources import loading
 from payrec.data.sources.database_tables import database_tables
 from payrec.data.sources.loading import SourceReport
 from payrec.data.sources.packs import pack_of
+from payrec.data.sources.recognition import recognise
 
 __all__ = [
     "LoadReport",
@@ -31,6 +34,7 @@ __all__ = [
     "read_mapping",
     "source",
     "transactions",
+    "write_map",
 ]
 
 Loader = Callable[[Engine, Path, Mapping | None, Path | None, datetime | None, Options | None], LoadReport]
@@ -40,6 +44,8 @@ def plan(
     file: Path | str, kind: Kind, mapping: Mapping | Path | str | None = None, options: Options | None = None
 ) -> LoadPlan:
     """Return how a file, or the first part of a folder, will be read; nothing is loaded."""
+    if mapping is None:
+        _refuse_source(load.parts(Path(file))[0], options.encoding if options else None)
     return load.plan(load.parts(Path(file))[0], kind, mapping_of(mapping), options)
 
 
@@ -154,6 +160,27 @@ def source(
     return layers.change(engine, lambda: loading.load(engine, pack, origin, settings))
 
 
+def write_map(file: Path | str, kind: Kind, path: Path | str, options: Options | None = None) -> Path:
+    """Write the map that a file would be read with: its columns that have our names, and what it lacks as comments.
+
+    Raises
+    ------
+    UsageError
+        The file is the export of a source, which needs no map, or the map is there already.
+
+    >>> payrec.load.write_map(folder / "transactions.csv", "transactions", folder / "map.toml").name
+    'map.toml'
+    """
+    path = Path(path)
+    _refuse_source(Path(file), options.encoding if options else None)
+    if path.exists():
+        raise UsageError(f"found a file {path}, expected none\nname another file for the map")
+    text = map_text(Path(file), kind, options or Options())
+    with replacing(path) as sink:
+        sink.write(text.encode())
+    return path
+
+
 def mapping_of(mapping: Mapping | Path | str | None, reporting_currency: str | None = None) -> Mapping | None:
     """Return a map, read if it is a path; a reporting currency replaces its own."""
     read = read_mapping(Path(mapping)) if isinstance(mapping, Path | str) else mapping
@@ -173,6 +200,9 @@ def _loaded(
     if options and options.complete and (loader is not load.transactions or len(load.parts(file)) > 1):
         raise UsageError("found complete for events, rates or a folder of parts, expected one file of orders")
 
+    if mapping is None and file.is_file():
+        _refuse_source(file, options.encoding if options else None)
+
     def load_part(part: Path) -> LoadReport:
         progress(f"loading {part.name}")
         target = None if rejects is None else Path(rejects)
@@ -183,3 +213,22 @@ def _loaded(
 
     layers.prepare(engine)
     return layers.change(engine, lambda: load.in_parts(file, load_part))
+
+
+def _refuse_source(file: Path, encoding: str | None) -> None:
+    """Refuse a file that is recognised as the export of a source, whose rows are not ours: a charge is no order.
+
+    Raises
+    ------
+    UsageError
+        It names the source and the command.
+    """
+    try:
+        matches = recognise(file, encoding)
+    except PayrecError:  # the loader says it in words of its own
+        return
+    for match in matches:
+        raise UsageError(
+            f"{file.name} is {match.title} of {match.source}: its orders and events are made by the source\n"
+            f"load it with: {match.command(file)}\nor say in a map how its columns are meant: --map MAP.toml"
+        )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 import payrec
+from payrec.common.errors import UsageError
 from payrec.data.sources.packs import packs
 from payrec.simulate import source_files
 from tests.data.sources.files import headers, write
@@ -20,6 +23,37 @@ def test_a_payments_export_is_recognised_with_its_reasons(tmp_path: Path) -> Non
     assert (match.source, match.confidence) == ("stripe-dashboard", 1.0)
     assert match.command(path) == f"payrec load source stripe-dashboard {path}"
     assert len(match.reasons) == 4
+
+
+def test_an_export_of_a_source_is_not_loaded_as_a_table_of_ours(tmp_path: Path) -> None:
+    path = write(tmp_path / "any.csv", HEADER, ROWS)
+    command = f"load it with: payrec load source stripe-dashboard {path}"
+    with payrec.connect("duckdb://") as engine:
+        for loader in (payrec.load.transactions, payrec.load.events):
+            with pytest.raises(UsageError, match=re.escape(command)):
+                loader(engine, path)
+    with pytest.raises(UsageError, match=re.escape(command)):
+        payrec.load.write_map(path, "transactions", tmp_path / "map.toml")
+
+
+def test_a_map_is_written_of_equal_names_alone(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("Order_ID,customer,amount_total,currency,invoice_date,due_date\n1,a,5,EUR,2026-01-31,2026-02-28\n")
+    text = payrec.load.write_map(path, "transactions", tmp_path / "map.toml").read_text()
+    assert tomllib.loads(text) == {
+        "kind": "transactions",
+        "columns": {name.lower(): name for name in ("Order_ID", "currency", "invoice_date", "due_date")},
+    }
+    assert "# amount =" in text
+    assert "#   amount_total" in text
+    completed = text.replace('# amount = "…"', 'amount = "amount_total" #').replace(
+        '# customer_id = "…"', 'customer_id = "customer" #'
+    )
+    (tmp_path / "map.toml").write_text(completed + '[constants]\npayment_date = ""\n')
+    with payrec.connect("duckdb://") as engine:
+        assert payrec.load.transactions(engine, path, tmp_path / "map.toml").loaded == 1
+    with pytest.raises(UsageError, match="name another file"):
+        payrec.load.write_map(path, "transactions", tmp_path / "map.toml")
 
 
 @pytest.mark.parametrize("name", [(pack.name, each.name) for pack in packs() for each in pack.inputs])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,15 +12,13 @@ from typing import Protocol
 import duckdb
 
 from payrec.common.errors import DataRefused
-from payrec.data.load import Limits, encoding, parquet, records
+from payrec.data.load import Limits, encoding
 from payrec.data.load.file_bytes import OpenFile, opened
-from payrec.data.load.header import DELIMITERS, check_names
 from payrec.data.load.parsing import scratch_database
 from payrec.data.load.records import BadLine, Rows
+from payrec.data.load.tables import FORMS, FileTable, Hints, table_of
 from payrec.data.sources import json_objects
 from payrec.data.sources.packs import Input, Pack
-
-HEADER_LINES = 30  # the header is among these: reports begin with title lines
 
 
 class Export(Protocol):
@@ -40,20 +36,18 @@ class Export(Protocol):
 
 @dataclass(frozen=True)
 class TableExport:
-    """CSV or Parquet: column names, ``first_line`` on which the rows after the header start, and the bytes."""
+    """CSV, XLSX or Parquet as one table."""
 
-    names: tuple[str, ...]
-    first_line: int
-    delimiter: str
-    encoding: str | None
-    file: OpenFile
+    table: FileTable
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return self.table.dialect.header
 
     def rows(self, positions: Collection[int]) -> Iterator[Rows]:
         """Yield the rows as text columns ``c0``, ``c1``, … and ``line``; once."""
-        if self.file.form == "parquet":
-            return parquet.rows(self.file, positions)
-        shape = records.Shape(self.delimiter, len(self.names), self.file.limits, self.file.name)
-        return records.rows(encoding.blocks(self.file, self.encoding), shape, self.first_line)
+        return self.table.rows(positions)
 
 
 @dataclass(frozen=True)
@@ -76,50 +70,18 @@ class ExportFile:
 @contextmanager
 def read_export(path: Path, packs: Iterable[Pack], named_encoding: str | None = None) -> Iterator[ExportFile]:
     """Open a file; its header is the line, among the first, that has most of the columns that inputs require."""
-    with opened(path, Limits(), ("text", "parquet", "json")) as file:
-        if file.form == "parquet":
-            names = parquet.header(file)
-            check_names(names, file)
-            yield ExportFile(file, TableExport(names, 1, "", None, file))
+    with opened(path, Limits(), FORMS) as file:
+        if file.form != "json":
+            required = [each.columns[name] for pack in packs for each in pack.inputs for name in each.required]
+            wanted = frozenset(header.casefold() for headers in required for header in headers)
+            yield ExportFile(file, TableExport(table_of(file, Hints(wanted, encoding=named_encoding))))
             return
         if named_encoding is None:
             encoding.refuse_other_encodings(file)
         else:
             encoding.check_encoding(named_encoding)
-        if file.form == "json":
-            with scratch_database(None) as db:
-                bad = json_objects.stage(db, file, named_encoding)
-                yield ExportFile(file, db, bad)
-            return
-        text = encoding.first_lines(file, named_encoding)
-        names, first_line, delimiter = _header(text, [_required(each) for pack in packs for each in pack.inputs])
-        check_names(names, file)
-        yield ExportFile(file, TableExport(names, first_line, delimiter, named_encoding, file))
-
-
-def _header(text: str, wanted: list[list[frozenset[str]]]) -> tuple[tuple[str, ...], int, str]:
-    best: tuple[tuple[float, int], tuple[str, ...], int, str] = ((-1.0, 0), (), 1, ",")
-    for delimiter in DELIMITERS:
-        reader = csv.reader(io.StringIO(text, newline="\n"), delimiter=delimiter)
-        for cells in _records(reader):
-            names = tuple(cell.strip() for cell in cells)
-            folded = {name.casefold() for name in names}
-            share = max((sum(bool(folded & headers) for headers in each) / len(each) for each in wanted), default=0.0)
-            if (share, len(names) if reader.line_num == 1 else 0) > best[0]:
-                best = ((share, len(names)), names, reader.line_num + 1, delimiter)
-    return best[1:]
-
-
-def _records(reader: Iterator[list[str]]) -> Iterator[list[str]]:
-    for _ in range(HEADER_LINES):
-        try:
-            yield next(reader)
-        except (StopIteration, csv.Error):
-            return
-
-
-def _required(source_input: Input) -> list[frozenset[str]]:
-    return [frozenset(header.casefold() for header in source_input.columns[name]) for name in source_input.required]
+        with scratch_database(None) as db:
+            yield ExportFile(file, db, json_objects.stage(db, file, named_encoding))
 
 
 def columns_of(source_input: Input, names: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
