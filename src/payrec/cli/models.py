@@ -22,7 +22,7 @@ def models_list(as_json: Json = False) -> None:
 
     def render() -> None:
         if not rows:
-            output.say(f"no model in {folder} yet; train one: payrec train")
+            output.say(f"no model in {folder} yet; lists go by rule until you train one: payrec train")
             return
         output.table(
             ["model", "serves", "recipe", "horizon", "rows", "until", "problem"],

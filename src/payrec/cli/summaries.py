@@ -9,17 +9,23 @@ from payrec.cli import output
 
 _BASELINES = ("random", "oldest_first", "amount", "history_rate")
 _UNMAPPED_SHOWN = 10
+_BY_RULE = (
+    "ranked by rule, not by a model of yours: outstanding amount × a rate by reason and age\n"
+    "when there is a history to learn from: payrec train"
+)
 
 
 def show_list(summary: dict[str, Any], payments_until: datetime | None = None) -> None:
     """Print the summary of a ranked list."""
     output.say(f"as of {summary['as_of']:%Y-%m-%d %H:%M} UTC, model {summary['model_id']}, run {summary['run_id']}")
-    if payments_until == summary["as_of"]:
-        output.say("not later, because payments are known until then (--payments-until)")
-    if summary["facts_reach"]:
-        output.say(summary["facts_reach"])
-    if summary["recovery_level"]:
-        output.say(summary["recovery_level"]["sentence"])
+    notes = (
+        summary["by_rule"] and _BY_RULE,
+        payments_until == summary["as_of"] and "not later, because payments are known until then (--payments-until)",
+        summary["facts_reach"],
+        summary["recovery_level"] and summary["recovery_level"]["sentence"],
+    )
+    for line in "\n".join(filter(None, notes)).splitlines():
+        output.say(line)
     if not summary["orders"]:
         output.say("nothing to score: no order is open at this time")
         return

@@ -7,9 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from payrec.commands import night_level
+from payrec.commands import night_level, serving
 from payrec.commands.build import reading, scoring_time
-from payrec.commands.models import champion
 from payrec.common.errors import DataRefused, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.common.text import sql_literal
@@ -59,7 +58,7 @@ def explain(
     >>> abs(explained.base + sum(step.points for step in explained.steps) - explained.probability) < 1e-9
     True
     """
-    bundle = champion(models)
+    bundle = serving.of_database(engine, models, serving.codes_of(None), progress)
     model = bundle.model
     with reading(engine, night_level.parameters(model, as_of), progress):
         at = scoring_time(engine, as_of)

@@ -17,6 +17,7 @@ from payrec.model.evaluate import expected_sum
 from payrec.model.evaluate.expected_sum import Overdispersion
 from payrec.publish.run_info import RunInfo
 
+BY_RULE = "Ranked by rule, not by a model of yours: outstanding amount × a rate by reason and age"
 _READ = [
     "order_id", "currency", "outstanding", "outstanding_value", "p_recover_30d", "ev_currency", "ev_recovered",
     "priority_flag", "rank", "suppressed_reason",
@@ -51,6 +52,7 @@ def summarise(
         "run_id": run.run_id,
         "as_of": run.as_of,
         "model_id": run.model_id,
+        "by_rule": run.summary.by_rule,
         "facts_reach": freshness.sentence(run.summary.feeds),
         "recovery_level": _recovery_level(run),
         "freshness": [dict(vars(feed)) for feed in run.summary.feeds],
@@ -78,6 +80,11 @@ def _recovery_level(run: RunInfo) -> dict[str, Any] | None:
     behind = (run.as_of - state.until) / timedelta(days=1)
     sentence = f"{state.sentence}; newest outcome {behind:.1f} days before as_of"
     return vars(state) | {"factor": round(math.exp(state.shift), 6), "sentence": sentence}
+
+
+def headline(run: RunInfo) -> str:
+    """Say above a list whether it is ranked by rule, and how far its facts reach."""
+    return ". ".join(filter(None, [BY_RULE if run.summary.by_rule else "", freshness.sentence(run.summary.feeds)]))
 
 
 def chosen(ranked: pa.Table) -> pa.Table:

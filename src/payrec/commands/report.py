@@ -35,6 +35,9 @@ def report(
     'report.html'
     """
     bundle, page = versions.show(Path(models), reference), Path(out)
+    if bundle.model.recipe == "rule":
+        msg = f"model {bundle.model_id} ranks by rule: it has no test on your data to report"
+        raise UsageError(f"{msg}\ntrain a model of your own: payrec train")
     if not bundle.card:
         raise UsageError(f"found no card with the model {bundle.model_id}, expected one\ntrain it again: payrec train")
     card = page.with_name("card.json")

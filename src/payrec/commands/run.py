@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from payrec.commands import serving
 from payrec.commands.assigning import run_identity, store_arms, with_experiment
 from payrec.commands.check import require_safe
 from payrec.commands.list_summary import summarise
@@ -24,7 +25,6 @@ from payrec.common.errors import Locked, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.data import audit, layers
 from payrec.data.engines import Engine, connect, keeps_lists
-from payrec.model.store import versions
 from payrec.monitor import alerts, outcomes, silence, verdicts
 from payrec.monitor.limits import limits_of
 from payrec.monitor.verdicts import Level, Verdict
@@ -159,10 +159,10 @@ def _held(engine: Engine, config: RunConfig, still_held: lock.StillHeld, progres
     for _ in range(STARTS):
         with ExitStack() as stack:
             with recorded(engine, config, "build"):
-                bundle = versions.champion(config.models)
                 _require_plausible_clock(engine, config)
                 store = open_store(config.published or engine)
                 action_events.record(engine, store)
+                bundle = serving.of_database(engine, config.models, serving.codes_of(config.policy), progress)
                 wanted = scoring_request(
                     engine, bundle, config.policy, config.as_of, config.now, progress, store,
                     payments_until=config.payments_until, wait_s=max(config.wait_s, LAYERS_WAIT_S), shared=True,

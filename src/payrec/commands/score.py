@@ -6,8 +6,8 @@ import hashlib
 from datetime import datetime
 from pathlib import Path
 
+from payrec.commands import serving
 from payrec.commands.check import require_promises
-from payrec.commands.models import champion
 from payrec.commands.policies import policy_of
 from payrec.commands.scoring import ScoringRequest, Worklist, score_layers, score_rows, scoring_request
 from payrec.common.errors import UsageError
@@ -38,7 +38,8 @@ def score(
     Parameters
     ----------
     models
-        Folder of the versions, whose champion scores; or a version that is loaded already.
+        Folder of the versions, whose champion scores, or a ranking by rule if none was trained yet; or a version that
+        is loaded already.
     as_of
         Time to score at (UTC, without zone); None: the end of the observed data.
     policy, capacity
@@ -55,7 +56,7 @@ def score(
     Raises
     ------
     ModelRefused
-        There is no champion, or its files are damaged.
+        There are models but no champion, or its files are damaged.
     DataRefused
         There are no orders, they break a promise of the SQL layers (money in a currency without a rate), they cannot
         be ranked without guessing, or payments are older than orders by more than
@@ -64,7 +65,8 @@ def score(
     >>> int(payrec.score(engine, models, capacity=20).frame["priority_flag"].sum())
     20
     """
-    bundle, rules = champion(models), policy_of(policy, capacity)
+    rules = policy_of(policy, capacity)
+    bundle = serving.of_database(engine, models, serving.codes_of(rules), progress)
     store = open_store(engine if engine.name == "postgres" else Path(published))
     action_events.record(engine, store)
     wanted = scoring_request(engine, bundle, rules, as_of, now, progress, store, payments_until=payments_until)
@@ -96,8 +98,9 @@ def score_file(
     >>> payrec.score_file(folder / "open_orders.csv", models).ranked.num_rows > 0
     True
     """
-    bundle, rules, path = champion(models), policy_of(policy, capacity), Path(file)
+    rules, path = policy_of(policy, capacity), Path(file)
     rows = feature_file.read(path, as_of)
+    bundle = serving.of_rows(rows, models, serving.codes_of(rules))
     digest, rules_sha256 = hashlib.sha256(path.read_bytes()).hexdigest(), rules_of.fingerprint(rules)
     at = as_of or (rows["as_of"][0].as_py() if rows.num_rows else now)
     if at is None:

@@ -248,6 +248,7 @@ def score_rows(
             unit=request.policy.listed_by,
             level=request.level,
             spread=_spread(request.bundle),
+            by_rule=model.recipe == "rule",
         ),
     )
     by_customer = stamped(customer_list.with_reasons(by_customer, ranked, request.marks), run.stamp)

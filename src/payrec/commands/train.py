@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED, night_level
+from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED, night_level, serving
 from payrec.commands.build import parameters, reading
 from payrec.commands.check import audited, require_safe, with_leaks
 from payrec.common.errors import DataRefused, ModelRefused, UsageError
@@ -101,7 +101,8 @@ def train(
     """
     require_recipe(recipe)
     spec, store = TrainSpec(recipe, horizon_days, seed, max_rows), Path(models)
-    with reading(engine, parameters(horizon_days, None, observed_until, landmark_ages), progress):
+    wanted = parameters(horizon_days, None, observed_until, landmark_ages)
+    with serving.until_trained(store), reading(engine, wanted, progress):
         audit = audited(engine, now, progress)
         require_safe(audit)
         rows = snapshots.training_rows(engine, max_rows, seed, progress)
@@ -113,10 +114,12 @@ def train(
             latest = as_of - timedelta(days=horizon_days)  # labels of later snapshots were not known yet
             rows = rows.filter(pc.less_equal(rows["as_of"], pa.scalar(latest, pa.timestamp("us"))))
         newest, missing = _newest(engine, rows, until, horizon_days), freshness.missing_months(engine)
-    progress("testing on the newest matured snapshots")
-    tested = testing.run(rows, _newest_split(rows, spec))
-    progress(f"training on {rows.num_rows:,} snapshots")
-    model = training.train(rows, spec)
+    by_rule = serving.goes_by_rule(store)
+    with serving.until_trained(store):
+        progress("testing on the newest matured snapshots")
+        tested = testing.run(rows, _newest_split(rows, spec))
+        progress(f"training on {rows.num_rows:,} snapshots")
+        model = training.train(rows, spec)
     night = night_level.at_end(model, newest, until, missing)
     if night:
         shift_day = night.payments.first_day + len(night.payments.observed)
@@ -127,6 +130,8 @@ def train(
     verdict = gate.assess(_numbers(rows, tested, store))
     if verdict.passed:
         versions.promote(store, model_id)
+    elif by_rule:
+        serving.by_rule(engine, store, serving.codes_of(None), progress)
     return Trained(model_id, model, tested, audit, verdict, card)
 
 

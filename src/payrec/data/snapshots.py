@@ -58,9 +58,16 @@ def landmark_rows(engine: Engine, max_rows: int, seed: int, progress: Progress =
     return _sample(engine, "1 = 1", max_rows, seed, progress)
 
 
-def _sample(engine: Engine, also: str, max_rows: int, seed: int, progress: Progress) -> pa.Table:
-    total = count(engine, f"{VIEW} AS v", f"v.is_landmark = 1 AND {also}")
-    select = observed_select(also=also)
+def all_rows(engine: Engine, max_rows: int, seed: int, progress: Progress = silent) -> pa.Table:
+    """Return the snapshots of landmarks and of the times to score at; the rest as :func:`training_rows`."""
+    return _sample(engine, "1 = 1", max_rows, seed, progress, where="1 = 1")
+
+
+def _sample(
+    engine: Engine, also: str, max_rows: int, seed: int, progress: Progress, *, where: str = "v.is_landmark = 1"
+) -> pa.Table:
+    total = count(engine, f"{VIEW} AS v", f"{where} AND {also}")
+    select = observed_select(where, also)
     if total <= max_rows:
         progress(f"reading {total:,} snapshots")
         batches = list(engine.read_batches(select))

@@ -56,6 +56,8 @@ class RunSummary:
         Overdispersion that the intervals of its expected sums rest on.
     level
         The level of the night and the payments it follows from; None where the model does not follow it.
+    by_rule
+        Ranked by rule, not by a model of the company's own history.
     """
 
     as_of: datetime
@@ -68,6 +70,7 @@ class RunSummary:
     unit: str = "order"
     level: NightLevel | None = None
     spread: Overdispersion = UNTRIED
+    by_rule: bool = False
 
     @property
     def suppressed_share(self) -> float:
@@ -191,6 +194,7 @@ def summary_to_json(summary: RunSummary) -> dict[str, Any]:
         "unit": summary.unit,
         "spread": vars(summary.spread),
         "level": None if summary.level is None else _level_to_json(summary.level),
+        "by_rule": summary.by_rule,
         "feeds": [vars(feed) | {"newest_at": feed.newest_at.isoformat()} for feed in summary.feeds],
     }
 
@@ -210,6 +214,7 @@ def summary_from_json(stored: Mapping[str, Any]) -> RunSummary:
         str(stored.get("unit", "order")),
         _level_from_json(stored["level"]) if stored.get("level") else None,
         Overdispersion(**stored.get("spread", {})),
+        bool(stored.get("by_rule", False)),
     )
 
 

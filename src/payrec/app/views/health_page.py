@@ -10,8 +10,8 @@ import streamlit as st
 from payrec.app import export_log, formatting, parts, state, verdict_frames
 from payrec.app.list_source import Served
 from payrec.charts import service as charts
+from payrec.commands.list_summary import headline
 from payrec.common.text import markdown_text
-from payrec.data import freshness
 from payrec.monitor import silence
 from payrec.monitor.limits import limits_of
 from payrec.monitor.verdicts import to_table
@@ -21,7 +21,7 @@ def show() -> None:
     """Draw the page."""
     served = state.served()
     current = served.current
-    reach = freshness.sentence(current.run.summary.feeds) if current else ""
+    reach = headline(current.run) if current else ""
     parts.heading("Health", current.run.stamp if current else None, reach)
     if current is None:
         st.info("No run has been published yet, so there is nothing to monitor. Make one with `payrec run`.")

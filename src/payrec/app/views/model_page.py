@@ -25,6 +25,9 @@ def show() -> None:
     if version.bundle is None:
         st.error(f"**Version {version.model_id} cannot be used.** {markdown_text(version.problem)}")
         return
+    if version.bundle.model.recipe == "rule":
+        st.info("This version ranks by rule, not by your history. Train a model of your own: `payrec train`.")
+        return
     card = version.bundle.card
     if card is None:
         st.info("This version was stored without a card. Train again to get one: `payrec train`.")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from payrec.app import customer_view, list_view, parts, state
+from payrec.commands.list_summary import headline
 from payrec.common.text import markdown_text
-from payrec.data import freshness
 from payrec.publish.details import CUSTOMERS
 
 
@@ -14,7 +14,7 @@ def show() -> None:
     """Draw the page."""
     current, file, label = state.served().current, state.list_file(), state.chosen_source().label
     if current is not None and file is not None:
-        parts.heading("Worklist", current.run.stamp, freshness.sentence(current.run.summary.feeds), label)
+        parts.heading("Worklist", current.run.stamp, headline(current.run), label)
         _list(list_view.ShownList(file, current.run, months=state.detail_file("months")))
         return
     from payrec.app.views import connect_page, score_file_page

@@ -25,7 +25,7 @@ from payrec.model.recipes.training_summary import TrainingSummary
 if TYPE_CHECKING:
     import pandas as pd
 
-Recipe = Literal["logistic", "xgboost", "original"]
+Recipe = Literal["logistic", "xgboost", "original", "rule"]
 Scorer = AdditiveModel | Trees
 
 

@@ -38,7 +38,7 @@ class ModelDocument:
     format: Literal[1]
     schema: str
     libraries: dict[str, str]
-    recipe: Literal["logistic", "xgboost", "original"]
+    recipe: Literal["logistic", "xgboost", "original", "rule"]
     horizon_days: int
     max_age_days: int
     min_age_days: int
