@@ -148,7 +148,7 @@ def portfolio(seed: int) -> tuple[list[Row], list[Row]]:
 
 def labels(engine: Engine) -> dict[tuple[str, datetime], int]:
     rows = engine.read(
-        "SELECT order_id, as_of, label_recovered_30d AS label FROM labels WHERE label_recovered_30d IS NOT NULL"
+        "SELECT order_id, as_of, label_recovered_30d AS label FROM v_feature_view WHERE label_recovered_30d IS NOT NULL"
     ).to_pylist()
     return {(r["order_id"], r["as_of"]): r["label"] for r in rows}
 

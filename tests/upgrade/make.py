@@ -32,7 +32,18 @@ COMMANDS = (
     "run --as-of 2026-06-30",
 )
 KEPT = ("embedded/payrec.duckdb", "embedded/models", "embedded/published", "served/models")
-MADE_ANEW = ("stg_*", "snapshots", "customer_*", "context_history", "features", "labels", "built_*")
+MADE_ANEW = (
+    "stg_*",
+    "*_numbers",
+    "accounts",
+    "event_types",
+    "snapshots",
+    "customer_*",
+    "context_history",
+    "features",
+    "labels",
+    "built_*",
+)
 
 
 def commands(source: Path, folder: Path, url: str) -> None:

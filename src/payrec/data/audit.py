@@ -119,7 +119,8 @@ def _declared(engine: Engine, column: str, limits: Limits) -> Iterator[Finding]:
     rows = engine.read(
         f"SELECT COALESCE(t.{column}, '') AS value, COUNT(*) FILTER (WHERE o.recovered_at IS NULL) AS unpaid, "
         f"COUNT(*) FILTER (WHERE o.recovered_at IS NOT NULL) AS paid FROM raw_transactions AS t "
-        f"JOIN stg_outcomes AS o ON o.order_id = t.order_id GROUP BY COALESCE(t.{column}, '')"
+        f"JOIN stg_orders AS s ON s.order_id = t.order_id JOIN stg_outcomes AS o ON o.order_no = s.order_no "
+        f"GROUP BY COALESCE(t.{column}, '')"
     ).to_pylist()
     paid, unpaid = sum(r["paid"] for r in rows), sum(r["unpaid"] for r in rows)
     if not paid or not unpaid:
@@ -136,9 +137,9 @@ def _declared(engine: Engine, column: str, limits: Limits) -> Iterator[Finding]:
 
 def _currencies(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
     rows = engine.read(
-        "SELECT s.currency AS currency, COUNT(*) AS n, COUNT(f.amount_reporting_minor) AS priced "
-        "FROM snapshots AS s JOIN features AS f ON f.order_id = s.order_id AND f.as_of = s.as_of "
-        "GROUP BY s.currency ORDER BY s.currency"
+        "SELECT o.currency AS currency, COUNT(*) AS n, COUNT(f.amount_reporting_minor) AS priced "
+        "FROM features AS f JOIN stg_orders AS o ON o.order_no = f.order_no "
+        "GROUP BY o.currency ORDER BY o.currency"
     ).to_pylist()
     if len(rows) > 1 and not any(r["priced"] for r in rows):
         names = ", ".join(r["currency"] for r in rows)
@@ -202,7 +203,7 @@ def _jump(rates: list[float], sizes: list[int], newest: int) -> float | None:
 
 def _strays(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
     homeless = layers.count(
-        engine, "stg_events AS e LEFT JOIN stg_orders AS o ON o.order_id = e.order_id", "o.order_id IS NULL"
+        engine, "stg_events AS e LEFT JOIN stg_orders AS o ON o.order_no = e.order_no", "o.order_no IS NULL"
     )
     if homeless:
         text = (
@@ -221,7 +222,7 @@ def _too_old(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]
         return
     old = layers.count(
         engine,
-        "stg_orders AS o JOIN stg_balances AS b ON b.order_id = o.order_id AND b.until_at IS NULL AND b.is_open = 1 "
+        "stg_orders AS o JOIN stg_balances AS b ON b.order_no = o.order_no AND b.until_at IS NULL AND b.is_open = 1 "
         "CROSS JOIN stg_observed AS u",
         f"o.clock_at + {int(longest) + 1} * INTERVAL '1' DAY <= u.until",
     )

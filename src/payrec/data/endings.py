@@ -24,7 +24,7 @@ def ending(engine: Engine, order_id: str, as_of: datetime) -> str | None:
     at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
     rows = engine.read(
         "SELECT o.amount_minor, b.is_open, b.closed_by FROM stg_orders AS o LEFT JOIN stg_balances AS b "
-        f"ON b.order_id = o.order_id AND b.from_at <= {at} AND (b.until_at IS NULL OR b.until_at > {at}) "
+        f"ON b.order_no = o.order_no AND b.from_at <= {at} AND (b.until_at IS NULL OR b.until_at > {at}) "
         f"WHERE o.order_id = {sql_literal(order_id)} AND o.known_at <= {at}"
     ).to_pylist()
     if not rows or rows[0]["is_open"]:

@@ -51,10 +51,12 @@ def changed_orders(engine: Engine, on: str) -> int | None:
     if HASHES not in engine.tables() or not stands(engine, on):
         return None
     engine.run(
-        f"CREATE TABLE {_CHANGED} AS SELECT COALESCE(n.order_id, b.order_id) AS order_id FROM {_NOW} AS n "
-        f"FULL JOIN {HASHES} AS b ON b.order_id = n.order_id WHERE n.rows_hash IS DISTINCT FROM b.rows_hash "
-        f"UNION SELECT b.order_id FROM stg_balances AS b CROSS JOIN stg_observed AS u "
-        f"WHERE b.is_undated = 1 AND b.from_at <> u.until; "
+        f"CREATE TABLE {_CHANGED} AS SELECT k.order_id, k.order_no FROM {_NOW} AS n "
+        f"FULL JOIN {HASHES} AS b ON b.order_id = n.order_id "
+        f"JOIN order_numbers AS k ON k.order_id = COALESCE(n.order_id, b.order_id) "
+        f"WHERE n.rows_hash IS DISTINCT FROM b.rows_hash "
+        f"UNION SELECT k.order_id, k.order_no FROM stg_balances AS b CROSS JOIN stg_observed AS u "
+        f"JOIN order_numbers AS k ON k.order_no = b.order_no WHERE b.is_undated = 1 AND b.from_at <> u.until; "
         f"ANALYZE {_CHANGED}"
     )
     changed, orders = _count(engine, _CHANGED), _count(engine, _NOW)
@@ -81,7 +83,7 @@ def remake(engine: Engine, layers: tuple[str, ...]) -> None:
         for table in MAKES_TABLE.findall(sql):
             columns = ", ".join(map(sql_identifier, engine.read(f"SELECT * FROM {table} LIMIT 0").schema.names))
             engine.run(
-                f"ANALYZE {_DELTA}{table}; DELETE FROM {table} WHERE order_id IN (SELECT order_id FROM {_CHANGED})"
+                f"ANALYZE {_DELTA}{table}; DELETE FROM {table} WHERE order_no IN (SELECT order_no FROM {_CHANGED})"
             )
             engine.run(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {_DELTA}{table}; ANALYZE {table}")
     _drop(engine, *(_DELTA + name for name in (*RAW, *tables)))

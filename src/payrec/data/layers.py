@@ -21,6 +21,7 @@ from payrec.data.leases import exclusive
 Changed = TypeVar("Changed")
 
 VIEW = "v_feature_view"
+NUMBERS = "05_numbers.sql"  # the numbers of orders and accounts, which every build keeps and adds to
 OBSERVED = "09_stg_observed.sql"  # the end of the data, which the layers of single orders read
 INPUTS = ("fx_rates", "payment_source", "known_at_creation", "reporting_currency")  # inputs besides the raw rows
 BUILD_TABLES = (  # filled by builds, not by loads
@@ -173,8 +174,10 @@ def build_layers(engine: Engine, parameters: Parameters, progress: Callable[[str
 def _orders_layers(engine: Engine, progress: Callable[[str], None], *, full: bool) -> int | None:
     """Make the layers of single orders, for the changed orders alone where that is enough; return how many, or None."""
     files = _files(of_one_order=True)
-    observed = next(file for file in layers() if file[0] == OBSERVED)
+    numbers, observed = (next(file for file in layers() if file[0] == name) for name in (NUMBERS, OBSERVED))
     basis = _basis(engine)
+    progress(numbers[0])
+    _run_layer(engine, numbers[1])
     progress("what has changed")
     engine.run("DROP TABLE IF EXISTS stg_observed")
     _run_layer(engine, observed[1])
@@ -202,13 +205,13 @@ def _basis(engine: Engine) -> str:
 
 def _files(*, of_one_order: bool) -> list[tuple[str, str]]:
     """Return the layers that are, or are not, made of the raw rows of one order alone, in the order of running."""
-    rest = [(name, sql) for name, sql in layers()[2:] if name != OBSERVED]
+    rest = [(name, sql) for name, sql in layers()[2:] if name not in (NUMBERS, OBSERVED)]
     return [(name, sql) for name, sql in rest if incremental.of_one_order(sql) == of_one_order]
 
 
 def _run_layer(engine: Engine, sql: str) -> None:
     engine.run(sql)
-    for table in incremental.MAKES_TABLE.findall(sql):
+    for table in (*incremental.MAKES_TABLE.findall(sql), *_SCHEMA_TABLE.findall(sql)):
         engine.run(f"ANALYZE {table}")  # the next layer's plan depends on it
 
 
@@ -246,8 +249,15 @@ def built_from(engine: Engine) -> str:
 
 
 def _clear(engine: Engine) -> None:
-    """Take all derived layers away, and with them all that was made of the raw rows."""
+    """Take all derived layers away; the numbers of orders and accounts stay."""
     engine.run(layers()[1][1])
+
+
+def _forget(engine: Engine) -> None:
+    """Take away all that was made of the raw rows, the numbers included, which hold the ids of orders and customers."""
+    _clear(engine)
+    numbers = next(sql for name, sql in layers() if name == NUMBERS)
+    engine.run("; ".join(f"DROP TABLE IF EXISTS {table}" for table in _SCHEMA_TABLE.findall(numbers)))
 
 
 def _outdate(engine: Engine, but: tuple[str, ...] = ()) -> None:
@@ -272,7 +282,7 @@ def change(
             if clears is None:
                 _outdate(engine)
             elif clears(changed):
-                _clear(engine)
+                _forget(engine)
                 engine.run(f"DROP TABLE IF EXISTS {version_changes.FORMER}")
         return changed
 

@@ -36,8 +36,9 @@ def paid_on_list(engine: Engine, as_of: datetime) -> tuple[int, int]:
     row = engine.read(
         f"SELECT COUNT(*) FILTER (WHERE CAST(t.payment_date AS TIMESTAMP) + INTERVAL '1' DAY <= {at} "
         f"AND b.order_id IS NULL AND NOT {_OWED}) AS paid, COUNT(*) AS n FROM snapshots AS s "
-        "JOIN raw_transactions AS t ON t.order_id = s.order_id LEFT JOIN (SELECT DISTINCT order_id FROM raw_events "
-        f"WHERE event_type IN ('return', 'chargeback')) AS b ON b.order_id = s.order_id WHERE s.as_of = {at}"
+        "JOIN stg_orders AS o ON o.order_no = s.order_no "
+        "JOIN raw_transactions AS t ON t.order_id = o.order_id LEFT JOIN (SELECT DISTINCT order_id FROM raw_events "
+        f"WHERE event_type IN ('return', 'chargeback')) AS b ON b.order_id = o.order_id WHERE s.as_of = {at}"
     ).to_pylist()[0]
     return int(row["paid"]), int(row["n"])
 
@@ -123,7 +124,7 @@ def _missing_months(engine: Engine, now: datetime, limits: Limits) -> Iterator[F
         if gap.kind == "payments":
             rows = layers.count(
                 engine,
-                "stg_orders AS o JOIN stg_balances AS b ON b.order_id = o.order_id AND b.until_at IS NULL",
+                "stg_orders AS o JOIN stg_balances AS b ON b.order_no = o.order_no AND b.until_at IS NULL",
                 f"b.is_open = 1 AND o.known_at < TIMESTAMP '{gap.until_at.isoformat(sep=' ')}'",
             )
             text += f"\n{rows:,} open orders are older than its end and may have been paid in it; they teach nothing"
@@ -133,7 +134,7 @@ def _missing_months(engine: Engine, now: datetime, limits: Limits) -> Iterator[F
 def _overpaid(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
     rows = engine.read(
         "SELECT o.currency AS currency, COUNT(*) AS n, CAST(SUM(b.unapplied_minor) AS BIGINT) AS minor, "
-        "MIN(o.order_id) AS example FROM stg_balances AS b JOIN stg_orders AS o ON o.order_id = b.order_id "
+        "MIN(o.order_id) AS example FROM stg_balances AS b JOIN stg_orders AS o ON o.order_no = b.order_no "
         "WHERE b.until_at IS NULL AND b.unapplied_minor > 0 GROUP BY o.currency ORDER BY o.currency"
     ).to_pylist()
     if rows:
@@ -218,7 +219,8 @@ def _not_in_newest_file(engine: Engine, now: datetime, limits: Limits) -> Iterat
         f"HAVING COUNT(*) FILTER (WHERE t.payment_date IS NOT NULL OR {_SETTLED}) = 0) "
         "SELECT COUNT(*) AS n, MAX(i.at) AS at, MIN(t.order_id) AS example FROM raw_transactions AS t "
         "JOIN items AS i ON i.provider = COALESCE(t.provider, '') AND t.stated_at < i.at AND i.first_at < t.stated_at "
-        "JOIN stg_balances AS b ON b.order_id = t.order_id AND b.until_at IS NULL AND b.is_open = 1",
+        "JOIN stg_orders AS o ON o.order_id = t.order_id "
+        "JOIN stg_balances AS b ON b.order_no = o.order_no AND b.until_at IS NULL AND b.is_open = 1",
     )
     if row["n"]:
         text = (

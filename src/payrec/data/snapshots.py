@@ -25,16 +25,17 @@ def observed_select(where: str = "v.is_landmark = 1", also: str = "1 = 1") -> st
     """
     return f"""
         WITH ended AS (
-            SELECT v.order_id, v.as_of, MIN(b.from_at) AS ended_at
+            SELECT v.order_no, v.as_of, MIN(b.from_at) AS ended_at
             FROM snapshots AS v
-            JOIN stg_balances AS b ON b.order_id = v.order_id AND b.is_closing = 1 AND b.from_at > v.as_of
+            JOIN stg_balances AS b ON b.order_no = v.order_no AND b.is_closing = 1 AND b.from_at > v.as_of
             WHERE {where}
-            GROUP BY v.order_id, v.as_of
+            GROUP BY v.order_no, v.as_of
         )
         SELECT v.*, e.ended_at, CASE WHEN c.is_closed_unseen = 1 THEN 'unseen' ELSE c.closed_by END AS ended_by
         FROM {VIEW} AS v
-        LEFT JOIN ended AS e ON e.order_id = v.order_id AND e.as_of = v.as_of
-        LEFT JOIN stg_balances AS c ON c.order_id = e.order_id AND c.from_at = e.ended_at
+        JOIN stg_orders AS o ON o.order_id = v.order_id
+        LEFT JOIN ended AS e ON e.order_no = o.order_no AND e.as_of = v.as_of
+        LEFT JOIN stg_balances AS c ON c.order_no = e.order_no AND c.from_at = e.ended_at
         WHERE {where} AND {also}
         ORDER BY v.as_of, v.order_id"""
 
@@ -82,6 +83,7 @@ def outcomes(engine: Engine, as_of: datetime, horizon_days: int) -> pa.Table:
     at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
     deadline = f"{at} + {int(horizon_days)} * INTERVAL '1' DAY"
     return engine.read(
-        f"SELECT b.order_id, {at} AS as_of, {LABEL} AS label_recovered_30d FROM stg_balances AS b "
+        f"SELECT o.order_id, {at} AS as_of, {LABEL} AS label_recovered_30d FROM stg_balances AS b "
+        "JOIN stg_orders AS o ON o.order_no = b.order_no "
         f"WHERE from_at <= {deadline} AND (until_at IS NULL OR until_at > {deadline})"
     )

@@ -26,8 +26,9 @@ _COMPARED = f"""
                                        AND v.label_recovered_30d IS DISTINCT FROM f.label) AS BIGINT)
                AS labels_changed
     FROM {FORMER} AS f
+    LEFT JOIN stg_orders AS o ON o.order_id = f.order_id
     LEFT JOIN stg_balances AS b
-      ON b.order_id = f.order_id AND b.from_at <= f.as_of AND (b.until_at IS NULL OR b.until_at > f.as_of)
+      ON b.order_no = o.order_no AND b.from_at <= f.as_of AND (b.until_at IS NULL OR b.until_at > f.as_of)
     LEFT JOIN {VIEW} AS v ON v.order_id = f.order_id AND v.as_of = f.as_of
 """
 

@@ -44,16 +44,29 @@ def queries(as_of: datetime) -> dict[str, str]:
     return {
         "features": layers.scoring_select(as_of),
         "events": f"""
-            SELECT e.order_id, e.event_type, e.known_at, e.amount, e.channel, e.last_reason_code, e.promised_until
-            FROM stg_events AS e
-            JOIN {layers.VIEW} AS v ON v.order_id = e.order_id AND v.as_of = {at}
-            WHERE e.known_at <= {at}
-            ORDER BY e.order_id, e.position""",
+            WITH so_far AS (
+                SELECT
+                    o.order_id, e.position, e.event_type, e.known_at, e.amount, e.channel,
+                    MAX(e.position * 2147483648 + e.reason_no) OVER past AS last_reason,
+                    MAX(e.position * 4194304 + e.promised_day) OVER past AS promise
+                FROM stg_events AS e
+                JOIN snapshots AS s ON s.order_no = e.order_no AND s.as_of = {at}
+                JOIN stg_orders AS o ON o.order_no = e.order_no
+                WHERE e.known_at <= {at}
+                WINDOW past AS (PARTITION BY e.order_no ORDER BY e.position)
+            )
+            SELECT
+                f.order_id, f.event_type, f.known_at, f.amount, f.channel, r.reason_code AS last_reason_code,
+                TIMESTAMP '1900-01-01 00:00:00' + CAST(f.promise & 4194303 AS INTEGER) * INTERVAL '1' DAY
+                    AS promised_until
+            FROM so_far AS f
+            LEFT JOIN reason_numbers AS r ON r.reason_no = f.last_reason & 2147483647
+            ORDER BY f.order_id, f.position""",
         "months": f"""
             SELECT
                 DATE_TRUNC('month', o.known_at - INTERVAL '1' DAY) AS billing_month, o.currency,
                 COUNT(*) AS orders,
-                COUNT(b.order_id) FILTER (WHERE u.decided_at IS NOT NULL) AS failed_orders,
+                COUNT(b.order_no) FILTER (WHERE u.decided_at IS NOT NULL) AS failed_orders,
                 CAST(COALESCE(SUM(b.outstanding_minor) FILTER (WHERE u.decided_at IS NOT NULL), 0) AS BIGINT)
                     AS failed_minor,
                 COUNT(*) FILTER (WHERE u.decided_at <= {at}) AS decided_orders,
@@ -63,8 +76,8 @@ def queries(as_of: datetime) -> dict[str, str]:
                 CAST(COALESCE(SUM(b.outstanding_minor)
                     FILTER (WHERE u.decided_at <= {at} AND u.recovered_in_time = 1), 0) AS BIGINT) AS recovered_minor
             FROM stg_orders AS o
-            LEFT JOIN stg_balances AS b ON b.order_id = o.order_id AND b.is_opening = 1
-            LEFT JOIN stg_outcomes AS u ON u.order_id = o.order_id
+            LEFT JOIN stg_balances AS b ON b.order_no = o.order_no AND b.is_opening = 1
+            LEFT JOIN stg_outcomes AS u ON u.order_no = o.order_no
             WHERE o.known_at <= {at} AND o.amount_minor > 0
             GROUP BY DATE_TRUNC('month', o.known_at - INTERVAL '1' DAY), o.currency
             ORDER BY billing_month, o.currency""",
@@ -76,12 +89,14 @@ def _examples(at: str) -> str:
     return f"""
         WITH numbered AS (
             SELECT
-                u.order_id, u.customer_id, o.currency, o.amount_minor, u.provider, o.payment_method, u.country,
-                u.reason_at_opening AS reason_code, u.known_at,
+                o.order_id, a.customer_id, o.currency, o.amount_minor, o.provider, o.payment_method, o.country,
+                r.reason_code, u.known_at,
                 CASE WHEN u.recovered_at <= {at} THEN u.recovered_at END AS recovered_at,
-                ROW_NUMBER() OVER (PARTITION BY DATE_TRUNC('day', u.known_at) ORDER BY u.order_id) AS of_day
+                ROW_NUMBER() OVER (PARTITION BY DATE_TRUNC('day', u.known_at) ORDER BY o.order_id) AS of_day
             FROM stg_outcomes AS u
-            JOIN stg_orders AS o ON o.order_id = u.order_id
+            JOIN stg_orders AS o ON o.order_no = u.order_no
+            JOIN accounts AS a ON a.account_no = o.account_no
+            LEFT JOIN reason_numbers AS r ON r.reason_no = u.reason_no_at_opening
             WHERE u.decided_at <= {at} AND u.known_at > {at} - INTERVAL '365' DAY
         )
         SELECT order_id, customer_id, currency, amount_minor, provider, payment_method, country, reason_code,

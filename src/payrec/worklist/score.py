@@ -166,12 +166,13 @@ def recent(engine: Engine, as_of: datetime, policy: Policy) -> pa.Table | None:
         return None
     return engine.read(
         f"""
-        SELECT t.customer_id, e.order_id, e.event_type, e.channel, e.known_at
+        SELECT a.customer_id, o.order_id, e.event_type, e.channel, e.known_at
         FROM stg_events AS e
-        JOIN raw_transactions AS t ON t.order_id = e.order_id
+        JOIN stg_orders AS o ON o.order_no = e.order_no
+        JOIN accounts AS a ON a.account_no = o.account_no
         WHERE e.event_type IN ('contact', 'attempt')
           AND e.known_at > {_moment(as_of - timedelta(days=days))} AND e.known_at <= {_moment(as_of)}
-        ORDER BY e.known_at, e.order_id, e.position
+        ORDER BY e.known_at, o.order_id, e.position
         """
     )
 

@@ -1,5 +1,5 @@
 -- One row per (order that was ever open or holds unapplied cash, time from which a balance holds): what is owed, and what closed it.
--- Reads stg_orders, stg_events, raw_transactions, payment_source, stg_observed, fx_rates, reporting_currency. Key (order_id, from_at); [from_at, until_at) do not overlap.
+-- Reads stg_orders, stg_events, raw_transactions, payment_source, stg_observed, fx_rates, reporting_currency. Key (order_no, from_at); [from_at, until_at) do not overlap.
 -- Units: _minor in hundredths of the order's currency; open = more than 5 % of the amount is left.
 -- Never NULL: from_at, step, rate_date.
 -- Rows of an order come from its own raw rows alone.
@@ -29,7 +29,7 @@ rates AS (
 -- and a check finds it
 priced AS (
     SELECT
-        e.order_id, e.event_type, o.amount_minor,
+        e.order_no, e.event_type, o.amount_minor,
         GREATEST(e.known_at, o.known_at) AS from_at,
         CASE WHEN e.amount IS NULL AND e.event_type IN ('payment', 'write_off') THEN 1 ELSE 0 END AS is_whole,
         -- GREATEST leaves NULL out: without an amount, or a rate, an event moves no money
@@ -39,8 +39,8 @@ priced AS (
         CASE WHEN e.currency <> o.currency AND e.amount > 0 THEN CAST(CAST(ROUND(e.amount * 100) AS BIGINT) AS DECIMAL(19, 0)) * r.rate END AS worth,
         q.rate AS order_rate
     FROM stg_events AS e
-    JOIN stg_orders AS o ON o.order_id = e.order_id
-    JOIN raw_transactions AS t ON t.order_id = e.order_id
+    JOIN stg_orders AS o ON o.order_no = e.order_no
+    JOIN raw_transactions AS t ON t.order_id = o.order_id
     CROSS JOIN settings AS s
     LEFT JOIN rates AS r ON r.currency = CASE WHEN e.currency <> o.currency THEN e.currency END
         AND r.from_at <= e.event_ts AND (r.until_at IS NULL OR r.until_at > e.event_ts)
@@ -54,13 +54,13 @@ priced AS (
 -- whole hundredths, half up: twice the worth plus one divisor, less its remainder, divides without one
 counted AS (
     SELECT
-        order_id, event_type, from_at, is_whole,
+        order_no, event_type, from_at, is_whole,
         GREATEST(same_minor, CAST(ROUND((dividend - MOD(dividend, divisor)) / divisor) AS BIGINT), 0) AS minor
-    FROM (SELECT order_id, event_type, from_at, is_whole, same_minor, worth + worth + order_rate AS dividend, order_rate + order_rate AS divisor FROM priced) AS p
+    FROM (SELECT order_no, event_type, from_at, is_whole, same_minor, worth + worth + order_rate AS dividend, order_rate + order_rate AS divisor FROM priced) AS p
 ),
 facts AS (
     SELECT
-        order_id, from_at,
+        order_no, from_at,
         CASE WHEN event_type = 'payment' THEN minor ELSE 0 END AS paid,
         CASE WHEN event_type IN ('return', 'chargeback') THEN minor ELSE 0 END AS taken_back,
         CASE WHEN event_type = 'credit' THEN minor ELSE 0 END AS credited,
@@ -71,20 +71,20 @@ facts AS (
         CASE WHEN event_type IN ('return', 'chargeback') THEN 1 ELSE 0 END AS takings
     FROM counted
     UNION ALL
-    SELECT o.order_id, GREATEST(CAST(t.payment_date AS TIMESTAMP) + INTERVAL '1' DAY, o.known_at), o.amount_minor, 0, 0, 0, 0, o.amount_minor, 0, 0
+    SELECT o.order_no, GREATEST(CAST(t.payment_date AS TIMESTAMP) + INTERVAL '1' DAY, o.known_at), o.amount_minor, 0, 0, 0, 0, o.amount_minor, 0, 0
     FROM raw_transactions AS t
     JOIN stg_orders AS o ON o.order_id = t.order_id
     CROSS JOIN settings AS s
     WHERE t.payment_date IS NOT NULL AND s.payments_are_events = 0 AND o.amount_minor > 0 AND o.succeeded_at_creation = 0
     UNION ALL
-    SELECT order_id, known_at, 0, 0, 0, 0, 0, 0, 0, 0
+    SELECT order_no, known_at, 0, 0, 0, 0, 0, 0, 0, 0
     FROM stg_orders
     WHERE amount_minor > 0 AND succeeded_at_creation = 0
 ),
 -- what the export says on its day; it comes after (step 1) the dated facts (step 0) of the same moment
 claims AS (
     SELECT
-        o.order_id, GREATEST(COALESCE(t.stated_at, s.observed_until), o.known_at) AS from_at,
+        o.order_no, GREATEST(COALESCE(t.stated_at, s.observed_until), o.known_at) AS from_at,
         CASE WHEN t.stated_at IS NULL THEN 1 ELSE 0 END AS is_undated,
         CASE WHEN LOWER(t.status) IN ('void', 'draft') THEN 1 ELSE 0 END AS voids,
         CASE WHEN LOWER(t.status) = 'written_off' THEN o.amount_minor ELSE 0 END AS written_off,
@@ -102,20 +102,20 @@ claims AS (
 ),
 moments AS (
     SELECT
-        order_id, from_at, 0 AS step, 0 AS is_undated, CAST(NULL AS BIGINT) AS stated_minor, 0 AS seems_paid,
+        order_no, from_at, 0 AS step, 0 AS is_undated, CAST(NULL AS BIGINT) AS stated_minor, 0 AS seems_paid,
         CAST(SUM(paid - taken_back) AS BIGINT) AS cash_change,
         CAST(SUM(credited) AS BIGINT) AS credited, CAST(SUM(written_off) AS BIGINT) AS written_off, CAST(SUM(refunded) AS BIGINT) AS refunded,
         CAST(SUM(paid_whole) AS BIGINT) AS uncounted, CAST(SUM(voids) AS BIGINT) AS voids, CAST(SUM(takings) AS BIGINT) AS takings
     FROM facts
-    GROUP BY order_id, from_at
+    GROUP BY order_no, from_at
     UNION ALL
-    SELECT order_id, from_at, 1, is_undated, stated_minor, seems_paid, 0, 0, written_off, 0, 0, voids, 0
+    SELECT order_no, from_at, 1, is_undated, stated_minor, seems_paid, 0, 0, written_off, 0, 0, voids, 0
     FROM claims
     WHERE voids > 0 OR written_off > 0 OR stated_minor IS NOT NULL OR seems_paid = 1
 ),
 sums AS (
     SELECT
-        order_id, from_at, step, is_undated, stated_minor, seems_paid, cash_change, credited, uncounted,
+        order_no, from_at, step, is_undated, stated_minor, seems_paid, cash_change, credited, uncounted,
         CAST(SUM(cash_change) OVER so_far AS BIGINT) AS net_minor,
         CAST(SUM(credited) OVER so_far AS BIGINT) AS credits_minor,
         CAST(SUM(written_off) OVER so_far AS BIGINT) AS written_off_minor,
@@ -123,20 +123,20 @@ sums AS (
         CAST(SUM(voids) OVER so_far AS BIGINT) AS voids,
         CAST(SUM(takings) OVER so_far AS BIGINT) AS takings
     FROM moments
-    WINDOW so_far AS (PARTITION BY order_id ORDER BY from_at, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    WINDOW so_far AS (PARTITION BY order_no ORDER BY from_at, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 -- cash never falls below 0: the running sum, less its lowest point below 0 so far
 lows AS (
     SELECT
-        order_id, from_at, step, is_undated, stated_minor, seems_paid, cash_change, credited, uncounted,
+        order_no, from_at, step, is_undated, stated_minor, seems_paid, cash_change, credited, uncounted,
         net_minor, credits_minor, written_off_minor, refunds_minor, voids, takings,
         net_minor - LEAST(MIN(net_minor) OVER (
-            PARTITION BY order_id ORDER BY from_at, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), 0) AS dated_cash_minor
+            PARTITION BY order_no ORDER BY from_at, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), 0) AS dated_cash_minor
     FROM sums
 ),
 stated AS (
     SELECT
-        l.order_id, l.from_at, l.step, l.is_undated, l.credited, l.credits_minor, l.written_off_minor, l.refunds_minor, l.voids, o.amount_minor,
+        l.order_no, l.from_at, l.step, l.is_undated, l.credited, l.credits_minor, l.written_off_minor, l.refunds_minor, l.voids, o.amount_minor,
         CASE WHEN l.step = 0 THEN l.cash_change
              -- left open by the dated facts, less what the export says
              WHEN l.stated_minor IS NOT NULL OR (l.seems_paid = 1 AND l.takings = 0)
@@ -145,38 +145,38 @@ stated AS (
              ELSE 0 END AS cash_change,
         l.uncounted
     FROM lows AS l
-    JOIN stg_orders AS o ON o.order_id = l.order_id
+    JOIN stg_orders AS o ON o.order_no = l.order_no
 ),
 cash_sums AS (
     SELECT
-        order_id, from_at, step, is_undated, credited, credits_minor, written_off_minor, refunds_minor, voids, amount_minor, cash_change,
+        order_no, from_at, step, is_undated, credited, credits_minor, written_off_minor, refunds_minor, voids, amount_minor, cash_change,
         CAST(SUM(cash_change) OVER so_far AS BIGINT) AS net_minor,
         CAST(SUM(uncounted + step * cash_change) OVER so_far AS BIGINT) AS uncounted_minor
     FROM stated
     -- a claim that changes nothing is no moment
     WHERE step = 0 OR cash_change > 0 OR voids > 0 OR written_off_minor > 0
-    WINDOW so_far AS (PARTITION BY order_id ORDER BY from_at, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    WINDOW so_far AS (PARTITION BY order_no ORDER BY from_at, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 cash AS (
     SELECT
-        order_id, from_at, step, is_undated, credited, credits_minor, written_off_minor, refunds_minor, voids, amount_minor, uncounted_minor,
+        order_no, from_at, step, is_undated, credited, credits_minor, written_off_minor, refunds_minor, voids, amount_minor, uncounted_minor,
         net_minor - LEAST(MIN(net_minor) OVER (
-            PARTITION BY order_id ORDER BY from_at, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), 0) AS cash_minor
+            PARTITION BY order_no ORDER BY from_at, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), 0) AS cash_minor
     FROM cash_sums
 ),
 -- the two steps of a moment count together; the claim only adds
 states AS (
     SELECT
-        order_id, from_at, amount_minor, MAX(step) AS has_claim, MAX(is_undated) AS is_undated,
+        order_no, from_at, amount_minor, MAX(step) AS has_claim, MAX(is_undated) AS is_undated,
         MAX(CASE WHEN step = 0 THEN cash_minor END) AS dated_cash_minor, MAX(cash_minor) AS cash_minor, MAX(uncounted_minor) AS uncounted_minor,
         CAST(SUM(credited) AS BIGINT) AS credited, MAX(credits_minor) AS credits_minor, MAX(written_off_minor) AS written_off_minor,
         MAX(refunds_minor) AS refunds_minor, CASE WHEN MAX(voids) > 0 THEN 1 ELSE 0 END AS is_void
     FROM cash
-    GROUP BY order_id, from_at, amount_minor
+    GROUP BY order_no, from_at, amount_minor
 ),
 balances AS (
     SELECT
-        order_id, from_at, amount_minor, has_claim, is_undated, dated_cash_minor, cash_minor, credited, is_void,
+        order_no, from_at, amount_minor, has_claim, is_undated, dated_cash_minor, cash_minor, credited, is_void,
         amount_minor - credits_minor - written_off_minor - cash_minor AS left_minor,
         CASE WHEN is_void = 1 THEN 0 ELSE GREATEST(LEAST(amount_minor - credits_minor - written_off_minor - cash_minor, amount_minor), 0) END AS outstanding_minor,
         CASE WHEN is_void = 0
@@ -189,7 +189,7 @@ balances AS (
 -- each balance with the one before and the one after
 turns AS (
     SELECT
-        order_id, from_at, amount_minor, has_claim, is_undated, cash_minor, credited, is_void, left_minor, outstanding_minor, is_open,
+        order_no, from_at, amount_minor, has_claim, is_undated, cash_minor, credited, is_void, left_minor, outstanding_minor, is_open,
         is_settled, unapplied_minor,
         ROW_NUMBER() OVER ordered AS nth,
         LEAD(from_at) OVER ordered AS until_at,
@@ -197,15 +197,15 @@ turns AS (
         LAG(outstanding_minor, 1, CAST(0 AS BIGINT)) OVER ordered AS was_outstanding_minor,
         LAG(cash_minor, 1, CAST(0 AS BIGINT)) OVER ordered AS was_cash_minor,
         COALESCE(dated_cash_minor, LAG(cash_minor, 1, CAST(0 AS BIGINT)) OVER ordered) AS dated_cash_minor,
-        MAX(is_open) OVER (PARTITION BY order_id) AS is_ever_open,
-        MAX(unapplied_minor) OVER (PARTITION BY order_id) AS most_unapplied_minor
+        MAX(is_open) OVER (PARTITION BY order_no) AS is_ever_open,
+        MAX(unapplied_minor) OVER (PARTITION BY order_no) AS most_unapplied_minor
     FROM balances
-    WINDOW ordered AS (PARTITION BY order_id ORDER BY from_at)
+    WINDOW ordered AS (PARTITION BY order_no ORDER BY from_at)
 ),
 -- what closed the order last: the largest nth * 8 + 1 void, 2 stated, 3 payment, 4 credit, 5 write-off
 closings AS (
     SELECT
-        order_id, from_at, until_at, nth, has_claim, is_undated, is_void, outstanding_minor, was_outstanding_minor, is_open, was_open, is_settled,
+        order_no, from_at, until_at, nth, has_claim, is_undated, is_void, outstanding_minor, was_outstanding_minor, is_open, was_open, is_settled,
         unapplied_minor, is_ever_open, most_unapplied_minor,
         dated_cash_minor - was_cash_minor AS paid_minor, cash_minor - dated_cash_minor AS stated_minor,
         CASE WHEN was_open = 1 AND is_open = 0 THEN 1 ELSE 0 END AS is_closing,
@@ -214,11 +214,11 @@ closings AS (
              WHEN (left_minor + cash_minor - dated_cash_minor) * 20 > amount_minor THEN nth * 8 + 2
              WHEN (left_minor + dated_cash_minor - was_cash_minor) * 20 > amount_minor THEN nth * 8 + 3
              WHEN credited > 0 THEN nth * 8 + 4
-             ELSE nth * 8 + 5 END) OVER (PARTITION BY order_id ORDER BY from_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS closing
+             ELSE nth * 8 + 5 END) OVER (PARTITION BY order_no ORDER BY from_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS closing
     FROM turns
 )
 SELECT
-    order_id, from_at, until_at, paid_minor,
+    order_no, from_at, until_at, paid_minor,
     CASE WHEN nth = 1 THEN 1 ELSE 0 END AS is_opening,
     outstanding_minor, is_open,
     -- what held just before, 0 at the opening

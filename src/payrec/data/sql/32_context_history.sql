@@ -1,30 +1,39 @@
 -- One row per (dimension, value, day): orders of that provider, reason code or country whose outcome was decided in the 90 days before.
--- Reads snapshots, stg_outcomes. Key (dimension, value, day); an unknown value is ''.
+-- Reads snapshots, stg_orders, stg_outcomes, reason_numbers. Key (dimension, value, day); an unknown value is ''.
 -- Units: counts of orders; day is 00:00 UTC of the snapshot's day, so the rates are at most a day stale.
 
 CREATE TABLE context_history AS
-WITH decided AS (
-    SELECT 'provider' AS dimension, COALESCE(provider, '') AS value, decided_at, recovered_in_time FROM stg_outcomes
-    UNION ALL
-    SELECT 'reason', COALESCE(reason_at_opening, ''), decided_at, recovered_in_time FROM stg_outcomes
-    UNION ALL
-    SELECT 'country', COALESCE(country, ''), decided_at, recovered_in_time FROM stg_outcomes
+WITH outcomes AS (
+    SELECT o.provider, r.reason_no_at_opening AS reason_no, o.country, r.decided_at, COUNT(*) AS decided, SUM(r.recovered_in_time) AS recovered
+    FROM stg_outcomes AS r
+    JOIN stg_orders AS o ON o.order_no = r.order_no
+    WHERE r.decided_at IS NOT NULL
+    GROUP BY o.provider, r.reason_no_at_opening, o.country, r.decided_at
 ),
-needed AS (
-    SELECT 'provider' AS dimension, COALESCE(provider, '') AS value, DATE_TRUNC('day', as_of) AS day FROM snapshots GROUP BY 1, 2, 3
+days AS (
+    SELECT o.provider, s.reason_no, o.country, DATE_TRUNC('day', s.as_of) AS day
+    FROM snapshots AS s
+    JOIN stg_orders AS o ON o.order_no = s.order_no
+    GROUP BY o.provider, s.reason_no, o.country, DATE_TRUNC('day', s.as_of)
+),
+facts AS (
+    SELECT provider, reason_no, country, decided_at AS day, 0 AS is_needed, decided, recovered FROM outcomes
     UNION ALL
-    SELECT 'reason', COALESCE(reason_code, ''), DATE_TRUNC('day', as_of) FROM snapshots GROUP BY 1, 2, 3
+    SELECT provider, reason_no, country, day, 1, 0, 0 FROM days
+),
+valued AS (
+    SELECT 'provider' AS dimension, COALESCE(provider, '') AS value, day, is_needed, decided, recovered FROM facts
     UNION ALL
-    SELECT 'country', COALESCE(country, ''), DATE_TRUNC('day', as_of) FROM snapshots GROUP BY 1, 2, 3
+    SELECT 'reason', COALESCE(n.reason_code, ''), f.day, f.is_needed, f.decided, f.recovered
+    FROM facts AS f
+    LEFT JOIN reason_numbers AS n ON n.reason_no = f.reason_no
+    UNION ALL
+    SELECT 'country', COALESCE(country, ''), day, is_needed, decided, recovered FROM facts
 ),
 daily AS (
-    SELECT dimension, value, decided_at AS day, 0 AS is_needed, COUNT(*) AS decided, SUM(recovered_in_time) AS recovered
-    FROM decided
-    WHERE decided_at IS NOT NULL
-    GROUP BY dimension, value, decided_at
-    UNION ALL
-    SELECT dimension, value, day, 1, 0, 0
-    FROM needed
+    SELECT dimension, value, day, MAX(is_needed) AS is_needed, SUM(decided) AS decided, SUM(recovered) AS recovered
+    FROM valued
+    GROUP BY dimension, value, day
 ),
 rolling AS (
     SELECT
