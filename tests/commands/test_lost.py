@@ -77,7 +77,7 @@ def test_a_server_that_stops_in_the_middle_of_a_write(
     postgres_server.drop_database(server.url("postgres"), table)
 
 
-@pytest.mark.parametrize("cut_at", ["customer_history", "payrec_scores", "payrec_monitor"])
+@pytest.mark.parametrize("cut_at", ["customer_states", "payrec_scores", "payrec_monitor"])
 def test_fault_08_a_connection_cut_in_the_middle_is_made_again(
     postgres_url: str, tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch, cut_at: str
 ) -> None:

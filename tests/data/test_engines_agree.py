@@ -26,8 +26,9 @@ KEYS = {
     "order_numbers": "order_no", "accounts": "account_no", "reason_numbers": "reason_no", "event_types": "kind",
     "stg_events": "order_no, position",
     "stg_orders": "order_no", "stg_balances": "order_no, from_at", "stg_outcomes": "order_no",
-    "stg_observed": "until", "snapshots": "order_no, as_of", "customer_history": "order_no, as_of",
-    "customer_money": "order_no, as_of", "context_history": "dimension, value, day", "features": "order_no, as_of",
+    "stg_observed": "until", "snapshots": "order_no, as_of", "customer_blocks": "account_no",
+    "customer_states": "account_no, from_at", "customer_paces": "customer_no, nth",
+    "context_history": "dimension, value, day", "features": "order_no, as_of",
     "labels": "order_no, as_of", "v_feature_view": "order_id, as_of", "freshness": "kind",
     "missing_months": "kind, from_at", "unapplied_cash": "order_no, as_of",
 }  # fmt: skip

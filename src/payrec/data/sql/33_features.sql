@@ -1,7 +1,12 @@
 -- One row per snapshot: everything in numbers that the model may know about it.
--- Reads snapshots, stg_orders, stg_events, customer_history, customer_money, unapplied_cash, fx_rates, reporting_currency, horizon. Key (order_no, as_of).
+-- Reads snapshots, stg_orders, stg_outcomes, stg_events, customer_blocks, customer_states, customer_paces, unapplied_cash, fx_rates, reporting_currency, horizon. Key (order_no, as_of).
 -- Units: _minor in hundredths of the order's currency, _reporting_minor in hundredths of the reporting currency by the newest rate known, _days in whole days.
 -- Never NULL: rate_date, at_time, turn.
+-- cust_… are of the customer's other orders: the customer's state at as_of, less own_…, this order's share of it. cust_days_to_pay_last,
+-- _last3_sum, _min and _max are NULL while no recovery is known, and for an order whose own recovery was undone: its own pace is not its
+-- customer's.
+-- Example: the order of 50.00 in 31_customer_states.sql at 20 May 00:00: cust_orders 2 - 1, cust_open 2 - 1, cust_open_minor 15000 - 5000,
+-- cust_orders_90d 2 orders less 0 known before 19 February less 1, its own.
 
 CREATE TABLE features AS
 WITH parameters AS (
@@ -36,34 +41,72 @@ rates_in_force AS (
     FROM counted AS c
     JOIN rates AS r ON r.currency = c.currency AND r.rate_no = c.rate_no
     WHERE c.turn = 1
+),
+owned AS (
+    SELECT
+        s.order_no, s.as_of, s.customer_no, s.account_no, s.is_landmark, s.age_days, s.outstanding_minor, s.reason_no, s.last_event_at, s.last_kind,
+        s.attempts, s.contacts, s.is_disputed, s.has_chargeback, s.promised_until, s.pending_since, s.snoozed_until,
+        o.currency, o.amount_minor, o.due_at, o.clock_at, c.opted_out_at, c.block_shift,
+        CASE WHEN o.known_at >= s.as_of - INTERVAL '90' DAY THEN 1 ELSE 0 END AS own_recent,
+        CASE WHEN r.order_no IS NULL THEN 0 ELSE 1 END AS own_failure,
+        CASE WHEN r.recovered_at <= s.as_of THEN 1 ELSE 0 END AS own_recovered,
+        CASE WHEN r.decided_at <= s.as_of THEN 1 ELSE 0 END AS own_decided,
+        CASE WHEN r.decided_at <= s.as_of THEN r.recovered_in_time ELSE 0 END AS own_in_time,
+        CASE WHEN r.recovered_at <= s.as_of THEN CAST(EXTRACT(DAY FROM (r.recovered_at - r.known_at)) AS INTEGER) ELSE 0 END AS own_days_to_pay,
+        -- orders are known at midnight: those known by older_at are the ones known before as_of - 90 days
+        CASE WHEN s.as_of = DATE_TRUNC('day', s.as_of) THEN s.as_of - INTERVAL '91' DAY
+             ELSE DATE_TRUNC('day', s.as_of) - INTERVAL '90' DAY END AS older_at
+    FROM snapshots AS s
+    JOIN stg_orders AS o ON o.order_no = s.order_no
+    JOIN customer_blocks AS c ON c.account_no = s.account_no
+    LEFT JOIN stg_outcomes AS r ON r.order_no = s.order_no
 )
 SELECT
     s.order_no, s.as_of, s.is_landmark, s.age_days, t.horizon_days, s.outstanding_minor,
-    CASE WHEN o.currency = t.reporting_currency THEN o.amount_minor
+    CASE WHEN s.currency = t.reporting_currency THEN s.amount_minor
          WHEN t.reporting_currency IS NOT NULL
-         THEN CAST(ROUND(CAST(o.amount_minor AS DECIMAL(19, 0)) * r.rate_to_reporting) AS BIGINT) END AS amount_reporting_minor,
-    CASE WHEN o.currency = t.reporting_currency THEN s.outstanding_minor
+         THEN CAST(ROUND(CAST(s.amount_minor AS DECIMAL(19, 0)) * x.rate_to_reporting) AS BIGINT) END AS amount_reporting_minor,
+    CASE WHEN s.currency = t.reporting_currency THEN s.outstanding_minor
          WHEN t.reporting_currency IS NOT NULL
-         THEN CAST(ROUND(CAST(s.outstanding_minor AS DECIMAL(19, 0)) * r.rate_to_reporting) AS BIGINT) END AS outstanding_reporting_minor,
+         THEN CAST(ROUND(CAST(s.outstanding_minor AS DECIMAL(19, 0)) * x.rate_to_reporting) AS BIGINT) END AS outstanding_reporting_minor,
     s.reason_no,
     CAST(EXTRACT(DAY FROM (s.as_of - s.last_event_at)) AS INTEGER) AS days_since_last_event,
     s.last_kind,
     CASE WHEN t.log_begins_at <= s.as_of THEN s.attempts END AS attempts,
     CASE WHEN t.log_begins_at <= s.as_of THEN s.contacts END AS contacts,
     -- to the end of the due date, rounded up: -age_days, unless the order is younger than its due date
-    36500 - CAST(EXTRACT(DAY FROM (s.as_of - (o.due_at - INTERVAL '36499' DAY))) AS INTEGER) AS days_to_due,
-    o.amount_minor - s.outstanding_minor AS paid_minor,
-    s.is_disputed, s.has_chargeback, c.is_opted_out,
+    36500 - CAST(EXTRACT(DAY FROM (s.as_of - (s.due_at - INTERVAL '36499' DAY))) AS INTEGER) AS days_to_due,
+    s.amount_minor - s.outstanding_minor AS paid_minor,
+    s.is_disputed, s.has_chargeback,
+    CAST(CASE WHEN s.opted_out_at <= s.as_of THEN 1 ELSE 0 END AS SMALLINT) AS is_opted_out,
     s.promised_until, s.pending_since, s.snoozed_until,
-    CAST(CASE WHEN s.as_of < o.clock_at THEN 1 ELSE 0 END AS SMALLINT) AS is_not_due,
+    CAST(CASE WHEN s.as_of < s.clock_at THEN 1 ELSE 0 END AS SMALLINT) AS is_not_due,
     CAST(CASE WHEN u.order_no IS NULL THEN 0 ELSE 1 END AS SMALLINT) AS is_covered_by_cash,
-    c.cust_orders, c.cust_failures, c.cust_open, c.cust_recovered, c.cust_decided, c.cust_recovered_in_time,
-    c.cust_days_to_pay_sum, c.cust_days_to_pay_last, c.cust_days_to_pay_last3_sum, c.cust_days_to_pay_min, c.cust_days_to_pay_max,
-    c.cust_days_since_payment, m.cust_open_minor, c.cust_orders_90d, c.cust_failures_90d
-FROM snapshots AS s
+    CAST(n.orders - 1 AS BIGINT) AS cust_orders,
+    CAST(n.failures - s.own_failure AS BIGINT) AS cust_failures,
+    CAST(n.still_open - s.own_failure AS BIGINT) AS cust_open,
+    CAST(n.recovered - s.own_recovered AS BIGINT) AS cust_recovered,
+    CAST(n.decided - s.own_decided AS BIGINT) AS cust_decided,
+    CAST(n.in_time - s.own_in_time AS BIGINT) AS cust_recovered_in_time,
+    COALESCE(p.days_to_pay_sum, 0) - s.own_days_to_pay AS cust_days_to_pay_sum,
+    CASE WHEN s.own_recovered = 0 THEN p.days_to_pay END AS cust_days_to_pay_last,
+    CASE WHEN s.own_recovered = 0 THEN p.last3_sum END AS cust_days_to_pay_last3_sum,
+    CASE WHEN s.own_recovered = 0 THEN p.quickest END AS cust_days_to_pay_min,
+    CASE WHEN s.own_recovered = 0 THEN p.slowest END AS cust_days_to_pay_max,
+    CAST(EXTRACT(DAY FROM (s.as_of - n.last_paid_at)) AS INTEGER) AS cust_days_since_payment,
+    n.open_minor - s.outstanding_minor AS cust_open_minor,
+    CAST(n.orders - g.orders - s.own_recent AS BIGINT) AS cust_orders_90d,
+    CAST(n.failures - g.failures - s.own_recent * s.own_failure AS BIGINT) AS cust_failures_90d
+FROM owned AS s
 CROSS JOIN parameters AS t
-JOIN stg_orders AS o ON o.order_no = s.order_no
-JOIN customer_history AS c ON c.order_no = s.order_no AND c.as_of = s.as_of
-JOIN customer_money AS m ON m.order_no = s.order_no AND m.as_of = s.as_of
+-- Look-ups are LEFT JOINs though each meets one row: that fixes their order, on which the memory of DuckDB depends. The block is there
+-- for speed alone, see 30_customer_blocks.sql.
+LEFT JOIN customer_states AS n
+  ON n.account_no = s.account_no AND n.from_at <= s.as_of AND n.until_at > s.as_of
+ AND n.block = CAST(EXTRACT(DAY FROM (s.as_of - TIMESTAMP '0001-01-01 00:00:00')) AS INTEGER) >> s.block_shift
+LEFT JOIN customer_states AS g
+  ON g.account_no = s.account_no AND g.from_at <= s.older_at AND g.until_at > s.older_at
+ AND g.block = CAST(EXTRACT(DAY FROM (s.older_at - TIMESTAMP '0001-01-01 00:00:00')) AS INTEGER) >> s.block_shift
+LEFT JOIN customer_paces AS p ON p.customer_no = s.customer_no AND p.nth = n.recovered
 LEFT JOIN unapplied_cash AS u ON u.order_no = s.order_no AND u.as_of = s.as_of
-LEFT JOIN rates_in_force AS r ON r.currency = o.currency AND r.as_of = s.as_of;
+LEFT JOIN rates_in_force AS x ON x.currency = s.currency AND x.as_of = s.as_of;
