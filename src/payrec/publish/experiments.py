@@ -193,14 +193,16 @@ def outcomes(engine: Engine, experiment: Experiment) -> pa.Table:
         WITH contacted AS (
             SELECT DISTINCT a.customer_id, a.epoch
             FROM {ASSIGNED_ORDERS} AS a
-            JOIN stg_events AS e ON e.order_id = a.order_id
+            JOIN stg_orders AS o ON o.order_id = a.order_id
+            JOIN stg_events AS e ON e.order_no = o.order_no
             WHERE {chosen} AND e.event_type = 'contact' AND e.known_at > a.as_of AND e.known_at <= {deadline}
         )
         SELECT a.customer_id, a.epoch, a.order_id, a.as_of, a.outstanding_value, a.ev_currency, a.p_recover, a.features,
             {snapshots.LABEL} AS label, CAST(CASE WHEN c.epoch IS NULL THEN 0 ELSE 1 END AS SMALLINT) AS is_contacted
         FROM {ASSIGNED_ORDERS} AS a
+        LEFT JOIN stg_orders AS o ON o.order_id = a.order_id
         LEFT JOIN stg_balances AS b
-            ON b.order_id = a.order_id AND b.from_at <= {deadline} AND (b.until_at IS NULL OR b.until_at > {deadline})
+            ON b.order_no = o.order_no AND b.from_at <= {deadline} AND (b.until_at IS NULL OR b.until_at > {deadline})
         LEFT JOIN contacted AS c ON c.customer_id = a.customer_id AND c.epoch = a.epoch
         WHERE {chosen}
         ORDER BY a.customer_id, a.epoch, a.order_id

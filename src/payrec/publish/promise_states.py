@@ -81,7 +81,8 @@ def _payments(engine: Engine, order_ids: list[str]) -> dict[str, list[tuple[date
     for start in range(0, len(order_ids), 1_000):
         some = sql_literals(order_ids[start : start + 1_000])
         rows = engine.read(
-            f"SELECT order_id, from_at, paid_minor FROM stg_balances WHERE paid_minor <> 0 AND order_id IN ({some})"
+            "SELECT o.order_id, b.from_at, b.paid_minor FROM stg_balances AS b "
+            f"JOIN stg_orders AS o ON o.order_no = b.order_no WHERE b.paid_minor <> 0 AND o.order_id IN ({some})"
         )
         for row in rows.to_pylist():
             paid.setdefault(row["order_id"], []).append((row["from_at"], row["paid_minor"]))

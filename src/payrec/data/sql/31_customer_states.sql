@@ -16,7 +16,7 @@ WITH facts AS (
     SELECT
         o.customer_no, o.account_no, o.known_at AS fact_at,
         CASE WHEN r.order_no IS NULL THEN 1 ELSE 1 + 1073741824 END AS orders,
-        CAST(0 AS BIGINT) AS opens, CAST(0 AS BIGINT) AS decisions, CAST(0 AS BIGINT) AS open_minor,
+        0 AS opens, 0 AS decisions, CAST(0 AS BIGINT) AS open_minor,
         CASE WHEN r.order_no IS NULL AND o.amount_minor > 0 THEN o.known_at END AS paid_at
     FROM stg_orders AS o
     LEFT JOIN stg_outcomes AS r ON r.order_no = o.order_no

@@ -52,6 +52,7 @@ SELECT
     n.decided_90d AS country_decided_90d, n.recovered_90d AS country_recovered_90d,
     f.label_recovered_30d
 FROM named AS f
-JOIN context_history AS p ON p.dimension = 'provider' AND p.value = COALESCE(f.provider, '') AND p.day = f.day
-JOIN context_history AS q ON q.dimension = 'reason' AND q.value = COALESCE(f.reason_code, '') AND q.day = f.day
-JOIN context_history AS n ON n.dimension = 'country' AND n.value = COALESCE(f.country, '') AND n.day = f.day;
+-- each look-up meets one row; LEFT JOIN keeps DuckDB from joining the three with each other first
+LEFT JOIN context_history AS p ON p.dimension = 'provider' AND p.value = COALESCE(f.provider, '') AND p.day = f.day
+LEFT JOIN context_history AS q ON q.dimension = 'reason' AND q.value = COALESCE(f.reason_code, '') AND q.day = f.day
+LEFT JOIN context_history AS n ON n.dimension = 'country' AND n.value = COALESCE(f.country, '') AND n.day = f.day;
