@@ -22,7 +22,7 @@ from payrec.data import layers, snapshots
 from payrec.data.engines import connect
 from payrec.model.evaluate import backtest, landmarks
 from payrec.model.features import view_columns
-from payrec.model.recipes import training
+from payrec.model.recipes import curve, training
 from payrec.model.recipes.training import TrainSpec
 from payrec.simulate import hazard, simulator
 
@@ -75,7 +75,7 @@ def rows_of(world: str, orders: int, seed: int) -> pa.Table:
         engine.write("reporting_currency", pa.table({"currency": [simulator.REPORTING_CURRENCY]}), key=())
         layers.build(engine, layers.Parameters())
         rows = snapshots.training_rows(engine, 10_000_000, 1)
-    truth = drawn.truth.select(["order_id", "as_of", "p_recover_30d"])
+    truth = drawn.truth.select(["order_id", "as_of", "p_recover_30d", *(f"p_recover_{d}d" for d in curve.DAYS)])
     return rows.join(truth, ["order_id", "as_of"], join_type="inner").sort_by([("as_of", "ascending")])
 
 
@@ -85,7 +85,7 @@ def biases(rows: pa.Table, recipe: str, *, follows: bool) -> dict[str, Any]:
         rows = rows.drop([view_columns.ENDED_AT, view_columns.ENDED_BY])
     as_of = landmarks.times(rows)
     last = as_of.max().astype("datetime64[D]").astype(datetime)
-    tested, p = [], []
+    tested, p, within = [], [], []
     for back in range(TESTED_DAYS, 0, -REFIT_DAYS):
         start = np.datetime64(datetime(last.year, last.month, last.day) + timedelta(days=1 - back), "us")
         test = rows.filter(pa.array((as_of >= start) & (as_of < start + np.timedelta64(REFIT_DAYS, "D"))))
@@ -93,7 +93,32 @@ def biases(rows: pa.Table, recipe: str, *, follows: bool) -> dict[str, Any]:
         model = training.train(learnt, TrainSpec(recipe, HORIZON_DAYS))
         p.append(backtest.at_level(model, rows, test))
         tested.append(test)
-    return _judged(pa.concat_tables(tested), np.concatenate(p))
+        if model.curve:
+            within.append(curve.probabilities(model.curve, p[-1], test["age_days"].to_numpy().astype(float)))
+    figures = _judged(pa.concat_tables(tested), np.concatenate(p))
+    return figures | (_horizons(pa.concat_tables(tested), np.concatenate(within)) if within else {})
+
+
+def _horizons(rows: pa.Table, within: Floats) -> dict[str, Any]:
+    """Return bias in points and divergence from the truth at the other horizons, known orders alone."""
+    figures = {}
+    for at, days in enumerate(curve.DAYS):
+        known = ~np.isnan(within[:, at])
+        true = rows[f"p_recover_{days}d"].to_numpy().astype(np.float64)[known]
+        bias = float((within[known, at] - true).mean() * 100)
+        figures[f"{days} d"] = {
+            "known": float(known.mean()),
+            "bias": bias,
+            "divergence": _divergence(true, within[known, at]),
+        }
+    return {"horizons": figures, "falling": int((np.diff(within, axis=1) < -1e-12).sum())}
+
+
+def _divergence(true: Floats, p: Floats) -> float:
+    """Mean Kullback-Leibler divergence of the truth from p, times 10⁴."""
+    kept = (true > 0) & (true < 1)
+    true, p = true[kept], p[kept]
+    return float((true * np.log(true / p) + (1 - true) * np.log((1 - true) / (1 - p))).mean() * 1e4)
 
 
 def _judged(rows: pa.Table, p: Floats) -> dict[str, Any]:
@@ -102,12 +127,11 @@ def _judged(rows: pa.Table, p: Floats) -> dict[str, Any]:
     age = rows["age_days"].to_numpy()
     by_week = np.array([(p - true)[week == w].mean() for w in np.unique(week)]) * 100
     by_age = {int(a): float((p - true)[age == a].mean() * 100) for a in np.unique(age)}
-    divergence = true * np.log(true / p) + (1 - true) * np.log((1 - true) / (1 - p))
     return {
         "rows": rows.num_rows,
         "mean_bias": float(np.abs(by_week).mean()),
         "worst_bias": float(by_week[np.argmax(np.abs(by_week))]),
-        "divergence": float(np.nanmean(divergence) * 1e4),
+        "divergence": _divergence(true, p),
         "by_age": by_age,
     }
 
@@ -126,6 +150,8 @@ def measured(orders: int, seeds: int = 1, recipe: str = "logistic", worlds: tupl
                     f"worst {one['worst_bias']:+.2f}  divergence {one['divergence']:.1f}  by age {ages}",
                     flush=True,
                 )
+                for days, horizon in one.get("horizons", {}).items():
+                    print(f"        {days:>4}: {', '.join(f'{k} {v:.3f}' for k, v in horizon.items())}", flush=True)
     return figures
 
 

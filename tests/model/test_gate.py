@@ -30,6 +30,11 @@ def test_the_first_model_needs_no_champion() -> None:
         ({"pr_auc": 0.40}, "not better than the history rate's"),
         ({"ece": 0.0501}, "calibration error 0.0501, expected at most 0.0500"),
         ({"rows": 199}, "only 199 matured rows"),
+        ({"within_ages_low": 0.49}, "among orders of one age may be 0.490, expected surely more than 0.5"),
+        (
+            {"worth_high": -0.02, "rule": "the largest amount first"},
+            "surely less money than by a simple rule, the largest",
+        ),
         ({"log_loss": float("nan")}, "log loss nan"),
         ({"pr_auc": float("nan")}, "PR AUC nan"),
         ({"ece": float("nan")}, "calibration error nan"),

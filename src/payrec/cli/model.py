@@ -89,6 +89,7 @@ def explain(
     document = {
         "order_id": order_id, "as_of": explained.as_of, "model_id": explained.model_id, "base": explained.base,
         "p_recover_30d": explained.probability, "steps": steps,
+        **{f"p_{days}d": chance for days, chance in explained.by_day.items()},
         "row": {k: v for k, v in explained.row.items() if v is not None},
     }  # fmt: skip
 
@@ -97,6 +98,8 @@ def explain(
             f"order {order_id} at {explained.as_of:%Y-%m-%d %H:%M} UTC: {explained.probability:.1%} within "
             f"{explained.horizon_days} days (model {explained.model_id})"
         )
+        if explained.by_day:
+            output.say("within " + ", ".join(f"{d} days {p:.1%}" for d, p in explained.by_day.items()))
         output.say(f"{'':>7}  {explained.base:>6.1%}  average order")
         for s in explained.steps:
             output.say(f"{100 * s.points:>+7.1f}  {s.after:>6.1%}  {_bar(s.points)} {s.fact}")

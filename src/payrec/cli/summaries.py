@@ -71,6 +71,8 @@ def show_figures(tested: dict[str, Any]) -> None:
         f"{tested['horizon_days']} days (recipe {tested['recipe']}, embargo {tested['embargo_days']} days)"
     )
     output.table(["", "payrec", "95 % interval", *(b.replace("_", " ") for b in _BASELINES)], rows)
+    if tested.get("worth_sentence"):
+        output.say(tested["worth_sentence"])
 
 
 def show_unmapped(codes: list[dict[str, Any]]) -> None:

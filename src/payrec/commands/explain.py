@@ -15,6 +15,7 @@ from payrec.common.text import sql_literal
 from payrec.data import endings, layers
 from payrec.data.engines import Engine
 from payrec.model.explain import Step, waterfall
+from payrec.model.recipes import curve
 from payrec.model.store.bundle import Bundle
 
 
@@ -23,6 +24,7 @@ class Explanation:
     """One order's probability, from the average order (``base``) step by step; the largest step comes first.
 
     ``row`` holds the order's columns of the feature view; ``base``, ``probability`` and steps are shares of 1.
+    ``by_day``: the probability within other numbers of days, those that are known.
     """
 
     order_id: str
@@ -33,6 +35,7 @@ class Explanation:
     steps: tuple[Step, ...]
     probability: float
     row: dict[str, Any]
+    by_day: dict[int, float]
 
     def __repr__(self) -> str:
         return f"<Explanation of {self.order_id[:40]!r}: {self.probability:.1%} within {self.horizon_days} days>"
@@ -79,4 +82,7 @@ def explain(
         msg = f"{order_id!r} is {row['age_days']} days old, the model has seen {seen}"
         raise DataRefused(msg)
     fall = waterfall(replace(model, shift=night.state.shift) if night else model, rows)
-    return Explanation(order_id, at, bundle.model_id, model.horizon_days, fall.base, fall.steps, fall.probability, row)
+    return Explanation(
+        order_id, at, bundle.model_id, model.horizon_days, fall.base, fall.steps, fall.probability, row,
+        curve.by_day(model.curve, fall.probability, row["age_days"]),
+    )  # fmt: skip

@@ -20,7 +20,7 @@ from payrec.data import freshness, layers, snapshots, version_changes
 from payrec.data.audit import Audit
 from payrec.data.engines import Engine
 from payrec.model.evaluate import backtest as testing
-from payrec.model.evaluate import gate, metrics, model_report
+from payrec.model.evaluate import gate, metrics, model_report, worth
 from payrec.model.evaluate.backtest import Backtest, BacktestSpec
 from payrec.model.recipes import training
 from payrec.model.recipes.model import Model
@@ -181,6 +181,7 @@ def _numbers(rows: pa.Table, tested: Backtest, models: Path) -> gate.GateFigures
             champion_p = testing.at_level(champion, rows, known)
             champion_loss = metrics.log_loss(label[fresh], champion_p)
             new_loss = metrics.log_loss(label[fresh], p[fresh])
+    at_10 = next(row for row in figures["worth"] if row["share"] == 0.1)
     return gate.GateFigures(
         rows=len(label),
         log_loss=new_loss,
@@ -188,6 +189,9 @@ def _numbers(rows: pa.Table, tested: Backtest, models: Path) -> gate.GateFigures
         ece=figures["ece"],
         history_rate_pr_auc=figures["baselines"]["history_rate"]["pr_auc"],
         champion_log_loss=champion_loss,
+        within_ages_low=figures["roc_auc_within_ages_95"][0],
+        worth_high=at_10["gain_95"][1],
+        rule=worth.RULES[at_10["best_rule"]],
     )
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from payrec.common.arrow import MONEY, TIME, Whole, column, make, minor, money, one_chunk, pc, text, times, whole
 from payrec.common.errors import DataRefused
+from payrec.model.recipes import curve
 from payrec.worklist import action_marks, assignment, capacity, customer_list, reason_codes, suppression, value
 from payrec.worklist.policy import Policy
 
@@ -51,6 +52,7 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("country", pa.string()),
     ("reason_code", pa.string()),
     ("customer_rank", pa.int64()),  # of the customer, in ev_currency
+    *((name, pa.float64()) for name in curve.COLUMNS),  # p_recover_30d at other horizons
 ]
 SCHEMA = pa.schema(_COLUMNS)
 

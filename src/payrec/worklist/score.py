@@ -18,6 +18,7 @@ from payrec.data.engines import Engine, RowFunction
 from payrec.model import explain
 from payrec.model.features import matrix, spreads
 from payrec.model.features.matrix import Matrix
+from payrec.model.recipes import curve
 from payrec.model.recipes.model import Model, log_odds, probability
 from payrec.model.store.bundle import Portable
 from payrec.worklist import rank
@@ -74,6 +75,10 @@ def scored(model: Portable, batch: pa.RecordBatch) -> pa.RecordBatch:
     notes = [json.dumps(notes_of_batch), *[None] * (rows.num_rows - 1)][: rows.num_rows]
     kept = batch.select([name for name in rank.READ if name in batch.schema.names])
     kept = kept.append_column(SCORE, make.array(everywhere, mask=~covered))
+    if model.model.curve is not None:
+        within = curve.probabilities(model.model.curve, np.round(everywhere, 9), whole(rows, "age_days").astype(float))
+        for name, values in zip(curve.COLUMNS, np.round(within, 9).T, strict=True):
+            kept = kept.append_column(name, make.array(values, mask=np.isnan(values)))
     return kept.append_column(MEASURED, make.array(notes, pa.string()))
 
 

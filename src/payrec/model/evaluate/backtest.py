@@ -19,7 +19,7 @@ from payrec.common.arrow import Floats, Whole
 from payrec.common.errors import DataRefused, UsageError
 from payrec.common.json import json_values
 from payrec.common.short_repr import short_repr
-from payrec.model.evaluate import figures, importance, landmarks
+from payrec.model.evaluate import figures, importance, landmarks, worth
 from payrec.model.evaluate.baselines import history_rate
 from payrec.model.evaluate.figures import TestedRows
 from payrec.model.evaluate.folds import Fold, rolling, split_at
@@ -167,8 +167,11 @@ def _one_fold(snapshots: Landmarks, fold: Fold, spec: BacktestSpec, fit: Fit) ->
     _refuse_empty(learnt_from, rows, fold)
     predict = fit(learnt_from, spec)
     p = at_level(predict.model, snapshots.rows, rows) if isinstance(predict, _Trained) else predict(rows)
-    history = history_rate(rows, learnt_from)
-    tested = TestedRows(rows, landmarks.labels(rows), np.asarray(p, dtype=np.float64), history)
+    ages = [landmarks.integers(table, "age_days").astype(np.float64) for table in (learnt_from, rows)]
+    age_rate = worth.rate_of_age(ages[0], landmarks.labels(learnt_from), ages[1])
+    tested = TestedRows(
+        rows, landmarks.labels(rows), np.asarray(p, dtype=np.float64), history_rate(rows, learnt_from), age_rate
+    )
     fold_figures = {
         "fold": fold.number,
         "recipe": getattr(predict, "recipe", spec.recipe),
@@ -222,7 +225,7 @@ def _judged(outcomes: list[_Outcome], spec: BacktestSpec, excluded: Mapping[str,
     last = outcomes[-1]
     whole = TestedRows(
         pa.concat_tables([outcome.rows for outcome in outcomes]),
-        *(np.concatenate([getattr(o.tested, name) for o in outcomes]) for name in ("y", "p", "history")),
+        *(np.concatenate([getattr(o.tested, name) for o in outcomes]) for name in ("y", "p", "history", "age_rate")),
     )
     leans_on = (
         importance.by_permutation(last.predict, last.rows, last.tested.y, spec.importance_rows, spec.seed)

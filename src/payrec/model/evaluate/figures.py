@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from payrec.common.arrow import Floats
 from payrec.common.short_repr import short_repr
-from payrec.model.evaluate import baselines, expected_sum, intervals, metrics, reliability
+from payrec.model.evaluate import baselines, expected_sum, intervals, metrics, reliability, worth
 from payrec.model.evaluate.baselines import OutstandingAmounts, Ranking
 from payrec.model.evaluate.expected_sum import Overdispersion
 from payrec.model.evaluate.metrics import GroupCodes
@@ -30,14 +30,15 @@ class TestedRows:
     ----------
     rows
         Rows of the feature view, n of them, all with a label.
-    y, p, history
-        Label, probability, and the customer's history rate as known then, (n,) each.
+    y, p, history, age_rate
+        Label, probability, the customer's history rate as known then, and the share of its age, (n,) each.
     """
 
     rows: pa.Table
     y: Floats
     p: Floats
     history: Floats
+    age_rate: Floats
 
     @cached_property
     def money(self) -> OutstandingAmounts:
@@ -126,7 +127,7 @@ def by_age(of: TestedRows, k_share: float) -> list[dict[str, Any]]:
     rows = []
     for age in np.unique(ages):
         at = np.flatnonzero(ages == age)
-        part = TestedRows(of.rows.take(at), of.y[at], of.p[at], of.history[at])
+        part = TestedRows(of.rows.take(at), of.y[at], of.p[at], of.history[at], of.age_rate[at])
         rival = metrics.pr_auc(part.y, part.history)
         rows.append({"age_days": int(age), **figures(part, k_share), "history_rate_pr_auc": rival})
     return rows
@@ -167,6 +168,25 @@ def overdispersion(of: TestedRows) -> Overdispersion:
     return expected_sum.learn(*(np.bincount(week, part).astype(np.float64) for part in parts))
 
 
+def _worth(of: TestedRows, resamples: int, seed: int) -> dict[str, Any]:
+    """Compare with simple rules at several capacities, in the currency with the most rows, and within ages."""
+    at = np.flatnonzero(of.money.unit == np.bincount(of.money.unit).argmax())
+    age = of.rows["age_days"].to_numpy().astype(np.float64)
+    rules = worth.money_by_rule(of.money, age, of.history, of.age_rate)
+    rows = worth.compare(
+        of.gain_minor[at], of.rankings["model"].money[at], {name: score[at] for name, score in rules.items()},
+        of.customer[at], resamples, seed,
+    )  # fmt: skip
+    within = worth.within_ages(of.y, of.p, age)
+    interval = intervals.bootstrap(of.customer, [within], resamples, seed)
+    return {
+        "worth": rows,
+        "worth_sentence": worth.sentence(rows),
+        **within(np.ones(of.y.size)),
+        "roc_auc_within_ages_95": list(interval.get("roc_auc_within_ages", (np.nan, np.nan))),
+    }
+
+
 def tables(of: TestedRows) -> dict[str, Any]:
     """Reliability by level of the probability and by segment, and how p is spread, as lists of rows."""
     judged = reliability.Predictions(of.y, of.p, of.customer)
@@ -192,6 +212,7 @@ def all_figures(of: TestedRows, k_share: float, resamples: int, seed: int) -> di
         "baselines": of_baselines(of, k_share),
         "ci95": ci95(of, k_share, resamples, seed),
         "overdispersion": vars(overdispersion(of)),
+        **_worth(of, resamples, seed),
         "bootstrap": {"resamples": resamples, "unit": "customer"},
         "by_age": by_age(of, k_share),
         **tables(of),

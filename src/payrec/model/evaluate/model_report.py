@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from payrec.charts.theme import COLORS, percent, shown
 from payrec.common.json import json_values
+from payrec.model.evaluate import worth
 from payrec.model.evaluate.backtest import Backtest, BacktestSpec
 from payrec.model.features.declarations import FEATURES, GROUPS
 from payrec.model.recipes import training_summary
@@ -90,6 +91,7 @@ def card(model: Model, backtest: Backtest, audit: Mapping[str, Any] | None = Non
         "horizon_days": model.horizon_days,
         "max_age_days": model.max_age_days,
         "calibration": model.calibration.kind,
+        "follows_level": model.level is not None,
         "training": {
             "first_as_of": learnt.first_as_of.isoformat(),
             "last_as_of": learnt.last_as_of.isoformat(),
@@ -171,6 +173,7 @@ def html(of: Mapping[str, Any], model_id: str | None = None) -> str:
             {"name": title, "value": tested[key], "interval": tested["ci95"].get(key), "meaning": meaning}
             for key, (title, meaning) in FIGURES.items()
         ],
+        rules=worth.RULES,
         orders={name: words for name, (words, _, _) in SERIES.items()},
         money=[picture for picture in (pictures.value_at_k(tested), pictures.capture(tested, "value")) if picture],
         payers=pictures.capture(tested, "gains"),

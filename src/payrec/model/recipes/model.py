@@ -19,6 +19,7 @@ from payrec.model.recipes import additive, boosting, level
 from payrec.model.recipes.additive import AdditiveModel
 from payrec.model.recipes.boosting import Trees
 from payrec.model.recipes.calibrate import Calibration
+from payrec.model.recipes.curve import HorizonCurve
 from payrec.model.recipes.level import Level
 from payrec.model.recipes.training_summary import TrainingSummary
 
@@ -49,6 +50,8 @@ class Model:
         Distribution of each feature over the training rows.
     level
         What following the level of the last weeks needs; None where the training rows did not tell when orders ended.
+    curve
+        Probabilities within other horizons; None where the level is.
     shift
         The level: added to the log hazard of every order. In the bundle that of the end of the training data; a run
         replaces it by that of its night.
@@ -68,6 +71,7 @@ class Model:
     schema: str
     spreads: tuple[Spread, ...]
     level: Level | None = None
+    curve: HorizonCurve | None = None
     shift: float = 0.0
     shift_day: int = 0
 

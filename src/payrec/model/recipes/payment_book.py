@@ -95,20 +95,27 @@ _KINDS = ("unseen", "payment")
 
 
 def learn_timing(seen: Exposures, ages: tuple[int, ...], horizon_days: int) -> Timing:
-    """Learn the usual timing of payments from snapshots whose horizon is over, by age.
+    """Learn the usual timing of payments within the horizon, by age."""
+    increments, _ = hazard_by_day(seen, len(ages), horizon_days)
+    return Timing(ages, tuple(tuple(row) for row in (increments / increments.sum(1, keepdims=True)).tolist()))
 
-    The increment of a day is (payments + ½ / horizon) / (hazard of the orders still open, by the share of the day).
+
+def hazard_by_day(seen: Exposures, ages: int, days: int) -> tuple[Floats, Whole]:
+    """Return the hazard of each day since the snapshot by age, and the orders open and seen on it, (ages, days) each.
+
+    The hazard is (payments + ½ / days) / (model's hazard of the open orders, by the share of the day that was seen);
+    where none was seen it is that of the day before.
     """
     since_end = seen.end - seen.start
     pay_day = np.where(seen.paid, np.ceil(since_end) - 1, -1)
-    increments = np.zeros((len(ages), horizon_days))
-    for day in range(horizon_days):
-        at_risk = np.bincount(seen.age_at, seen.hazard * np.clip(since_end - day, 0, 1), len(ages))
-        paid = np.bincount(seen.age_at[pay_day == day], minlength=len(ages))
-        increments[:, day] = np.where(at_risk > 0, (paid + 0.5 / horizon_days) / np.where(at_risk > 0, at_risk, 1), 0)
-    totals = increments.sum(1, keepdims=True)
-    shares = np.where(totals > 0, increments / np.where(totals > 0, totals, 1), 1 / horizon_days)
-    return Timing(ages, tuple(tuple(row) for row in shares.tolist()))
+    increments, orders = np.full((ages, days), 1.0 / days), np.zeros((ages, days), np.int64)
+    for day in range(days):
+        at_risk = np.bincount(seen.age_at, seen.hazard * np.clip(since_end - day, 0, 1), ages)
+        paid = np.bincount(seen.age_at[pay_day == day], minlength=ages)
+        orders[:, day] = np.bincount(seen.age_at[since_end > day], minlength=ages)
+        before = increments[:, max(day - 1, 0)]
+        increments[:, day] = np.where(at_risk > 0, (paid + 0.5 / days) / np.where(at_risk > 0, at_risk, 1), before)
+    return increments, orders
 
 
 def daily(seen: Exposures, timing: Timing, first_day: int, days: int) -> DailyPayments:

@@ -26,10 +26,9 @@ from payrec.model.features.declarations import schema_hash
 from payrec.model.features.matrix import Matrix
 from payrec.model.features.view_columns import ViewRows
 from payrec.model.features.vocabulary import Vocabulary
-from payrec.model.recipes import additive, boosting, calibrate, level, payment_book, sample
+from payrec.model.recipes import additive, boosting, calibrate, curve, level, payment_book, sample
 from payrec.model.recipes.boosting import Trees
 from payrec.model.recipes.calibrate import Calibration
-from payrec.model.recipes.level import Level
 from payrec.model.recipes.model import Model, Recipe, Scorer, probability, score
 from payrec.model.recipes.sample import Positions, Sample, Slices
 from payrec.model.recipes.training_summary import describe
@@ -121,15 +120,18 @@ def train(rows: ViewRows, spec: TrainSpec) -> Model:
             return _model(data, slices, older, calibration, losses)
     everything = replace(best, scorer=_fit(best.recipe, data, np.arange(len(drawn.label)), best.tuned))
     model = _model(data, slices, everything, calibration, losses)
-    return replace(model, level=_level(model, data)) if follows else model
+    return _with_level(model, data) if follows else model
 
 
-def _level(model: Model, data: _Data) -> Level | None:
+def _with_level(model: Model, data: _Data) -> Model:
     """Learn when payments come, and how many came by day, from the rows that the model was fitted to."""
     rows, horizon_days = data.sample.rows, data.spec.horizon_days
     ages = tuple(np.unique(whole(rows, "age_days")).tolist())
     p = probability(model, score(model.scorer, data.inputs))
-    return level.learn(payment_book.exposures(rows, p, ages, np.inf), ages, horizon_days)
+    until = float(data.sample.day[-1]) + horizon_days  # labels were known then, so payments were
+    seen = payment_book.exposures(rows, p, ages, until)
+    follows = level.learn(seen, ages, horizon_days)
+    return replace(model, level=follows, curve=curve.learn(seen, ages, horizon_days) if follows else None)
 
 
 def _best(data: _Data, slices: Slices) -> tuple[_Candidate, dict[str, float]]:

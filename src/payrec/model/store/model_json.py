@@ -22,6 +22,7 @@ from payrec.model.recipes import boosting
 from payrec.model.recipes.additive import CELLS, AdditiveModel, Curve, Pair
 from payrec.model.recipes.boosting import Trees
 from payrec.model.recipes.calibrate import Calibration
+from payrec.model.recipes.curve import HorizonCurve
 from payrec.model.recipes.level import Level
 from payrec.model.recipes.model import Model
 from payrec.model.recipes.training_summary import TrainingSummary
@@ -49,6 +50,7 @@ class ModelDocument:
     training: TrainingSummary
     spreads: tuple[Spread, ...]
     level: Level | None
+    curve: HorizonCurve | None
     shift: float
     shift_day: int
     card: dict[str, Any] | None
@@ -71,6 +73,7 @@ def dump(model: Model, card: dict[str, Any] | None) -> bytes:
         training=model.training,
         spreads=model.spreads,
         level=model.level,
+        curve=model.curve,
         shift=model.shift,
         shift_day=model.shift_day,
         card=card,
@@ -119,6 +122,7 @@ def parse(content: bytes, booster: bytes | None, name: str) -> tuple[Model, dict
         schema=document.schema,
         spreads=document.spreads,
         level=document.level,
+        curve=document.curve,
         shift=document.shift,
         shift_day=document.shift_day,
     )

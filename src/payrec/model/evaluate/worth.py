@@ -1,0 +1,152 @@
+"""What the model is worth over the best simple rule: money at several capacities, and ranking within ages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from payrec.common.arrow import Floats
+from payrec.model.evaluate import intervals, metrics
+from payrec.model.evaluate.baselines import OutstandingAmounts
+from payrec.model.evaluate.intervals import NAN, Statistic
+from payrec.model.evaluate.metrics import GroupCodes
+
+SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.33)  # of the list that can be contacted
+RULES = {
+    "amount": "the largest amount first",
+    "age_rate": "amount × the usual rate of its age",
+    "history_rate": "amount × the customer's own rate",
+    "youngest_first": "the youngest first",
+    "oldest_first": "the oldest first",
+}
+"""Rules that a team could sort by in a spreadsheet."""
+
+
+def rate_of_age(age_days: Floats, y: Floats, wanted: Floats) -> Floats:
+    """Share recovered at each age of the training rows, (m,), (m,), for the ages ``wanted``, (n,) -> (n,)."""
+    ages, at = np.unique(age_days, return_inverse=True)
+    return np.interp(wanted, ages, np.bincount(at, y) / np.bincount(at))
+
+
+def money_by_rule(amounts: OutstandingAmounts, age: Floats, history: Floats, age_rate: Floats) -> dict[str, Floats]:
+    """Score of each row by each simple rule, (n,) each, higher first."""
+    owed = amounts.outstanding_minor
+    return dict(zip(RULES, (owed, owed * age_rate, owed * history, -age, age), strict=True))
+
+
+def compare(
+    gain: Floats, model: Floats, rules: Mapping[str, Floats], customer: GroupCodes, resamples: int, seed: int
+) -> list[dict[str, Any]]:
+    """Compare the money that the model and the rules find at each of ``SHARES``, of rows of one currency.
+
+    Parameters
+    ----------
+    gain, model
+        Money recovered from each row in hundredths, and the model's expected money, (n,) each.
+    rules
+        By name, as :func:`money_by_rule`.
+
+    Returns
+    -------
+    list
+        One row a share: ``share``, ``best_rule``, ``gain`` (the model's money over that of the best rule, less 1) with
+        ``gain_95``, and ``of_best_possible``: the shares of the most possible, by ``model`` and rule.
+    """
+    found = {name: metrics.captured(gain, score, SHARES) for name, score in {"model": model, **rules}.items()}
+    most = metrics.captured(gain, gain, SHARES)
+    best = [max(rules, key=lambda name: found[name][at]) for at in range(len(SHARES))]
+    ours = _captured(gain, model)
+    theirs = {name: _captured(gain, rules[name]) for name in sorted(set(best))}
+
+    def gains(weight: Floats) -> Mapping[str, float]:
+        mine, others = ours(weight), {name: top(weight) for name, top in theirs.items()}
+        return {str(at): _over(mine[at], others[name][at]) for at, name in enumerate(best)}
+
+    drawn = intervals.bootstrap(customer, [gains], resamples, seed)
+    return [
+        {
+            "share": share,
+            "best_rule": best[at],
+            "gain": _over(float(found["model"][at]), float(found[best[at]][at])),
+            "gain_95": list(drawn.get(str(at), (NAN, NAN))),
+            "of_best_possible": {name: float(top[at] / most[at]) if most[at] else NAN for name, top in found.items()},
+        }
+        for at, share in enumerate(SHARES)
+    ]
+
+
+def within_ages(y: Floats, p: Floats, age: Floats) -> Statistic:
+    """Prepare weighted ``roc_auc_within_ages``: ROC AUC of the pairs of one age, so that age itself ranks nobody."""
+    parts = []
+    for each in np.unique(age):
+        at = np.flatnonzero(age == each)
+        if 0 < y[at].sum() < at.size:
+            parts.append((at, y[at], intervals.discrimination(y[at], p[at])))
+
+    def figures(weight: Floats) -> Mapping[str, float]:
+        total = pairs = 0.0
+        for at, labels, ranked in parts:
+            own = weight[at]
+            paid = float(own @ labels)
+            count = paid * (float(own.sum()) - paid)
+            auc = ranked(own)["roc_auc"]
+            if count > 0 and np.isfinite(auc):
+                total, pairs = total + count * auc, pairs + count
+        return {"roc_auc_within_ages": total / pairs if pairs else NAN}
+
+    return figures
+
+
+def sentence(rows: list[dict[str, Any]]) -> str:
+    """Say up to which capacity the list surely finds more money than the best simple rule; empty without intervals.
+
+    >>> rule = {"best_rule": "amount", "of_best_possible": {}}
+    >>> sentence([{"share": 0.01, "gain": 0.4, "gain_95": [0.1, 0.6], **rule},
+    ...           {"share": 0.1, "gain": 0.02, "gain_95": [-0.03, 0.08], **rule}]).split("; ")[1]
+    'at 10% that rule finds 98% as much: the list surely pays off below that'
+    """
+    known = [row for row in rows if row["gain_95"][0] is not None and np.isfinite(row["gain_95"][0])]
+    sure = [row for row in known if row["gain_95"][0] > 0]
+    if not known:
+        return ""
+    if not sure:
+        row = max(known, key=lambda one: float(one["gain"]))
+        return (
+            f"at no capacity does the list surely find more money than {RULES[row['best_rule']]}: "
+            f"at best {row['gain']:+.0%} at {row['share']:.0%} of the list"
+        )
+    best, last = max(sure, key=lambda one: float(one["gain"])), max(row["share"] for row in sure)
+    low, high = best["gain_95"]
+    found = (
+        f"worked to {best['share']:.0%} it finds {best['gain']:.0%} more money than {RULES[best['best_rule']]} "
+        f"(95%: {low:+.0%} to {high:+.0%})"
+    )
+    unsure = next((row for row in known if row["share"] > last), None)
+    if unsure is None:
+        return found
+    rule = "that rule" if unsure["best_rule"] == best["best_rule"] else RULES[unsure["best_rule"]]
+    return (
+        f"{found}; at {unsure['share']:.0%} {rule} finds {1 / (1 + unsure['gain']):.0%} as much: "
+        "the list surely pays off below that"
+    )
+
+
+def _over(ours: float, theirs: float) -> float:
+    return ours / theirs - 1 if theirs > 0 else NAN
+
+
+def _captured(gain: Floats, score: Floats) -> Callable[[Floats], Floats]:
+    """Weights -> sum of ``gain`` over the best-scored ``SHARES`` of the weight, (len(SHARES),); ties in proportion."""
+    order = np.argsort(-score, kind="stable")
+    gains, ends = gain[order], metrics.tie_ends(score[order])
+
+    def top(weight: Floats) -> Floats:
+        ranked = weight[order]
+        rows = np.concatenate(([0.0], np.cumsum(ranked)[ends]))
+        sums = np.concatenate(([0.0], np.cumsum(ranked * gains)[ends]))
+        captured: Floats = np.interp(np.array(SHARES) * rows[-1], rows, sums)
+        return captured
+
+    return top
