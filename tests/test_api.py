@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.compute as pc
 import pytest
 
@@ -25,7 +26,7 @@ SERVED_ONLY = {"app"}  # a server, not a function
 NOW = datetime.fromisoformat("2026-07-01T06:00:00")
 MODULES = (
     "simulate", "build", "check", "features", "sql", "train", "backtest", "report", "models", "score", "explain", "run",
-    "worklist", "monitor", "log",
+    "worklist", "forecast", "monitor", "log",
 )  # fmt: skip
 
 
@@ -73,8 +74,8 @@ def test_every_verb_of_the_command_line_is_a_word_of_the_api() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'forecast'"):
-        payrec.forecast  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'prophecy'"):
+        payrec.prophecy  # noqa: B018
 
 
 def test_the_map_names_no_room_that_is_not_there() -> None:
@@ -104,6 +105,26 @@ def test_the_examples_of_every_function_run(world: dict[str, Any]) -> None:
         for test in sorted(examples(module), key=lambda t: order.get(t.name.rsplit(".", 1)[-1], 99)):
             if "load" not in test.name:
                 run_examples(test, world)
+
+
+def test_a_run_follows_the_level_is_replayed_with_it_and_its_forecast_adds_up(world: dict[str, Any]) -> None:
+    places = {"models": world["models"], "published": world["published"]}
+    done = payrec.run(world["url"], world["now"], **places, lock_folder=world["folder"], capacity=20)
+    level = done.published.run.summary.level
+    assert level is not None
+    assert level.state.expected > 0
+    assert len(level.payments.observed) > 30
+    assert payrec.replay(done.published.run.run_id, world["published"], world["models"]).equal
+    forecast = payrec.forecast(**places)
+    assert len(forecast.table) == 13 * len(forecast.totals)
+    for currency, total in forecast.totals.items():
+        weeks = [week.money for week in forecast.weeks if week.currency == currency]
+        assert sum(week.expected for week in weeks) == pytest.approx(total.expected)
+        assert all(week.low_95 <= week.low_80 <= week.high_80 <= week.high_95 for week in weeks if week.expected)
+    rows = done.ranked.filter(pc.is_valid(done.ranked["p_90d"])).to_pandas()
+    path = rows[["p_7d", "p_14d", "p_recover_30d", "p_60d", "p_90d"]].to_numpy()
+    assert len(path)
+    assert (np.diff(path, axis=1) >= -2e-9).all()
 
 
 def test_the_examples_of_loading_run(world: dict[str, Any]) -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from payrec.commands.demo import demo
     from payrec.commands.explain import explain
     from payrec.commands.features import features
+    from payrec.commands.forecast import forecast
     from payrec.commands.log import log
     from payrec.commands.monitor import monitor
     from payrec.commands.policies import read_policy
@@ -69,6 +70,7 @@ __all__ = [
     "errors",
     "explain",
     "features",
+    "forecast",
     "holdout",
     "load",
     "log",

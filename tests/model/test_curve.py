@@ -23,7 +23,7 @@ def test_a_curve_never_falls_and_goes_through_the_model(
 ) -> None:
     known = HorizonCurve((0, 30), tuple(ratios))
     at_30 = np.array(p)
-    within = curve.probabilities(known, at_30, np.full(len(p), float(age)))
+    within = curve.probabilities(known, at_30, np.full(len(p), float(age)), (1, 2, 3, 4))
     path = np.column_stack([within[:, :2], at_30, within[:, 2:]])
     assert (np.diff(path, axis=1) >= -1e-12).all()
     assert ((path >= 0) & (path <= 1)).all()
@@ -40,13 +40,14 @@ def test_the_hazard_is_flat_where_payments_come_evenly() -> None:
     """Payment times are exponential: the hazard cumulated to a day is proportional to the day."""
     rng = np.random.default_rng(2)
     learnt = curve.learn(_seen(rng.exponential(60, 40_000).tolist(), 120), (0,), 30)
-    assert learnt.ratios[0] == pytest.approx([7 / 30, 14 / 30, 2, 3], rel=0.05)
+    assert [learnt.ratios[0][day - 1] for day in curve.DAYS] == pytest.approx([7 / 30, 14 / 30, 2, 3], rel=0.05)
+    assert learnt.ratios[0][29] == 1
 
 
 def test_days_that_too_few_orders_were_seen_for_are_not_known() -> None:
     learnt = curve.learn(_seen([5.0, 20.0] * 50 + [np.inf] * 100, 45), (0,), 30)
-    assert learnt.ratios[0][2:] == (None, None)
-    assert None not in learnt.ratios[0][:2]
+    assert None not in learnt.ratios[0][:45]
+    assert set(learnt.ratios[0][45:]) == {None}
     assert set(curve.by_day(learnt, 0.5, 0)) == {7, 14}
     assert curve.by_day(None, 0.5, 0) == {}
 

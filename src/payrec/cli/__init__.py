@@ -23,7 +23,7 @@ app = typer.Typer(
 VERBS = (
     *(demo.demo, data.simulate, data.load, data.check, data.build),
     *(model.train, model.backtest),
-    *(lists.score, lists.worklist, model.explain, model.report),
+    *(lists.score, lists.worklist, lists.forecast, model.explain, model.report),
     *(log.log, runs.run, runs.monitor, data.sql, web.app),
 )
 for verb in VERBS:

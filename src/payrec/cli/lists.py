@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from payrec.cli import options, output
 from payrec.cli.options import AsOf, Capacity, Database, Json, PaymentsUntil, PolicyFile
 from payrec.cli.summaries import show_list
 from payrec.common.errors import UsageError
+
+if TYPE_CHECKING:
+    from payrec.commands.forecast import Forecast
 
 Features = Annotated[
     Path | None, typer.Option("--features", metavar="FILE.csv", help="An exported feature view; needs no database.")
@@ -75,3 +78,42 @@ def worklist(
     document = {"file": out, "by": unit, "rows": rows, "run_id": run.run_id, "as_of": run.as_of}
     line = f"{rows:,} {unit}s as of {run.as_of:%Y-%m-%d %H:%M} UTC in {out}"
     output.emit(document, as_json, lambda: output.say(line), kept=f"the list is in {out}")
+
+
+def forecast(
+    weeks: Annotated[int, typer.Option("--weeks", metavar="N", help="Number of weeks, up to 13.")] = 13,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".csv, .xlsx or .parquet.")] = None,
+    url: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Forecast by week what the open orders of the published list bring in."""
+    settings = options.configured()
+    with options.published(url, settings) as store:
+        forecasted = payrec.forecast(store, settings.models_dir, weeks, out)
+    run = forecasted.run
+    document = {
+        "run_id": run.run_id, "as_of": run.as_of, "model_id": run.model_id, "weeks": forecasted.table.to_pylist(),
+        "totals": {unit: total.expected / 100 for unit, total in forecasted.totals.items()},
+        **vars(run.summary.spread), "left_out": forecasted.left_out, "file": out,
+    }  # fmt: skip
+    output.emit(document, as_json, lambda: _show_forecast(forecasted), kept=f"the forecast is in {out}" if out else "")
+
+
+def _show_forecast(forecasted: Forecast) -> None:
+    output.say(f"open orders as of {forecasted.run.as_of:%Y-%m-%d %H:%M} UTC; orders that fail later are not in it")
+    rows = [
+        (
+            one.currency, f"{one.from_at:%Y-%m-%d}", f"{one.money.expected / 100:,.0f}",
+            f"{one.money.low_80 / 100:,.0f} to {one.money.high_80 / 100:,.0f}",
+            f"{one.money.low_95 / 100:,.0f} to {one.money.high_95 / 100:,.0f}",
+        )
+        for one in forecasted.weeks
+    ]  # fmt: skip
+    output.table(["", "week from", "expected", "80 % interval", "95 % interval"], rows)
+    for unit, total in forecasted.totals.items():
+        output.say(
+            f"together {unit} {total.expected / 100:,.0f}; 95 % interval {total.low_95 / 100:,.0f} to "
+            f"{total.high_95 / 100:,.0f}"
+        )
+    if forecasted.left_out:
+        output.say(f"{forecasted.left_out:,} open orders are in no sum: without a probability, or without a rate")

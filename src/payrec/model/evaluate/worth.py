@@ -54,9 +54,9 @@ def compare(
         One row a share: ``share``, ``best_rule``, ``gain`` (the model's money over that of the best rule, less 1) with
         ``gain_95``, and ``of_best_possible``: the shares of the most possible, by ``model`` and rule.
     """
-    found = {name: metrics.captured(gain, score, SHARES) for name, score in {"model": model, **rules}.items()}
+    money = {name: metrics.captured(gain, score, SHARES) for name, score in {"model": model, **rules}.items()}
     most = metrics.captured(gain, gain, SHARES)
-    best = [max(rules, key=lambda name: found[name][at]) for at in range(len(SHARES))]
+    best = [max(rules, key=lambda name: money[name][at]) for at in range(len(SHARES))]
     ours = _captured(gain, model)
     theirs = {name: _captured(gain, rules[name]) for name in sorted(set(best))}
 
@@ -69,9 +69,9 @@ def compare(
         {
             "share": share,
             "best_rule": best[at],
-            "gain": _over(float(found["model"][at]), float(found[best[at]][at])),
+            "gain": _over(float(money["model"][at]), float(money[best[at]][at])),
             "gain_95": list(drawn.get(str(at), (NAN, NAN))),
-            "of_best_possible": {name: float(top[at] / most[at]) if most[at] else NAN for name, top in found.items()},
+            "of_best_possible": {name: float(top[at] / most[at]) if most[at] else NAN for name, top in money.items()},
         }
         for at, share in enumerate(SHARES)
     ]
@@ -119,16 +119,16 @@ def sentence(rows: list[dict[str, Any]]) -> str:
         )
     best, last = max(sure, key=lambda one: float(one["gain"])), max(row["share"] for row in sure)
     low, high = best["gain_95"]
-    found = (
+    gained = (
         f"worked to {best['share']:.0%} it finds {best['gain']:.0%} more money than {RULES[best['best_rule']]} "
         f"(95%: {low:+.0%} to {high:+.0%})"
     )
     unsure = next((row for row in known if row["share"] > last), None)
     if unsure is None:
-        return found
+        return gained
     rule = "that rule" if unsure["best_rule"] == best["best_rule"] else RULES[unsure["best_rule"]]
     return (
-        f"{found}; at {unsure['share']:.0%} {rule} finds {1 / (1 + unsure['gain']):.0%} as much: "
+        f"{gained}; at {unsure['share']:.0%} {rule} finds {1 / (1 + unsure['gain']):.0%} as much: "
         "the list surely pays off below that"
     )
 

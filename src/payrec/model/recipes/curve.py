@@ -16,6 +16,7 @@ from payrec.common.short_repr import short_repr
 from payrec.model.recipes.payment_book import Exposures, hazard_by_day
 
 DAYS = (7, 14, 60, 90)
+LONGEST_DAYS = 91  # 13 weeks
 COLUMNS = tuple(f"p_{days}d" for days in DAYS)
 FEWEST_SEEN = 50  # orders of an age that were seen on the last day
 
@@ -23,37 +24,39 @@ FEWEST_SEEN = 50  # orders of an age that were seen on the last day
 @short_repr
 @dataclass(frozen=True)
 class HorizonCurve:
-    """Cumulated hazard to each of ``DAYS`` over that of the horizon, by landmark age; None where too few were seen."""
+    """Hazard cumulated to each day from 1 on over that of the horizon, by landmark age; None: too few were seen."""
 
     ages: tuple[int, ...]
     ratios: tuple[tuple[float | None, ...], ...]
 
 
 def learn(seen: Exposures, ages: tuple[int, ...], horizon_days: int) -> HorizonCurve:
-    """Learn the curve of each age from snapshots that were seen until different days."""
-    longest = max(*DAYS, horizon_days)
+    """Learn the curve of each age from snapshots that were seen until different days.
+
+    An age of which too few were seen for so long takes the curve of the ages next to it that were.
+    """
+    longest = max(LONGEST_DAYS, horizon_days)
     hazards, orders = hazard_by_day(seen, len(ages), longest)
     cumulated = np.cumsum(hazards, 1)
-    ratios = [
-        tuple(
-            round(float(row[day - 1] / row[horizon_days - 1]), 9) if count[day - 1] >= FEWEST_SEEN else None
-            for day in DAYS
-        )
-        for row, count in zip(cumulated, orders, strict=True)
-    ]
-    return HorizonCurve(ages, tuple(ratios))
+    ratios = cumulated / cumulated[:, horizon_days - 1 : horizon_days]
+    ratios[orders < FEWEST_SEEN] = np.nan
+    whole = ~np.isnan(ratios).any(1)
+    for at in np.flatnonzero(~whole) if whole.any() else ():
+        ratios[at] = [np.interp(ages[at], np.array(ages)[whole], day) for day in ratios[whole].T]
+    rows = [tuple(None if np.isnan(r) else round(r, 9) for r in row) for row in ratios.tolist()]
+    return HorizonCurve(ages, tuple(rows))
 
 
-def probabilities(curve: HorizonCurve, p: Floats, age_days: Floats) -> Floats:
-    """Return the probability within each of ``DAYS``, (n,) and (n,) -> (n, len(DAYS)); NaN where it is not known.
+def probabilities(curve: HorizonCurve, p: Floats, age_days: Floats, days: tuple[int, ...] = DAYS) -> Floats:
+    """Return the probability within each of ``days``, (n,) and (n,) -> (n, len(days)); NaN where it is not known.
 
     Ages between landmarks are interpolated.
 
-    >>> half = HorizonCurve((0, 10), ((0.5, 0.75, 1.5, None), (0.25, 0.5, 2.0, None)))
-    >>> probabilities(half, np.array([0.75]), np.array([0.0])).round(3).tolist()
+    >>> steps = HorizonCurve((0, 10), ((0.5, 0.75, 1.5, None), (0.25, 0.5, 2.0, None)))
+    >>> probabilities(steps, np.array([0.75]), np.array([0.0]), (1, 2, 3, 4)).round(3).tolist()
     [[0.5, 0.646, 0.875, nan]]
     """
-    ratios = np.array(curve.ratios, np.float64)  # None becomes NaN
+    ratios = np.array(curve.ratios, np.float64)[:, np.array(days) - 1]  # None becomes NaN
     of_rows = np.column_stack([np.interp(age_days, curve.ages, column) for column in ratios.T])
     with np.errstate(divide="ignore"):
         result: Floats = -np.expm1(of_rows * np.log1p(-p)[:, None])
