@@ -86,7 +86,7 @@ def forecast(
     url: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Forecast by week what the open orders of the published list bring in."""
+    """Forecast by week what open orders bring in."""
     settings = options.configured()
     with options.published(url, settings) as store:
         forecasted = payrec.forecast(store, settings.models_dir, weeks, out)

@@ -24,11 +24,8 @@ VIEW = "v_feature_view"
 NUMBERS = "05_numbers.sql"  # the numbers of orders and accounts, which every build keeps and adds to
 OBSERVED = "09_stg_observed.sql"  # the end of the data, which the layers of single orders read
 INPUTS = ("fx_rates", "payment_source", "known_at_creation", "reporting_currency")  # inputs besides the raw rows
-BUILD_TABLES = (  # filled by builds, not by loads
-    "as_of_dates", "landmarks", "landmarks_since", "horizon", "built_from", "build_number",
-)  # fmt: skip
-# what the layers of single orders depend on, besides the raw rows
-DECLARED = ("horizon", "payment_source", "known_at_creation", "reporting_currency")
+BUILD_TABLES = ("as_of_dates", "landmarks", "landmarks_since", "horizon", "built_from", "build_number")  # not by loads
+DECLARED = ("horizon", "payment_source", "known_at_creation", "reporting_currency")  # layers of single orders need
 LANDMARK_AGES = (-14, -7, 0, 1, 2, 3, 7, 14, 21, 30, 45, 60)  # those below 0: of orders with a due date
 _LAYER = re.compile(r"^(\d\d)_\w+\.sql$")
 _SCHEMA_TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
@@ -104,18 +101,17 @@ def _prepare(engine: Engine) -> None:
 
 def declare(engine: Engine, parameters: Parameters) -> None:
     """Write the parameters as rows of the policy tables; what is not given here stays as a map declared it."""
-    engine.run("DELETE FROM as_of_dates; DELETE FROM landmarks; DELETE FROM landmarks_since; DELETE FROM horizon")
-    stamps = pa.array(sorted(set(parameters.as_of or ())), pa.timestamp("us"))
-    engine.write("as_of_dates", pa.table({"as_of": stamps}), key=())
-    ages = pa.array(sorted(set(parameters.landmark_ages)), pa.int32())
-    engine.write("landmarks", pa.table({"age_days": ages}), key=())
-    since = pa.array([parameters.landmarks_since] if parameters.landmarks_since else [], pa.timestamp("us"))
-    engine.write("landmarks_since", pa.table({"since": since}), key=())
-    engine.write("horizon", pa.table({"days": pa.array([parameters.horizon_days], pa.int32())}), key=())
+    rows = {
+        "as_of_dates": pa.table({"as_of": pa.array(sorted(set(parameters.as_of or ())), pa.timestamp("us"))}),
+        "landmarks": pa.table({"age_days": pa.array(sorted(set(parameters.landmark_ages)), pa.int32())}),
+        "landmarks_since": pa.table({"since": pa.array([parameters.landmarks_since], pa.timestamp("us")).drop_null()}),
+        "horizon": pa.table({"days": pa.array([parameters.horizon_days], pa.int32())}),
+    }
     if parameters.observed_until is not None:
-        engine.run("DELETE FROM observed_until")
-        until = pa.array([parameters.observed_until], pa.timestamp("us"))
-        engine.write("observed_until", pa.table({"until": until}), key=())
+        rows["observed_until"] = pa.table({"until": pa.array([parameters.observed_until], pa.timestamp("us"))})
+    for table, declared in rows.items():
+        engine.run(f"DELETE FROM {table}")
+        engine.write(table, declared, key=())
 
 
 def build(
@@ -136,8 +132,7 @@ def build(
 
 def build_number(engine: Engine) -> int:
     """Return the number of the build that stands; it changes with every build."""
-    number = engine.read("SELECT COALESCE(MAX(build_no), 0) AS n FROM build_number")["n"][0].as_py()
-    return int(number)
+    return int(engine.read("SELECT COALESCE(MAX(build_no), 0) AS n FROM build_number")["n"][0].as_py())
 
 
 def build_shared(engine: Engine, parameters: Parameters, progress: Callable[[str], None], *, full: bool) -> Build:
@@ -298,12 +293,12 @@ def answers(engine: Engine, parameters: Parameters) -> bool:
         return False
     ages = set(engine.read("SELECT age_days FROM landmarks")["age_days"].to_pylist())
     horizons = engine.read("SELECT days FROM horizon")["days"].to_pylist()
-    since = engine.read("SELECT MAX(since) AS since FROM landmarks_since")["since"][0].as_py()
+    since = engine.read("SELECT MAX(since) AS t FROM landmarks_since")["t"][0].as_py() or datetime.min
     until = observed_until(engine)
     times = {until} if parameters.as_of is None else set(parameters.as_of)
     return (
         ages >= set(parameters.landmark_ages)
-        and (since is None or not ages or (parameters.landmarks_since or datetime.min) >= since)
+        and (not parameters.landmark_ages or (parameters.landmarks_since or datetime.min) >= since)
         and horizons == [parameters.horizon_days]
         and times <= set(scoring_times(engine))
         and parameters.observed_until in (None, until)
