@@ -19,6 +19,7 @@ import reliability
 from pydantic import TypeAdapter
 
 from payrec.cli import VERBS, main
+from payrec.cli.effect import effect_app
 from payrec.cli.holdout import holdout_app
 from payrec.cli.models import models_app
 from payrec.cli.privacy import privacy_app
@@ -56,8 +57,11 @@ EXIT_CODES = (
 def names() -> Iterator[list[str]]:
     """Yield the words of every command."""
     yield from ([verb.__name__] for verb in VERBS)
-    groups = (("holdout", holdout_app), ("models", models_app), ("privacy", privacy_app), ("sources", sources_app))
-    for group, commands in groups:
+    groups = {
+        "effect": effect_app, "holdout": holdout_app, "models": models_app, "privacy": privacy_app,
+        "sources": sources_app,
+    }  # fmt: skip
+    for group, commands in groups.items():
         yield from ([group, str(command.name)] for command in commands.registered_commands)
 
 

@@ -43,7 +43,7 @@ def test_links_lead_to_files(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_command_named_exists(page: Path) -> None:
-    verbs = {v.__name__ for v in VERBS} | {"models", "privacy", "app", "holdout"}
+    verbs = {v.__name__ for v in VERBS} | {"models", "privacy", "app", "holdout", "effect"}
     blocks = re.findall(r"^payrec (?:--debug )?([a-z]+)", page.read_text(), re.MULTILINE)
     assert [verb for verb in blocks if verb not in verbs] == []
 

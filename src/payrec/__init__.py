@@ -9,7 +9,7 @@ The map, in the order of the data; each word is also a command (``payrec WORD``)
     features, model → probabilities → ranked list       score, score_file, explain
     list → published → monitored                        run, replay, worklist, monitor; privacy.export, erase
     what people did with the list → the next list       log
-    arms → what the list brings                         holdout.plan, start, status, stop
+    arms → what the list brings                         holdout.plan, start, status, stop; effect.train, show
     all of it on simulated data                         demo
     all of it on one database                           open, which returns a Project
 
@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from payrec import charts
-    from payrec.commands import holdout, load, models, privacy, sources
+    from payrec.commands import effect, holdout, load, models, privacy, sources
     from payrec.commands.backtest import backtest
     from payrec.commands.build import build
     from payrec.commands.check import check
@@ -67,6 +67,7 @@ __all__ = [
     "check",
     "connect",
     "demo",
+    "effect",
     "errors",
     "explain",
     "features",
@@ -93,6 +94,7 @@ __all__ = [
 
 _MODULES = {
     "charts": "charts",
+    "effect": "commands.effect",
     "errors": "common.errors",
     "holdout": "commands.holdout",
     "load": "commands.load",

@@ -14,6 +14,7 @@ from typer.main import get_command
 
 import payrec
 from payrec import cli
+from payrec.cli.effect import effect_app
 from payrec.cli.holdout import holdout_app
 from payrec.cli.models import models_app
 from payrec.cli.privacy import privacy_app
@@ -48,6 +49,7 @@ DOORS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     **{
         f"sources {c.name}": (c.callback, getattr(payrec.sources, str(c.name))) for c in sources_app.registered_commands
     },
+    **{f"effect {c.name}": (c.callback, getattr(payrec.effect, str(c.name))) for c in effect_app.registered_commands},
     **{
         f"holdout {c.name}": (c.callback, getattr(payrec.holdout, str(c.name))) for c in holdout_app.registered_commands
     },
@@ -158,7 +160,7 @@ def test_both_doors_refuse_with_the_same_words(
 def test_no_help_text_is_cut(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERMINAL_WIDTH", "80")
-    for words in ([], ["models"], ["privacy"], ["sources"]):
+    for words in ([], ["effect"], ["holdout"], ["models"], ["privacy"], ["sources"]):
         with pytest.raises(SystemExit):
             cli.main([*words, "--help"])
         assert "..." not in capsys.readouterr().out.replace("[OPTIONS] COMMAND [ARGS]...", "")

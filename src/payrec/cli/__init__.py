@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from payrec.cli import data, demo, holdout, lists, log, model, models, output, privacy, runs, sources, web
+from payrec.cli import data, demo, effect, holdout, lists, log, model, models, output, privacy, runs, sources, web
 from payrec.common.errors import PayrecError, UsageError
 from payrec.common.text import terminal_text
 
@@ -32,6 +32,7 @@ app.add_typer(models.models_app, name="models")
 app.add_typer(sources.sources_app, name="sources")
 app.add_typer(privacy.privacy_app, name="privacy")
 app.add_typer(holdout.holdout_app, name="holdout")
+app.add_typer(effect.effect_app, name="effect")
 
 
 @app.callback()

@@ -13,7 +13,7 @@ from payrec.cli import options, output
 from payrec.cli.options import AsOf, Capacity, Database, Json, PolicyFile
 from payrec.common.errors import CannotTell, UsageError
 
-holdout_app = typer.Typer(help="Show what the list brings, by holding out customers at random.", no_args_is_help=True)
+holdout_app = typer.Typer(help="Show what the list brings, by random holdout.", no_args_is_help=True)
 
 
 @holdout_app.command("plan")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,10 @@ from payrec.worklist.assignment import SCHEMA, Arms, Experiment, Running
 
 EXPERIMENTS, ASSIGNMENTS, ASSIGNED_ORDERS = "payrec_experiments", "payrec_assignments", "payrec_assigned_orders"
 OF_PERSONS = (ASSIGNMENTS, ASSIGNED_ORDERS)
-_ORDER = ["customer_id", "epoch", "order_id", "as_of", "outstanding_value", "ev_currency", "p_recover"]
+CATEGORIES = ("reason_category", "payment_method", "provider", "country")
+FEATURES = ("age_days", *CATEGORIES)
+"""What the effect of a contact may depend on, stored as it was before the assignment."""
+_ORDER = ["customer_id", "epoch", "order_id", "as_of", "outstanding_value", "ev_currency", "p_recover", "features"]
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ def assignments(engine: Engine, experiment_id: str) -> tuple[pa.Table, pa.Table]
     """Return the assignments of an experiment, and the orders of the assigned customers, by customer and epoch."""
     where = f"WHERE experiment_id = {sql_literal(experiment_id)} ORDER BY customer_id, epoch"
     drawn = engine.read(f"SELECT {', '.join(SCHEMA.names)}, run_id FROM {ASSIGNMENTS} {where}")
-    columns = ", ".join([*_ORDER, "features"])
+    columns = ", ".join(_ORDER)
     return drawn, engine.read(f"SELECT {columns} FROM {ASSIGNED_ORDERS} {where}, order_id")
 
 
@@ -167,6 +171,8 @@ def orders_of(new: pa.Table, orders: pa.Table) -> pa.Table:
     listed = orders.filter(free).rename_columns(
         {"p_recover_30d": "p_recover"} | {name: name for name in orders.column_names if name != "p_recover_30d"}
     )
+    features = [json.dumps(row) for row in listed.select(list(FEATURES)).to_pylist()]
+    listed = listed.append_column("features", pa.array(features, pa.string()))
     return listed.join(new.select(["customer_id", "epoch"]), "customer_id", join_type="inner").select(_ORDER)
 
 
