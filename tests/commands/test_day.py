@@ -134,3 +134,30 @@ def test_an_action_that_no_run_has_seen_is_turned_by_the_next(site: Site) -> Non
         )
         assert action_events.record(engine, store) > 0
         assert action_events.record(engine, store) == 0
+
+
+def test_a_customer_that_was_loaded_as_not_to_be_contacted_is_on_no_list_and_is_erased(site: Site) -> None:
+    first = customers(site, site.night(FIRST_NIGHT))
+    name = next(name for name, row in first.items() if row["rank"])
+    file = site.folder / "customers.csv"
+    file.write_text(f"customer_id,name,email,do_not_contact\n{name},Ännchen,a@example.org,yes\nnobody,N,,\n", "utf-8")
+    with site.open() as engine:
+        assert api.load.customers(engine, file).loaded == 2
+    report = site.night(FIRST_NIGHT, now=CALLED)
+    second = customers(site, report)
+    assert second[name]["suppressed_reason"] == "opted_out"
+    log(site, "note", name, note="asked why")
+    run_id, folder = report.published.run.run_id, site.published or site.folder
+    with open_lists(site.url, folder) as store:
+        contacts = store.detail(run_id, "contacts")
+        assert contacts is not None
+        assert contacts.select(["customer_id", "email"]).to_pylist() == [
+            {"customer_id": name, "email": "a@example.org"}
+        ]
+    file.unlink()
+    held = api.privacy.export(site.url, name, CALLED, folder, site.folder)
+    assert [row["name"] for row in held["raw_customers"]] == ["Ännchen"]
+    assert [action["note"] for action in held["actions"]] == ["asked why"]
+    assert api.privacy.erase(site.url, name, CALLED, folder, site.folder).raw["raw_customers"] == 1
+    held = api.privacy.export(site.url, name, CALLED, folder, site.folder)
+    assert (held["raw_customers"], held["actions"], held["mentioned_in"]) == ([], [], [])

@@ -125,6 +125,7 @@ class FileKind(StrEnum):
     transactions = "transactions"
     events = "events"
     fx = "fx"
+    customers = "customers"
     source = "source"
 
 
@@ -132,7 +133,8 @@ def load(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="transactions, events, fx, or source NAME; or a file, to see which source it is."
+            metavar="KIND",
+            help="transactions, events, fx, customers, or source NAME; or a file, to see which source it is.",
         ),
     ],
     files: Files = None,

@@ -1,4 +1,4 @@
-"""payrec load: file → raw tables (transactions, events, fx, or the files of a source); no row goes missing.
+"""payrec load: file → raw tables (transactions, events, fx, customers, or the files of a source); no row goes missing.
 
 ``plan`` shows beforehand how a file will be read, ``read_mapping`` reads a map.toml.
 """
@@ -28,6 +28,7 @@ __all__ = [
     "Mapping",
     "Options",
     "SourceReport",
+    "customers",
     "events",
     "fx",
     "plan",
@@ -115,6 +116,19 @@ def fx(
     """
     rates = mapping_of(mapping, reporting_currency)
     return _loaded(engine, load.fx, Path(file), (rates, rejects, now, options), progress)
+
+
+def customers(
+    engine: Engine,
+    file: Path | str,
+    mapping: Mapping | Path | str | None = None,
+    rejects: Path | str | None = None,
+    now: datetime | None = None,
+    options: Options | None = None,
+    progress: Progress = silent,
+) -> LoadReport:
+    """Load who the customers are and how to reach them; never a feature. The rest as :func:`transactions`."""
+    return _loaded(engine, load.customers, Path(file), (mapping_of(mapping), rejects, now, options), progress)
 
 
 def source(

@@ -21,12 +21,12 @@ from payrec.common.text import sql_literal
 from payrec.data import layers
 from payrec.data.engines import Engine, connect, keeps_lists
 from payrec.data.load import TARGETS, kept_out
-from payrec.publish import experiments, file_search, ledger, lock, personal
+from payrec.publish import actions, experiments, file_search, ledger, lock, personal
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.personal import Person
 from payrec.publish.store import ListStore, open_store, personal_details
 
-RAW = ("raw_events", "raw_transactions")
+RAW = ("raw_events", "raw_transactions", "raw_customers")
 SCRATCH = ("payrec-upload-*", "payrec-load-*", "payrec-source-*", "payrec-replay-*")  # in the temporary folder
 
 
@@ -94,6 +94,7 @@ def export(
             "feature_view": _read(engine, layers.VIEW, f"customer_id = {sql_literal(customer_id)}"),
             "lists": listed.to_pylist(),
             "experiments": experiments.rows_of(engine, customer_id),
+            "actions": [vars(action) for action in actions.read(store, customer_id=customer_id)],
             "beside_lists": personal_details(store, person),
             "exports": _exports(store, listed, Path(out_folder)),
             "kept_out": kept_out.is_kept_out(engine, customer_id, key),
@@ -168,7 +169,7 @@ def _erase_rows(
             kept_out.add(engine, person.customer_id, person.orders, key)
         elif keep_out is False:
             kept_out.lift(engine, person.customer_id, key)
-        published = store.erase(person) + experiments.erase(engine, person.customer_id)
+        published = store.erase(person) + experiments.erase(engine, person.customer_id) + actions.erase(store, person)
         rows = {table: _delete(engine, table, person.customer_id) for table in RAW} | {"published": published}
         _redact_ledger(engine, person)
         _record(engine, now, "privacy.erase", tag, rows)
@@ -216,7 +217,7 @@ def _person(engine: Engine, store: ListStore, customer_id: str) -> tuple[Person,
 def _of_person(table: str, customer_id: str) -> str:
     name = f"customer_id = {sql_literal(customer_id)}"
     of_orders = f"order_id IN (SELECT order_id FROM raw_transactions WHERE {name})"
-    return name if table == "raw_transactions" else of_orders
+    return of_orders if table == "raw_events" else name
 
 
 def _read(engine: Engine, table: str, where: str, columns: str = "*") -> list[dict[str, Any]]:

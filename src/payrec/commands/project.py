@@ -46,8 +46,12 @@ class ProjectLoader:
         """Load dated rates; options as :func:`payrec.load.fx`."""
         return load.fx(self._engine, file, **options)
 
+    def customers(self, file: Path | str, **options: Any) -> LoadReport:
+        """Load names and ways to reach customers; options as :func:`payrec.load.customers`."""
+        return load.customers(self._engine, file, **options)
+
     def __repr__(self) -> str:
-        return "<load: transactions, events, fx>"
+        return "<load: transactions, events, fx, customers>"
 
 
 class Project:

@@ -180,12 +180,11 @@ def _in_reporting_currency(engine: Engine, rules: Policy) -> Policy:
 def _of_actions(
     engine: Engine, store: ListStore | None, at: datetime, rules: Policy
 ) -> tuple[pa.Table | None, pa.Table | None]:
-    """Return what people's actions mean for the list, and their contacts after its time; None without any."""
+    """Return what actions and ``do_not_contact`` mean for the list, and contacts after its time; None without any."""
     in_force = actions.in_force(actions.read(store)) if store is not None else ()
-    if not in_force:
-        return None, None
     judged = promise_states.promises(engine, in_force, at, rules.promise_grace_days)
     marks, contacts = promise_states.marks_of(in_force, judged, at), promise_states.contacts(in_force, at)
+    marks = pa.concat_tables([promise_states.not_to_contact(engine), marks])
     return marks if marks.num_rows else None, contacts if contacts.num_rows else None
 
 

@@ -50,6 +50,6 @@ def reading(
         raise Locked(leases.BUSY)
     existing = engine.tables()
     copies = tuple(t for t in (*layers.INPUTS, "observed_until", migrations.RAW_LEDGER) if t in existing)
-    with engine.private(incremental.RAW, copies):
+    with engine.private((*incremental.RAW, "raw_customers"), copies):
         layers.build_layers(engine, parameters, progress, full=False)
         yield

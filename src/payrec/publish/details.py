@@ -4,6 +4,7 @@ features   the rows that were scored, as the model saw them
 events     what happened so far to the orders of the list
 months     by billing month and currency: orders, failed (without those that ended without money), decided, recovered
 examples   past orders whose outcome is known, at most 200 of each day: what became of orders like this one
+contacts   names and ways to reach the customers of the list, as they were loaded
 customers  the list by customer (see :mod:`payrec.worklist.customer_list`); kept as long as the list itself
 recent, asked, assigned, marks   with ``features`` all inputs of the list (see :mod:`payrec.publish.replay`)
 """
@@ -18,7 +19,7 @@ import pyarrow as pa
 from payrec.data import layers
 from payrec.data.engines import Engine
 
-NAMES = ("features", "events", "months", "examples", "recent", "asked", "assigned", "marks")
+NAMES = ("features", "events", "months", "examples", "recent", "asked", "assigned", "marks", "contacts")
 CUSTOMERS = "customers"
 KEPT_RUNS = 7
 """Of how many runs the details are kept; the lists themselves stay longer."""
@@ -82,6 +83,11 @@ def queries(as_of: datetime) -> dict[str, str]:
             GROUP BY DATE_TRUNC('month', o.known_at - INTERVAL '1' DAY), o.currency
             ORDER BY billing_month, o.currency""",
         "examples": _examples(at),
+        "contacts": f"""
+            SELECT customer_id, name, email, phone, language, time_zone, segment, parent_id, owner
+            FROM raw_customers
+            WHERE customer_id IN (SELECT customer_id FROM {layers.VIEW} WHERE as_of = {at})
+            ORDER BY customer_id""",
     }
 
 

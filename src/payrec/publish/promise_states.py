@@ -125,6 +125,13 @@ def _rows(action: Action, mark: str, text: str | None = None) -> list[dict[str, 
     return [row | {"order_id": order} for order in (action.order_ids or (None,))]
 
 
+def not_to_contact(engine: Engine) -> pa.Table:
+    """Return a mark for each customer that was loaded with ``do_not_contact``, in the columns of ``marks_of``."""
+    rows = engine.read("SELECT customer_id FROM raw_customers WHERE do_not_contact = 1 ORDER BY customer_id")
+    marks = [{"customer_id": name, "mark": "opted_out"} for name in rows["customer_id"].to_pylist()]
+    return pa.Table.from_pylist(marks, schema=SCHEMA)
+
+
 def contacts(actions: Iterable[Action], as_of: datetime) -> pa.Table:
     """Return the contacts recorded after ``as_of``, as of just before it, so that the caps of the list count them."""
     later = [one for one in actions if one.kind == "contacted" and (one.recorded_at or one.at) > as_of]

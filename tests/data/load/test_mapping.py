@@ -33,7 +33,7 @@ def test_an_unknown_key_is_refused_with_the_valid_ones(tmp_path: Path) -> None:
     ("toml", "said"),
     [
         ("a = ", "not valid TOML"),
-        ("kind = 'orders'", "expected one of: transactions, events, fx"),
+        ("kind = 'orders'", "expected one of: transactions, events, fx, customers"),
         ("kind = 'transactions'\ncolumns.ammount = 'x'", "did you mean amount"),
         ("kind = 'events'\nconstants.customer_id = 'x'", "valid are: event_id, order_id"),
         ("kind = 'fx'\nformats.date = 'iso'", "valid are: currency, rate_date"),

@@ -8,7 +8,7 @@
     staging                   rows as text → forms proven by columns (``dates``, ``numbers``) → values (``readings``)
     rejects                   rows that are not loaded, and why
     load_report               counts that must add up, and notes
-    transactions, events, fx  one file in one transaction; ``in_parts`` a folder of parts
+    transactions, events, fx, customers  one file in one transaction; ``in_parts`` a folder of parts
 
 ``docs/loading.md`` is the manual.
 """
@@ -40,6 +40,7 @@ __all__ = [
     "Mapping",
     "Options",
     "Parsed",
+    "customers",
     "events",
     "fx",
     "in_parts",
@@ -127,6 +128,19 @@ def fx(
         return _store(engine, parsed, options)
 
 
+def customers(
+    engine: Engine,
+    path: Path,
+    mapping: Mapping | None = None,
+    rejects: Path | None = None,
+    now: datetime | None = None,
+    options: Options | None = None,
+) -> LoadReport:
+    """Load names and ways to reach customers into ``raw_customers``; the rest as for :func:`transactions`."""
+    with parse(path, "customers", mapping, rejects, now, options) as parsed:
+        return _store(engine, parsed, options)
+
+
 def parts(path: Path) -> tuple[Path, ...]:
     """Return the files of a folder in the order of their names, or a file as its only part.
 
@@ -196,7 +210,7 @@ def _store(engine: Engine, parsed: Parsed, options: Options | None) -> LoadRepor
                 f"{replaced:,} rows were there already, by their {' and '.join(parsed.target.key)}, and were replaced"
             )
         from_events = options.payments_from_events if options else None
-        if parsed.target.kind != "fx" and (note := payment_source.choose(engine, from_events)):
+        if parsed.target.kind in ("transactions", "events") and (note := payment_source.choose(engine, from_events)):
             notes.append(note)
         _declare(engine, mapping)
     return replace(report, notes=tuple(notes))

@@ -44,7 +44,7 @@ class LoadFilter:
             is_dropped: Any = pc.is_in(batch.column(column), value_set=dropped)
             theirs = batch.filter(is_dropped)
             self.rows += theirs.num_rows
-            if column == PERSON:
+            if column == PERSON and ORDER in batch.schema.names:
                 names = map(str, theirs[PERSON].to_pylist())
                 self.orders.update(
                     zip(map(str, theirs[ORDER].to_pylist()), map(digests.__getitem__, names), strict=True)

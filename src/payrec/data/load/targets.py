@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["transactions", "events", "fx"]
+Kind = Literal["transactions", "events", "fx", "customers"]
 Holds = Literal["text", "currency", "event_type", "status", "amount", "rate", "integer", "flag", "day", "time"]
 
 EVENT_TYPES = (
@@ -134,4 +134,19 @@ FX = Target(
     ),
 )
 
-TARGETS: dict[Kind, Target] = {target.kind: target for target in (TRANSACTIONS, EVENTS, FX)}
+CUSTOMERS = Target(  # who is called, and how: never a feature
+    "customers",
+    "raw_customers",
+    ("customer_id",),
+    (
+        Column("customer_id", required=True, filled=True),
+        *(
+            Column(name)
+            for name in ("name", "email", "phone", "language", "time_zone", "segment", "parent_id", "owner")
+        ),
+        Column("do_not_contact", "flag"),
+        Column("updated_ts", "time"),
+    ),
+)
+
+TARGETS: dict[Kind, Target] = {target.kind: target for target in (TRANSACTIONS, EVENTS, FX, CUSTOMERS)}

@@ -1,5 +1,5 @@
 -- Raw tables as they are handed in (keys and rules stated here), and the policy tables whose rows are the parameters.
--- Reads: nothing. Keys: raw_transactions (order_id), raw_events (event_id), fx_rates (currency, rate_date).
+-- Reads: nothing. Keys: raw_transactions (order_id), raw_events (event_id), fx_rates (currency, rate_date), raw_customers (customer_id).
 -- Units: amounts in units of their currency with two decimals; times UTC without zone; dates are days, known at their end.
 -- stated_at: when status, outstanding and the other final columns were true; empty: the end of the observed data.
 
@@ -47,6 +47,21 @@ CREATE TABLE IF NOT EXISTS fx_rates (
     rate_date         DATE           NOT NULL,
     rate_to_reporting DECIMAL(18, 8) NOT NULL CHECK (rate_to_reporting > 0),
     PRIMARY KEY (currency, rate_date)
+);
+
+-- Who is called, and how; never a feature. do_not_contact: 1 suppresses the customer. owner: who works it, unless the policy or an action says so.
+CREATE TABLE IF NOT EXISTS raw_customers (
+    customer_id    VARCHAR(200) NOT NULL PRIMARY KEY,
+    name           VARCHAR(200),
+    email          VARCHAR(200),
+    phone          VARCHAR(200),
+    language       VARCHAR(200),
+    time_zone      VARCHAR(200),
+    segment        VARCHAR(200),
+    parent_id      VARCHAR(200),
+    owner          VARCHAR(200),
+    do_not_contact SMALLINT,
+    updated_ts     TIMESTAMP
 );
 
 -- as_of times to score at; landmark ages to train at, below 0 before the due date; the time before which no landmark is made (no row: none); the horizon; the declared end of the observed data (no row: latest known fact);
