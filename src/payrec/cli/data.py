@@ -20,7 +20,7 @@ Files = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="FILE",
-        help="CSV (also gzipped) or Parquet; or a folder of such parts. After source: its NAME and its files.",
+        help="CSV, JSON (also gzipped), XLSX or Parquet; or a folder of parts. After source: its NAME and its files.",
         show_default=False,
     ),
 ]

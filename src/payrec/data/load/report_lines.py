@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import csv
 import re
+from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from payrec.common.text import sql_literal
 from payrec.data.load.layout import LoadPlan
@@ -23,11 +26,24 @@ TOTAL = (
 MIN_KEYS = 2  # columns that every record has, and a title or total does not; with fewer nothing is recognised
 
 
+NOT_SPARSE = "CAST(NULL AS VARCHAR[])"
+
+
+def may_be_sparse(rows: pa.Table, plan: LoadPlan) -> bool:
+    """Return whether some of the rows may be no records: most have all columns, and this is cheaper than to look."""
+    keys, names = _keys(plan), plan.dialect.header
+    if len(keys) < MIN_KEYS:
+        return False
+    columns: list[Any] = [rows.column(f"c{key}") for key in keys]
+    has_gaps = any(column.null_count or pc.any(pc.equal(column, pa.scalar(""))).as_py() for column in columns)
+    return has_gaps or bool(pc.any(pc.match_like(columns[0], names[keys[0]], ignore_case=True)).as_py())
+
+
 def sparse_sql(plan: LoadPlan) -> str:
     """Return SQL over a row of the file (c0, c1, …): its filled cells if it may be no record, else NULL."""
     keys = _keys(plan)
     if len(keys) < MIN_KEYS:
-        return "CAST(NULL AS VARCHAR[])"
+        return NOT_SPARSE
     names = plan.dialect.header
     empty = " + ".join(f"CAST(coalesce(c{key}, '') = '' AS INTEGER)" for key in keys)
     is_header = f"lower(c{keys[0]}) = {sql_literal(names[keys[0]].lower())}"

@@ -7,7 +7,7 @@ row that may be no record), ``bad_lines``, ``report_lines`` and ``kept`` (by ``s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,7 +44,12 @@ def stage(db: duckdb.DuckDBPyConnection, rows: Iterable[Rows], plan: LoadPlan) -
     db.execute("CREATE TABLE bad_lines (line BIGINT, text VARCHAR, reason VARCHAR)")
     rest = f"hash({', '.join(unused)})" if unused else "0"
     cells = "".join(f", {_cell(f'c{position}', plan.mapping.empty)}" for position in positions)
-    select = f"line, {rest}, {report_lines.sparse_sql(plan)}{cells}"
+    sparse = report_lines.sparse_sql(plan)
+
+    def insert(table: pa.Table) -> None:
+        cells_kept = sparse if report_lines.may_be_sparse(table, plan) else report_lines.NOT_SPARSE
+        _insert(db, "staged", table, f"line, {rest}, {cells_kept}{cells}")
+
     count, bad_count, waiting = 0, 0, _Waiting([], 0, 0)
     for batch in rows:
         count += batch.table.num_rows + len(batch.bad)
@@ -54,12 +59,12 @@ def stage(db: duckdb.DuckDBPyConnection, rows: Iterable[Rows], plan: LoadPlan) -
         for position in positions:  # Arrow trims ten times cheaper than SQL
             at = table.schema.get_field_index(f"c{position}")
             table = table.set_column(at, f"c{position}", _cut(pc.utf8_trim_whitespace(table.column(at))))
-        waiting = _insert_groups(db, waiting.plus(table), select)
+        waiting = _insert_groups(waiting.plus(table), insert)
         if batch.bad:
             bad = [{"line": each.line, "text": each.text, "reason": each.reason} for each in batch.bad]
             _insert(db, "bad_lines", pa.Table.from_pylist(bad), "line, text, reason")
     for table in waiting.tables:
-        _insert(db, "staged", table, select)
+        insert(table)
     return count
 
 
@@ -84,14 +89,14 @@ class _Waiting:
         return _Waiting([*self.tables, table], self.rows + table.num_rows, self.size + table.nbytes)
 
 
-def _insert_groups(db: duckdb.DuckDBPyConnection, waiting: _Waiting, select: str) -> _Waiting:
+def _insert_groups(waiting: _Waiting, insert: Callable[[pa.Table], None]) -> _Waiting:
     """Insert whole row groups only: an insert of fewer rows costs four times as much a row."""
     is_long = waiting.size > WAITING_BYTES  # of rows so long that a group of them would fill memory
     if waiting.rows < GROUP_ROWS and not is_long:
         return waiting
     table = pa.concat_tables(waiting.tables)
     whole = table.num_rows if is_long else table.num_rows // GROUP_ROWS * GROUP_ROWS
-    _insert(db, "staged", table.slice(0, whole), select)
+    insert(table.slice(0, whole))
     return _Waiting([], 0, 0).plus(table.slice(whole))
 
 
