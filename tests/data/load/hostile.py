@@ -144,7 +144,7 @@ def _shapes() -> Iterator[Hostile]:
     yield Hostile("trailing delimiter.csv", lines(*(row + "," for row in good)).encode(), 30, "refused")
     yield Hostile("all rows short.csv", lines(*("1,2" for _ in good)).encode(), 30, "refused")
     yield Hostile("total line.csv", lines(*good, "Total,,315.00,EUR,,").encode(), 31, "loads")
-    yield Hostile("comment lines.csv", ("# made by hand\n" + GOOD).encode(), None, "refused")
+    yield Hostile("comment lines.csv", ("# made by hand\n" + GOOD).encode(), 30, "loads")
     yield Hostile("header only.csv", (HEADER + "\n").encode(), 0, "refused")
     yield Hostile("header twice.csv", (GOOD + HEADER + "\n").encode(), 31, "loads")
     yield Hostile("empty.csv", b"", 0, "refused")

@@ -194,7 +194,7 @@ def _dated(column: Column, form: dates.Form, plan: LoadPlan) -> tuple[str, Reaso
         (f"regexp_full_match({r}, '\\d{{5}}(\\.\\d+)?')", "looks like a spreadsheet's day: declare the format excel"),
         (f"regexp_full_match({r}, '\\d{{9,13}}')", "looks like an epoch: declare the format epoch or epoch_ms"),
         (
-            f"regexp_full_match({r}, '.*\\d ?[A-Z]{{2,5}}')",
+            f"regexp_full_match({r}, '.*:\\d\\d ?[A-Z]{{3,5}}')",
             "ends with a time zone: declare a format with %Z at its end",
         ),
         (_ALWAYS, f"is no date of the calendar in the form {expected}"),
