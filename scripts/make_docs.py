@@ -180,6 +180,13 @@ def own_file(folder: Path) -> None:
         csv.writer(target).writerows([text.split("```\n", 1)[1].split("\n", 1)[0].split(","), *rows])
 
 
+def source_files(folder: Path) -> None:
+    """Write the files of the examples in docs/your-data.md."""
+    text = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
+    for name, content in re.findall(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        (folder / name).write_text(content, encoding="utf-8")
+
+
 def with_outputs(page: Path, folder: Path) -> str:
     """Return a page with the outputs of its commands, run in the order of the page."""
 
@@ -210,7 +217,11 @@ PAGES = {
 }
 
 
-RECORDED: dict[str, Callable[[Path], None]] = {"docs/demo.md": lambda folder: None, "docs/quick-start.md": own_file}
+RECORDED: dict[str, Callable[[Path], None]] = {
+    "docs/demo.md": lambda folder: None,
+    "docs/quick-start.md": own_file,
+    "docs/your-data.md": source_files,
+}
 """Pages with recorded outputs, and what their folder holds beforehand."""
 
 
