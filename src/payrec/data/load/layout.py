@@ -80,6 +80,7 @@ class LoadPlan:
                 for which, each in one_per
                 if each
             ),
+            *([f"zone     of each row from {self.mapping.zone_column!r}"] if self.zone is not None else []),
             *([f"only     rows{_where(self.mapping.only)}"] if self.only else []),
             "ignored  " + (", ".join(self.ignored) or "no column"),
         )
