@@ -10,7 +10,8 @@ import pytest
 
 from payrec.commands import assigning, holdout
 from payrec.commands.replay import replay
-from payrec.common.errors import Locked, UsageError
+from payrec.common.errors import CannotTell, Locked, UsageError
+from payrec.data import layers, snapshots
 from payrec.data.engines import Engine
 from payrec.publish import experiments
 from payrec.publish.store import ListStore, list_by_customer, open_store
@@ -133,3 +134,29 @@ def test_what_an_experiment_cannot_be(site: Site) -> None:
         holdout.start(engine, at, name="e1")
     with pytest.raises(UsageError, match="e1 assigns customers, but the policy lists orders"):
         site.night(policy=replace(Policy(), unit="order"))
+
+
+def test_the_outcome_of_assigned_orders_is_that_of_their_balances_and_the_plan_needs_customers(site: Site) -> None:
+    """Five weeks later every epoch of the first night has ended; what was stored then is compared, nothing else."""
+    with site.open() as engine:
+        holdout.start(engine, FIRST_NIGHT, share=0.3, name="e1")
+    site.night()
+    later = FIRST_NIGHT + 35 * DAY
+    site.arrive(later)
+    with site.open() as engine:
+        layers.build(engine, layers.Parameters((later,), (), 30))
+        orders = experiments.outcomes(engine, experiments.registered(engine)[0].experiment)
+        known = dict(
+            zip(*snapshots.outcomes(engine, FIRST_NIGHT, 30).drop(["as_of"]).to_pydict().values(), strict=True)
+        )
+        assert orders.num_rows > 50
+        assert [known.get(name) for name in orders["order_id"].to_pylist()] == orders["label"].to_pylist()
+        now = holdout.status(engine, "e1")
+        assert sum(now.matured.values()) == sum(now.assigned.values()) > 50
+        assert now.verdict == "cannot tell"
+        assert holdout.sentences(now)
+        assert min(now.contacted.values()) > 0, "the simulation contacts whom it wants"
+        with pytest.raises(UsageError, match="no experiment e9, expected one of: e1"):
+            holdout.status(engine, "e9")
+        with pytest.raises(CannotTell, match="100 are needed"):
+            holdout.plan(engine, site.models, Policy(capacity={"total": 5}))

@@ -12,7 +12,7 @@ from payrec.data import sampling
 from payrec.data.engines import Engine
 from payrec.data.layers import VIEW, count
 
-LABEL = """CAST(CASE WHEN b.order_id IS NULL OR b.closed_by IN ('void', 'credit', 'stated') THEN NULL
+LABEL = """CAST(CASE WHEN b.order_no IS NULL OR b.closed_by IN ('void', 'credit', 'stated') THEN NULL
     WHEN b.closed_by = 'payment' OR (b.closed_by = 'write_off' AND b.is_settled = 1) THEN 1 ELSE 0 END AS SMALLINT)"""
 """Outcome of an order by its row of ``stg_balances`` at the deadline, as ``b``."""
 
