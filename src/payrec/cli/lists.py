@@ -57,12 +57,24 @@ class Unit(StrEnum):
     order = "order"
 
 
+class ToolName(StrEnum):
+    """A tool that imports a list."""
+
+    mail_merge = "mail-merge"
+    salesforce = "salesforce"
+    hubspot = "hubspot"
+    zendesk = "zendesk"
+
+
 def worklist(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help=".csv, .xlsx or .parquet.")],
     capacity: Capacity = None,
     payments_until: PaymentsUntil = None,
     by: Annotated[
         Unit | None, typer.Option("--by", help="One row a customer, or an order; left out: as the policy's unit says.")
+    ] = None,
+    tool: Annotated[
+        ToolName | None, typer.Option("--for", help="Columns that this tool imports, one row a customer.")
     ] = None,
     url: Database = None,
     as_json: Json = False,
@@ -71,9 +83,11 @@ def worklist(
     settings = options.configured()
     with options.published(url, settings) as store:
         known_until = options.moment(payments_until, "--payments-until")
-        kept = payrec.worklist(store, capacity, out, known_until, by.value if by else None)
+        kept = payrec.worklist(
+            store, capacity, out, known_until, by.value if by else None, tool.value if tool else None
+        )
     run = kept.run
-    unit = by.value if by else run.summary.unit
+    unit = "customer" if tool else by.value if by else run.summary.unit
     rows = (kept.customers if unit == "customer" else kept.ranked).num_rows
     document = {"file": out, "by": unit, "rows": rows, "run_id": run.run_id, "as_of": run.as_of}
     line = f"{rows:,} {unit}s as of {run.as_of:%Y-%m-%d %H:%M} UTC in {out}"

@@ -15,8 +15,9 @@ from payrec.commands.published import Location, current, store_of
 from payrec.commands.scoring import Worklist
 from payrec.common.errors import UsageError
 from payrec.data import freshness
-from payrec.publish import export
+from payrec.publish import export, tool_files
 from payrec.publish.store import list_by_customer
+from payrec.publish.tool_files import Tool
 
 
 def worklist(
@@ -25,6 +26,7 @@ def worklist(
     out: Path | str | None = None,
     payments_until: datetime | None = None,
     by: Literal["customer", "order"] | None = None,
+    tool: Tool | None = None,
 ) -> Worklist:
     """Return the published list: the rows to act on, or the first ``capacity`` that are worth a contact.
 
@@ -40,11 +42,14 @@ def worklist(
         Time until which all payments are known (UTC, without zone).
     by
         What one row of the file is; None: what one contact of the list is (``unit`` of its policy).
+    tool
+        Write the columns that another tool imports, one row per customer: ``mail-merge``, ``salesforce``, ``hubspot``
+        or ``zendesk``. With ``mail-merge``, ``hubspot`` and ``zendesk`` the file holds names and email addresses.
 
     Raises
     ------
     UsageError
-        Nothing has been published.
+        Nothing has been published, or no customer is left to write for the tool.
     DataRefused
         The payments of the list are older than its orders by more than three usual gaps, and ``payments_until`` does
         not reach its time.
@@ -56,7 +61,9 @@ def worklist(
     run = current(store).run
     freshness.require_fresh_payments(run.summary.feeds, run.as_of, payments_until)
     orders, customers = store.scores(run.run_id), list_by_customer(store, run.run_id)
-    by = by or ("customer" if run.summary.unit == "customer" else "order")
+    if tool is not None and by == "order":
+        raise UsageError(f"found by order with the columns of {tool}, expected one row per customer")
+    by = by or ("customer" if tool or run.summary.unit == "customer" else "order")
     if by == "customer" and orders.num_rows and not customers.num_rows:
         msg = f"found no list by customer of run {run.run_id}, which an earlier version made"
         raise UsageError(f"{msg}\npublish a list with payrec run, or take --by order")
@@ -65,7 +72,12 @@ def worklist(
     kept = chosen(rows) if capacity is None else rows.filter(pays).slice(0, capacity)
     if out is not None:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
-        export.write(kept, Path(out), run.stamp)
+        written = tool_files.rows_for(tool, kept, orders, store.detail(run.run_id, "contacts")) if tool else kept
+        if tool and not written.num_rows:
+            raise UsageError(
+                "found no customer to contact, expected at least one\npayrec worklist --by order shows the list"
+            )
+        export.write(written, Path(out), run.stamp)
     too_old = orders["p_recover_30d"].null_count
     ids = pc.is_in(orders["customer_id"], value_set=kept["customer_id"].combine_chunks())
     if by == "customer":
