@@ -68,6 +68,7 @@ def _mail_merge(customer: dict[str, Any], orders: list[dict[str, Any]], contact:
         "currency": customer["ev_currency"], "total_due": _total(orders), "invoices_count": len(orders),
         "oldest_due_date": min(map(_due, orders)).isoformat(), "invoice_list": _invoices(orders), "pay_link": "",
         "owner_name": customer["owner"] or contact.get("owner"), "run_id": customer["run_id"],
+        "customer_id": customer["customer_id"],
     }  # fmt: skip
 
 
