@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,9 +37,9 @@ def sources_show(name: Name, as_json: Json = False) -> None:
         }
         for each in pack.inputs
     }
-    document = {
+    document: dict[str, Any] = {
         "name": name, "title": pack.title, "export": pack.export, "notes": list(pack.notes), "files": files,
-        "sql": dict(pack.sql),
+        "tables": [each.tables[0] for each in pack.inputs], "sql": {**pack.views, **pack.sql},
     }  # fmt: skip
 
     def render() -> None:
@@ -49,10 +49,12 @@ def sources_show(name: Name, as_json: Json = False) -> None:
             output.say(title)
             for part, names in parts.items():
                 output.say(f"  {part}: {', '.join(names) or 'none'}")
+        output.say(f"with --from 'postgresql://…?schema=NAME' it reads the tables {', '.join(document['tables'])}")
         for line in pack.notes:
             output.say(f"note: {line}")
-        for kind, select in pack.sql.items():
-            output.say(f"\n{kind}.sql\n{select}")
+        for file, select in document["sql"].items():
+            for line in ("", f"{file}.sql", *select.splitlines()):
+                output.say(line)
 
     output.emit(document, as_json, render)
 
