@@ -42,6 +42,7 @@ PROBES = re.compile(r"/\w+/_stcore/(health|host-config)$")
 PAGES = {
     "": "Worklist",
     "score": "Score a file",
+    "customer": "Customer",
     "order": "Order",
     "model": "Model",
     "health": "Health",
@@ -189,7 +190,7 @@ def test_a_dark_page_is_dark_with_light_text_and_charts(watched: Watched) -> Non
 
 
 def test_a_link_reproduces_the_view(watched: Watched) -> None:
-    watched.open("?k=9&age=0-7")
+    watched.open("?by=Orders&k=9&age=0-7")
     assert watched.figure("Orders to work") == "9"
     page = watched.page
     page.get_by_role("slider").focus()
@@ -221,6 +222,40 @@ def test_the_slider_and_other_pages_keep_an_uploaded_file(watched: Watched) -> N
     assert watched.figure("Open") == before
 
 
+def test_customers_are_worked_by_keyboard_alone_and_a_second_session_sees_it(
+    watched: Watched, browser: Browser, server: str
+) -> None:
+    other = Watched(browser.new_context(viewport={"width": 1400, "height": 1000}), server)
+    other.open()
+    page = watched.open()
+    listed = int(watched.figure("To do"))
+    for key in ("c", "1", "c", "3", "p", "Enter", "s", "Enter", "n"):  # the outcomes by their numbers
+        page.keyboard.press(key)
+    page.keyboard.type("calls back <b>on Monday</b>")
+    page.keyboard.press("Enter")
+    page.keyboard.press("j")
+    page.keyboard.press("Space")
+    page.keyboard.press("j")
+    page.keyboard.press("Space")
+    page.keyboard.press("c")
+    page.keyboard.press("2")
+    for session in (watched, other):
+        done = session.page.get_by_test_id("stMetric").filter(has_text="Done")
+        expect(done.get_by_test_id("stMetricValue")).to_have_text("6", timeout=WAIT_MS)
+        assert int(session.figure("To do")) == listed - 6
+    page.keyboard.press("u")  # both customers of the last action
+    expect(done.get_by_test_id("stMetricValue")).to_have_text("4", timeout=WAIT_MS)
+    other.context.close()
+    assert other.wrong == []
+
+
+def test_a_customer_opens_from_the_list_with_the_timeline(watched: Watched) -> None:
+    page = watched.open("?part=Done")
+    page.locator("li.row a.who").first.click()
+    expect(page.get_by_role("heading", name="What happened")).to_be_visible(timeout=WAIT_MS)
+    assert page.evaluate("document.querySelectorAll('[data-testid=stException]').length") == 0
+
+
 def test_hostile_cells_stay_text_on_the_page_and_in_the_download(watched: Watched, tmp_path: Path) -> None:
     lines = ["order_id,customer_id,amount,currency,invoice_date,payment_date"]
     lines += ["=1+cmd|' /C calc'!A0,<img src=x onerror=window.hit=1>,90.00,EUR,2026-06-20,"]
@@ -248,7 +283,7 @@ def test_hostile_text_in_the_address_stays_text(watched: Watched) -> None:
 
 
 def test_a_download_holds_exactly_the_view_and_is_written_down(watched: Watched, filled: Path) -> None:
-    page = watched.open("?k=12")
+    page = watched.open("?by=Orders&k=12")
     with page.expect_download() as coming:
         page.get_by_role("button", name="Download CSV").click()
     rows = list(csv.DictReader(coming.value.path().read_text(encoding="utf-8").splitlines()))
@@ -297,7 +332,7 @@ def test_fault_46_a_post_from_another_site_is_turned_away(server: str) -> None:
 
 def test_fault_40_a_reload_in_the_middle_leaves_a_page_that_works(watched: Watched) -> None:
     def reload_in_the_middle() -> None:
-        page = watched.open("?k=9")
+        page = watched.open("?by=Orders&k=9")
         for _ in range(3):
             page.get_by_role("slider").press("ArrowRight")
             page.reload(wait_until="commit")  # before the answer is there
