@@ -149,7 +149,7 @@ def main(folder: Path) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         for name, then in pages.items():
             picture(browser, address, name, "light", then)
-        for name in ("not-contacted", "capacity", "health"):
+        for name in ("capacity", "health"):
             picture(browser, address, name, "dark", None)
         picture(browser, address, "worklist", "dark", work_the_list)
         picture(browser, address, "order", "dark", open_first)

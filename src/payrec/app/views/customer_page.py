@@ -33,14 +33,18 @@ def show() -> None:
         return
     _neighbours(*customer_query.neighbours(customers, name))
     orders = customer_query.orders_of(file, [name])
+    events_file = state.detail_file("events")
+    known = order_query.events(events_file, *(one["order_id"] for one in orders)) if events_file else None
+    events = known.to_pylist() if known else []
+    last_contact = max((one["known_at"] for one in events if one["event_type"] == "contact"), default=None)
     for row in rows:
         row["orders"] = [one for one in orders if one["ev_currency"] == row["ev_currency"]]
-        _figures(row)
+        _figures(row, row["last_contact_at"] or last_contact)
     customer_view.problems()
     clicked = work_table.show(work_table.rows_of(rows, state.customer_states()), "", unfolded=True)
     if clicked.open_order:
         customer_view.open_page("order", clicked.open_order)
-    _timeline(orders, name)
+    _timeline(events, name)
     customer_view.watch(seen)
 
 
@@ -58,7 +62,7 @@ def _go(name: str) -> None:
     st.session_state["id"] = name
 
 
-def _figures(row: dict[str, Any]) -> None:
+def _figures(row: dict[str, Any], last_contact: datetime | None) -> None:
     unit, count = row["ev_currency"], row["orders_open"]
     aged = [
         f"{formatting.exact_money(row[column], unit)} {words}"
@@ -67,7 +71,7 @@ def _figures(row: dict[str, Any]) -> None:
     rank = f"rank {row['rank']:,}" if row["rank"] else "not ranked"
     expected = formatting.exact_money(row["ev_recovered"], unit) if row["rank"] else "–"
     contacts = row["contacts_in_window"]
-    last = formatting.ago(row["last_contact_at"], row["as_of"]) if row["last_contact_at"] else "none known"
+    last = formatting.ago(last_contact, row["as_of"]) if last_contact else "none known"
     parts.figures(
         [
             ("Outstanding", formatting.exact_money(row["outstanding_value"], unit), f"in {count:,} open orders", ""),
@@ -78,10 +82,8 @@ def _figures(row: dict[str, Any]) -> None:
     )
 
 
-def _timeline(orders: list[dict[str, Any]], name: str) -> None:
+def _timeline(events: list[dict[str, Any]], name: str) -> None:
     st.subheader("What happened", anchor=False)
-    file = state.detail_file("events")
-    events = order_query.events(file, *(one["order_id"] for one in orders)) if file else None
     rows = [
         {
             "At (UTC)": one["known_at"],
@@ -89,7 +91,7 @@ def _timeline(orders: list[dict[str, Any]], name: str) -> None:
             "Order": one["order_id"],
             "Details": _details(one),
         }
-        for one in (events.to_pylist() if events else [])
+        for one in events
     ]
     actions = list_source.actions_since(state.chosen_source(), EVERY_TIME, name)
     undone = {one.outcome for one in actions if one.kind == "undone"}
