@@ -27,10 +27,12 @@ from payrec.simulate.complications import RATES, complications
 NOW = datetime.fromisoformat("2026-07-01T06:00:00")
 CLI_ONLY = {
     "url", "as_json", "features", "replay", "kind", "files", "map_file", "encoding", "tolerance", "stated_at",
-    "complete", "with_names", "stop_payments_days", "missing_month",
+    "complete", "with_names", "stop_payments_days", "missing_month", "from_url", "write_map",
 }  # fmt: skip
-"""Where the database is, how to print, another function (score_file, replay), which files and how they are read
+"""Where the database is, how to print, another function (score_file, replay, load.source, load.write_map), which
+files and how they are read
 (load.Options), what is simulated (complications)."""
+GROUPS = ("effect", "holdout", "models", "privacy", "sources")
 FROM_SETTINGS = {
     "horizon_days": "horizon_days", "landmark_ages": "landmark_ages", "seed": "seed", "max_rows": "train_max_rows",
     "models": "models_dir", "published": "published_dir", "lock_folder": "out_dir", "out_folder": "out_dir",
@@ -160,11 +162,11 @@ def test_both_doors_refuse_with_the_same_words(
 def test_no_help_text_is_cut(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERMINAL_WIDTH", "80")
-    for words in ([], ["effect"], ["holdout"], ["models"], ["privacy"], ["sources"]):
+    for words in ([], *([group] for group in GROUPS)):
         with pytest.raises(SystemExit):
             cli.main([*words, "--help"])
         assert "..." not in capsys.readouterr().out.replace("[OPTIONS] COMMAND [ARGS]...", "")
-    assert len(get_command(cli.app).commands) == len(cli.VERBS) + 3  # type: ignore[attr-defined]
+    assert len(get_command(cli.app).commands) == len(cli.VERBS) + len(GROUPS)  # type: ignore[attr-defined]
 
 
 def test_both_doors_simulate_the_same_complications(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from payrec.data import layers
+from payrec.data import layers, snapshots
 from payrec.data.engines import Engine, connect
 from payrec.data.load import events, transactions
 from payrec.publish import details, folder_files
@@ -52,7 +52,7 @@ def test_months_count_every_order_once(built: Engine) -> None:
 
 
 def test_features_are_the_rows_that_are_scored(built: Engine) -> None:
-    assert read(built, "features").equals(built.read(layers.scoring_select(AS_OF)))
+    assert read(built, "features").equals(built.read(snapshots.scoring_select(AS_OF)))
 
 
 def test_details_without_rows_make_no_file(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from payrec.commands.train import train
-from payrec.data import layers, load
+from payrec.data import layers, load, snapshots
 from payrec.data.engines import connect, keeps_lists
 from payrec.model.store import versions
 from payrec.publish.store import open_store
@@ -135,7 +135,7 @@ def wrong_lists(place: Place) -> list[str]:
         for one in store.runs():
             rows = store.scores(one.run.run_id)
             layers.build(engine, layers.Parameters((one.run.as_of,), (), one.run.horizon_days))
-            open_ids = engine.read(layers.scoring_select(one.run.as_of))["order_id"].to_pylist()
+            open_ids = engine.read(snapshots.scoring_select(one.run.as_of))["order_id"].to_pylist()
             if sorted(rows["order_id"].to_pylist()) != sorted(open_ids) or rows.num_rows != one.orders:
                 wrong.append(f"{one.run.run_id}: {rows.num_rows} orders listed, {len(open_ids)} open")
             if pc.count_distinct(rows["as_of"]).as_py() != min(1, rows.num_rows):

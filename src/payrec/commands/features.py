@@ -13,7 +13,7 @@ import pyarrow.parquet
 from payrec.common.errors import UsageError
 from payrec.common.files import replacing
 from payrec.common.text import spreadsheet_column
-from payrec.data import layers
+from payrec.data import layers, snapshots
 from payrec.data.engines import Engine
 
 
@@ -41,7 +41,7 @@ def features(engine: Engine, as_of: datetime | None = None, out: Path | str | No
     if as_of is None:
         rows = engine.read(f"SELECT * FROM {layers.VIEW} WHERE is_landmark = 1 ORDER BY as_of, order_id")
     elif as_of in layers.scoring_times(engine):
-        rows = engine.read(layers.scoring_select(as_of))
+        rows = engine.read(snapshots.scoring_select(as_of))
     else:
         times = ", ".join(f"{t:%Y-%m-%d %H:%M}" for t in layers.scoring_times(engine)) or "none"
         raise UsageError(f"found {as_of:%Y-%m-%d %H:%M}, expected a time that was built for: {times}")

@@ -200,9 +200,7 @@ def _published(
     request = _whole(store, runs, with_experiment(engine, request, runs, config.serve))
     former = lists.unchanged(request.run_id, runs, config.serve)
     if former is not None and not damages and ledger.ended(engine, request.run_id):
-        report = _as_before(store, former, config)
-        _retire(store, config)
-        return report
+        return _as_before(store, former, config)
     begun = ledger.begin(engine, config.now, str(config.holder), request.run_id)
 
     def guard() -> None:
@@ -220,9 +218,9 @@ def _published(
             record_step(engine, config, "check", request.run_id)
         worklist = score_layers(engine, request, progress)
         progress("publishing")
-        kept = _details(engine, request, worklist)
         if config.published is not None:
             store_arms(engine, request, worklist, config.now)
+        kept = _details(engine, request, worklist)
         store.commit(lists.Publication(worklist.run, worklist.ranked, kept, config.serve, guard))
         runs = store.runs()
         record_step(engine, config, "publish", request.run_id)
@@ -257,6 +255,7 @@ def _as_before(store: ListStore, former: Published, config: RunConfig) -> RunRep
     """Report a run that is done already as it ended then; nothing is added, and only a silence is alerted again."""
     run_id, runs = former.run.run_id, store.runs()
     ranked = store.scores(run_id)
+    _retire(store, config)
     silent = _silence(config, former.run, runs)
     stored = [one for one in verdicts.from_table(store.verdicts(), run_id) if one.figure.metric != silence.METRIC]
     too_old, sent = ranked["p_recover_30d"].null_count, _alerted(silent, run_id, config)

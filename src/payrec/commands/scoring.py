@@ -18,7 +18,7 @@ from payrec.commands.build import reading, scoring_time
 from payrec.commands.list_summary import summarise
 from payrec.common.errors import ModelRefused, UsageError
 from payrec.common.progress import Progress
-from payrec.data import freshness, layers, list_findings
+from payrec.data import freshness, layers, list_findings, snapshots
 from payrec.data.engines import Engine
 from payrec.data.freshness import Feed
 from payrec.model.evaluate.expected_sum import Overdispersion
@@ -217,7 +217,7 @@ def score_layers(engine: Engine, request: ScoringRequest, progress: Progress) ->
     if recent is not None and request.contacts is not None:
         recent = pa.concat_tables([recent, request.contacts.cast(recent.schema)])
     until = layers.observed_until(engine)
-    select = layers.scoring_select(request.as_of)
+    select = snapshots.scoring_select(request.as_of)
     return score_rows(lambda step: engine.read_batches(select, step), request, until, recent, progress)
 
 

@@ -303,8 +303,3 @@ def answers(engine: Engine, parameters: Parameters) -> bool:
         and times <= set(scoring_times(engine))
         and parameters.observed_until in (None, until)
     )
-
-
-def scoring_select(as_of: datetime) -> str:
-    """Return the query of the open orders at ``as_of``; the label, which nobody knows yet, is left in as NULL."""
-    return f"SELECT * FROM {VIEW} WHERE as_of = TIMESTAMP '{as_of.isoformat(sep=' ')}' ORDER BY order_id"

@@ -87,3 +87,8 @@ def outcomes(engine: Engine, as_of: datetime, horizon_days: int) -> pa.Table:
         "JOIN stg_orders AS o ON o.order_no = b.order_no "
         f"WHERE from_at <= {deadline} AND (until_at IS NULL OR until_at > {deadline})"
     )
+
+
+def scoring_select(as_of: datetime) -> str:
+    """Return the query of the open orders at ``as_of``; the label, which nobody knows yet, is left in as NULL."""
+    return f"SELECT * FROM {VIEW} WHERE as_of = TIMESTAMP '{as_of.isoformat(sep=' ')}' ORDER BY order_id"

@@ -16,7 +16,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from payrec.data import layers
+from payrec.data import snapshots
 from payrec.data.engines import Engine
 
 NAMES = ("features", "events", "months", "examples", "recent", "asked", "assigned", "marks", "contacts")
@@ -43,7 +43,7 @@ def queries(as_of: datetime) -> dict[str, str]:
     """Return the query of each detail."""
     at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
     return {
-        "features": layers.scoring_select(as_of),
+        "features": snapshots.scoring_select(as_of),
         "events": f"""
             WITH so_far AS (
                 SELECT

@@ -151,11 +151,7 @@ def _decided(rows: pa.Table, orders: pa.Table, group: Whole, context: RuleContex
     net = ev - cost
     wanted = (ranked_orders > 0) & pc.is_null(quiet).to_numpy(zero_copy_only=False)
     broken = action_marks.sentences(customer_id, unit, context.marks)
-    order, rank = _ranks(wanted, np.array([one is not None for one in broken]), net, (unit, customer_id))
-    if context.arms is not None:
-        explored = pc.is_in(customer_id, value_set=context.arms.explored).to_numpy(zero_copy_only=False)
-        order = capacity.spread(order, explored, policy.capacity.total)
-        rank[order] = np.arange(1, order.size + 1)
+    order, rank = _ranks(wanted, np.array([one is not None for one in broken]), net, (unit, customer_id), context)
     groups = capacity.limits(rows.take(top), context, channel, owner)
     flags = capacity.chosen(order, net >= 0, groups, policy.capacity.total)
     balances = _balances(rows, orders, group, outstanding, policy.customer.warn)
@@ -183,11 +179,17 @@ def _decided(rows: pa.Table, orders: pa.Table, group: Whole, context: RuleContex
     }, rank
 
 
-def _ranks(wanted: Flags, first: Flags, net: Whole, keys: tuple[Any, Any]) -> tuple[Whole, Whole]:
-    """Rank as :func:`payrec.worklist.capacity.ranks`, but those that come ``first`` before all others."""
+def _ranks(wanted: Flags, first: Flags, net: Whole, keys: tuple[Any, Any], context: RuleContext) -> tuple[Whole, Whole]:
+    """Rank as :func:`payrec.worklist.capacity.ranks`: those that come ``first`` lead, explored ones lie between."""
     order, rank = capacity.ranks(wanted & first, net, *keys)
     later, rank_of_later = capacity.ranks(wanted & ~first, net, *keys)
-    return np.concatenate((order, later)), np.where(rank_of_later > 0, rank_of_later + order.size, rank)
+    rank = np.where(rank_of_later > 0, rank_of_later + order.size, rank)
+    order = np.concatenate((order, later))
+    if context.arms is not None:
+        explored = pc.is_in(keys[1], value_set=context.arms.explored).to_numpy(zero_copy_only=False)
+        order = capacity.spread(order, explored, context.policy.capacity.total)
+        rank[order] = np.arange(1, order.size + 1)
+    return order, rank
 
 
 def _total(amounts: Whole | Flags, group: Whole) -> Whole:
