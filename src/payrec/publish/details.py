@@ -16,7 +16,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from payrec.data import snapshots
+from payrec.data import layers, snapshots
 from payrec.data.engines import Engine
 
 NAMES = ("features", "events", "months", "examples", "recent", "asked", "assigned", "marks", "contacts")
