@@ -123,8 +123,7 @@ def build(
     did, or ``full``. A build that the server interrupts is done again from the start.
     """
     if parameters.as_of == () and not parameters.landmark_ages:
-        msg = "found neither a time to score at nor a landmark age, expected at least one"
-        raise UsageError(msg)
+        raise UsageError("found neither a time to score at nor a landmark age, expected at least one")
     prepare(engine)
     with exclusive(engine):
         return retrying(lambda: build_shared(engine, parameters, progress, full=full))
@@ -136,14 +135,11 @@ def build_number(engine: Engine) -> int:
 
 
 def build_shared(engine: Engine, parameters: Parameters, progress: Callable[[str], None], *, full: bool) -> Build:
-    """Run every layer in one transaction, and keep what another version made of the same facts.
-
-    The caller holds the exclusive lease.
-    """
+    """Run every layer and compare with what another version made of the same facts, under the exclusive lease."""
     with engine.transaction():
         built = build_layers(engine, parameters, progress, full=full)
         version_changes.compare(engine, layers())
-        return built
+    return built
 
 
 def build_layers(engine: Engine, parameters: Parameters, progress: Callable[[str], None], *, full: bool) -> Build:
@@ -217,8 +213,7 @@ def count(engine: Engine, table: str, where: str = "1 = 1") -> int:
 
 def observed_until(engine: Engine) -> datetime | None:
     """Return the end of the observed data as the last build saw it (UTC, naive); None without data."""
-    until: datetime | None = engine.read("SELECT until FROM stg_observed")["until"][0].as_py()
-    return until
+    return next(iter(engine.read("SELECT until FROM stg_observed")["until"].to_pylist()), None)
 
 
 def scoring_times(engine: Engine) -> tuple[datetime, ...]:
@@ -252,7 +247,8 @@ def _forget(engine: Engine) -> None:
     """Take away all that was made of the raw rows, the numbers included, which hold the ids of orders and customers."""
     _clear(engine)
     numbers = next(sql for name, sql in layers() if name == NUMBERS)
-    engine.run("; ".join(f"DROP TABLE IF EXISTS {table}" for table in _SCHEMA_TABLE.findall(numbers)))
+    tables = (*_SCHEMA_TABLE.findall(numbers), version_changes.FORMER)
+    engine.run("; ".join(f"DROP TABLE IF EXISTS {table}" for table in tables))
 
 
 def _outdate(engine: Engine, but: tuple[str, ...] = ()) -> None:
@@ -278,7 +274,6 @@ def change(
                 _outdate(engine)
             elif clears(changed):
                 _forget(engine)
-                engine.run(f"DROP TABLE IF EXISTS {version_changes.FORMER}")
         return changed
 
     with exclusive(engine):
