@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from payrec.commands.check import check
     from payrec.commands.demo import demo
     from payrec.commands.explain import explain
+    from payrec.commands.explain_customer import explain_customer
     from payrec.commands.features import features
     from payrec.commands.forecast import forecast
     from payrec.commands.log import log
@@ -70,6 +71,7 @@ __all__ = [
     "effect",
     "errors",
     "explain",
+    "explain_customer",
     "features",
     "forecast",
     "holdout",

@@ -14,6 +14,7 @@ import payrec as api
 from payrec.commands.log import Logged
 from payrec.commands.published import open_lists
 from payrec.commands.run import RunReport
+from payrec.common.errors import UsageError
 from payrec.publish import action_events, actions, promise_states
 from payrec.publish.store import list_by_customer
 from payrec.worklist.policy import Policy
@@ -77,6 +78,13 @@ def test_the_next_list_is_right_about_every_customer(site: Site, known: bool) ->
     assert again.already_done
     assert raw_events(site) == events
 
+    with open_lists(site.url, site.published or site.folder) as store:
+        explained = api.explain_customer(called["undone"], store)
+        with pytest.raises(UsageError, match="found no customer nobody on the list"):
+            api.explain_customer("nobody", store)
+    assert [one.kind for one in explained.actions] == ["do_not_contact", "undone"]
+    assert explained.undone == {explained.actions[0].action_id}
+    assert explained.customers[0]["rank"]
     log(site, "undone", called["do_not_contact"], CALLED + DAY)
     log(site, "dispute_solved", called["disputed"], CALLED + DAY)
     third = customers(site, site.night(as_of, policy=RULES, now=CALLED + 2 * DAY))

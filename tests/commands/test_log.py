@@ -55,6 +55,11 @@ def test_undone_takes_back_the_last_action_once(tmp_path: Path) -> None:
     assert actions.in_force(actions.read(open_store(tmp_path))) == ()
 
 
+def test_a_customer_without_list_or_action_is_not_explained(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="found no published list"):
+        payrec.explain_customer("c1", tmp_path)
+
+
 def test_the_same_id_twice_is_one_action(tmp_path: Path) -> None:
     assert payrec.log("disputed", "c1", NOW, "kim", tmp_path, action_id=ID).is_new
     again = payrec.log("disputed", "c1", NOW, "kim", tmp_path, action_id=ID)

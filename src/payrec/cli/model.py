@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,10 @@ import payrec
 from payrec.cli import options, output
 from payrec.cli.options import AsOf, Database, Horizon, Json, Recipe, Until
 from payrec.cli.summaries import show_figures
+from payrec.common.errors import UsageError
+
+if TYPE_CHECKING:
+    from payrec.commands.explain_customer import CustomerExplanation
 
 
 def train(
@@ -78,11 +83,23 @@ def backtest(
 
 
 def explain(
-    order_id: Annotated[str, typer.Argument(metavar="ORDER_ID", help="The order's id, as in the data.")],
+    order: Annotated[
+        str | None, typer.Argument(metavar="ORDER_ID", help="The order's id, as in the data.", show_default=False)
+    ] = None,
+    customer: Annotated[
+        str | None, typer.Option("--customer", metavar="ID", help="Instead: where a customer stands on the list.")
+    ] = None,
     as_of: AsOf = None, url: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Explain an open order's probability, step by step."""
+    """Explain an order's probability, or a customer's standing."""
     settings = options.configured()
+    if (order is None) == (customer is None):
+        raise UsageError("expected either ORDER_ID or --customer ID\npayrec explain --help shows both")
+    if customer is not None:
+        with options.published(url, settings) as store:
+            _show_customer(payrec.explain_customer(customer, store), as_json)
+        return
+    order_id = str(order)
     with options.database(url, settings) as engine, output.steps(as_json) as step:
         explained = payrec.explain(engine, order_id, settings.models_dir, options.moment(as_of, "--as-of"), step)
     steps = [{"group": s.group, "fact": s.fact, "points": s.points, "after": s.after} for s in explained.steps]
@@ -105,6 +122,33 @@ def explain(
             output.say(f"{100 * s.points:>+7.1f}  {s.after:>6.1%}  {_bar(s.points)} {s.fact}")
 
     output.emit(document, as_json, render)
+
+
+def _show_customer(explained: CustomerExplanation, as_json: bool) -> None:
+    def render() -> None:
+        output.say(f"customer {explained.customer_id} on the list as of {explained.as_of:%Y-%m-%d %H:%M} UTC")
+        for row in explained.customers:
+            standing = f"rank {row['rank']}" if row["rank"] else f"not ranked: {row['suppressed_reason']}"
+            money = f"{row['outstanding_value']:,.2f} {row['ev_currency']} outstanding"
+            output.say(f"{standing}, {money}, {row['ev_recovered'] or 0:,.2f} expected; {row['reason_1'] or ''}")
+        output.table(
+            ["order", "outstanding", "age", "chance", "why not"],
+            [
+                (
+                    one["order_id"], f"{one['outstanding']:,.2f} {one['currency']}", f"{one['age_days']} d",
+                    "" if one["p_recover_30d"] is None else f"{one['p_recover_30d']:.0%}", one["suppressed_reason"],
+                )
+                for one in explained.orders
+            ],
+        )  # fmt: skip
+        for one in explained.actions:
+            promised = one.amount and f"{one.amount:,.2f} {one.currency}"
+            parts = (one.outcome, promised, one.until and f"until {one.until}", one.note)
+            words = " ".join(str(part) for part in parts if part)
+            undone = ", undone" if one.action_id in explained.undone else ""
+            output.say(f"{one.at:%Y-%m-%d %H:%M}  {one.by}: {one.kind} {words} ({one.action_id}{undone})")
+
+    output.emit(asdict(explained) | {"undone": sorted(explained.undone)}, as_json, render)
 
 
 def _bar(points: float) -> str:
