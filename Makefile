@@ -20,6 +20,9 @@ quick: setup  ## the unit tests that need no database, server, browser or proces
 faults: setup  ## every fault at every step of load, train, run and publish, on both databases: up to four hours
 	@$(PY) -m tests.faults.harness.every $(FAULTS)
 
+pairs: setup  ## two commands at once and a fault between them, drawn at random on both databases: 500 trials, hours
+	@$(PY) -m tests.faults.harness.pairs $(PAIRS)
+
 check: setup  ## lint, types, import contract, known vulnerabilities
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -59,4 +62,4 @@ lock:  ## resolve locks/*.lock again
 clean:  ## delete what the commands generated (not .venv)
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test quick check app bench faults soak loops fuzz docs site lock clean
+.PHONY: help setup run test quick check app bench faults pairs soak loops fuzz docs site lock clean

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 CASES = TESTS / "faults" / "cases.toml"
 FAULTS = TESTS / "faults" / "harness.json"
+PAIRS = TESTS / "faults" / "pairs.json"
 NUMBERED = re.compile(r"test_fault_(\d+)_")
 EACH = {"engine", "engine_url"}
 """Arguments of tests that run on every engine; others name the one that they run on."""
@@ -47,6 +48,19 @@ here: that is left to a real disk of 24 MB (case 11).
 
 | command | steps | trials made, of all | killed | error | disk full | cut | no answer | wrong |
 |---|---|--:|--:|--:|--:|--:|--:|--:|
+"""
+TWO_COMMANDS = """
+## Two commands at once
+
+`make pairs` draws two commands, a step of the first, and a fault (or none). The first pauses at that step while the
+second runs for up to 20 seconds; then the fault comes. Both must end with a documented code and a sentence; the raw
+rows, the champion and every published list must be what one of the two orders leaves, whole; and the same commands
+again, the night last, must serve the list that an undisturbed pair serves. An erasure in a folder that was interrupted
+may have erased lists in part, until the same command completes it. 500 trials take hours; the table holds the trials
+made so far.
+
+| first + second | trials | killed | error | disk full | cut | no answer | no fault | wrong |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|
 """
 KINDS = ("kill", "error", "full", "cut", "unanswered")
 
@@ -127,7 +141,17 @@ def page() -> str:
     steps = json.loads(FAULTS.read_text(encoding="utf-8"))
     told = EVERY_STEP.format(possible=sum(found["possible"] for found in steps.values()))
     told += "".join(_of_command(name, found) for name, found in steps.items())
+    pairs = json.loads(PAIRS.read_text(encoding="utf-8"))
+    told += TWO_COMMANDS + "".join(_of_pair(name, found) for name, found in pairs.items())
     return HEAD + "".join(_row(case, of_case(case, known)) for case in cases()) + told
+
+
+def _of_pair(name: str, found: dict[str, int]) -> str:
+    database, _, pair = name.partition(":")
+    title = {"duckdb": "DuckDB", "postgres": "PostgreSQL"}[database]
+    trials = sum(count for kind, count in found.items() if kind != "wrong")
+    of_each = " | ".join(str(found.get(kind, "–")) for kind in (*KINDS, "none"))
+    return f"| {pair}, {title} | {trials} | {of_each} | {found.get('wrong', 0)} |\n"
 
 
 def _of_command(name: str, found: dict[str, Any]) -> str:

@@ -121,3 +121,16 @@ def test_an_uploaded_export_is_refused_without_an_option_of_the_command_line(mod
     first, *_, last = str(refused.value).splitlines()
     assert first.startswith("payments end on 28 Apr 2026, 21 days before orders")
     assert last == "export the file again with the newer payments in it"
+
+
+def test_fault_62_an_order_dated_ahead_moves_no_list(site: Site) -> None:
+    before = site.night()
+    with site.open() as engine:
+        columns = "order_id, customer_id, amount, currency, invoice_date"
+        engine.run(f"INSERT INTO raw_transactions ({columns}) VALUES ('ahead', 'c', 10, 'EUR', DATE '2027-03-01')")
+    after = site.night()
+    assert not after.already_done
+    assert after.published.run.as_of == before.published.run.as_of
+    assert after.published.run.summary.data_until == before.published.run.summary.data_until
+    assert after.ranked["order_id"].to_pylist() == before.ranked["order_id"].to_pylist()
+    assert after.level == before.level

@@ -54,10 +54,21 @@ def test_payments_before_the_invoice(engine: Engine, early: int, level: str) -> 
 
 
 def test_facts_after_the_present_refuse(engine: Engine) -> None:
-    load(engine, [*sound(), order("late", "c", date(2026, 3, 1))])
+    load(engine, [*sound(), {**order("late", "c", date(2025, 12, 1)), "payment_date": date(2026, 3, 1)}])
     finding = found(engine)["future_facts"]
-    assert finding.level == "refuse"
-    assert "2026-03-02" in finding.message
+    assert (finding.level, finding.rows) == ("refuse", 1)
+
+
+def test_fault_62_orders_dated_ahead_are_named_and_refuse_nothing(engine: Engine) -> None:
+    before = [*sound()]
+    load(engine, before)
+    usual = found(engine)
+    load(engine, [*before, order("late", "c", date(2026, 3, 1))])
+    findings = found(engine)
+    assert (findings["orders_dated_ahead"].level, findings["orders_dated_ahead"].rows) == ("warn", 1)
+    assert "late of 1 Mar 2026" in findings["orders_dated_ahead"].message
+    refused = [{code for code, one in each.items() if one.level == "refuse"} for each in (findings, usual)]
+    assert refused[0] == refused[1]
 
 
 def test_a_stray_date_that_would_ripen_labels_is_named(engine: Engine) -> None:

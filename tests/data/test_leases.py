@@ -12,6 +12,7 @@ import pytest
 from payrec.common.errors import Locked
 from payrec.data import layers, leases
 from payrec.data.engines import Engine, connect
+from payrec.data.engines.postgres import LAYERS_KEY
 from payrec.data.reading import reading
 from payrec.simulate import simulator
 
@@ -109,6 +110,25 @@ def test_a_server_that_ends_idle_connections_does_not_end_a_lease(
         late.read("SELECT CAST(pg_sleep(0.5) AS VARCHAR) AS s")  # the lease's own connection is idle meanwhile
         with other.lease(exclusive=True, wait_s=0.0) as free:
             assert not free
+
+
+def test_fault_77_who_lost_the_lease_changes_nothing(two: tuple[Engine, Engine]) -> None:
+    builder, other = two
+    layers.build(builder, NOW)
+    number, rows = layers.build_number(other), layers.count(other, "raw_transactions")
+    key = f"classid = {LAYERS_KEY >> 32} AND objid = {LAYERS_KEY & 0xFFFFFFFF} AND mode = 'ExclusiveLock'"
+    held = f"SELECT COUNT(pg_terminate_backend(pid, 5000)) AS n FROM pg_locks WHERE locktype = 'advisory' AND {key}"
+
+    def lose(_: str = "") -> None:
+        other.read(held)
+
+    with pytest.raises(Locked, match="nothing was changed"):
+        layers.build(builder, EARLIER, lose)
+    with pytest.raises(Locked, match="nothing was changed"):
+        layers.change(builder, lambda: (builder.run("DELETE FROM raw_transactions"), lose()))
+    assert (layers.build_number(other), layers.count(other, "raw_transactions")) == (number, rows)
+    layers.build(builder, EARLIER)
+    assert layers.build_number(other) == number + 1
 
 
 def test_an_embedded_database_is_always_free(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from math import sqrt
 from typing import Any
 
+from payrec.common.text import terminal_text
 from payrec.data import freshness, layers, list_findings, promises, version_changes
 from payrec.data.engines import Engine
 from payrec.data.findings import Audit, Finding, Limits, Part, first_row, in_order
@@ -60,29 +61,45 @@ def _early_payments(engine: Engine, now: datetime, limits: Limits) -> Iterator[F
 
 def _future(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
     days = engine.read(
-        "SELECT day, COUNT(*) AS n FROM (SELECT DATE_TRUNC('day', known_at) AS day FROM stg_orders "
-        "UNION ALL SELECT DATE_TRUNC('day', from_at) FROM stg_balances WHERE is_opening = 0 "
-        "UNION ALL SELECT DATE_TRUNC('day', known_at) FROM stg_events) AS facts GROUP BY day ORDER BY day"
+        "SELECT day, COUNT(*) AS n, COUNT(*) FILTER (WHERE is_order = 1) AS orders "
+        "FROM (SELECT DATE_TRUNC('day', known_at) AS day, 1 AS is_order FROM stg_orders "
+        "UNION ALL SELECT DATE_TRUNC('day', from_at), 0 FROM stg_balances WHERE is_opening = 0 "
+        "UNION ALL SELECT DATE_TRUNC('day', known_at), 0 FROM stg_events) AS facts GROUP BY day ORDER BY day"
     ).to_pylist()
-    after = sum(d["n"] for d in days if d["day"] > now + timedelta(days=1))
-    if after:
+    present = now + timedelta(days=1)
+    ahead = [d for d in days if d["day"] > present]
+    orders = sum(d["orders"] for d in ahead)
+    if after := sum(d["n"] for d in ahead) - orders:
         text = (
-            f"{after:,} facts lie after the present ({now:%Y-%m-%d %H:%M}), the last on {days[-1]['day']:%Y-%m-%d}\n"
+            f"{after:,} payments and events lie after the present ({now:%Y-%m-%d %H:%M})\n"
             "expected: none, since labels ripen by the latest known fact\n"
             "correct the dates, or declare the end of the data with --observed-until"
         )
         yield Finding("future_facts", "refuse", after, text)
         return
+    if orders:
+        text = (
+            f"{orders:,} orders have an invoice_date after the present: {_newest_orders(engine, orders)}\n"
+            "they are on no list and in no figure until that day; correct the date if it is none"
+        )
+        yield Finding("orders_dated_ahead", "warn", orders, text, "list")
+        days = days[: -len(ahead)]
     bulk = _bulk_ends(days)
-    until = layers.observed_until(engine)
-    if bulk and until and until - bulk > timedelta(days=limits.stray_fact_days):
+    until = min(layers.observed_until(engine) or present, present)
+    if bulk and until - bulk > timedelta(days=limits.stray_fact_days):
         stray = sum(d["n"] for d in days if d["day"] > bulk)
         text = (
             f"the data count as observed until {until:%Y-%m-%d}, but all save {stray:,} facts end on {bulk:%Y-%m-%d}\n"
-            "expected: facts up to the end, or labels ripen too early\n"
+            f"expected: facts up to the end, or labels ripen too early; the newest: {_newest_orders(engine, stray)}\n"
             "correct the stray dates, or declare the end of the data with --observed-until"
         )
         yield Finding("stray_facts", "warn", stray, text)
+
+
+def _newest_orders(engine: Engine, most: int) -> str:
+    newest = f"SELECT order_id, known_at FROM stg_orders ORDER BY known_at DESC, order_id LIMIT {min(most, 3)}"
+    rows = engine.read(newest).to_pylist()
+    return ", ".join(f"{terminal_text(row['order_id'])} of {freshness.day_name(row['known_at'])}" for row in rows)
 
 
 def _bulk_ends(days: list[dict[str, Any]]) -> datetime | None:

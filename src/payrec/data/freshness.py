@@ -59,6 +59,20 @@ def payments_known_until(engine: Engine) -> datetime | None:
     return until
 
 
+def newest_known(engine: Engine, present: datetime) -> datetime | None:
+    """Return the time of the newest fact that the last build saw and that was known at ``present``.
+
+    Invoices may be dated ahead: until their day comes they are no facts.
+    """
+    at = f"TIMESTAMP '{present.isoformat(sep=' ')}'"
+    tables = {"stg_orders": "known_at", "stg_events": "known_at", "stg_balances": "from_at"}
+    each = " UNION ALL ".join(
+        f"SELECT MAX({c}) AS known_at FROM {table} WHERE {c} <= {at}" for table, c in tables.items()
+    )
+    newest: datetime | None = engine.read(f"SELECT MAX(known_at) AS n FROM ({each}) AS facts")["n"][0].as_py()
+    return newest
+
+
 def newest_at(known: Iterable[Feed]) -> datetime | None:
     """Return the time of the newest fact of any kind; None without facts."""
     return max((feed.newest_at for feed in known), default=None)

@@ -13,16 +13,20 @@ from typing import Self
 
 import pyarrow as pa
 
-from payrec.common.errors import DatabaseUnreachable, PayrecError, UsageError
+from payrec.common.errors import Locked, PayrecError, UsageError
 from payrec.common.text import sql_identifier, sql_identifiers, sql_literal, sql_literals
 from payrec.data.engines import RowFunction, Rows
 from payrec.data.engines.postgres_catalog import OWN_TABLES, TABLES, expect_only_ours_read
 from payrec.data.engines.postgres_rows import handed_out
 from payrec.data.engines.postgres_session import Session, address
-from payrec.data.engines.retry import Interrupted, retrying
+from payrec.data.engines.retry import committing, retrying
 from payrec.data.engines.rows import BATCH_ROWS, query
 from payrec.data.engines.writing import expect_all, write, write_mapped
 
+LOST_LEASE = (
+    "the server ended the connection that kept others from reading or rebuilding the layers\n"
+    "nothing was changed; run this again"
+)
 LAYERS_KEY = 0x7061_7972_6C61  # "payrla" in ASCII: the advisory lock of the layers
 SETTLE_ROWS = 10_000  # from here on the table is analysed at once; autovacuum would take a minute
 VIEW_COMMENT = "made by payrec"  # the comment on our views: only these may be dropped to make room for a new one
@@ -43,6 +47,7 @@ class Postgres:
         self.address = address(url)
         self._idle: list[Session] = []
         self._current: Session | None = None  # the session of the open transaction
+        self._exclusive: Session | None = None  # the session that keeps others from the layers
         self._temporary_names = 0  # temporary tables and cursors so far, for their names
         self._give_back(self._checked(Session(self.address)))
 
@@ -103,7 +108,7 @@ class Postgres:
             retrying(lambda: self._run_alone(sql))
 
     def _run_alone(self, sql: str) -> None:
-        with self._lent() as session, _commits(session):
+        with self._lent() as session, committing(session):
             session.run(sql)
 
     def view(self, name: str, select: str) -> None:
@@ -231,13 +236,15 @@ class Postgres:
             try:
                 yield
                 session.expect_sound()
+                if self._exclusive is not None and not self._exclusive.alive():
+                    raise Locked(LOST_LEASE)
             except BaseException:
                 with suppress(PayrecError):  # a lost connection has undone everything
                     session.run("ROLLBACK")
                 raise
             finally:
                 self._current = None
-            with _commits(session):
+            with committing(session):
                 session.run("COMMIT")
 
     @contextmanager
@@ -245,8 +252,11 @@ class Postgres:
         """Hold the lock of the layers on a connection of its own; it ends with the connection at the latest."""
         session = self._borrowed()
         try:
-            yield session.advisory_lock(LAYERS_KEY, shared=not exclusive, wait_s=wait_s)
+            is_free = session.advisory_lock(LAYERS_KEY, shared=not exclusive, wait_s=wait_s)
+            self._exclusive = session if is_free and exclusive else None
+            yield is_free
         finally:
+            self._exclusive = None
             with suppress(PayrecError):  # a busy server notices late that a connection was closed
                 session.run("SELECT pg_catalog.pg_advisory_unlock_all()")
             session.close()
@@ -285,15 +295,3 @@ class Postgres:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-@contextmanager
-def _commits(session: Session) -> Iterator[None]:
-    """Of a connection that is lost in here it is not known whether the server kept the work: never done again."""
-    try:
-        yield
-    except Interrupted as error:
-        if session.state != "unknown":
-            raise
-        msg = f"{error}\nit is not known whether the last change was kept: run the same command again"
-        raise DatabaseUnreachable(msg) from error

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
 
 from payrec.common.errors import DatabaseUnreachable
 
@@ -39,3 +40,23 @@ def retrying(work: Callable[[], Result], pause: Callable[[float], None] | None =
                 raise
             pause(pause_s)
     return work()
+
+
+class Committing(Protocol):
+    """A connection that says what became of its transaction: ``unknown`` if it was lost."""
+
+    @property
+    def state(self) -> str:
+        """State of the transaction."""
+
+
+@contextmanager
+def committing(session: Committing) -> Iterator[None]:
+    """Of a connection that is lost in here it is not known whether the server kept the work: never done again."""
+    try:
+        yield
+    except Interrupted as error:
+        if session.state != "unknown":
+            raise
+        msg = f"{error}\nit is not known whether the last change was kept: run the same command again"
+        raise DatabaseUnreachable(msg) from error
