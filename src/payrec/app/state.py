@@ -177,7 +177,12 @@ def customer_states() -> dict[str, CustomerState]:
 def me() -> str:
     """Return under which name this session records what it does: the sign-in, else the name given, else the user."""
     name = visitor().name
-    return name if name != access.UNNAMED else st.session_state.get(ME) or getpass.getuser()
+    if name != access.UNNAMED:
+        return name
+    try:
+        return st.session_state.get(ME) or getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return access.UNNAMED
 
 
 def rules() -> Policy:
