@@ -56,8 +56,8 @@ TWO_COMMANDS = """
 second runs for up to 20 seconds; then the fault comes. Both must end with a documented code and a sentence; the raw
 rows, the champion and every published list must be what one of the two orders leaves, whole; and the same commands
 again, the night last, must serve the list that an undisturbed pair serves. An erasure in a folder that was interrupted
-may have erased lists in part, until the same command completes it. 500 trials take hours; the table holds the trials
-made so far.
+may have erased lists in part, until the same command completes it. 500 trials take hours; the table holds the 25
+trials made so far. The one wrong trial is such an erasure in part, judged before the harness allowed for it.
 
 | first + second | trials | killed | error | disk full | cut | no answer | no fault | wrong |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|
