@@ -63,7 +63,8 @@ def _future(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
     days = engine.read(
         "SELECT day, COUNT(*) AS n, COUNT(*) FILTER (WHERE is_order = 1) AS orders "
         "FROM (SELECT DATE_TRUNC('day', known_at) AS day, 1 AS is_order FROM stg_orders "
-        "UNION ALL SELECT DATE_TRUNC('day', from_at), 0 FROM stg_balances WHERE is_opening = 0 "
+        "UNION ALL SELECT DATE_TRUNC('day', CAST(payment_date AS TIMESTAMP) + INTERVAL '1' DAY), 0 "
+        "FROM raw_transactions WHERE payment_date IS NOT NULL "
         "UNION ALL SELECT DATE_TRUNC('day', known_at), 0 FROM stg_events) AS facts GROUP BY day ORDER BY day"
     ).to_pylist()
     present = now + timedelta(days=1)
