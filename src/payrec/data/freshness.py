@@ -65,10 +65,10 @@ def newest_known(engine: Engine, present: datetime) -> datetime | None:
     Invoices may be dated ahead: until their day comes they are no facts.
     """
     at = f"TIMESTAMP '{present.isoformat(sep=' ')}'"
-    tables = {"stg_orders": "known_at", "stg_events": "known_at", "stg_balances": "from_at"}
-    each = " UNION ALL ".join(
-        f"SELECT MAX({c}) AS known_at FROM {table} WHERE {c} <= {at}" for table, c in tables.items()
-    )
+    paid_at = "CAST(payment_date AS TIMESTAMP) + INTERVAL '1' DAY"
+    times = {"stg_orders": "known_at", "stg_events": "known_at", "raw_transactions": paid_at}
+    maxima = (f"SELECT MAX({time}) AS known_at FROM {table} WHERE {time} <= {at}" for table, time in times.items())
+    each = " UNION ALL ".join(maxima)
     newest: datetime | None = engine.read(f"SELECT MAX(known_at) AS n FROM ({each}) AS facts")["n"][0].as_py()
     return newest
 
