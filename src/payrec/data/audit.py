@@ -65,6 +65,7 @@ def _future(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
         "FROM (SELECT DATE_TRUNC('day', known_at) AS day, 1 AS is_order FROM stg_orders "
         "UNION ALL SELECT DATE_TRUNC('day', CAST(payment_date AS TIMESTAMP) + INTERVAL '1' DAY), 0 "
         "FROM raw_transactions WHERE payment_date IS NOT NULL "
+        "AND NOT EXISTS (SELECT 1 FROM payment_source AS s WHERE s.source = 'events') "
         "UNION ALL SELECT DATE_TRUNC('day', known_at), 0 FROM stg_events) AS facts GROUP BY day ORDER BY day"
     ).to_pylist()
     present = now + timedelta(days=1)
