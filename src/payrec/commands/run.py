@@ -213,9 +213,7 @@ def _published(
 
     with recorded(engine, config, "run", request.run_id):
         if "check" not in begun.done:
-            progress("checking")
-            _require_sound(audit.run(engine, config.now))
-            record_step(engine, config, "check", request.run_id)
+            _check(engine, config, request.run_id, progress)
         worklist = score_layers(engine, request, progress)
         progress("publishing")
         if config.published is not None:
@@ -284,6 +282,9 @@ def _undelivered(sent: tuple[alerts.Delivery, ...]) -> str:
     return "; ".join(f"alert to {one.target} was not delivered: {one.failure}" for one in sent if not one.delivered)
 
 
-def _require_sound(audited: audit.Audit) -> None:
+def _check(engine: Engine, config: RunConfig, run_id: str, progress: Progress) -> None:
+    progress("checking")
+    audited = audit.run(engine, config.now)
     grave = [f for f in audited.refusals if f.code.startswith(UNSAFE_TO_SCORE)]
     require_safe(replace(audited, findings=tuple(grave)))
+    record_step(engine, config, "check", run_id)

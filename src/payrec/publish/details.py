@@ -63,25 +63,7 @@ def queries(as_of: datetime) -> dict[str, str]:
             FROM so_far AS f
             LEFT JOIN reason_numbers AS r ON r.reason_no = f.last_reason & 2147483647
             ORDER BY f.order_id, f.position""",
-        "months": f"""
-            SELECT
-                DATE_TRUNC('month', o.known_at - INTERVAL '1' DAY) AS billing_month, o.currency,
-                COUNT(*) AS orders,
-                COUNT(b.order_no) FILTER (WHERE u.decided_at IS NOT NULL) AS failed_orders,
-                CAST(COALESCE(SUM(b.outstanding_minor) FILTER (WHERE u.decided_at IS NOT NULL), 0) AS BIGINT)
-                    AS failed_minor,
-                COUNT(*) FILTER (WHERE u.decided_at <= {at}) AS decided_orders,
-                COUNT(*) FILTER (WHERE u.decided_at <= {at} AND u.recovered_in_time = 1) AS recovered_orders,
-                CAST(COALESCE(SUM(b.outstanding_minor) FILTER (WHERE u.decided_at <= {at}), 0) AS BIGINT)
-                    AS decided_minor,
-                CAST(COALESCE(SUM(b.outstanding_minor)
-                    FILTER (WHERE u.decided_at <= {at} AND u.recovered_in_time = 1), 0) AS BIGINT) AS recovered_minor
-            FROM stg_orders AS o
-            LEFT JOIN stg_balances AS b ON b.order_no = o.order_no AND b.is_opening = 1
-            LEFT JOIN stg_outcomes AS u ON u.order_no = o.order_no
-            WHERE o.known_at <= {at} AND o.amount_minor > 0
-            GROUP BY DATE_TRUNC('month', o.known_at - INTERVAL '1' DAY), o.currency
-            ORDER BY billing_month, o.currency""",
+        "months": _months(at),
         "examples": _examples(at),
         "contacts": f"""
             SELECT customer_id, name, email, phone, language, time_zone, segment, parent_id, owner
@@ -89,6 +71,28 @@ def queries(as_of: datetime) -> dict[str, str]:
             WHERE customer_id IN (SELECT customer_id FROM {layers.VIEW} WHERE as_of = {at})
             ORDER BY customer_id""",
     }
+
+
+def _months(at: str) -> str:
+    return f"""
+        SELECT
+            DATE_TRUNC('month', o.known_at - INTERVAL '1' DAY) AS billing_month, o.currency,
+            COUNT(*) AS orders,
+            COUNT(b.order_no) FILTER (WHERE u.decided_at IS NOT NULL) AS failed_orders,
+            CAST(COALESCE(SUM(b.outstanding_minor) FILTER (WHERE u.decided_at IS NOT NULL), 0) AS BIGINT)
+                AS failed_minor,
+            COUNT(*) FILTER (WHERE u.decided_at <= {at}) AS decided_orders,
+            COUNT(*) FILTER (WHERE u.decided_at <= {at} AND u.recovered_in_time = 1) AS recovered_orders,
+            CAST(COALESCE(SUM(b.outstanding_minor) FILTER (WHERE u.decided_at <= {at}), 0) AS BIGINT)
+                AS decided_minor,
+            CAST(COALESCE(SUM(b.outstanding_minor)
+                FILTER (WHERE u.decided_at <= {at} AND u.recovered_in_time = 1), 0) AS BIGINT) AS recovered_minor
+        FROM stg_orders AS o
+        LEFT JOIN stg_balances AS b ON b.order_no = o.order_no AND b.is_opening = 1
+        LEFT JOIN stg_outcomes AS u ON u.order_no = o.order_no
+        WHERE o.known_at <= {at} AND o.amount_minor > 0
+        GROUP BY DATE_TRUNC('month', o.known_at - INTERVAL '1' DAY), o.currency
+        ORDER BY billing_month, o.currency"""
 
 
 def _examples(at: str) -> str:
