@@ -74,7 +74,7 @@ def until_trained(folder: Path) -> Iterator[None]:
     except DataRefused as error:
         if not goes_by_rule(folder):
             raise
-        raise DataRefused(f"{error}\nuntil then lists go by rule, without a model of yours: payrec score") from error
+        raise DataRefused(f"{error}; until then lists go by rule, without a model of yours: payrec score") from error
 
 
 def _has_no_model(folder: Path) -> bool:

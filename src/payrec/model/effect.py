@@ -69,6 +69,7 @@ class EffectModel:
         return added
 
 
+@short_repr
 @dataclass(frozen=True)
 class EffectVerdict:
     """Whether the differences between the effects of a contact are real.
