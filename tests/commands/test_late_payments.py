@@ -123,14 +123,17 @@ def test_an_uploaded_export_is_refused_without_an_option_of_the_command_line(mod
     assert last == "export the file again with the newer payments in it"
 
 
-def test_fault_62_an_order_dated_ahead_moves_no_list(site: Site) -> None:
+def test_fault_62_an_order_dated_ahead_is_named_and_moves_no_list(site: Site) -> None:
     before = site.night()
     with site.open() as engine:
         columns = "order_id, customer_id, amount, currency, invoice_date"
         engine.run(f"INSERT INTO raw_transactions ({columns}) VALUES ('ahead', 'c', 10, 'EUR', DATE '2027-03-01')")
+    for as_of in (None, FIRST_NIGHT):
+        with pytest.raises(DataRefused, match=r"ahead of 1 Mar 2027(.|\n)*--observed-until"):
+            site.night(as_of, now=FIRST_NIGHT + 3 * HOUR)
+    with site.open() as engine:
+        public.build(engine, observed_until=before.published.run.as_of)
     after = site.night()
-    assert not after.already_done
     assert after.published.run.as_of == before.published.run.as_of
     assert after.published.run.summary.data_until == before.published.run.summary.data_until
     assert after.ranked["order_id"].to_pylist() == before.ranked["order_id"].to_pylist()
-    assert after.level == before.level

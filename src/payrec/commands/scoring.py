@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -133,16 +133,16 @@ def scoring_request(
 ) -> Iterator[ScoringRequest]:
     """Give what decides the list at ``as_of`` (None: the end of the observed data), and the layers to score from.
 
-    The end of the data is that of the facts known at ``now``: an invoice dated ahead is none yet. ``store`` holds the
-    actions of people that count. ``as_of`` is at most ``payments_until``. The layers stay as they are until the end;
-    ``wait_s`` and ``shared`` as :func:`payrec.data.reading.reading`.
+    ``store`` holds the actions of people that count. ``as_of`` is at most ``payments_until``. The layers stay as they
+    are until the end; ``wait_s`` and ``shared`` as :func:`payrec.data.reading.reading`.
 
     Raises
     ------
     UsageError
         ``as_of`` is more than a day after ``now``.
     DataRefused
-        There are no orders, or payments are too old to know who has paid by ``as_of``.
+        There are no orders, an invoice dated ahead moves the end of the data, or payments are too old to know who has
+        paid by ``as_of``.
     """
     if as_of is not None and now is not None and as_of > now + timedelta(days=1):
         msg = f"found --as-of {as_of:%Y-%m-%d %H:%M}, expected a time up to now ({now:%Y-%m-%d %H:%M} UTC)"
@@ -151,17 +151,15 @@ def scoring_request(
     def layers_at(time: datetime | None) -> AbstractContextManager[None]:
         return reading(engine, night_level.parameters(bundle.model, time), progress, wait_s=wait_s, shared=shared)
 
-    with ExitStack() as stack:
-        stack.enter_context(layers_at(as_of))
-        at = end = scoring_time(engine, as_of)
-        present = None if now is None else now + timedelta(days=1)
-        if present is not None and end > present:
-            at = freshness.newest_known(engine, present) or end
-        if (at := at if payments_until is None else min(at, payments_until)) != end:
-            stack.close()
-            stack.enter_context(layers_at(at))
-        ahead = present or datetime.max
-        feeds = tuple(f if f.newest_at <= ahead else replace(f, newest_at=at) for f in freshness.feeds(engine))
+    if payments_until is not None:
+        if as_of is None:
+            with layers_at(None):
+                as_of = scoring_time(engine, None)
+        as_of = min(as_of, payments_until)
+    with layers_at(as_of):
+        if now is not None:
+            list_findings.require_no_orders_ahead(engine, now)
+        at, feeds = scoring_time(engine, as_of), freshness.feeds(engine)
         freshness.require_fresh_payments(feeds, at, payments_until)
         list_findings.require_unpaid_list(engine, at)
         chosen = _in_reporting_currency(engine, rules)
@@ -222,8 +220,6 @@ def score_layers(engine: Engine, request: ScoringRequest, progress: Progress) ->
     if recent is not None and request.contacts is not None:
         recent = pa.concat_tables([recent, request.contacts.cast(recent.schema)])
     until = layers.observed_until(engine)
-    if until is not None and until > request.scored_at + timedelta(days=1):  # by an invoice dated ahead
-        until = request.as_of
     select = snapshots.scoring_select(request.as_of)
     return score_rows(lambda step: engine.read_batches(select, step), request, until, recent, progress)
 

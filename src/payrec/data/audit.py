@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from math import sqrt
 from typing import Any
 
-from payrec.common.text import terminal_text
 from payrec.data import freshness, layers, list_findings, promises, version_changes
 from payrec.data.engines import Engine
 from payrec.data.findings import Audit, Finding, Limits, Part, first_row, in_order
@@ -79,29 +78,20 @@ def _future(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
         )
         yield Finding("future_facts", "refuse", after, text)
         return
-    if orders:
-        text = (
-            f"{orders:,} orders have an invoice_date after the present: {_newest_orders(engine, orders)}\n"
-            "they are on no list and in no figure until that day; correct the date if it is none"
-        )
-        yield Finding("orders_dated_ahead", "warn", orders, text, "list")
-        days = days[: -len(ahead)]
+    if finding := list_findings.orders_ahead(engine, now):
+        yield finding
+        days = [d for d in days if d["day"] <= present]
     bulk = _bulk_ends(days)
     until = min(layers.observed_until(engine) or present, present)
     if bulk and until - bulk > timedelta(days=limits.stray_fact_days):
         stray = sum(d["n"] for d in days if d["day"] > bulk)
         text = (
             f"the data count as observed until {until:%Y-%m-%d}, but all save {stray:,} facts end on {bulk:%Y-%m-%d}\n"
-            f"expected: facts up to the end, or labels ripen too early; the newest: {_newest_orders(engine, stray)}\n"
+            "expected: facts up to the end, or labels ripen too early\n"
+            f"the newest orders: {list_findings.newest_orders(engine, stray)}\n"
             "correct the stray dates, or declare the end of the data with --observed-until"
         )
         yield Finding("stray_facts", "warn", stray, text)
-
-
-def _newest_orders(engine: Engine, most: int) -> str:
-    newest = f"SELECT order_id, known_at FROM stg_orders ORDER BY known_at DESC, order_id LIMIT {min(most, 3)}"
-    rows = engine.read(newest).to_pylist()
-    return ", ".join(f"{terminal_text(row['order_id'])} of {freshness.day_name(row['known_at'])}" for row in rows)
 
 
 def _bulk_ends(days: list[dict[str, Any]]) -> datetime | None:

@@ -59,22 +59,6 @@ def payments_known_until(engine: Engine) -> datetime | None:
     return until
 
 
-def newest_known(engine: Engine, present: datetime) -> datetime | None:
-    """Return the time of the newest fact that the last build saw and that was known at ``present``.
-
-    Invoices may be dated ahead: until their day comes they are no facts.
-    """
-    at = f"TIMESTAMP '{present.isoformat(sep=' ')}'"
-    paid_at = "CAST(payment_date AS TIMESTAMP) + INTERVAL '1' DAY"
-    by_events = "SELECT 1 FROM payment_source AS s WHERE s.source = 'events'"
-    by_date = f"(SELECT payment_date FROM raw_transactions WHERE NOT EXISTS ({by_events})) AS t"
-    times = {"stg_orders": "known_at", "stg_events": "known_at", by_date: paid_at}
-    maxima = (f"SELECT MAX({time}) AS known_at FROM {table} WHERE {time} <= {at}" for table, time in times.items())
-    each = " UNION ALL ".join(maxima)
-    newest: datetime | None = engine.read(f"SELECT MAX(known_at) AS n FROM ({each}) AS facts")["n"][0].as_py()
-    return newest
-
-
 def newest_at(known: Iterable[Feed]) -> datetime | None:
     """Return the time of the newest fact of any kind; None without facts."""
     return max((feed.newest_at for feed in known), default=None)

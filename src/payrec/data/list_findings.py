@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from payrec.common.errors import DataRefused
-from payrec.common.text import sql_literals
+from payrec.common.text import sql_literals, terminal_text
 from payrec.data import freshness, layers
 from payrec.data.engines import Engine
 from payrec.data.findings import Finding, Level, Limits, Part, first_row
@@ -48,6 +48,37 @@ def require_unpaid_list(engine: Engine, as_of: datetime) -> None:
     paid, listed = paid_on_list(engine, as_of)
     if paid > PAID_ON_LIST_SHARE * listed:
         raise DataRefused(_paid_text(paid, listed))
+
+
+def newest_orders(engine: Engine, most: int) -> str:
+    """Return the newest orders with the days of their invoices, in words."""
+    newest = f"SELECT order_id, known_at FROM stg_orders ORDER BY known_at DESC, order_id LIMIT {min(most, 3)}"
+    rows = engine.read(newest).to_pylist()
+    return ", ".join(f"{terminal_text(row['order_id'])} of {freshness.day_name(row['known_at'])}" for row in rows)
+
+
+def orders_ahead(engine: Engine, now: datetime) -> Finding | None:
+    """Return a finding about orders whose invoice_date has not come; it refuses if they move the end of the data.
+
+    What an export says without a time counts from that end on, so orders that it calls paid would be listed until then.
+    """
+    present, until = now + timedelta(days=1), layers.observed_until(engine)
+    orders = layers.count(engine, "stg_orders", f"known_at > TIMESTAMP '{present.isoformat(sep=' ')}'")
+    if not orders:
+        return None
+    text = f"{orders:,} orders have an invoice_date after the present: {newest_orders(engine, orders)}\n"
+    if until is None or until <= present:
+        return Finding("orders_dated_ahead", "warn", orders, f"{text}they are on no list until that day", "list")
+    text += "the data would count as complete until then, and what an export says of today would not count yet\n"
+    text += f"correct the dates, or declare the end: payrec build --observed-until {now:%Y-%m-%d}"
+    return Finding("orders_dated_ahead", "refuse", orders, text, "list")
+
+
+def require_no_orders_ahead(engine: Engine, now: datetime) -> None:
+    """Raise DataRefused when an order that is dated ahead moves the end of the data beyond ``now``."""
+    finding = orders_ahead(engine, now)
+    if finding is not None and finding.level == "refuse":
+        raise DataRefused(finding.message)
 
 
 def _paid_text(paid: int, listed: int) -> str:
