@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from payrec.common.errors import PayrecError, UsageError
 from payrec.common.files import replacing
 from payrec.common.progress import Progress, silent
 from payrec.data import layers, load
 from payrec.data.engines import Engine
-from payrec.data.load import Kind, LoadPlan, LoadReport, Mapping, Options, read_mapping
+from payrec.data.load import Kind, LoadPlan, LoadReport, Mapping, Options, bounds, read_mapping
 from payrec.data.load.map_file import map_text
 from payrec.data.sources import loading
 from payrec.data.sources.database_tables import database_tables
@@ -38,6 +39,7 @@ __all__ = [
     "write_map",
 ]
 
+Loaded = TypeVar("Loaded", LoadReport, SourceReport)
 Loader = Callable[[Engine, Path, Mapping | None, Path | None, datetime | None, Options | None], LoadReport]
 
 
@@ -171,7 +173,7 @@ def source(
         )
     origin = database_tables(from_url) if from_url else [Path(file) for file in files]
     progress(f"loading {', '.join(Path(file).name for file in files) or f'tables of {name}'}")
-    return layers.change(engine, lambda: loading.load(engine, pack, origin, settings))
+    return _changed(engine, lambda: loading.load(engine, pack, origin, settings))
 
 
 def write_map(file: Path | str, kind: Kind, path: Path | str, options: Options | None = None) -> Path:
@@ -226,7 +228,18 @@ def _loaded(
         return loader(engine, part, mapping, part_rejects, now, replace(options or Options(), complete=False))
 
     layers.prepare(engine)
-    return layers.change(engine, lambda: load.in_parts(file, load_part))
+    return _changed(engine, lambda: load.in_parts(file, load_part))
+
+
+def _changed(engine: Engine, loading: Callable[[], Loaded]) -> Loaded:
+    """Load in one transaction, which is undone if the layers could not hold the sums."""
+
+    def whole() -> Loaded:
+        loaded = loading()
+        bounds.require_in_range(engine)
+        return loaded
+
+    return layers.change(engine, whole)
 
 
 def _refuse_source(file: Path, encoding: str | None) -> None:
