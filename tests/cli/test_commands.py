@@ -265,3 +265,14 @@ def test_a_stopped_command_cleans_up(tmp_path: Path) -> None:
         [sys.executable, "-c", program, "wait"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (143, "cleaned up\n", "")
+
+
+def test_a_past_night_is_served_only_if_asked_to(own: Path) -> None:
+    served = payrec(own, "worklist", "--out", "a.csv", "--json").json["run_id"]
+    past = payrec(own, "run", "--as-of", "2026-06-20", "--trust-clock", "--json")
+    assert past.code in (0, 1), past.err
+    assert past.json["run_id"].startswith("20260620")
+    assert payrec(own, "worklist", "--out", "b.csv", "--json").json["run_id"] == served
+    asked = payrec(own, "run", "--as-of", "2026-06-20", "--trust-clock", "--serve", "--json")
+    assert asked.code in (0, 1), asked.err
+    assert payrec(own, "worklist", "--out", "c.csv", "--json").json["run_id"] == past.json["run_id"]
