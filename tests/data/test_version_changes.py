@@ -36,24 +36,24 @@ def reported(engine: Engine) -> list[str]:
 
 
 def test_labels_and_snapshots_that_a_version_changed_are_counted_until_a_model_has_learnt_them(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    duckdb_memory: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load(engine, ORDERS, EVENTS)
+    load(duckdb_memory, ORDERS, EVENTS)
     with monkeypatch.context() as former:
         credit_as_lost(former)
-        layers.build(engine, WANTED)
-        layers.build(engine, WANTED, full=True)
-        assert reported(engine) == [], "one version agrees with itself"
-    layers.prepare(engine)
-    layers.change(engine, lambda: load(engine, [*ORDERS, order("o9", "c9", date(2024, 5, 1))], EVENTS))
-    layers.build(engine, WANTED)
-    (message,) = reported(engine)
+        layers.build(duckdb_memory, WANTED)
+        layers.build(duckdb_memory, WANTED, full=True)
+        assert reported(duckdb_memory) == [], "one version agrees with itself"
+    layers.prepare(duckdb_memory)
+    layers.change(duckdb_memory, lambda: load(duckdb_memory, [*ORDERS, order("o9", "c9", date(2024, 5, 1))], EVENTS))
+    layers.build(duckdb_memory, WANTED)
+    (message,) = reported(duckdb_memory)
     assert "of 8 snapshots of open orders 0 were ended, 0 owed another amount, 2 have another label" in message
     assert "payrec train" in message
-    layers.build(engine, WANTED, full=True)
-    assert reported(engine) == [message], "building again changes nothing about it"
-    version_changes.forget(engine)
-    assert reported(engine) == []
+    layers.build(duckdb_memory, WANTED, full=True)
+    assert reported(duckdb_memory) == [message], "building again changes nothing about it"
+    version_changes.forget(duckdb_memory)
+    assert reported(duckdb_memory) == []
 
 
 def test_balances_that_a_version_changed_are_counted(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,11 +70,13 @@ def test_balances_that_a_version_changed_are_counted(engine: Engine, monkeypatch
     assert "of 8 snapshots of open orders 1 were ended, 1 owed another amount, 3 have another label" in message
 
 
-def test_an_erasure_leaves_no_order_among_the_labels_kept(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    load(engine, ORDERS, EVENTS)
-    layers.build(engine, WANTED)
+def test_an_erasure_leaves_no_order_among_the_labels_kept(
+    duckdb_memory: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(duckdb_memory, ORDERS, EVENTS)
+    layers.build(duckdb_memory, WANTED)
     credit_as_lost(monkeypatch)
-    layers.prepare(engine)
-    assert layers.count(engine, version_changes.FORMER, "order_id = 'o1'") == 2
-    layers.change(engine, lambda: True, clears=bool)
-    assert version_changes.FORMER not in engine.tables()
+    layers.prepare(duckdb_memory)
+    assert layers.count(duckdb_memory, version_changes.FORMER, "order_id = 'o1'") == 2
+    layers.change(duckdb_memory, lambda: True, clears=bool)
+    assert version_changes.FORMER not in duckdb_memory.tables()

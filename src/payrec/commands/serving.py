@@ -14,7 +14,7 @@ from payrec.commands.build import parameters, reading
 from payrec.commands.check import audited
 from payrec.common.errors import DataRefused, ModelRefused
 from payrec.common.progress import Progress
-from payrec.data import snapshots
+from payrec.data import layers, snapshots
 from payrec.data.engines import Engine
 from payrec.model.recipes import rule_rates
 from payrec.model.store import versions
@@ -92,6 +92,9 @@ def _is_rule(folder: Path, reference: str) -> bool:
 def by_rule(engine: Engine, folder: Path, codes: ReasonCodes, progress: Progress) -> str:
     """Fit the ranking by rule to the loaded orders, promote it, and return its id."""
     progress("no model yet: ranking by rule")
+    layers.prepare(engine)
+    if not layers.count(engine, "raw_transactions"):
+        raise DataRefused("found no orders, expected some to rank\nload them: payrec load transactions FILE")
     with reading(engine, parameters(HORIZON_DAYS), progress):
         refusals = [finding.code for finding in audited(engine, None, progress).refusals]
         rows = snapshots.all_rows(engine, MAX_ROWS, SEED, progress)
