@@ -279,7 +279,7 @@ def test_a_database_that_is_gone_is_told_too(site: Site, monkeypatch: pytest.Mon
 def test_what_makes_a_list_wrong_stops_a_run(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     first = site.night().published.run.run_id
     as_of = FIRST_NIGHT + DAY
-    with pytest.raises(DataRefused, match="facts lie after the present"):
+    with pytest.raises(DataRefused, match="have an invoice_date after the present"):
         site.night(now=FIRST_NIGHT - 30 * DAY, policy=Policy(), trust_clock=True)
     broken = promises.Check("one_row", "one row per order and as_of", 2, "order_id=o1")
     monkeypatch.setattr(promises, "check", lambda _: (broken,))

@@ -161,8 +161,10 @@ def _held(engine: Engine, config: RunConfig, still_held: lock.StillHeld, progres
             with recorded(engine, config, "build"):
                 _require_plausible_clock(engine, config)
                 store = open_store(config.published or engine)
+                has_had_model = any(not one.run.summary.by_rule for one in store.runs())
+                codes = serving.codes_of(config.policy)
+                bundle = serving.of_database(engine, config.models, codes, progress, has_had_model=has_had_model)
                 action_events.record(engine, store)
-                bundle = serving.of_database(engine, config.models, serving.codes_of(config.policy), progress)
                 wanted = scoring_request(
                     engine, bundle, config.policy, config.as_of, config.now, progress, store,
                     payments_until=config.payments_until, wait_s=max(config.wait_s, LAYERS_WAIT_S), shared=True,

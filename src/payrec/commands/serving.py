@@ -32,8 +32,17 @@ def codes_of(policy: Policy | None) -> ReasonCodes:
     return reason_codes.read(*(() if policy is None else (policy.reason_codes.file, policy.reason_codes.scheme_of)))
 
 
-def of_database(engine: Engine, models: Path | str | Bundle, codes: ReasonCodes, progress: Progress) -> Bundle:
+def of_database(
+    engine: Engine,
+    models: Path | str | Bundle,
+    codes: ReasonCodes,
+    progress: Progress,
+    *,
+    has_had_model: bool = False,
+) -> Bundle:
     """Return the champion; in a store without any model, a ranking by rule, which is promoted there.
+
+    ``has_had_model``: lists were ranked by a model before, so that a store without any is one that was lost.
 
     Raises
     ------
@@ -45,7 +54,7 @@ def of_database(engine: Engine, models: Path | str | Bundle, codes: ReasonCodes,
     if isinstance(models, Bundle):
         return models
     folder = Path(models)
-    if _has_no_model(folder):
+    if _has_no_model(folder) and not has_had_model:
         by_rule(engine, folder, codes, progress)
     return versions.champion(folder)
 
