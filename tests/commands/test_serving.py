@@ -63,8 +63,9 @@ def test_a_lost_champion_is_no_reason_to_rank_by_rule(small: Engine, models: Pat
     with pytest.raises(ModelRefused, match="payrec models promote"):
         payrec.score(small, store, as_of=END)
     (store / "champion").write_bytes(b"{")
-    with pytest.raises(ModelRefused):
-        serving.goes_by_rule(store)
+    assert not serving.goes_by_rule(store), "a damaged pointer named a model"
+    with pytest.raises(ModelRefused, match="payrec models promote"):
+        payrec.score(small, store, as_of=END)
 
 
 def test_nothing_loaded_is_said_before_anything_is_ranked(duckdb_memory: Engine, tmp_path: Path) -> None:

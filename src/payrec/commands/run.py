@@ -7,6 +7,7 @@ import socket
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from payrec.commands.policies import policy_of
 from payrec.commands.run_record import RunConfig, alarmed, record_run, record_step, recorded
 from payrec.commands.scoring import ScoringRequest, Worklist, score_layers, scoring_request
 from payrec.commands.watch import damaged, restored_verdicts, watch
-from payrec.common.errors import Locked, UsageError
+from payrec.common.errors import DataRefused, Locked, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.data import audit, layers
 from payrec.data.engines import Engine, connect, keeps_lists
@@ -161,9 +162,8 @@ def _held(engine: Engine, config: RunConfig, still_held: lock.StillHeld, progres
             with recorded(engine, config, "build"):
                 _require_plausible_clock(engine, config)
                 store = open_store(config.published or engine)
-                has_had_model = any(not one.run.summary.by_rule for one in store.runs())
-                codes = serving.codes_of(config.policy)
-                bundle = serving.of_database(engine, config.models, codes, progress, has_had_model=has_had_model)
+                codes, had = serving.codes_of(config.policy), partial(_has_had_model, store)
+                bundle = serving.of_database(engine, config.models, codes, progress, has_had_model=had)
                 action_events.record(engine, store)
                 wanted = scoring_request(
                     engine, bundle, config.policy, config.as_of, config.now, progress, store,
@@ -176,6 +176,14 @@ def _held(engine: Engine, config: RunConfig, still_held: lock.StillHeld, progres
                 progress("the layers were replaced meanwhile: starting over")
     msg = f"the layers were replaced {STARTS} times while this run read them"
     raise Locked(f"{msg}\nrun it again when no other command builds")
+
+
+def _has_had_model(store: ListStore) -> bool:
+    """Whether a list of the store was ranked by a model; one that is damaged may have been."""
+    try:
+        return any(not one.run.summary.by_rule for one in store.runs())
+    except DataRefused:
+        return True
 
 
 class LayersReplaced(Locked):

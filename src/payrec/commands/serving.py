@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,11 +38,11 @@ def of_database(
     codes: ReasonCodes,
     progress: Progress,
     *,
-    has_had_model: bool = False,
+    has_had_model: Callable[[], bool] = lambda: False,
 ) -> Bundle:
     """Return the champion; in a store without any model, a ranking by rule, which is promoted there.
 
-    ``has_had_model``: lists were ranked by a model before, so that a store without any is one that was lost.
+    ``has_had_model``: whether lists were ranked by a model before, so that a store without any is one that was lost.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def of_database(
     if isinstance(models, Bundle):
         return models
     folder = Path(models)
-    if _has_no_model(folder) and not has_had_model:
+    if _has_no_model(folder) and not has_had_model():
         by_rule(engine, folder, codes, progress)
     return versions.champion(folder)
 
@@ -72,7 +72,7 @@ def of_rows(rows: pa.Table, models: Path | str | Bundle, codes: ReasonCodes) -> 
 
 def goes_by_rule(folder: Path) -> bool:
     """Whether lists go by rule: the champion is a rule, or there is no model yet."""
-    return _has_no_model(folder) or (versions.champion_id(folder) is not None and _is_rule(folder, "champion"))
+    return _has_no_model(folder) or (bool(_champion_id(folder)) and _is_rule(folder, "champion"))
 
 
 @contextmanager
@@ -88,7 +88,15 @@ def until_trained(folder: Path) -> Iterator[None]:
 
 def _has_no_model(folder: Path) -> bool:
     """Whether no model was ever trained here: no champion, and no version but rules."""
-    return versions.champion_id(folder) is None and all(_is_rule(folder, one) for one in versions.ids(folder))
+    return _champion_id(folder) is None and all(_is_rule(folder, one) for one in versions.ids(folder))
+
+
+def _champion_id(folder: Path) -> str | None:
+    """Return the champion's id, empty if the pointer is damaged: there was one then."""
+    try:
+        return versions.champion_id(folder)
+    except ModelRefused:
+        return ""
 
 
 def _is_rule(folder: Path, reference: str) -> bool:
