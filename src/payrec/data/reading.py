@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from payrec.common.errors import Locked
 from payrec.data import incremental, layers, leases, migrations
 from payrec.data.engines import Engine
-from payrec.data.engines.retry import retrying
+from payrec.data.engines.retry import LostLease, retrying
 
 TRIES = 5
 
@@ -44,6 +44,8 @@ def reading(
             with leases.exclusive(engine, wait_s):
                 retrying(lambda: layers.build_shared(engine, parameters, progress, full=False))
                 own_build_no = layers.build_number(engine)
+        except LostLease:
+            continue
         except Locked:
             break
     if shared:

@@ -13,13 +13,13 @@ from typing import Self
 
 import pyarrow as pa
 
-from payrec.common.errors import Locked, PayrecError, UsageError
+from payrec.common.errors import PayrecError, UsageError
 from payrec.common.text import sql_identifier, sql_identifiers, sql_literal, sql_literals
 from payrec.data.engines import RowFunction, Rows
 from payrec.data.engines.postgres_catalog import OWN_TABLES, TABLES, expect_only_ours_read
 from payrec.data.engines.postgres_rows import handed_out
 from payrec.data.engines.postgres_session import Session, address
-from payrec.data.engines.retry import committing, retrying
+from payrec.data.engines.retry import LostLease, committing, retrying
 from payrec.data.engines.rows import BATCH_ROWS, query
 from payrec.data.engines.writing import expect_all, write, write_mapped
 
@@ -237,7 +237,7 @@ class Postgres:
                 yield
                 session.expect_sound()
                 if self._exclusive is not None and not self._exclusive.alive():
-                    raise Locked(LOST_LEASE)
+                    raise LostLease(LOST_LEASE)
             except BaseException:
                 with suppress(PayrecError):  # a lost connection has undone everything
                     session.run("ROLLBACK")

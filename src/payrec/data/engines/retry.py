@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from payrec.common.errors import DatabaseUnreachable
+from payrec.common.errors import DatabaseUnreachable, Locked
 
 Result = TypeVar("Result")
 PAUSES_S = (0.2, 1.0, 4.0)  # before the second, third and last try
@@ -15,6 +15,10 @@ PAUSES_S = (0.2, 1.0, 4.0)  # before the second, third and last try
 
 class Interrupted(DatabaseUnreachable):
     """The transaction was undone as a whole (deadlock, lock, cut connection): the same work may be done again."""
+
+
+class LostLease(Locked):
+    """The connection that held the layers was cut; the work was undone, and may be done again under a new lease."""
 
 
 def retrying(work: Callable[[], Result], pause: Callable[[float], None] | None = None) -> Result:
