@@ -143,7 +143,7 @@ def test_fault_50_a_model_for_other_features_is_refused_and_the_next_training_go
     left: Left, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = lists(left)
-    assert left.payrec("run", "--as-of", "2026-07-01") == 7
+    assert left.payrec("run", "--as-of", "2026-07-01", "--trust-clock") == 7
     said = capsys.readouterr().err
     assert "found a model for format 1 and features" in said
     assert "payrec train" in said
