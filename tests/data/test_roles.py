@@ -16,6 +16,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
+from payrec.commands.saved_views import save_view, saved_views
 from payrec.common.errors import DataRefused, Locked, PayrecError, UsageError
 from payrec.data import layers
 from payrec.data.engines import Engine, connect
@@ -170,6 +171,8 @@ BEYOND = {
         "INSERT INTO payrec_actions SELECT * FROM payrec_actions",
         "UPDATE payrec_actions SET by = 'nobody'",
         "DELETE FROM payrec_actions",
+        "INSERT INTO payrec_saved_views SELECT * FROM payrec_saved_views",
+        "DELETE FROM payrec_saved_views",
         "UPDATE payrec_ledger SET who = 'nobody'",
         "DELETE FROM payrec_ledger",
         "TRUNCATE payrec_ledger",
@@ -180,6 +183,18 @@ BEYOND = {
         "SET ROLE payrec_writer",
     ],
 }
+
+
+def test_the_app_saves_views_through_one_function(member: Callable[..., Engine]) -> None:
+    writer = member("payrec_writer")
+    build(writer)
+    app = open_store(member("payrec_app"))
+    assert save_view("mine", "owner=ann", NOW, "the boss", app)
+    (view,) = saved_views(open_store(writer)).values()
+    assert (view.name, view.by) == ("mine", "the boss")
+    assert view.saved_at > NOW, "the server's own time"
+    rows = writer.read("SELECT recorded_by FROM payrec_saved_views")["recorded_by"].to_pylist()
+    assert rows[0].startswith("payrec_app_one")
 
 
 @pytest.mark.parametrize("group", GROUPS)

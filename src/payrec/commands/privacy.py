@@ -21,7 +21,8 @@ from payrec.common.text import sql_literal
 from payrec.data import layers
 from payrec.data.engines import Engine, connect, keeps_lists
 from payrec.data.load import TARGETS, kept_out
-from payrec.publish import actions, experiments, file_search, ledger, lock, personal
+from payrec.publish import actions, experiments, file_search, ledger, lock, personal, saved_views
+from payrec.publish.database_store import DatabaseStore
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.personal import Person
 from payrec.publish.store import ListStore, open_store, personal_details
@@ -95,6 +96,7 @@ def export(
             "lists": listed.to_pylist(),
             "experiments": experiments.rows_of(engine, customer_id),
             "actions": [vars(action) for action in actions.read(store, customer_id=customer_id)],
+            "saved_views": [vars(view) for view in saved_views.naming(store, person)],
             "beside_lists": personal_details(store, person),
             "exports": _exports(store, listed, Path(out_folder)),
             "kept_out": kept_out.is_kept_out(engine, customer_id, key),
@@ -159,7 +161,12 @@ def erase(
 
 
 def _erase_rows(
-    engine: Engine, store: ListStore, person: Person, now: datetime, key: str | None, keep_out: bool | None
+    engine: Engine,
+    store: FolderStore | DatabaseStore,
+    person: Person,
+    now: datetime,
+    key: str | None,
+    keep_out: bool | None,
 ) -> dict[str, int]:
     """Delete a person's rows in one transaction; return their number by raw table, and in what is published."""
     tag = personal.tag(person.customer_id, key)
@@ -169,7 +176,8 @@ def _erase_rows(
             kept_out.add(engine, person.customer_id, person.orders, key)
         elif keep_out is False:
             kept_out.lift(engine, person.customer_id, key)
-        published = store.erase(person) + experiments.erase(engine, person.customer_id) + actions.erase(store, person)
+        published = store.erase(person) + experiments.erase(engine, person.customer_id)
+        published += actions.erase(store, person) + saved_views.erase(store, person)
         rows = {table: _delete(engine, table, person.customer_id) for table in RAW} | {"published": published}
         _redact_ledger(engine, person)
         _record(engine, now, "privacy.erase", tag, rows)
@@ -200,7 +208,7 @@ def _files(*roots: Path) -> set[Path]:
     return files | {Path(error.filename) for error in unlisted}
 
 
-def _store(url: str, engine: Engine, published: Path | str) -> ListStore:
+def _store(url: str, engine: Engine, published: Path | str) -> FolderStore | DatabaseStore:
     return open_store(engine if keeps_lists(url) else Path(published))
 
 

@@ -26,7 +26,7 @@ def open_lists(url: str, folder: Path) -> Iterator[ListStore]:
         yield open_store(engine)
 
 
-def store_of(published: Location) -> ListStore:
+def store_of(published: Location) -> FolderStore | DatabaseStore:
     """Return the store that a command was given: its folder, its database, or the open store itself."""
     location = Path(published) if isinstance(published, str) else published
     return location if isinstance(location, FolderStore | DatabaseStore) else open_store(location)

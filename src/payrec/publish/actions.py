@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from uuid import UUID
 
-from payrec.common import files
-from payrec.common.errors import DataRefused, UsageError, file_errors
+from payrec.common.errors import UsageError
 from payrec.common.text import sql_literal, terminal_text
 from payrec.data.engines.retry import retrying
 from payrec.data.migrations import migrate_published
+from payrec.publish import added_rows
 from payrec.publish.database_store import DatabaseStore
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.personal import Person
@@ -91,7 +91,10 @@ def add(store: ListStore, action: Action, now: datetime) -> bool:
     (True, False, ['contacted'])
     """
     action = replace(validated(action, now), recorded_at=now)
-    is_new = _add_row(store, action) if isinstance(store, DatabaseStore) else _add_file(_folder(store), action)
+    if isinstance(store, DatabaseStore):
+        is_new = _add_row(store, action)
+    else:
+        is_new = added_rows.add(_folder(store), action.action_id, now, vars(action))
     if not is_new and (first := _with_id(store, action.action_id)) and _as_stated(first) != _as_stated(action):
         msg = f"found the action id {action.action_id} on another action, recorded by {terminal_text(first.by)}"
         raise UsageError(f"{msg}\ngive each action an id of its own; nothing was recorded")
@@ -111,9 +114,7 @@ def read(store: ListStore, since: datetime | None = None, customer_id: str | Non
     if isinstance(store, DatabaseStore):
         actions = _rows(store, since, customer_id)
     else:
-        first_day = f"{since:%Y-%m-%d}" if since else ""
-        days = [day for day in _folder(store).glob("*-*-*") if day.name >= first_day]
-        actions = [_from_file(path) for day in days for path in day.glob("*.json")]
+        actions = [_from_file(path) for path in added_rows.paths(_folder(store), since=since)]
     wanted = [
         action for action in actions
         if customer_id in (None, action.customer_id) and (since is None or _recorded(action) >= since)
@@ -140,7 +141,7 @@ def erase(store: ListStore, person: Person) -> int:
         return int(count)
     gone = read(store, customer_id=person.customer_id)
     for action in gone:
-        for path in _paths(_folder(store), action.action_id):
+        for path in added_rows.paths(_folder(store), action.action_id):
             path.unlink()
     return len(gone)
 
@@ -204,7 +205,7 @@ def _as_stated(action: Action) -> Action:
 def _with_id(store: ListStore, action_id: str) -> Action | None:
     if isinstance(store, DatabaseStore):
         return next(iter(_rows(store, None, None, f"action_id = {sql_literal(action_id)}")), None)
-    return next((_from_file(path) for path in _paths(_folder(store), action_id)), None)
+    return next((_from_file(path) for path in added_rows.paths(_folder(store), action_id)), None)
 
 
 def _folder(store: ListStore) -> Path:
@@ -213,33 +214,15 @@ def _folder(store: ListStore) -> Path:
     return store.folder / FOLDER
 
 
-def _paths(folder: Path, action_id: str) -> list[Path]:
-    return sorted(folder.glob(f"*-*-*/{action_id}.json"))
-
-
-def _add_file(folder: Path, action: Action) -> bool:
-    if _paths(folder, action.action_id):
-        return False
-    path = folder / f"{_recorded(action):%Y-%m-%d}" / f"{action.action_id}.json"
-    with file_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        plain = {name: value for name, value in vars(action).items() if value is not None}
-        with files.replacing(path) as sink:
-            sink.write(json.dumps(plain, default=str, ensure_ascii=False).encode())
-    return True
-
-
 def _from_file(path: Path) -> Action:
-    try:
-        plain: dict[str, Any] = json.loads(path.read_bytes())
-        times = {name: datetime.fromisoformat(plain[name]) for name in ("at", "recorded_at")}
-        until = date.fromisoformat(plain["until"]) if "until" in plain else None
-        amount = Decimal(plain["amount"]) if "amount" in plain else None
-        values = plain | times | {"until": until, "amount": amount, "order_ids": tuple(plain["order_ids"])}
-        return Action(**values)
-    except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
-        msg = f"the action in {path} is damaged: {type(error).__name__}"
-        raise DataRefused(f"{msg}\nrestore the file from a backup, or delete it: one action is lost") from error
+    return added_rows.read(path, _parsed, "action")
+
+
+def _parsed(plain: dict[str, Any]) -> Action:
+    times = {name: datetime.fromisoformat(plain[name]) for name in ("at", "recorded_at")}
+    until = date.fromisoformat(plain["until"]) if "until" in plain else None
+    amount = Decimal(plain["amount"]) if "amount" in plain else None
+    return Action(**plain | times | {"until": until, "amount": amount, "order_ids": tuple(plain["order_ids"])})
 
 
 def _add_row(store: DatabaseStore, action: Action) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -105,6 +105,12 @@ class DatabaseStore:
         select = f"SELECT * FROM {SCORES} WHERE run_id = {sql_literal(run_id)}"
         order = "rank NULLS LAST, suppressed_reason NULLS LAST, order_id"
         return as_contract(self.engine.read(f"{select} ORDER BY {order}"))
+
+    def columns(self, run_id: str, names: Sequence[str], table: str) -> pa.Table:
+        """Return columns of a list by order or by customer, in no particular order."""
+        if table not in self.engine.tables():
+            return pa.table({name: pa.nulls(0) for name in names})
+        return self.engine.read(f"SELECT {', '.join(names)} FROM {table} WHERE run_id = {sql_literal(run_id)}")
 
     def erased(self, published: Published) -> int:
         """Return how many rows of a list were erased since it was published."""

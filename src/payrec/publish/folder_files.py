@@ -27,10 +27,10 @@ def write_run(folder: Path, published: Published) -> None:
             sink.write(content)
 
 
-def read_parquet(path: Path, filters: Any = None) -> pa.Table:
-    """Return the rows of a file; one that cannot be read is refused."""
+def read_parquet(path: Path, filters: Any = None, columns: list[str] | None = None) -> pa.Table:
+    """Return the rows of a file, all columns or some that it has; one that cannot be read is refused."""
     try:
-        return pyarrow.parquet.read_table(path, partitioning=None, filters=filters)
+        return pyarrow.parquet.read_table(path, partitioning=None, filters=filters, columns=columns)
     except (OSError, ValueError) as error:
         raise DataRefused(f"{path} is damaged: {str(error).splitlines()[0]}\npublish again: payrec run") from error
 

@@ -1,0 +1,58 @@
+"""Search the customers of the served list by a part of their id, name, email address, phone or order id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from payrec.commands.published import Location, current, store_of
+from payrec.common.arrow import Flags, make, pc, text
+from payrec.publish.store import columns_of
+
+SEARCHED = ("customer_id", "name", "email", "phone")
+"""Columns of the contacts of a list; order ids come from the list itself."""
+
+
+@dataclass(frozen=True)
+class CustomerMatches:
+    """Ids of the customers that match, in the order of the list; ``total``: all that match, also beyond the limit."""
+
+    customer_ids: tuple[str, ...]
+    total: int
+
+
+def search_customers(part: str, published: Location = "out/published", most: int = 5_000) -> CustomerMatches:
+    """Return the customers of the served list with ``part`` in their id, name, email, phone or an order id, any case.
+
+    Names and ways to reach are those that were loaded before the list was made; an empty
+    ``part`` matches nobody.
+
+    Raises
+    ------
+    UsageError
+        Nothing has been published.
+    """
+    store = store_of(published)
+    run_id, wanted = current(store).run.run_id, pc.utf8_lower(part.strip()).as_py()
+    if not wanted:
+        return CustomerMatches((), 0)
+    orders = columns_of(store, run_id, ("customer_id", "order_id", "customer_rank"), by="order")
+    hits = _contains(text(orders, "customer_id"), wanted) | _contains(text(orders, "order_id"), wanted)
+    contacts = store.detail(run_id, "contacts")
+    if contacts is not None:
+        by_contact = np.logical_or.reduce([_contains(text(contacts, name), wanted) for name in SEARCHED])
+        named = text(contacts, "customer_id").filter(make.array(by_contact))
+        hits |= pc.is_in(text(orders, "customer_id"), value_set=named).to_numpy(zero_copy_only=False)
+    matches = orders.filter(make.array(hits)).select(["customer_id", "customer_rank"])
+    matches = matches.filter(pc.is_valid(matches["customer_id"]))
+    best = matches.group_by("customer_id").aggregate([("customer_rank", "min")])
+    in_order: Any = best.sort_by([("customer_rank_min", "ascending"), ("customer_id", "ascending")])["customer_id"]
+    return CustomerMatches(tuple(in_order.slice(0, most).to_pylist()), len(in_order))
+
+
+def _contains(values: Any, wanted: str) -> Flags:
+    """Return True where a text contains ``wanted``, in lower case, (n,)."""
+    hits: Flags = pc.fill_null(pc.match_substring(pc.utf8_lower(values), wanted), False).to_numpy(zero_copy_only=False)
+    return hits
