@@ -16,12 +16,13 @@ from pyarrow import parquet
 from payrec.data import layers
 from payrec.data.engines import Engine, connect
 from payrec.simulate import simulator
+from payrec.simulate.customer_behaviour import USUAL, Behaviour
 
 FOLDER = Path("out/bench")
 SEED = 1
 NOW = datetime(2026, 7, 1)  # of every command that is measured: after all that the made files tell
 # of the orders whose first charge failed, about half are still open when the data end
-ALL_FAILED, MANY_OPEN, AS_USUAL = 1.0, 0.9, simulator.FAILED_SHARE
+ALL_FAILED, MANY_OPEN, AS_USUAL = 1.0, 0.9, USUAL.failed_share
 RAW = (("raw_transactions", "transactions"), ("raw_events", "events"), ("fx_rates", "fx"))
 BUILD_AGES = (0, 3, 7, 14)
 PART = 1_000_000  # a larger portfolio is drawn in parts of this size, each of customers of its own
@@ -67,7 +68,9 @@ def generated(portfolio: Portfolio) -> Path:
         writers: dict[str, parquet.ParquetWriter] = {}
         with ExitStack() as stack:
             for part, orders in enumerate(sizes):
-                drawn = simulator.portfolio(orders, SEED + part, failed_share=portfolio.failed_share)
+                drawn = simulator.portfolio(
+                    orders, SEED + part, behaviour=Behaviour(failed_share=portfolio.failed_share)
+                )
                 for name in TABLES[: None if part == 0 else -1]:
                     rows = _own_ids(getattr(drawn, name), part)
                     if name not in writers:

@@ -7,7 +7,7 @@ from string import Template
 
 from benchmarks.page_steps import ENGINES, by_size, exponent, one_customer, step_of
 from benchmarks.tables import Result, Results, cpu_of, markdown, result
-from payrec.simulate.simulator import FAILED_SHARE
+from payrec.simulate.customer_behaviour import USUAL
 from payrec.worklist import rank
 
 TEMPLATE = Path(__file__).with_name("scale.md")
@@ -50,7 +50,7 @@ def _open_share(run: Result) -> float:
 def _portfolio(run: Result) -> str:
     events = step_of(run, "load")["rows"] / run["orders"] - 1
     return (
-        f"Of the made orders {FAILED_SHARE:.0%} fail at first; there are {events:.1f} events an order, and "
+        f"Of the made orders {USUAL.failed_share:.0%} fail at first; there are {events:.1f} events an order, and "
         f"{_open_share(run):.0%} of the orders are open when the data end."
     )
 

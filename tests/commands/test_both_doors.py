@@ -28,9 +28,10 @@ NOW = datetime.fromisoformat("2026-07-01T06:00:00")
 CLI_ONLY = {
     "url", "as_json", "features", "replay", "kind", "files", "map_file", "encoding", "tolerance", "stated_at",
     "complete", "with_names", "stop_payments_days", "missing_month", "from_url", "write_map", "order", "customer",
+    "contact_effect", "weekly_shock", "held_out",
 }  # fmt: skip
 """Where the database is, how to print, another function (score_file, replay, explain_customer, load.source,
-load.write_map), which files and how they are read (load.Options), what is simulated (complications)."""
+load.write_map), which files and how they are read (load.Options), what is simulated (complications, behaviour)."""
 GROUPS = ("effect", "holdout", "models", "privacy", "sources")
 FROM_SETTINGS = {
     "horizon_days": "horizon_days", "landmark_ages": "landmark_ages", "seed": "seed", "max_rows": "train_max_rows",

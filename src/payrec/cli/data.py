@@ -15,6 +15,7 @@ from payrec.cli.options import AsOf, Database, Horizon, Json, Until
 from payrec.cli.sources import unknown_kind
 from payrec.common.errors import DataRefused, UsageError
 from payrec.simulate.complications import RATES, complications
+from payrec.simulate.customer_behaviour import USUAL, Behaviour
 
 Files = Annotated[
     list[Path] | None,
@@ -92,17 +93,29 @@ def simulate(
     as_source: Annotated[
         str | None, typer.Option("--as", metavar="NAME", help="Also write the files of a source, such as stripe-api.")
     ] = None,
+    contact_effect: Annotated[
+        str, typer.Option("--contact-effect", help="What decides whom a contact changes: hidden, seen, or none.")
+    ] = USUAL.contact_effect,
+    weekly_shock: Annotated[
+        float,
+        typer.Option("--weekly-shock", metavar="SD", help="Shock to the log hazard that all orders of a week share."),
+    ] = USUAL.weekly_shock_sd,
+    held_out: Annotated[
+        float, typer.Option("--held-out", metavar="SHARE", help="Share of the customers never contacted, at random.")
+    ] = USUAL.held_out,
     as_json: Json = False,
 ) -> None:
     """Simulate a portfolio whose outcome is known, as files.
 
-    Writes transactions.csv, events.csv, fx.csv and truth.parquet. With one of the last three options the orders
-    also have a status, and truth_status.parquet says where each of them truly stands on twelve days a week apart.
+    Writes transactions.csv, events.csv, fx.csv and truth.parquet. With --with, --stop-payments-days or
+    --missing-month the orders also have a status, and truth_status.parquet says where each of them truly stands on
+    twelve days a week apart.
     """
     names = [name.strip() for name in with_names.split(",")] if with_names is not None else []
     complicated = complications(names, stop_payments_days=stop_payments_days, missing_months=missing_month or ())
     with output.steps(as_json) as step:
-        portfolio = payrec.simulate(orders, seed, out, step, complicated, as_source)
+        behaviour = Behaviour(contact_effect, weekly_shock, held_out)  # type: ignore[arg-type]
+        portfolio = payrec.simulate(orders, seed, out, step, complicated, as_source, behaviour)
     document = {
         "folder": out,
         "transactions": portfolio.transactions.num_rows,

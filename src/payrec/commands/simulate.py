@@ -8,6 +8,7 @@ from payrec.common.errors import UsageError
 from payrec.common.progress import Progress, silent
 from payrec.simulate import source_files
 from payrec.simulate.complications import PLAIN, Complications
+from payrec.simulate.customer_behaviour import USUAL, Behaviour
 from payrec.simulate.simulator import Portfolio, portfolio, write
 
 
@@ -18,11 +19,13 @@ def simulate(
     progress: Progress = silent,
     options: Complications = PLAIN,
     as_source: str | None = None,
+    behaviour: Behaviour = USUAL,
 ) -> Portfolio:
     """Simulate a portfolio with its true probabilities; ``out`` also writes it as files, to be loaded like an export.
 
     ``options`` adds what real data also contain, and gaps in the export:
-    :func:`payrec.simulate.complications.complications` makes them from names.
+    :func:`payrec.simulate.complications.complications` makes them from names. ``behaviour`` says whom a contact
+    changes, whether weeks share shocks, and how many customers are held out at random.
 
     ``as_source`` also writes the files that a source would export (:mod:`payrec.simulate.source_files`), into a folder
     of its name; a UsageError if it is none.
@@ -41,7 +44,7 @@ def simulate(
             f"{', '.join(source_files.forms())}"
         )
     progress(f"simulating {orders:,} orders")
-    simulated = portfolio(orders, seed, options=options)
+    simulated = portfolio(orders, seed, options=options, behaviour=behaviour)
     if out is not None:
         write(simulated, Path(out))
         if as_source is not None:

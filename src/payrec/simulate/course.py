@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from payrec.simulate import hazard as hz
+from payrec.simulate.customer_behaviour import USUAL, Behaviour
 from payrec.simulate.customers import Customers
 from payrec.simulate.orders import CUSTOMER_STEP, DAY_SECONDS, OFFSETS, Orders, Span, events_before, local_second, take
 from payrec.simulate.world import (
@@ -30,9 +31,10 @@ from payrec.simulate.world import (
 )
 
 MEAN_RECOVERY = 0.40  # of the failed orders within 30 days
-CONTACT_SHARE = 0.6  # of the failed orders outside the holdout, at random
 CONTACT_DAYS = (1, 2, 3, 5, 7, 10, 14, 21)
-CONTACT_MEAN, CONTACT_SD = 0.47, 0.40  # of tau, before what moves it
+CONTACT_MEAN = {"hidden": 0.47, "seen": 0.10, "none": 0.0}  # of tau, before what moves it
+CONTACT_SD = {"hidden": 0.40, "seen": 0.10, "none": 0.0}
+SEEN_SCALE = {"hidden": 1.0, "seen": 2.0, "none": 0.0}
 DISPUTE_SHARE, DISPUTE_EFFECT = 0.03, -0.9
 INTERACTION_SD = 0.23  # reason by provider
 NEVER_SECOND = np.int64(1) << 60
@@ -114,13 +116,13 @@ def eta_observed(rng: np.random.Generator, rows: Orders) -> Floats:
     return eta
 
 
-def contact_plan(rng: np.random.Generator, rows: Orders, people: Customers) -> Ints:
-    """Return the day of each order's contact, by lot alone; LAST_DAY where there is none.
+def contact_plan(rng: np.random.Generator, rows: Orders, people: Customers, share: float) -> Ints:
+    """Return the day of each order's contact, at random alone; LAST_DAY where there is none.
 
     Of a customer who will opt out only the first contact stays planned.
     """
     n = len(rows.day)
-    planned = (rng.random(n) < CONTACT_SHARE) & ~people.is_holdout[rows.customer]
+    planned = (rng.random(n) < share) & ~people.is_holdout[rows.customer]
     day = np.where(planned, np.array(CONTACT_DAYS)[rng.integers(0, len(CONTACT_DAYS), n)], hz.LAST_DAY)
     last = np.flatnonzero(planned & people.opts_out[rows.customer])
     in_time = last[np.argsort((rows.day + day)[last], kind="stable")]
@@ -129,34 +131,45 @@ def contact_plan(rng: np.random.Generator, rows: Orders, people: Customers) -> I
     return day
 
 
-def contact_strength(rng: np.random.Generator, rows: Orders, contact_day: Ints) -> Floats:
+def contact_strength(rng: np.random.Generator, rows: Orders, contact_day: Ints, behaviour: Behaviour = USUAL) -> Floats:
     """Return tau: helps with what the customer must do, tires with repetition, and wakes some sleeping dogs."""
     planned = contact_day < hz.LAST_DAY
     contacts = np.sort(((rows.customer * CUSTOMER_STEP) + rows.day + contact_day)[planned])
     fatigue = np.minimum(events_before(contacts, rows.customer, rows.day, 60), 4)
     sleeping = (rows.kind == SUBSCRIPTION) & (rows.tenure_days > 540)
-    tau: Floats = (
-        rng.normal(CONTACT_MEAN, CONTACT_SD, len(rows.day))
-        + 0.40 * (REASON_KIND[rows.reason] == ACTION)
+    kind = behaviour.contact_effect
+    hidden = rng.normal(CONTACT_MEAN[kind], CONTACT_SD[kind], len(rows.day))
+    seen: Floats = (
+        0.40 * (REASON_KIND[rows.reason] == ACTION)
         + 0.15 * (rows.device == MOBILE)
         + 0.30 * (rows.tenure_days < 90)
         - 0.10 * fatigue
         - 0.60 * sleeping
     )
-    return tau
+    return hidden + SEEN_SCALE[kind] * seen
 
 
-def draw(rng: np.random.Generator, rows: Orders, people: Customers, span: Span) -> Course:
-    """Draw the course of every failed order: level, contact plan, day and time of recovery."""
+def draw(
+    rng: np.random.Generator,
+    rows: Orders,
+    people: Customers,
+    span: Span,
+    behaviour: Behaviour = USUAL,
+    shocks: Floats | float = 0.0,
+) -> Course:
+    """Draw the course of every failed order: level, contact plan, day and time of recovery.
+
+    ``shocks``: added to the log hazard by calendar day, (days + LAST_DAY + 1,).
+    """
     at = np.flatnonzero(rows.reason >= 0)
     failed = take(rows, at)
     n, kind = len(at), REASON_KIND[failed.reason]
     observed = eta_observed(rng, failed)
     disputing = rng.random(n) < DISPUTE_SHARE * np.where(failed.kind == ONE_OFF, 2.0, 1.0)
     hidden = failed.hidden + DISPUTE_EFFECT * disputing
-    contact_day = contact_plan(rng, failed, people)
-    tau = contact_strength(rng, failed, contact_day)
-    lifts = hz.payday_lifts(span.first, span.days + hz.LAST_DAY + 1)
+    contact_day = contact_plan(rng, failed, people, behaviour.contact_share)
+    tau = contact_strength(rng, failed, contact_day, behaviour)
+    lifts = hz.payday_lifts(span.first, span.days + hz.LAST_DAY + 1) + shocks
     hazard = _hazard(failed, lifts, observed + hidden, np.where(contact_day < hz.LAST_DAY, tau, 0.0), contact_day)
     paid_day = hz.sample(hazard, rng.exponential(size=n))
     retry_second = rng.integers(5 * 3600, 11 * 3600, n)

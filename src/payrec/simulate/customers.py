@@ -24,7 +24,6 @@ ORDERS_PER_CUSTOMER = 8
 TRAIT_SD = 0.85
 DRIFT_SD, DRIFT_KEPT = 0.40, 0.85  # of a monthly AR(1), stationary from the first month
 MERCHANTS, MERCHANT_SD = 40, 0.12
-HOLDOUT_SHARE = 0.15
 TAIL = 1.45  # of the Pareto weights with which customers order
 HEAVIEST_SHARE, HEAVIEST_LEAST, HEAVIEST_MOST = 0.01, 10.0, 400.0  # the weights are cut, lower in a small portfolio
 OPT_OUT_SHARE = 0.05
@@ -80,7 +79,7 @@ def drifting(rng: np.random.Generator, n: int, months: int) -> Floats:
     return path
 
 
-def draw(rng: np.random.Generator, orders: int, days: int, months: int) -> Customers:
+def draw(rng: np.random.Generator, orders: int, days: int, months: int, held_out: float) -> Customers:
     """Draw about one customer for every ORDERS_PER_CUSTOMER orders; a few of them order very often."""
     n = max(1, round(orders / ORDERS_PER_CUSTOMER))
     heaviest = min(max(HEAVIEST_SHARE * n, HEAVIEST_LEAST), HEAVIEST_MOST)
@@ -102,6 +101,6 @@ def draw(rng: np.random.Generator, orders: int, days: int, months: int) -> Custo
         device=choose(rng, DEVICE_SHARES, n),
         kind=choose(rng, KIND_SHARES, n),
         merchant=rng.integers(0, MERCHANTS, n),
-        is_holdout=rng.random(n) < HOLDOUT_SHARE,
+        is_holdout=rng.random(n) < held_out,
         opts_out=rng.random(n) < OPT_OUT_SHARE,
     )

@@ -21,15 +21,16 @@ from payrec.common.short_repr import short_repr
 from payrec.simulate import changes, customers, exports, incidents, payments, raw_tables, truth
 from payrec.simulate import course as courses
 from payrec.simulate import events as logs
+from payrec.simulate import hazard as hz
 from payrec.simulate import orders as books
 from payrec.simulate.complications import PLAIN, Complications
+from payrec.simulate.customer_behaviour import USUAL, Behaviour, weekly_shocks
 from payrec.simulate.standing import Facts, standing_at
 from payrec.simulate.world import RATES_TO_REPORTING, REPORTING_CURRENCY, Ints
 
 __all__ = [
     "DEFAULT_DAYS",
     "DEFAULT_END",
-    "FAILED_SHARE",
     "FILES",
     "REPORTING_CURRENCY",
     "Portfolio",
@@ -39,7 +40,6 @@ __all__ = [
 
 DEFAULT_END = date(2026, 6, 30)
 DEFAULT_DAYS = 730
-FAILED_SHARE = 0.45
 RATE_SD = 0.004  # of the daily step of the log rate
 FILES = ("transactions.csv", "events.csv", "fx.csv", "truth.parquet")
 STATUS_FILE = "truth_status.parquet"  # only with complications
@@ -77,8 +77,8 @@ def portfolio(
     *,
     end: date = DEFAULT_END,
     days: int = DEFAULT_DAYS,
-    failed_share: float = FAILED_SHARE,
     options: Complications = PLAIN,
+    behaviour: Behaviour = USUAL,
 ) -> Portfolio:
     """Draw a portfolio; the same arguments give the same bytes.
 
@@ -92,24 +92,25 @@ def portfolio(
         What is known at 00:00 UTC of this day is in the tables; the last orders are of the day before.
     days
         Days of orders before ``end``.
-    failed_share
-        Share of the orders whose first charge fails, about; 40 % of those are recovered within 30 days.
     options
         Complications and gaps; with the default the tables have neither.
+    behaviour
+        What fails, what contacts change, shocks that weeks share, and who is never contacted.
 
     Raises
     ------
     UsageError
         A number out of range.
     """
-    _refuse(orders, seed, days, failed_share)
-    seeds = np.random.SeedSequence(seed).spawn(6)
-    world, people, book, fate, log_rng, extra = (np.random.default_rng(s) for s in seeds)
+    _refuse(orders, seed, days)
+    seeds = np.random.SeedSequence(seed).spawn(7)
+    world, people, book, fate, log_rng, extra, shock_rng = (np.random.default_rng(s) for s in seeds)
     span = _span(world, end, days)
     merchants = customers.draw_merchants(world)
-    owing = customers.draw(people, orders, days, int(span.month[-1]) + 1)
-    rows = books.draw(book, owing, merchants, span, orders, failed_share)
-    course = courses.draw(fate, rows, owing, span)
+    owing = customers.draw(people, orders, days, int(span.month[-1]) + 1, behaviour.held_out)
+    rows = books.draw(book, owing, merchants, span, orders, behaviour.failed_share)
+    shocks = weekly_shocks(shock_rng, behaviour, span.first, span.days + hz.LAST_DAY + 1)
+    course = courses.draw(fate, rows, owing, span, behaviour, shocks)
     settlement = payments.settle(log_rng, course)
     parts = [
         *logs.first_charges(rows),
@@ -137,12 +138,11 @@ def portfolio(
     return exports.at(replace(simulated, facts=facts), datetime.combine(end, time.min))
 
 
-def _refuse(orders: int, seed: int, days: int, failed_share: float) -> None:
+def _refuse(orders: int, seed: int, days: int) -> None:
     limits = (
         ("orders", orders, 1, MOST_ORDERS),
         ("seed", seed, 0, 2**63),
         ("days", days, 1, 36_500),
-        ("failed_share", failed_share, 0, 1),
     )
     for name, value, least, most in limits:
         if not least <= value <= most:
