@@ -205,6 +205,8 @@ def _fixed(rows: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     columns = ["order_id", "customer_id", "customer", *CODED, "amount", "amount_minor"]
     fixed = orders[columns].take(rows["number"]).reset_index(drop=True)
     fixed["days_to_due"] = (orders["due_date"].to_numpy()[rows["number"]] - rows["as_of"]).dt.days + 1
+    tenure = orders["known_at"] - orders.groupby("customer")["known_at"].transform("min")
+    fixed["cust_tenure_days"] = tenure.dt.days.to_numpy()[rows["number"]]
     fixed["paid_minor"] = fixed["amount_minor"] - rows["outstanding_minor"]
     fixed["is_landmark"], fixed["horizon_days"] = np.int16(1), np.int32(HORIZON.days)
     return fixed

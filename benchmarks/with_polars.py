@@ -73,6 +73,7 @@ def _orders(portfolio: inputs.Portfolio) -> pl.LazyFrame:
             customer=_code("customer_id"),
             purse=_code("customer_id") * 1000 + _code("currency"),
         )
+        .with_columns(cust_tenure_days=(col("known_at") - col("known_at").min().over("customer")).dt.total_days())
         .with_row_index("number")
     )  # fmt: skip
 
@@ -211,7 +212,16 @@ def _snapshots(orders: pl.DataFrame, balances: pl.DataFrame, until: Any) -> pl.D
     aged = (
         orders.lazy()
         .filter("failed")
-        .select("number", "customer", "purse", "known_at", "amount_minor", "recovered_at", own_in_time="in_time")
+        .select(
+            "number",
+            "customer",
+            "purse",
+            "known_at",
+            "amount_minor",
+            "recovered_at",
+            "cust_tenure_days",
+            own_in_time="in_time",
+        )
         .join(pl.LazyFrame({"age_days": inputs.BUILD_AGES}, schema={"age_days": pl.Int32}), how="cross")
         .with_columns(as_of=col("known_at") + pl.duration(days="age_days"))
         .filter(col("as_of") <= until)
@@ -337,7 +347,7 @@ def _view(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.select(
         "order_id", "as_of", "customer_id", "age_days", "amount", "currency", "amount_minor", "outstanding_minor",
         "provider", "payment_method", "country", "device", "transaction_type", "reason_code", "last_event_type",
-        "promised_until", "label_recovered_30d", "^.*_90d$",
+        "promised_until", "label_recovered_30d", "cust_tenure_days", "^.*_90d$",
         is_landmark=pl.lit(1, pl.Int16),
         horizon_days=pl.lit(HORIZON.days, pl.Int32),
         **amounts,

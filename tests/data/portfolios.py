@@ -173,6 +173,7 @@ class Portfolio:
         paid += [self.opened(o) for o in mine if self.minor(o) > 0 and not self.failed(o)]
         outs = [e for o, r in self.orders.items() if r["customer_id"] == me["customer_id"] for e in self.events[o]]
         return {
+            "cust_tenure_days": (self.opened(oid) - min(map(self.opened, mine))).days,
             "cust_orders": len(others),
             "cust_failures": len(failed),
             "cust_open": len(still),

@@ -25,7 +25,7 @@ _WHOLE = (
     "is_landmark", "age_days", "horizon_days", "amount_minor", "outstanding_minor", "amount_reporting_minor",
     "outstanding_reporting_minor", "days_since_last_event", "attempts", "contacts", "days_to_due", "paid_minor",
     "is_disputed", "has_chargeback", "is_written_off", "is_opted_out", "is_not_due", "is_covered_by_cash",
-    "cust_orders", "cust_failures", "cust_open",
+    "cust_tenure_days", "cust_orders", "cust_failures", "cust_open",
     "cust_recovered", "cust_decided", "cust_recovered_in_time", "cust_days_to_pay_sum", "cust_days_to_pay_last",
     "cust_days_to_pay_last3_sum", "cust_days_to_pay_min", "cust_days_to_pay_max", "cust_days_since_payment",
     "cust_open_minor", "cust_orders_90d", "cust_failures_90d", "provider_decided_90d", "provider_recovered_90d",

@@ -274,6 +274,7 @@ CLAUSES: dict[str, Clause] = {
     "cust_days_to_pay_min": _days_to_pay("cust_days_to_pay_min", "at the earliest"),
     "cust_days_to_pay_max": _days_to_pay("cust_days_to_pay_max", "at the latest"),
     "cust_days_since_payment": _counted("cust_days_since_payment", "this customer's last payment ", "day", " ago"),
+    "cust_tenure_days": _counted("cust_tenure_days", "", "day", " from this customer's first order to this one"),
     "cust_orders": _counted("cust_orders", "", "order", " of this customer so far"),
     "cust_failure_rate": _failed,
     "cust_open": _counted("cust_open", "", "other open order", " of this customer"),

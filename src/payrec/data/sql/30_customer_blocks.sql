@@ -1,4 +1,4 @@
--- One row per account (a customer's orders in one currency): the size of the blocks of its time, and when its customer opted out.
+-- One row per account (a customer's orders in one currency): the size of the blocks of its time, when its customer came, and when it opted out.
 -- Reads accounts, stg_orders, stg_events. Key account_no.
 -- Units: a block is 2 to the power of block_shift days; accounts counts those of the customer.
 -- Example: customer 7 has 6 orders: blocks of 512 days. The days of 2026 (day 739,616 since the year 1 is 1 January) lie in the blocks
@@ -6,7 +6,7 @@
 
 CREATE TABLE customer_blocks AS
 WITH sizes AS (
-    SELECT customer_no, COUNT(*) AS orders FROM stg_orders GROUP BY customer_no
+    SELECT customer_no, COUNT(*) AS orders, MIN(known_at) AS first_order_at FROM stg_orders GROUP BY customer_no
 ),
 opt_outs AS (
     SELECT o.customer_no, MIN(e.known_at) AS opted_out_at
@@ -21,7 +21,7 @@ SELECT
     CASE WHEN s.orders <= 4 THEN 10 WHEN s.orders <= 8 THEN 9 WHEN s.orders <= 16 THEN 8 WHEN s.orders <= 32 THEN 7
          WHEN s.orders <= 64 THEN 6 WHEN s.orders <= 128 THEN 5 WHEN s.orders <= 256 THEN 4 WHEN s.orders <= 512 THEN 3
          WHEN s.orders <= 1024 THEN 2 WHEN s.orders <= 2048 THEN 1 ELSE 0 END AS block_shift,
-    u.opted_out_at
+    s.first_order_at, u.opted_out_at
 FROM accounts AS a
 JOIN sizes AS s ON s.customer_no = a.customer_no
 LEFT JOIN opt_outs AS u ON u.customer_no = a.customer_no;

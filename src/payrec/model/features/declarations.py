@@ -174,6 +174,7 @@ FEATURES: tuple[Feature, ...] = (
     _days("cust_days_to_pay_min", "history", "fewest days in which the customer ever paid a recovered payment"),
     _days("cust_days_to_pay_max", "history", "most days in which the customer ever paid a recovered payment"),
     _days("cust_days_since_payment", "history", "days since the customer's last payment"),
+    _days("cust_tenure_days", "history", "days from the customer's first order to this one"),
     _count("cust_orders", "history", "the customer's orders so far"),
     _number(
         "cust_failure_rate",
