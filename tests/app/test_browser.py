@@ -44,6 +44,8 @@ PAGES = {
     "score": "Score a file",
     "customer": "Customer",
     "order": "Order",
+    "forecast": "Forecast",
+    "brings": "What the list brings",
     "model": "Model",
     "health": "Health",
     "connect": "Connect",

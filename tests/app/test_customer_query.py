@@ -77,17 +77,49 @@ def test_marks_move_customers_between_parts_and_change_no_capacity(
     assert customer_query.whole(files, marked, "to_do").num_rows == len(after)
 
 
+def test_what_is_expected_is_that_of_the_orders_behind_it(files: CustomerList) -> None:
+    view = CustomerView(View(3), all_choices(files).last_flagged)
+    values = customer_query.chosen_values(files, view).to_pylist()
+    for row in customer_query.totals(files, view):
+        of_unit = [one for one in values if one["ev_currency"] == row["ev_currency"]]
+        expected = sum(one["p_recover_30d"] * float(one["outstanding_value"]) for one in of_unit)
+        assert row["expected"] == pytest.approx(expected, abs=0.01 * len(of_unit))
+
+
+def test_a_part_of_a_name_or_address_in_any_case_finds_the_customer(files: CustomerList, tmp_path: Path) -> None:
+    contacts = tmp_path / "contacts.parquet"
+    people = [
+        {
+            "customer_id": "c1",
+            "name": "Ørsted Bäckerei",
+            "email": "kasse@example.com",
+            "phone": None,
+            "parent_id": None,
+        },
+        {"customer_id": "c2", "name": None, "email": None, "phone": "+49 30 1", "parent_id": "holding"},
+    ]
+    pyarrow.parquet.write_table(pa.Table.from_pylist([one | {"language": "de"} for one in people]), contacts)
+    for text, customers in (("ørsted", ("c1",)), ("KASSE@", ("c1",)), ("Hold", ("c2",)), ("%", ()), ("'", ())):
+        assert customer_query.named(contacts, text) == customers
+    view = View(80, find="BÄCK", named=customer_query.named(contacts, "BÄCK"))
+    rows = customer_query.page(files, CustomerView(view, 0), "to_do", "Rank")
+    assert {row["customer_id"] for row in rows} == {"c1"}
+    assert customer_query.people(contacts, ["c1"])["c1"]["name"] == "Ørsted Bäckerei"
+
+
 def test_mine_are_those_assigned_to_me_and_the_policys_that_nobody_else_took(files: CustomerList) -> None:
     marked = Marked(mine=("c1",), others=("c2",))
     rows = customer_query.page(files, CustomerView(View(80), 0, marked, "kim"), "to_do", "Rank")
     assert {row["customer_id"] for row in rows} == {"c1"}
 
 
-def test_changes_name_the_new_and_why_others_left(files: CustomerList, tmp_path: Path) -> None:
+def test_changes_name_the_new_why_others_left_and_who_moved(files: CustomerList, tmp_path: Path) -> None:
     now = pyarrow.parquet.read_table(files.customers)
     flagged = [row for row in now.to_pylist() if row["priority_flag"]]
     gone = {**flagged[0], "customer_id": "paid-meanwhile"}
     before = tmp_path / "before.parquet"
-    pyarrow.parquet.write_table(pa.Table.from_pylist([*flagged[1:], gone], now.schema), before)
+    higher = {**flagged[1], "rank": flagged[1]["rank"] + customer_query.MOVED_RANKS}
+    pyarrow.parquet.write_table(pa.Table.from_pylist([higher, *flagged[2:], gone], now.schema), before)
     changes = {row["customer_id"]: row["change"] for row in customer_query.changes(files.customers, before)}
-    assert changes == {flagged[0]["customer_id"]: "new", "paid-meanwhile": "nothing open"}
+    kinds = {flagged[0]["customer_id"]: "new", "paid-meanwhile": "nothing open", flagged[1]["customer_id"]: "moved"}
+    assert changes == kinds

@@ -89,7 +89,7 @@ def test_an_order_of_a_list_in_postgresql_has_its_whole_story(
     test = page("order", id=name)
     assert not test.exception
     titles = [one.value for one in test.subheader]
-    assert titles == ["Why this chance", "Chance at each run", "What happened", "Similar past orders"]
+    assert titles == ["Why this chance", "Chance by day", "Chance at each run", "What happened", "Similar past orders"]
     assert [one for one in test.info if "published with this list" in one.value] == []
     assert any("past orders of" in one.value for one in test.markdown)
 

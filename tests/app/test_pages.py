@@ -19,7 +19,7 @@ from payrec.commands import app as web
 from payrec.common.settings import Settings
 
 WAIT_S = 60
-PAGES = ("worklist", "score_file", "customer", "order", "model", "health", "connect")
+PAGES = ("worklist", "score_file", "customer", "order", "forecast", "brings", "model", "health", "connect")
 
 
 def page(name: str, **query: str) -> AppTest:
@@ -164,7 +164,13 @@ def test_an_order_has_a_story(home: Path) -> None:
     assert told["Chance"].endswith("%")
     assert told["Age"].endswith("days")
     headings = [one.value for one in test.subheader]
-    assert headings == ["Why this chance", "Chance at each run", "What happened", "Similar past orders"]
+    assert headings == [
+        "Why this chance",
+        "Chance by day",
+        "Chance at each run",
+        "What happened",
+        "Similar past orders",
+    ]
 
 
 def test_an_unknown_order_is_told(home: Path) -> None:

@@ -76,6 +76,18 @@ def test_erase_takes_the_actions_of_one_customer(store: ListStore) -> None:
     assert actions.erase(store, Person("c1", frozenset())) == 0
 
 
+def test_a_later_look_reads_what_is_new_and_forgets_what_was_erased(store: ListStore) -> None:
+    known: tuple[Action, ...] = ()
+    for at in (0, 90, 30):  # the last one is recorded late
+        one = replace(CALL, action_id=str(UUID(int=at)), customer_id=f"c{at}", at=AT)
+        actions.add(store, one, AT + timedelta(seconds=at))
+        known = actions.newer(store, AT, known)
+        assert known == actions.read(store, AT)
+        assert actions.newer(store, AT, known) is known
+    actions.erase(store, Person("c30", frozenset()))
+    assert [one.customer_id for one in actions.newer(store, AT, known)] == ["c0", "c90"]
+
+
 def test_what_is_undone_is_no_longer_in_force() -> None:
     other, undo = replace(CALL, action_id="b"), replace(CALL, action_id="u", kind="undone", outcome=ID)
     assert actions.in_force([CALL, other, undo, replace(undo, action_id="u2")]) == (other,)

@@ -11,11 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from payrec.app.list_query import Choices, View, held_back, query, where
+import pyarrow as pa
+
+from payrec.app.list_query import VALUES, Choices, View, held_back, query, where
 
 PAGE_ROWS = 50
 ORDERS_SHOWN = 20
 """Of a customer in the list; the page of the customer has all."""
+MOVED_RANKS = 10
+"""A customer that moved by fewer since the list before is not named."""
 Part = Literal["to_do", "done", "not_contacted"]
 SORTS = {
     "Rank": "rank NULLS LAST",
@@ -124,6 +128,18 @@ def totals(files: CustomerList, of: CustomerView) -> list[dict[str, Any]]:
     return query(sql, values).to_pylist()
 
 
+def chosen_values(files: CustomerList, of: CustomerView) -> pa.Table:
+    """Return ``ev_currency, outstanding_value, p_recover_30d`` of the ranked orders of the chosen customers."""
+    listed, values = _listed(files, of)
+    sql = f"""{listed}
+        SELECT {VALUES} FROM read_parquet($orders) AS o
+        SEMI JOIN (SELECT * FROM listed WHERE is_chosen) AS c
+            ON c.customer_id = o.customer_id AND c.ev_currency IS NOT DISTINCT FROM o.ev_currency
+        WHERE o.rank IS NOT NULL
+        ORDER BY o.rank"""
+    return query(sql, values | {"orders": str(files.orders)})
+
+
 def page(files: CustomerList, of: CustomerView, part: Part, sort: str, number: int = 1) -> list[dict[str, Any]]:
     """Return a page of customers with their orders (``orders``, at most 20, ranked ones first)."""
     listed, values = _listed(files, of)
@@ -154,7 +170,8 @@ def orders_of(file: Path, customers: Sequence[str]) -> list[dict[str, Any]]:
     """Return the open orders of customers, ranked ones first."""
     sql = """
         SELECT order_id, customer_id, ev_currency, currency, outstanding, age_days, p_recover_30d, ev_recovered, rank,
-            suppressed_reason, suppressed_also, lifted_by, suggested_action, reason_code, reason_1, reason_2, provider
+            suppressed_reason, suppressed_also, lifted_by, suggested_action, reason_code, reason_1, reason_2, provider,
+            horizon_days, outstanding_value, p_7d, p_14d, p_60d, p_90d
         FROM read_parquet($file) WHERE customer_id IN (SELECT UNNEST($customers))
         ORDER BY rank NULLS LAST, outstanding DESC, order_id"""
     return query(sql, {"file": str(file), "customers": list(customers)}).to_pylist()
@@ -166,17 +183,34 @@ def customer(file: Path, customer_id: str) -> list[dict[str, Any]]:
     return query(sql, {"file": str(file), "customer": customer_id}).to_pylist()
 
 
-def changes(now: Path, before: Path) -> list[dict[str, Any]]:
-    """Return the customers that came onto the list to work, or left it, since another run; the largest first.
+def named(contacts: Path, text: str) -> tuple[str, ...]:
+    """Return the customers whose name, e-mail address or company holds a text, in any case; at most 1,000."""
+    holds = " OR ".join(f"contains(lower({name}), lower($text))" for name in ("name", "email", "parent_id"))
+    sql = f"SELECT customer_id FROM read_parquet($file) WHERE {holds} ORDER BY customer_id LIMIT 1000"
+    return tuple(query(sql, {"file": str(contacts), "text": text}).to_pydict()["customer_id"])
 
-    ``change``: new, or why it left: "suppressed" (with the reason), "beyond capacity", "nothing open".
+
+def people(contacts: Path, customers: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return customer -> ``name, email, phone, language, parent_id`` of those that have them."""
+    sql = """
+        SELECT customer_id, name, email, phone, language, parent_id
+        FROM read_parquet($file) WHERE customer_id IN (SELECT UNNEST($customers))"""
+    rows = query(sql, {"file": str(contacts), "customers": list(customers)}).to_pylist()
+    return {row["customer_id"]: row for row in rows}
+
+
+def changes(now: Path, before: Path) -> list[dict[str, Any]]:
+    """Return the customers that came onto the list to work, left it, or moved on it, since another run.
+
+    ``change``: "new", why it left ("not contacted" with the reason, "beyond capacity", "nothing open"), or "moved" by
+    at least 10 ranks; in this order, the largest balance or move first.
     """
     sql = """
         WITH flagged AS (SELECT * FROM read_parquet($now) WHERE priority_flag = 1),
         before AS (SELECT * FROM read_parquet($before) WHERE priority_flag = 1),
         new AS (
             SELECT f.customer_id, f.ev_currency, 'new' AS change, NULL AS reason, f.outstanding_value AS outstanding,
-                f.rank
+                f.rank, NULL AS rank_before
             FROM flagged AS f ANTI JOIN before AS b
                 ON b.customer_id = f.customer_id AND b.ev_currency IS NOT DISTINCT FROM f.ev_currency
         ),
@@ -184,14 +218,22 @@ def changes(now: Path, before: Path) -> list[dict[str, Any]]:
             SELECT b.customer_id, b.ev_currency,
                 CASE WHEN n.customer_id IS NULL THEN 'nothing open' WHEN n.suppressed_reason IS NOT NULL
                     THEN 'not contacted' ELSE 'beyond capacity' END AS change,
-                n.suppressed_reason AS reason, b.outstanding_value AS outstanding, n.rank
+                n.suppressed_reason AS reason, b.outstanding_value AS outstanding, n.rank, b.rank AS rank_before
             FROM before AS b LEFT JOIN read_parquet($now) AS n
                 ON n.customer_id = b.customer_id AND n.ev_currency IS NOT DISTINCT FROM b.ev_currency
             WHERE n.priority_flag IS DISTINCT FROM 1
+        ),
+        moved AS (
+            SELECT f.customer_id, f.ev_currency, 'moved' AS change, NULL AS reason, f.outstanding_value AS outstanding,
+                f.rank, b.rank AS rank_before
+            FROM flagged AS f JOIN before AS b
+                ON b.customer_id = f.customer_id AND b.ev_currency IS NOT DISTINCT FROM f.ev_currency
+            WHERE ABS(f.rank - b.rank) >= $moved
         )
-        SELECT *, outstanding::DOUBLE AS outstanding FROM (FROM new UNION ALL FROM gone)
-        ORDER BY change <> 'new', outstanding DESC, customer_id"""
-    return query(sql, {"now": str(now), "before": str(before)}).to_pylist()
+        SELECT * REPLACE (outstanding::DOUBLE AS outstanding) FROM (FROM new UNION ALL FROM gone UNION ALL FROM moved)
+        ORDER BY change = 'moved', change <> 'new',
+            CASE WHEN change = 'moved' THEN ABS(rank - rank_before) ELSE outstanding END DESC, customer_id"""
+    return query(sql, {"now": str(now), "before": str(before), "moved": MOVED_RANKS}).to_pylist()
 
 
 def neighbours(file: Path, customer_id: str) -> tuple[str | None, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ from payrec.app import access, customer_query, formatting, list_query, months, p
 from payrec.app.customer_query import CustomerList, CustomerView, Marked, Part
 from payrec.app.list_query import Choices
 from payrec.app.list_view import ShownList
+from payrec.commands import list_summary
 from payrec.common.text import markdown_text
+from payrec.model.evaluate.expected_sum import ExpectedSum
+from payrec.publish.actions import Action
 from payrec.publish.details import CUSTOMERS
 from payrec.publish.folder_store import FolderStore
 
 PARTS: dict[str, Part] = {"To do": "to_do", "Done": "done", "Not contacted": "not_contacted"}
 CHANGES, MONTHS = "Changes", "Billing months"
-MARKS_EVERY_S = 1.5
+MARKS_EVERY_S = 1.0
+TOTALS, EXPECTED = "work_totals", "work_expected"
 EMPTY = {
     "to_do": "Nothing left to do in this view. Remove a filter, or raise the number of contacts.",
     "done": "Nobody has been dealt with since this list was made.",
@@ -26,15 +31,13 @@ EMPTY = {
 
 
 def show(of: ShownList, customers: Path) -> None:
-    """Draw filters, key figures and one part of the list; what others record appears within two seconds."""
-    seen = state.actions_key()
+    """Draw filters, key figures and one part of the list."""
     files = CustomerList(customers, of.file)
     of_orders = state.remembered(list_query.choices, of.file)
     choices = customer_query.choices(files, of_orders)
     sidebar.warn_of_address(of.prefix, choices, (*PARTS, CHANGES, MONTHS))
     view = _view(of, choices)
-    totals = customer_query.totals(files, view)
-    _figures(of, totals, view)
+    figures = st.container()
     problems()
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         tab: str = st.segmented_control(
@@ -44,50 +47,82 @@ def show(of: ShownList, customers: Path) -> None:
         sort: str = st.selectbox(
             "Order of rows", list(customer_query.SORTS), key="sort", bind="query-params", width=260
         )
+    listed: list[str] = []
     if tab == CHANGES:
         _changes(of, customers)
     elif tab == MONTHS and of.months:
         months.show(of.months, is_filtered=view.view.is_filtered)
     else:
-        _rows(of, files, view, PARTS[tab], sort, sum(row[PARTS[tab]] for row in totals))
-    watch(seen)
-
-
-@st.fragment(run_every=MARKS_EVERY_S)  # type: ignore[untyped-decorator]
-def watch(seen: Any) -> None:
-    """Draw the page again when somebody has recorded an action since ``seen``, the key at its beginning."""
-    if state.actions_key() != seen:
-        st.rerun()
+        listed = _rows(of, files, view, PARTS[tab], sort)
+    with figures:
+        _live(of, files, view, listed)
 
 
 def _view(of: ShownList, choices: Choices) -> CustomerView:
-    states, me = state.customer_states(), state.me()
+    me = state.me()
     with st.sidebar:
         is_mine = st.toggle(f"Only mine ({markdown_text(me)})", key="mine", bind="query-params")
         if state.visitor().name == access.UNNAMED:
             st.text_input("Your name", me, key=state.ME, max_chars=100, help="Is recorded with what you do.")
     view = sidebar.filters(of.prefix, choices, "Customers to contact")
+    return _marked(CustomerView(view, choices.last_flagged, owner=me if is_mine else None))
+
+
+def _marked(view: CustomerView) -> CustomerView:
+    """Return the view with what the team has done by now."""
+    states, me = state.customer_states(), state.me()
     marked = Marked(
         tuple(name for name, one in states.items() if one.is_done),
         tuple(name for name, one in states.items() if one.owner == me),
         tuple(name for name, one in states.items() if one.owner not in (None, me)),
     )
-    return CustomerView(view, choices.last_flagged, marked, me if is_mine else None)
+    return replace(view, marked=marked)
 
 
-def _figures(of: ShownList, totals: list[dict[str, Any]], view: CustomerView) -> None:
+@st.fragment(run_every=MARKS_EVERY_S)  # type: ignore[untyped-decorator]
+def _live(of: ShownList, files: CustomerList, view: CustomerView, listed: list[str]) -> None:
+    """Draw the key figures, and send what others have recorded about the ``listed`` customers to their rows."""
+    with parts.errors():
+        if (current := state.served().current) is None or current.run.run_id != of.run.run_id:
+            st.rerun()  # a newer list is served
+        view = _marked(view)
+        _figures(of, _totals(files, view), _expected(of, files, view), view)
+        work_table.send_marks(listed, state.customer_states())
+
+
+def _totals(files: CustomerList, view: CustomerView) -> list[dict[str, Any]]:
+    """Return the sums of a view, read again only when the view or the actions have changed."""
+    return state.of_session(TOTALS, (files, view), lambda: customer_query.totals(files, view))
+
+
+def _expected(of: ShownList, files: CustomerList, view: CustomerView) -> dict[str, ExpectedSum]:
+    """Return the expected sums of the customers to contact; marks change them only where owners are filtered."""
+    of_view = view if view.owner else replace(view, marked=Marked())
+    return state.of_session(
+        EXPECTED,
+        (files, of_view),
+        lambda: list_summary.expected_sums(customer_query.chosen_values(files, of_view), of.run),
+    )
+
+
+@st.fragment(run_every=MARKS_EVERY_S)  # type: ignore[untyped-decorator]
+def watch(seen: tuple[Action, ...]) -> None:
+    """Draw the page again when somebody has recorded an action since ``seen``."""
+    with parts.errors():
+        if state.actions() is not seen:
+            st.rerun()
+
+
+def _figures(of: ShownList, totals: list[dict[str, Any]], sums: dict[str, ExpectedSum], view: CustomerView) -> None:
     chosen, done, ranked, customers = (
         sum(row[name] for row in totals) for name in ("chosen", "chosen_done", "ranked", "customers")
     )
     balance, other_balances = formatting.moneys(totals, "outstanding", "ev_currency")
-    expected, others = formatting.moneys([row for row in totals if row["chosen"]], "expected", "ev_currency")
-    days = of.run.horizon_days
     parts.figures(
         [
             ("To do", f"{chosen - done:,}", f"of {chosen:,} customers to contact", "The first by rank that pay."),
             ("Done", f"{done:,}", f"{formatting.share(done / chosen)} of the list" if chosen else "", _DONE),
-            ("Expected recovery", expected, others or f"within {days} days",
-             f"Within {days} days: outstanding balance times probability, summed over the customers to contact."),
+            parts.expected_recovery(sums, of.run, "customers to contact"),
             ("Open", balance, other_balances or f"{customers:,} customers, {ranked:,} ranked",
              "What the customers in view owe, suppressed orders included. Currencies are not added up."),
         ]
@@ -107,10 +142,13 @@ def problems() -> None:
         st.toast(markdown_text(warning), icon=":material/info:")
 
 
-def _rows(of: ShownList, files: CustomerList, view: CustomerView, part: Part, sort: str, count: int) -> None:
+def _rows(of: ShownList, files: CustomerList, view: CustomerView, part: Part, sort: str) -> list[str]:
+    """Draw a page of customers; return their ids."""
+    count = sum(row[part] for row in _totals(files, view))
     number = parts.page_number("page", count, customer_query.PAGE_ROWS, "Customers")
     rows = customer_query.page(files, view, part, sort, number)
-    clicked = work_table.show(work_table.rows_of(rows, state.customer_states()), EMPTY[part])
+    shown = work_table.rows_of(rows, state.customer_states(), people_of([row["customer_id"] for row in rows]))
+    clicked = work_table.show(shown, EMPTY[part])
     if clicked.open:
         open_page("customer", clicked.open)
     if clicked.open_order:
@@ -119,6 +157,13 @@ def _rows(of: ShownList, files: CustomerList, view: CustomerView, part: Part, so
         lambda: customer_query.whole(files, view, part), count, of.run.stamp,
         f"customers_{part}_{of.run.as_of:%Y%m%d}", f"by customer, {part}; {list_query.describe(view.view)}",
     )  # fmt: skip
+    return [row["customer_id"] for row in rows]
+
+
+def people_of(customers: list[str]) -> dict[str, dict[str, Any]]:
+    """Return customer -> name and ways to reach, as far as they were loaded."""
+    contacts = state.detail_file("contacts")
+    return customer_query.people(contacts, customers) if contacts else {}
 
 
 def open_page(name: str, value: str) -> None:
@@ -130,7 +175,7 @@ def open_page(name: str, value: str) -> None:
 
 
 def _changes(of: ShownList, customers: Path) -> None:
-    """Draw who came onto the list to contact, and who left it and why, since the list before it."""
+    """Draw who came onto the list to contact, who left it and why, and who moved, since the list before it."""
     runs = [one.run for one in state.served().runs if one.run.as_of < of.run.as_of]
     store = FolderStore(state.chosen_source().folder)
     before = next(
@@ -141,16 +186,17 @@ def _changes(of: ShownList, customers: Path) -> None:
         st.info("There is no earlier list to compare with.")
         return
     rows = customer_query.changes(customers, store.detail_file(before.run_id, CUSTOMERS))
-    new = sum(row["change"] == "new" for row in rows)
+    new, moved = (sum(row["change"] == change for row in rows) for change in ("new", "moved"))
     st.markdown(
         f"Since the list of **{formatting.moment(before.as_of)}**: **{new:,}** new to contact, "
-        f"**{len(rows) - new:,}** no longer."
+        f"**{len(rows) - new - moved:,}** no longer, **{moved:,}** moved by {customer_query.MOVED_RANKS} ranks or more."
     )
     shown = [
         {
             "Customer": row["customer_id"],
             "Change": row["change"] + (f": {formatting.words(row['reason'])}" if row["reason"] else ""),
             "Outstanding": formatting.exact_money(row["outstanding"], row["ev_currency"]),
+            "Rank before": row["rank_before"],
             "Rank now": row["rank"],
         }
         for row in rows[: list_query.TABLE_ROWS]

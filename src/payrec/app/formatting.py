@@ -74,6 +74,15 @@ def exact_money(amount: float, currency: str | None) -> str:
     return f"{SYMBOLS.get(currency or '', f'{currency} ' if currency else '')}{amount:,.{digits}f}"
 
 
+def between(low: float, high: float, currency: str | None) -> str:
+    """Return a 95% interval of money.
+
+    >>> between(1000, 25_000, "EUR")
+    '95%: €1,000 to €25.0k'
+    """
+    return f"95%: {money(low, currency, cents=False)} to {money(high, currency, cents=False)}"
+
+
 def moneys(rows: Iterable[Mapping[str, Any]], value: str, currency: str, most: int = 2) -> tuple[str, str]:
     """Return the largest currency's amount, and the others in words; they are never added up.
 

@@ -23,6 +23,8 @@ CURVE_POINTS = 60
 AGES = {"0-7": (0, 7), "8-14": (8, 14), "15-30": (15, 30), "31-60": (31, 60), "61-90": (61, 90), "over 90": (91, 10**6)}
 """Age bands in days: label -> first and last day."""
 UNKNOWN = "unknown"
+VALUES = "ev_currency, outstanding_value, p_recover_30d"
+"""What an expected sum and its interval are calculated from."""
 COLUMNS = ("country", "provider", "reason_code", "owner", "currency")
 """Columns with a few values, to filter by."""
 
@@ -48,6 +50,8 @@ class View:
     least: float | None = None
     most: float | None = None
     find: str = ""
+    named: tuple[str, ...] = ()
+    """Customers whose name or e-mail address holds ``find``."""
 
     @property
     def is_filtered(self) -> bool:
@@ -131,8 +135,9 @@ def where(view: View) -> tuple[str, dict[str, Any]]:
             parts.append(f"outstanding {sign} ${name}")
             values[name] = getattr(view, name)
     if text := view.find.strip():
-        parts.append("(contains(lower(order_id), $find) OR contains(lower(customer_id), $find))")
-        values["find"] = text.lower()
+        holds = " OR ".join(f"contains(lower({name}), lower($find))" for name in ("order_id", "customer_id"))
+        parts.append(f"({holds} OR customer_id IN (SELECT UNNEST($named)))")
+        values |= {"find": text, "named": list(view.named)}
     return " AND ".join(parts) or "TRUE", values
 
 
@@ -173,6 +178,12 @@ def chosen_totals(file: Path, view: View, last_flagged: int) -> list[dict[str, A
             SUM(ev_recovered)::DOUBLE AS expected, SUM(p_recover_30d)::DOUBLE AS recoveries
         FROM ({sql}) GROUP BY ev_currency ORDER BY orders DESC, ev_currency"""
     return query(total, values | {"file": str(file)}).to_pylist()
+
+
+def chosen_values(file: Path, view: View, last_flagged: int) -> pa.Table:
+    """Return ``ev_currency, outstanding_value, p_recover_30d`` of the chosen orders."""
+    sql, values = _chosen(view, last_flagged)
+    return query(f"SELECT {VALUES} FROM ({sql})", values | {"file": str(file)})
 
 
 def page(file: Path, view: View, last_flagged: int, number: int = 1) -> pa.Table:

@@ -7,10 +7,13 @@ a list in memory.
 from __future__ import annotations
 
 import hashlib
+import math
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -18,6 +21,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 import pyarrow as pa
 
 from payrec.app import list_query
+from payrec.commands.customer_states import CustomerState, customer_states
 from payrec.common.errors import DatabaseUnreachable, PayrecError, UsageError
 from payrec.common.settings import Settings
 from payrec.common.text import sql_literal
@@ -30,6 +34,7 @@ from payrec.publish.lists import Publication
 from payrec.publish.run_info import Published
 from payrec.publish.store import ListStore, open_store
 
+LOOK_EVERY_S = 0.5
 NO_OWN_CREDENTIALS = {
     "password": "",  # present but empty: libpq then reads neither PGPASSWORD nor a service file's
     "passfile": "/dev/null",
@@ -154,20 +159,50 @@ def _copy(store: ListStore, newest: Published, folder: FolderStore) -> None:
     folder.commit(Publication(newest.run, store.scores(run_id), copies, serve=True, keep=2))
 
 
-def actions_key(source: Source, since: datetime) -> tuple[int, ...] | None:
-    """Return what changes with every action recorded in a folder since a time; None for a database."""
-    if source.url is not None:
-        return None
-    days = sorted(source.folder.joinpath(actions.FOLDER).glob("*-*-*"))
-    return tuple(day.stat().st_mtime_ns for day in days if day.name >= f"{since:%Y-%m-%d}")
-
-
 def actions_since(source: Source, since: datetime, customer_id: str | None = None) -> tuple[Action, ...]:
     """Return the actions recorded since a time; none where a role may not read them."""
     if source.url is None:
         return actions.read(FolderStore(source.folder), since, customer_id)
     with connect(source.url) as engine:
         return actions.read(open_store(engine), since, customer_id)
+
+
+class ActionLog:
+    """The actions since a list was made, for all sessions of the process; a look reads only what is new."""
+
+    def __init__(self, source: Source, since: datetime) -> None:
+        self._source, self._since, self._lock = source, since, threading.Lock()
+        self._actions: tuple[Action, ...] = ()
+        self._states: tuple[tuple[Action, ...], date, dict[str, CustomerState]] = ((), date.min, {})
+        self._key: object = None
+        self._looked_s = -math.inf
+
+    def look(self) -> tuple[Action, ...]:
+        """Return the actions in the order recorded; the same tuple as long as nothing is new.
+
+        The days of a folder are looked at every time, a database at most every ``LOOK_EVERY_S`` seconds.
+        """
+        with self._lock:
+            if self._source.url is None:
+                days = sorted(self._source.folder.joinpath(actions.FOLDER).glob("*-*-*"))
+                key = [day.stat().st_mtime_ns for day in days if day.name >= f"{self._since:%Y-%m-%d}"]
+                if key != self._key:
+                    self._actions, self._key = self._newer(), key
+            elif time.monotonic() - self._looked_s >= LOOK_EVERY_S:
+                self._actions, self._looked_s = self._newer(), time.monotonic()
+            return self._actions
+
+    def states(self, today: date) -> dict[str, CustomerState]:
+        """Return where the team stands with each customer; derived when something is new."""
+        recorded, (of, day, states) = self.look(), self._states
+        if recorded is not of or day != today:
+            states = customer_states(recorded, self._since, today)
+            self._states = recorded, today, states
+        return states
+
+    def _newer(self) -> tuple[Action, ...]:
+        with store_of(self._source) as store:
+            return actions.newer(store, self._since, self._actions)
 
 
 @contextmanager

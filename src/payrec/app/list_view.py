@@ -12,6 +12,7 @@ import streamlit as st
 from payrec.app import formatting, list_query, months, parts, sidebar, state
 from payrec.app.list_query import Choices, View
 from payrec.charts import portfolio
+from payrec.commands import list_summary
 from payrec.common.text import markdown_text
 from payrec.publish.run_info import RunInfo
 
@@ -35,7 +36,7 @@ def show(of: ShownList) -> None:
     view = sidebar.filters(of.prefix, choices, "Number of contacts")
     all_orders = state.remembered(list_query.totals, of.file, replace(view, capacity=0, cost=0.0))
     chosen = list_query.chosen_totals(of.file, view, choices.last_flagged)
-    _figures(of, view, all_orders, chosen)
+    _figures(of, view, choices.last_flagged, all_orders, chosen)
     tab = st.segmented_control(
         "Part of the list", TABS if of.months else TABS[:-1], default=TABS[0], required=True, key=f"{of.prefix}part",
         bind="query-params", label_visibility="collapsed",
@@ -50,12 +51,18 @@ def show(of: ShownList) -> None:
         _ranked(of, view, choices, sum(row["orders"] for row in chosen))
 
 
-def _figures(of: ShownList, view: View, all_orders: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> None:
+def _figures(
+    of: ShownList, view: View, last_flagged: int, all_orders: list[dict[str, Any]], chosen: list[dict[str, Any]]
+) -> None:
     orders, ranked = (sum(row[name] for row in all_orders) for name in ("orders", "ranked"))
     worked, recoveries = (sum(row[name] for row in chosen) for name in ("orders", "recoveries"))
     balance, other_balances = formatting.moneys(all_orders, "outstanding", "currency")
-    expected, others_expected = formatting.moneys(chosen, "expected", "ev_currency")
-    about = f"about {recoveries:,.0f} recoveries" if recoveries >= 1 else "less than one recovery" if worked else ""
+    about = f"; about {recoveries:,.0f} recoveries" if recoveries >= 1 else "; less than one recovery" if worked else ""
+    sums = state.of_session(
+        f"{of.prefix}expected",
+        (of.file, view),
+        lambda: list_summary.expected_sums(list_query.chosen_values(of.file, view, last_flagged), of.run),
+    )
     whole_list: list[tuple[str, str, str, str] | None] = []  # figures that mean nothing for a part of it
     if of.months and not view.is_filtered:
         best = formatting.best_share(state.card(of.run.model_id), worked / ranked if ranked else 0.0)
@@ -68,12 +75,9 @@ def _figures(of: ShownList, view: View, all_orders: list[dict[str, Any]], chosen
     parts.figures(
         [
             ("Open", balance, other_balances or f"{orders:,} orders", "Outstanding balance of the orders in view."),
-            ("Orders to work", f"{worked:,}", f"of {ranked:,} ranked, {orders:,} open", "The first by rank that pay."),
-            (
-                "Expected recovery", expected, others_expected or about,
-                f"Within {of.run.horizon_days} days: outstanding balance times probability, summed over the orders to "
-                "work. Currencies are not added up.",
-            ),
+            ("Orders to work", f"{worked:,}", f"of {ranked:,} ranked, {orders:,} open",
+             f"The first by rank that pay{about}."),
+            parts.expected_recovery(sums, of.run, "orders to work"),
             *filter(None, whole_list),
         ]
     )  # fmt: skip

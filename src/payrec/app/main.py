@@ -8,8 +8,10 @@ import streamlit as st
 
 from payrec.app import parts, state
 from payrec.app.views import (
+    brings_page,
     connect_page,
     customer_page,
+    forecast_page,
     health_page,
     model_page,
     order_page,
@@ -31,6 +33,8 @@ def main() -> None:
         st.Page(score_file_page.show, title="Score a file", icon=":material/upload_file:", url_path="score"),
         st.Page(customer_page.show, title="Customer", icon=":material/person:", url_path="customer"),
         st.Page(order_page.show, title="Order", icon=":material/receipt_long:", url_path="order"),
+        st.Page(forecast_page.show, title="Forecast", icon=":material/event_upcoming:", url_path="forecast"),
+        st.Page(brings_page.show, title=brings_page.TITLE, icon=":material/compare_arrows:", url_path="brings"),
         st.Page(model_page.show, title="Model", icon=":material/monitoring:", url_path="model"),
         st.Page(health_page.show, title="Health", icon=":material/health_and_safety:", url_path="health"),
         st.Page(connect_page.show, title="Connect", icon=":material/database:", url_path="connect"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from payrec.app import list_query
 from payrec.model import explain
+from payrec.model.recipes import curve
 from payrec.model.recipes.model import Model
 
 ENOUGH = 30
@@ -54,6 +56,12 @@ def events(file: Path, *order_ids: str) -> pa.Table | None:
         "FROM read_parquet($file) WHERE order_id IN (SELECT UNNEST($order_ids)) ORDER BY known_at"
     )
     return list_query.query(sql, {"file": str(file), "order_ids": list(order_ids)})
+
+
+def curve_of(row: Mapping[str, Any]) -> list[tuple[int, float]]:
+    """Return (days, probability to recover within them) of an order, as far as the model knows; rising."""
+    columns = {**dict(zip(curve.DAYS, curve.COLUMNS, strict=True)), row["horizon_days"]: "p_recover_30d"}
+    return [(days, float(row[name])) for days, name in sorted(columns.items()) if row.get(name) is not None]
 
 
 def waterfall(file: Path, order_id: str, model: Model) -> explain.Waterfall | None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -19,11 +19,14 @@ from payrec.app.access import UNNAMED, Visitor
 from payrec.charts.theme import COLORS, Chart
 from payrec.common.errors import PayrecError
 from payrec.common.text import markdown_text
+from payrec.model.evaluate.expected_sum import ExpectedSum
 from payrec.model.evaluate.model_report import DARK
-from payrec.monitor import silence
+from payrec.monitor import outcomes, silence
 from payrec.monitor.limits import limits_of
+from payrec.monitor.verdicts import from_table
 from payrec.publish import export
 from payrec.publish.export import Stamp
+from payrec.publish.run_info import RunInfo
 
 CODES = {"suggested_action", "suppressed_reason", "suppressed_also", "reason_code", "last_reason_code", "event_type"}
 FONT = "'Source Sans', Arial, sans-serif"  # of the page, see .streamlit/config.toml
@@ -100,9 +103,33 @@ def age_banner() -> None:
 def figures(of: Sequence[tuple[str, str, str, str]]) -> None:
     """Draw key figures in one row: (label, value, note below it, help)."""
     for column, (label, value, below, meaning) in zip(st.columns(len(of)), of, strict=True):
-        with column.container(border=True, height="stretch"):
+        with column.container(border=True, height="stretch", gap=None):
             st.metric(label, value, help=meaning)
             st.caption(below or "\u2007")
+
+
+def expected_recovery(sums: Mapping[str, ExpectedSum], run: RunInfo, of: str) -> tuple[str, str, str, str]:
+    """Return the key figure of what is expected of the chosen rows, named by ``of``, with its 95% interval."""
+    units = sorted(sums, key=lambda unit: -sums[unit].rows)
+    meaning = f"Within {run.horizon_days} days: outstanding balance times probability, summed over the {of}."
+    if not units:
+        return "Expected recovery", "–", "", meaning
+    intervals = {unit: formatting.between(one.low_95 / 100, one.high_95 / 100, unit) for unit, one in sums.items()}
+    lines = [
+        "; ".join(
+            filter(None, [f"{formatting.money(one.expected / 100, unit)} ({intervals[unit]})", one.carriers_sentence])
+        )
+        for unit, one in sums.items()
+    ]
+    matured = outcomes.coverage(one.figure for one in from_table(state.served().history, run.run_id))
+    tested = [
+        f"In {unit}, {inside} of the last {lists} matured lists came inside."
+        for unit, (lists, inside) in matured.items()
+    ]
+    first, others = units[0], len(units) - 1
+    below = intervals[first] + (f" · and {others} more {'currency' if others == 1 else 'currencies'}" if others else "")
+    value = formatting.money(sums[first].expected / 100, first, cents=False)
+    return "Expected recovery", value, below, " ".join([meaning, " · ".join(lines) + ".", *tested])
 
 
 def chart(drawn: Chart, sentence: str, key: str) -> None:

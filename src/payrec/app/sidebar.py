@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from payrec.app import formatting, list_query
+from payrec.app import customer_query, formatting, list_query, state
 from payrec.app.list_query import Choices, View
 from payrec.common.text import markdown_text
 
@@ -23,14 +23,14 @@ SLIDER_LEAST = 2_000
 MOST_COST = 1_000_000
 
 
-def filters(prefix: str, choices: Choices, contacts: str) -> View:
-    """Draw capacity (labelled ``contacts``) and filters; ``prefix`` tells the settings of two lists apart."""
+def filters(prefix: str, choices: Choices, unit: str) -> View:
+    """Draw capacity (labelled ``unit``) and filters; ``prefix`` tells the settings of two lists apart."""
     bound: dict[str, Any] = {"bind": "query-params"}
     most = _most(choices)
     with st.sidebar:
         st.subheader("Capacity", anchor=False)
         capacity = st.slider(
-            contacts, 1, most + (most == 1), max(min(choices.prioritised, most), 1), key=f"{prefix}k",
+            unit, 1, most + (most == 1), max(min(choices.prioritised, most), 1), key=f"{prefix}k",
             help="Contacts that the team can make; the list is cut after as many rows.", **bound,
         )  # fmt: skip
         cost = st.number_input(
@@ -39,8 +39,8 @@ def filters(prefix: str, choices: Choices, contacts: str) -> View:
         )  # fmt: skip
         st.subheader("Filters", anchor=False)
         find = st.text_input(
-            "Search", key=f"{prefix}find", bind="query-params", placeholder="Part of an order or customer id",
-            max_chars=200,
+            "Search", key=f"{prefix}find", bind="query-params", placeholder="Name, mail, invoice or customer",
+            max_chars=200, help="Part of it is enough, in any case.",
         )  # fmt: skip
         bands = list(list_query.AGES)
         ages = st.multiselect("Age in days", bands, key=f"{prefix}age", placeholder="All ages", **bound)
@@ -56,7 +56,9 @@ def filters(prefix: str, choices: Choices, contacts: str) -> View:
         left, right = st.columns(2)
         chosen["least"] = left.number_input("Balance from", 0.0, None, None, key=f"{prefix}from", **bound)
         chosen["most"] = right.number_input("Balance up to", 0.0, None, None, key=f"{prefix}to", **bound)
-    return View(capacity, cost, tuple(ages), **chosen, find=find or "")
+    contacts = None if prefix else state.detail_file("contacts")  # of the published list, not of an uploaded one
+    named = customer_query.named(contacts, find.strip()) if contacts and find and find.strip() else ()
+    return View(capacity, cost, tuple(ages), **chosen, find=find or "", named=named)
 
 
 def warn_of_address(prefix: str, choices: Choices, tabs: Collection[str]) -> None:

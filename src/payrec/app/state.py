@@ -17,8 +17,7 @@ from typing import Any, TypeVar, cast
 import streamlit as st
 
 from payrec.app import access, list_query, list_source, upload, upload_score
-from payrec.app.list_source import Served, Source
-from payrec.commands import customer_states as states
+from payrec.app.list_source import ActionLog, Served, Source
 from payrec.commands.app import WITHOUT_SIGN_IN, is_loopback
 from payrec.commands.customer_states import CustomerState
 from payrec.commands.policies import read_policy
@@ -32,8 +31,6 @@ from payrec.worklist.policy import Policy
 
 T = TypeVar("T")
 LOOK_AGAIN_S = 30
-MARKS_S = 1.5
-"""How long the actions in a database are remembered for all sessions."""
 SOURCE, UPLOAD, FOLDER, SETTINGS = "payrec_source", "payrec_upload", "payrec_folder", "payrec_settings"
 ME = "payrec_me"
 
@@ -115,6 +112,14 @@ def _remembered(name: str, file: Path, written_ns: int, view: tuple[Any, ...], _
     return _query(file, *view)
 
 
+def of_session(name: str, key: object, make: Callable[[], T]) -> T:
+    """Return what this session remembers under a name; made again when the key is another."""
+    known = st.session_state.get(name)
+    if known is None or known[0] != key:
+        st.session_state[name] = known = key, make()
+    return cast("T", known[1])
+
+
 @st.cache_resource(max_entries=4, show_spinner="Reading the model")  # type: ignore[untyped-decorator]
 def _bundle(folder: str, model_id: str) -> Bundle:
     return versions.show(Path(folder), model_id)
@@ -145,33 +150,26 @@ def card(model_id: str) -> dict[str, Any] | None:
         return None
 
 
-def actions_key() -> Any:
-    """Return what changes when somebody records an action; for a database at most every two seconds."""
+@st.cache_resource(max_entries=8, show_spinner=False)  # type: ignore[untyped-decorator]
+def _action_log(key: str, since: datetime, _source: Source) -> ActionLog:
+    return ActionLog(_source, since)
+
+
+def _log() -> ActionLog | None:
     source, current = chosen_source(), served().current
-    if current is None:
-        return None
-    key = list_source.actions_key(source, current.run.as_of)
-    return key if source.url is None else _actions_of_database(source.key, source, current.run.as_of)
+    return cast("ActionLog", _action_log(source.key, current.run.as_of, source)) if current else None
 
 
-@st.cache_data(ttl=MARKS_S, max_entries=8, show_spinner=False)  # type: ignore[untyped-decorator]
-def _actions_of_database(key: str, _source: Source, since: datetime) -> tuple[Action, ...]:
-    return list_source.actions_since(_source, since)
-
-
-@st.cache_data(max_entries=8, show_spinner=False)  # type: ignore[untyped-decorator]
-def _actions_of_folder(key: str, actions_key: tuple[int, ...], _source: Source, since: datetime) -> tuple[Action, ...]:
-    return list_source.actions_since(_source, since)
+def actions() -> tuple[Action, ...]:
+    """Return the actions since the served list was made; the same tuple as long as nobody has recorded anything."""
+    log = _log()
+    return log.look() if log else ()
 
 
 def customer_states() -> dict[str, CustomerState]:
     """Return where the team stands with each customer since the served list was made."""
-    source, current, key = chosen_source(), served().current, actions_key()
-    if current is None:
-        return {}
-    since = current.run.as_of
-    rows = key if source.url is not None else _actions_of_folder(source.key, key, source, since)
-    return states.customer_states(cast("tuple[Action, ...]", rows), since, now().date())
+    log = _log()
+    return log.states(now().date()) if log else {}
 
 
 def me() -> str:

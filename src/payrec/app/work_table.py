@@ -5,7 +5,7 @@ Streamlit's table is a canvas: no buttons in rows, no wrapped text, no rows that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -23,16 +23,17 @@ from payrec.publish.actions import KINDS, NOTE_CHARACTERS
 from payrec.publish.database_store import DatabaseStore
 from payrec.publish.folder_store import FolderStore
 
-KEY, ACKNOWLEDGED, PROBLEMS, WARNINGS = "work", "work_acknowledged", "work_problems", "work_warnings"
+KEY, MARKS = "work", "work_marks"
+ACKNOWLEDGED, PROBLEMS, WARNINGS = "work_acknowledged", "work_problems", "work_warnings"
 REMEMBERED = 500
 MOST_AT_ONCE = 500
 STATIC = Path(__file__).parent / "static"
 
 
 @cache
-def _component() -> Any:
-    js, css = ((STATIC / f"work_table.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
-    return st.components.v2.component("payrec_work_table", css=css, js=js)
+def _component(name: str) -> Any:
+    js, css = ((STATIC / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
+    return st.components.v2.component(f"payrec_{name}", css=css, js=js)
 
 
 def show(rows: list[dict[str, Any]], empty: str, *, unfolded: bool = False) -> Any:
@@ -45,9 +46,19 @@ def show(rows: list[dict[str, Any]], empty: str, *, unfolded: bool = False) -> A
         "empty": empty,
         "unfolded": unfolded,
     }
-    return _component()(
+    return _component("work_table")(
         key=KEY, data=data, on_act_change=_record, on_open_change=lambda: None, on_open_order_change=lambda: None
     )
+
+
+def send_marks(customers: Sequence[str], states: Mapping[str, CustomerState]) -> None:
+    """Send to the rows of the table where the team stands with their customers by now; the table itself stays."""
+    known = {name: status for name in customers if (status := states.get(name))}
+    marks = {name: [in_words(one, state.now()), one.last.action_id] for name, one in known.items()}
+    newest = max(states.values(), key=lambda one: one.last.recorded_at or one.last.at, default=None)
+    words = f"Newest entry: {newest.last.customer_id} · {in_words(newest, state.now())}" if newest else ""
+    data = {"marks": marks, "customers": list(customers), "newest": words}
+    _component("work_marks")(key=MARKS, data=data)
 
 
 def _record() -> None:
@@ -103,12 +114,27 @@ def _arguments(sent: Mapping[str, Any]) -> dict[str, Any]:
         raise UsageError(f"found the amount {amount} until {until}, expected a number and a day") from error
 
 
-def rows_of(customers: Iterable[dict[str, Any]], states: Mapping[str, CustomerState]) -> list[dict[str, Any]]:
-    """Return the customers of a page as the component draws them: all figures and codes in words."""
-    return [_row(one, states.get(one["customer_id"])) for one in customers]
+def rows_of(
+    customers: Iterable[dict[str, Any]], states: Mapping[str, CustomerState], people: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the customers of a page as the component draws them: all figures and codes in words.
+
+    ``people``: customer -> ``name, email, phone``, as far as they are known.
+    """
+    return [_row(one, states.get(one["customer_id"]), people.get(one["customer_id"], {})) for one in customers]
 
 
-def _row(of: dict[str, Any], status: CustomerState | None) -> dict[str, Any]:
+def reach(person: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the ways to reach a person: words and the address that a click opens."""
+    ways = []
+    if phone := person.get("phone"):
+        ways.append({"text": phone, "href": "tel:" + "".join(sign for sign in phone if sign in "+0123456789")})
+    if email := person.get("email"):
+        ways.append({"text": email, "href": f"mailto:{quote(email, safe='@')}"})
+    return ways
+
+
+def _row(of: dict[str, Any], status: CustomerState | None, person: Mapping[str, Any]) -> dict[str, Any]:
     unit, alone = of["ev_currency"], of["orders_left_alone"]
     count = of["orders_open"]
     orders_text = f"{count:,} order{'s' * (count != 1)}" + (f", {alone:,} left alone" if alone and of["rank"] else "")
@@ -128,7 +154,11 @@ def _row(of: dict[str, Any], status: CustomerState | None) -> dict[str, Any]:
         "expected": formatting.exact_money(of["ev_recovered"], unit) if of["rank"] else "–",
         "oldest": f"{of['oldest_age_days']:,} days" if of["oldest_age_days"] >= 0 else "not due",
         "action": formatting.words(of["suggested_action"]) if of["rank"] else "",
-        "contact": " · ".join(filter(None, [of["channel"], owner and f"owner {owner}"])),
+        "name": person.get("name"),
+        "reach": reach(person),
+        "contact": " · ".join(
+            filter(None, [person.get("name") and of["customer_id"], of["channel"], owner and f"owner {owner}"])
+        ),
         "flags": flags,
         "why": why,
         "state": in_words(status, state.now()) if status else None,

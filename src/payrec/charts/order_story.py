@@ -46,6 +46,26 @@ def waterfall_text(base: float, steps: pd.DataFrame, probability: float) -> str:
     return f"{sentence}; the largest part is {shown(largest['title'])}: it {effect}."
 
 
+def by_horizon(points: pd.DataFrame, title: str, format_axis: str = "%") -> Chart:
+    """Draw how a chance, or expected money, grows with the days. Columns ``days, value, text`` (its label)."""
+    frame = pd.concat([pd.DataFrame({"days": [0], "value": [0.0], "text": [""]}), points])
+    top = float(points["value"].max()) * 1.3 or 1.0
+    x = alt.X("days:Q", title="within days", axis=alt.Axis(values=points["days"].tolist(), grid=False))
+    scale = alt.Scale(domain=[0, min(1.0, top) if format_axis == "%" else top])
+    y = alt.Y("value:Q", title=title, axis=alt.Axis(format=format_axis, tickCount=4), scale=scale)
+    base = alt.Chart(frame)
+    line = base.mark_line(color=COLORS["model"], strokeWidth=2.5).encode(x=x, y=y)
+    dots = base.mark_circle(color=COLORS["model"], size=80, opacity=1).encode(x=x, y=y)
+    words = base.mark_text(dy=-14, color=COLORS["ink"], fontSize=12).encode(x=x, y=y, text="text:N")
+    return styled((line + dots + words).properties(height=200))
+
+
+def by_horizon_text(points: pd.DataFrame, what: str) -> str:
+    """Say the values in a sentence that begins with ``what``, such as "Chance 5% within 7 days, 9% within 14 days."."""
+    parts = [f"{text} within {days} days" for days, text in zip(points["days"], points["text"], strict=True)]
+    return f"{what} {', '.join(parts)}."
+
+
 def history(runs: pd.DataFrame) -> Chart:
     """Draw an order's probability at each run. ``runs`` has the columns ``as_of`` and ``p``, in order of time."""
     days = runs["as_of"].drop_duplicates().dt.strftime("%Y-%m-%dT%H:%M").tolist()[-8:]

@@ -42,6 +42,42 @@ def gain_text(curve: pd.DataFrame, capacity: int, unit: str) -> str:
     )
 
 
+def forecast(weeks: pd.DataFrame, unit: str) -> Chart:
+    """Draw the expected money of each week with its intervals.
+
+    Columns ``week, from_day, expected, low_80, high_80, low_95, high_95``, money in ``unit``.
+    """
+    x = alt.X(
+        "from_day:O", sort=None, title="week from", axis=alt.Axis(labelAngle=0, grid=False, labelOverlap="greedy")
+    )
+    axis = alt.Axis(tickCount=5, labelExpr=SHORT_NUMBER)
+    bounds = {"95%": ("low_95", "high_95"), "80%": ("low_80", "high_80")}
+    long = pd.concat(
+        weeks[["from_day", low, high]].set_axis(["from_day", "low", "high"], axis=1).assign(kind=f"{level} interval")
+        for level, (low, high) in bounds.items()
+    )
+    kinds = [f"{level} interval" for level in bounds]
+    legend = alt.Legend(title=None, orient="top", symbolType="square", symbolSize=110, symbolStrokeWidth=8)
+    color = alt.Color("kind:N", legend=legend, scale=alt.Scale(domain=kinds, range=[COLORS["soft"], COLORS["model"]]))
+    size = alt.Size("kind:N", legend=None, scale=alt.Scale(domain=kinds, range=[18, 6]))
+    y = alt.Y("low:Q", title=f"expected, {unit}", axis=axis)
+    bars = alt.Chart(long).mark_rule(opacity=1).encode(x=x, y=y, y2="high:Q", color=color, size=size)
+    middle = alt.Chart(weeks).mark_tick(color=COLORS["ink"], thickness=3, width=22, orient="horizontal")
+    return styled((bars + middle.encode(x=x, y=alt.Y("expected:Q", axis=axis))).properties(height=280))
+
+
+def forecast_text(weeks: pd.DataFrame, unit: str) -> str:
+    """Say in a sentence how much is expected and when half of it has come."""
+    half = int((weeks["expected"].cumsum() < weeks["expected"].sum() / 2).sum()) + 1
+    first = weeks.iloc[0]
+    total = weeks["expected"].sum()
+    return (
+        f"In {unit}, {total:,.0f} are expected in {len(weeks)} weeks, half of it in the first {half}; "
+        f"the next 7 days bring {first['expected']:,.0f}, between {first['low_95']:,.0f} and {first['high_95']:,.0f} "
+        "in 19 of 20 cases."
+    )
+
+
 def recovery(months: pd.DataFrame) -> Chart:
     """Draw the share of failed payments recovered in time, by the month of billing.
 

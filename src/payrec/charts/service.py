@@ -69,6 +69,22 @@ def money_text(frame: pd.DataFrame, unit: str) -> str:
     )
 
 
+MEASURES = {"points": "recovery, points", "capped": "money, large orders cut", "money": "money"}
+
+
+def extra_money(frame: pd.DataFrame, unit: str) -> Chart:
+    """Draw what the list brought beyond what came anyway, with its interval. Columns ``measure, total, low, high``."""
+    frame = frame.assign(title=frame["measure"].map(MEASURES))
+    y = alt.Y("title:N", sort=list(MEASURES.values()), title=None, axis=alt.Axis(labelLimit=300, grid=False))
+    title = "more recovered, points" if unit == "%" else f"more recovered, {unit}"
+    x = alt.X("low:Q", title=title, axis=alt.Axis(tickCount=6, labelExpr=SHORT_NUMBER))
+    base = alt.Chart(frame)
+    bars = base.mark_rule(strokeWidth=8, color=COLORS["soft"], strokeCap="round").encode(x=x, x2="high:Q", y=y)
+    points = base.mark_point(filled=True, size=110, opacity=1, color=COLORS["model"]).encode(x="total:Q", y=y)
+    zero = alt.Chart(pd.DataFrame({"low": [0.0]})).mark_rule(strokeDash=[4, 3], color=COLORS["ink"]).encode(x="low:Q")
+    return styled((bars + zero + points).properties(height=30 + 40 * len(frame)))
+
+
 def drift(frame: pd.DataFrame, watch: float, alarm: float) -> Chart:
     """Draw the PSI of each feature, the largest first. Columns ``feature``, ``psi``, ``level``."""
     frame = frame.assign(feature=[shown(name, 64) for name in frame["feature"]])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+import pyarrow as pa
+
+from payrec.commands import holdout
 from payrec.commands.scoring import ScoringRequest, Worklist
 from payrec.common.errors import Locked, UsageError
 from payrec.data.engines import Engine
+from payrec.monitor import experiment_status
 from payrec.publish import experiments, lists, run_info
 from payrec.publish.run_info import Published
 
@@ -53,3 +58,9 @@ def store_arms(engine: Engine, request: ScoringRequest, worklist: Worklist, now:
         name = request.running.experiment.experiment_id
         raise Locked(f"experiment {name} was stopped while this run made a list by it\nrun it again")
     experiments.add(engine, one.experiment, worklist.arms, worklist.ranked, request.run_id, now)
+
+
+def status_rows(engine: Engine) -> Iterator[pa.RecordBatch]:
+    """Yield where the last experiment stands, for the readers of the list; nothing without an experiment."""
+    if experiments.registered(engine):
+        yield from experiment_status.to_table(holdout.status(engine)).to_batches()

@@ -78,7 +78,7 @@ _SCHEMA = pa.schema(_COLUMNS)
 def forecast(
     published: Location = "out/published",
     models: Path | str = "models",
-    weeks: int = MOST_WEEKS,
+    weeks: int | None = MOST_WEEKS,
     out: Path | str | None = None,
 ) -> Forecast:
     """Forecast the money of the open orders of the published list by week; orders that will fail later are not in it.
@@ -90,7 +90,7 @@ def forecast(
     models
         Folder of the versions, which holds the model of the list.
     weeks
-        How many, up to 13; the list's ``as_of`` begins the first.
+        How many, up to 13; the list's ``as_of`` begins the first. None: as many as the training rows reach, up to 13.
     out
         Also write the weeks: ``.csv``, ``.xlsx`` or ``.parquet``.
 
@@ -105,7 +105,8 @@ def forecast(
     >>> [week.week for week in forecast.weeks]
     [1, 2, 3, 4]
     """
-    if not 1 <= weeks <= MOST_WEEKS:
+    wanted = MOST_WEEKS if weeks is None else weeks
+    if not 1 <= wanted <= MOST_WEEKS:
         raise UsageError(f"found {weeks} weeks, expected 1 to {MOST_WEEKS}")
     store = store_of(published)
     run = current(store).run
@@ -116,12 +117,13 @@ def forecast(
     used = known(listed, "p_recover_30d") & known(listed, "outstanding_value")
     rows = listed.filter(pa.array(used))
     by_week = curve.probabilities(
-        model.curve, floats(rows, "p_recover_30d"), floats(rows, "age_days"), tuple(range(7, 7 * weeks + 1, 7))
+        model.curve, floats(rows, "p_recover_30d"), floats(rows, "age_days"), tuple(range(7, 7 * wanted + 1, 7))
     )
     reached = int((~np.isnan(by_week).any(axis=0)).cumprod().sum())
-    if reached < weeks:
+    by_week = by_week[:, :reached]
+    if reached < (weeks or 1):
         raise DataRefused(
-            f"the training rows tell when payments come for {reached} weeks, found {weeks} to forecast\n"
+            f"the training rows tell when payments come for {reached} weeks, found {wanted} to forecast\n"
             f"take fewer: payrec forecast --weeks {max(reached, 1)}"
         )
     unit, value = text(rows, "ev_currency"), minor(rows, "outstanding_value")

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from payrec.common.arrow import floats, minor, pc
 from payrec.data import freshness
 from payrec.model.evaluate import expected_sum
-from payrec.model.evaluate.expected_sum import Overdispersion
+from payrec.model.evaluate.expected_sum import ExpectedSum, Overdispersion
 from payrec.publish.run_info import RunInfo
 
 BY_RULE = "Ranked by rule, not by a model of yours: outstanding amount × a rate by reason and age"
@@ -70,6 +71,16 @@ def _interval(rows: pd.DataFrame, spread: Overdispersion) -> dict[str, Any]:
     bounds = {name: round(getattr(total, name) / 100, 2) for name in ("low_80", "high_80", "low_95", "high_95")}
     carriers = rows["order_id"].iloc[list(total.carriers)].tolist()
     return bounds | vars(spread) | {"carried_by": carriers, "carried": total.carriers_sentence}
+
+
+def expected_sums(rows: pa.Table, run: RunInfo) -> dict[str, ExpectedSum]:
+    """Return currency -> expected sum of rows with ``ev_currency, outstanding_value, p_recover_30d``, in hundredths."""
+    sums = {}
+    for unit in pc.unique(rows["ev_currency"]).to_pylist():
+        part = rows.filter(pc.equal(rows["ev_currency"], unit))
+        value, p = minor(part, "outstanding_value"), floats(part, "p_recover_30d")
+        sums[str(unit)] = expected_sum.expected_sum(value, p, run.summary.spread)
+    return sums
 
 
 def _recovery_level(run: RunInfo) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from payrec.commands import serving
-from payrec.commands.assigning import run_identity, store_arms, with_experiment
+from payrec.commands.assigning import run_identity, status_rows, store_arms, with_experiment
 from payrec.commands.check import require_safe
 from payrec.commands.list_summary import summarise
 from payrec.commands.monitor import unmapped
@@ -282,10 +282,10 @@ def _alerted(judged: list[Verdict], run_id: str, config: RunConfig) -> tuple[ale
 
 
 def _details(engine: Engine, request: ScoringRequest, worklist: Worklist) -> details.Details:
-    """Return what is kept with the list: what its readers need, and all that a replay needs."""
-    by_customer = {details.CUSTOMERS: lambda: iter(worklist.customers.to_batches())}
     kept = replay.details(request.policy, worklist.recent, request.running, request.marks)
-    return {**details.details_of(engine, request.as_of), **by_customer, **kept}
+    by_customer = {details.CUSTOMERS: lambda: iter(worklist.customers.to_batches())}
+    status = {details.EXPERIMENT: partial(status_rows, engine)}
+    return {**details.details_of(engine, request.as_of), **by_customer, **status, **kept}
 
 
 def _undelivered(sent: tuple[alerts.Delivery, ...]) -> str:

@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import zip_longest
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
-from payrec.common.arrow import Floats, Whole, floats, minor, one_chunk, pc, text, times
+from payrec.common.arrow import TIME, Floats, Whole, floats, minor, one_chunk, pc, text, times
 from payrec.monitor import extra_money
 from payrec.monitor.extra_money import Estimate, Units
 from payrec.worklist.assignment import CONTACT, EXEMPT, HOLD, Experiment
@@ -199,6 +200,37 @@ def _known_by(
     if wanted >= 100 * n or days <= 0:
         return None
     return (until + timedelta(days=days * (wanted - n) / n)).date()
+
+
+_DETAIL: list[tuple[str, pa.DataType]] = [
+    ("experiment_id", pa.string()), ("share", pa.float64()), ("started_at", TIME), ("stopped_at", TIME),
+    *((f"{name}_{arm}", pa.int64()) for name in ("assigned", "matured") for arm in (CONTACT, HOLD)),
+    ("verdict", pa.string()), ("measure", pa.string()), ("unit", pa.string()),
+    *((name, pa.float64()) for name in ("total", "low", "high")), ("sentence", pa.string()),
+]  # fmt: skip
+
+
+def to_table(status: ExperimentStatus) -> pa.Table:
+    """Return one row per sentence, those of the figures first, with their numbers in points or units of the currency.
+
+    ``measure`` to ``high`` are NULL in the other rows, and where a figure is refused.
+    """
+    experiment = status.experiment
+    every = {
+        "experiment_id": experiment.experiment_id, "share": experiment.share, "verdict": status.verdict,
+        "started_at": status.started_at, "stopped_at": status.stopped_at,
+        **{f"assigned_{arm}": count for arm, count in status.assigned.items()},
+        **{f"matured_{arm}": count for arm, count in status.matured.items()},
+    }  # fmt: skip
+    rows = []
+    for figure, sentence in zip_longest(status.figures, sentences(status)):
+        numbers = {}
+        if figure and figure.refusal is None:
+            scale = 1 if figure.unit == "%" else 100
+            numbers = {name: getattr(figure.estimate, name) / scale for name in ("total", "low", "high")}
+            numbers |= {"measure": figure.measure, "unit": figure.unit}
+        rows.append(every | numbers | {"sentence": sentence})
+    return pa.Table.from_pylist(rows, pa.schema(_DETAIL))
 
 
 def sentences(status: ExperimentStatus) -> list[str]:

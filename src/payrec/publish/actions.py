@@ -30,6 +30,7 @@ TABLE, FOLDER = "payrec_actions", "actions"
 NOTE_CHARACTERS, TEXT_CHARACTERS = 1_000, 200
 MOST, LATEST = Decimal(10) ** 16, date(2199, 12, 31)
 AHEAD = timedelta(days=1)  # an action may lie so far after the present: clocks differ
+LATE_COMMIT = timedelta(minutes=1)  # an action may become visible so long after the time that it was recorded at
 Kind = Literal[
     "contacted", "promised", "disputed", "dispute_solved", "snoozed", "assigned", "note", "do_not_contact", "undone"
 ]
@@ -123,6 +124,30 @@ def read(store: ListStore, since: datetime | None = None, customer_id: str | Non
     return tuple(sorted(by_id.values(), key=_order))
 
 
+def newer(store: ListStore, since: datetime, known: tuple[Action, ...]) -> tuple[Action, ...]:
+    """Return what :func:`read` would, given what it was at an earlier look: only new actions are read.
+
+    ``known`` itself comes back where nothing has changed. Erased actions are left out.
+    """
+    by_id = {action.action_id: action for action in known}
+    if isinstance(store, DatabaseStore):
+        if TABLE not in store.engine.tables():
+            return ()
+        last = max((_recorded(action) for action in known), default=since)
+        added = _rows(store, max(since, last - LATE_COMMIT), None)
+        kept = store.engine.read(f"SELECT COUNT(*) AS n FROM {TABLE} WHERE recorded_at >= {_literal(since)}")
+        if kept["n"][0].as_py() != len(by_id | {one.action_id: one for one in added}):
+            return read(store, since)
+    else:
+        days = [day for day in _folder(store).glob("*-*-*") if day.name >= f"{since:%Y-%m-%d}"]
+        paths = {path.stem: path for day in days for path in day.glob("*.json")}
+        by_id = {name: action for name, action in by_id.items() if name in paths}
+        added = [_from_file(path) for name, path in paths.items() if name not in by_id]
+        added = [action for action in added if _recorded(action) >= since]
+    by_id |= {action.action_id: action for action in added}
+    return known if list(by_id) == [one.action_id for one in known] else tuple(sorted(by_id.values(), key=_order))
+
+
 def in_force(actions: Iterable[Action]) -> tuple[Action, ...]:
     """Return the actions that were not undone, in their order, without those that undo."""
     actions = tuple(actions)
@@ -190,6 +215,10 @@ def _text(name: str, value: str | None) -> str | None:
     return value or None
 
 
+def _literal(at: datetime) -> str:
+    return f"TIMESTAMP '{at.isoformat(sep=' ')}'"
+
+
 def _recorded(action: Action) -> datetime:
     return action.recorded_at or action.at
 
@@ -241,7 +270,7 @@ def _rows(
         return []
     where = [condition]
     if since is not None:
-        where.append(f"recorded_at >= TIMESTAMP '{since.isoformat(sep=' ')}'")
+        where.append(f"recorded_at >= {_literal(since)}")
     if customer_id is not None:
         where.append(f"customer_id = {sql_literal(customer_id)}")
     rows = store.engine.read(f"SELECT {', '.join(COLUMNS)} FROM {TABLE} WHERE {' AND '.join(where)}").to_pylist()

@@ -5,6 +5,7 @@ events     what happened so far to the orders of the list
 months     by billing month and currency: orders, failed (without those that ended without money), decided, recovered
 examples   past orders whose outcome is known, at most 200 of each day: what became of orders like this one
 contacts   names and ways to reach the customers of the list, as they were loaded
+experiment where the last experiment stands (see :mod:`payrec.monitor.experiment_status`)
 customers  the list by customer (see :mod:`payrec.worklist.customer_list`); kept as long as the list itself
 recent, asked, assigned, marks   with ``features`` all inputs of the list (see :mod:`payrec.publish.replay`)
 """
@@ -19,8 +20,8 @@ import pyarrow as pa
 from payrec.data import layers, snapshots
 from payrec.data.engines import Engine
 
-NAMES = ("features", "events", "months", "examples", "recent", "asked", "assigned", "marks", "contacts")
-CUSTOMERS = "customers"
+CUSTOMERS, EXPERIMENT = "customers", "experiment"
+NAMES = ("features", "events", "months", "examples", "recent", "asked", "assigned", "marks", "contacts", EXPERIMENT)
 KEPT_RUNS = 7
 """Of how many runs the details are kept; the lists themselves stay longer."""
 

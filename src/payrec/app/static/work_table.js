@@ -43,11 +43,26 @@ class WorkTable {
     this.said = node("div", { class: "said", role: "status", "aria-live": "polite" });
     root.append(this.bar, this.list, this.said, node("p", { class: "help" }, HELP));
     this.onKey = (event) => this.key(event);
+    this.onMarks = (event) => this.mark(event.detail);
     window.addEventListener("keydown", this.onKey, true);
+    window.addEventListener("payrec-marks", this.onMarks);
   }
 
   destroy() {
     window.removeEventListener("keydown", this.onKey, true);
+    window.removeEventListener("payrec-marks", this.onMarks);
+  }
+
+  // What others recorded: the row says so at once, and leaves the list when the page is drawn again.
+  mark({ marks, customers }) {
+    const listed = new Set(customers);
+    let changed = false;
+    for (const row of this.rows) {
+      if (!listed.has(row.customer)) continue;
+      const [state, last] = marks[row.customer] || [null, null];
+      if (row.state !== state || row.last !== last) { row.state = state; row.last = last; changed = true; }
+    }
+    if (changed) this.draw();
   }
 
   update(data, send) {
@@ -110,7 +125,7 @@ class WorkTable {
     const fold = node("button", {
       type: "button", class: "fold", "aria-expanded": String(unfolded), "aria-label": `Orders of ${row.customer}`,
       onclick: () => this.unfold(row),
-    }, unfolded ? "▾" : "▸");
+    }, node("i", { class: "arrow", "aria-hidden": "true" }));
     const name = node("a", {
       class: "who", href: row.href, onclick: (event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -128,7 +143,7 @@ class WorkTable {
     ];
     const line = node("div", { class: "line" },
       node("span", { class: "pick" }, box, fold), text("span", "rank", row.rank),
-      node("span", { class: "name" }, name, text("span", "sub", row.contact), text("span", "badge", state), ...row.flags.map((flag) => text("span", "flag", flag))),
+      node("span", { class: "name" }, name, text("span", "sub", row.contact), this.ways(row), text("span", "badge", state), ...row.flags.map((flag) => text("span", "flag", flag))),
       node("span", { class: "money" }, node("b", {}, row.outstanding), text("span", "sub", row.orders_text)),
       node("span", { class: "money" }, node("b", {}, row.expected), text("span", "sub", "expected")),
       node("span", { class: "age" }, row.oldest, text("span", "sub", row.action)),
@@ -139,6 +154,11 @@ class WorkTable {
     if (unfolded) element.append(this.orders(row));
     if (this.form && this.form.key === row.key) element.append(this.form.element);
     return element;
+  }
+
+  ways(row) {
+    if (!row.reach.length) return null;
+    return node("span", { class: "sub" }, ...row.reach.map((way) => node("a", { class: "way", href: way.href }, way.text)));
   }
 
   orders(row) {

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from payrec.app import customer_query, customer_view, formatting, list_source, order_query, parts, state, work_table
+from payrec.charts import order_story as charts
 from payrec.common.text import markdown_text
 from payrec.publish.actions import Action
 from payrec.publish.details import CUSTOMERS
@@ -19,7 +21,7 @@ EVERY_TIME = datetime(1970, 1, 1)
 
 def show() -> None:
     """Draw the page."""
-    seen = state.actions_key()
+    seen = state.actions()
     current, file, customers = state.served().current, state.list_file(), state.detail_file(CUSTOMERS)
     name = st.session_state.get("id") or st.query_params.get("id", "")
     parts.heading(f"Customer {markdown_text(name)}" if name else "Customer", current.run.stamp if current else None)
@@ -41,9 +43,12 @@ def show() -> None:
         row["orders"] = [one for one in orders if one["ev_currency"] == row["ev_currency"]]
         _figures(row, row["last_contact_at"] or last_contact)
     customer_view.problems()
-    clicked = work_table.show(work_table.rows_of(rows, state.customer_states()), "", unfolded=True)
+    people = customer_view.people_of([name])
+    clicked = work_table.show(work_table.rows_of(rows, state.customer_states(), people), "", unfolded=True)
     if clicked.open_order:
         customer_view.open_page("order", clicked.open_order)
+    for row in rows:
+        _curve(row)
     _timeline(events, name)
     customer_view.watch(seen)
 
@@ -80,6 +85,24 @@ def _figures(row: dict[str, Any], last_contact: datetime | None) -> None:
             ("Last contact", last, f"{contacts:,} in the window of the policy" if contacts else "", ""),
         ]
     )
+
+
+def _curve(row: dict[str, Any]) -> None:
+    """Draw how much of the ranked orders is expected within 7 to 90 days."""
+    expected: dict[int, float] = {}
+    ranked = [one for one in row["orders"] if one["rank"]]
+    for one in ranked:
+        for days, p in order_query.curve_of(one):
+            expected[days] = expected.get(days, 0.0) + p * float(one["outstanding_value"])
+    if not expected:
+        return
+    unit = row["ev_currency"]
+    points = [(days, value, formatting.money(value, unit)) for days, value in sorted(expected.items())]
+    frame = pd.DataFrame(points, columns=["days", "value", "text"])
+    owed = formatting.money(sum(float(one["outstanding_value"]) for one in ranked), unit)
+    st.subheader("Expected by day", anchor=False)
+    sentence = charts.by_horizon_text(frame, f"Of {owed} in ranked orders are expected")
+    parts.chart(charts.by_horizon(frame, f"expected, {unit}", "~s"), sentence, f"curve_{unit}")
 
 
 def _timeline(events: list[dict[str, Any]], name: str) -> None:

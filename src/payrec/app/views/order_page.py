@@ -44,6 +44,7 @@ def show() -> None:
     with left:
         _why(row, current)
     with right:
+        _curve(row)
         _past(row)
         _events(row)
     _similar(row)
@@ -110,6 +111,15 @@ def _reasons(row: dict[str, Any]) -> None:
         st.markdown(f"- {markdown_text(reason)}")
     if row["p_recover_30d"] is not None and not reasons:
         st.info("Reasons are stored for the first 2,000 of a list; `payrec explain ORDER_ID` gives those of any order.")
+
+
+def _curve(row: dict[str, Any]) -> None:
+    known = order_query.curve_of(row)
+    if len(known) < 2:
+        return
+    st.subheader("Chance by day", anchor=False)
+    frame = pd.DataFrame([(days, p, formatting.share(p, 1)) for days, p in known], columns=["days", "value", "text"])
+    parts.chart(charts.by_horizon(frame, "probability"), charts.by_horizon_text(frame, "Chance"), "curve")
 
 
 def _past(row: dict[str, Any]) -> None:
