@@ -80,4 +80,7 @@ def _table(rows: pd.DataFrame, unit: str) -> None:
         name: config.DateColumn(title, format="D MMM YYYY") for name, title in (("from_at", "From"), ("until_at", "To"))
     }
     columns = {"week": "Week", **days, **money}
-    st.dataframe(shown, hide_index=True, column_config=columns, key="weeks", alt=f"Expected money by week, {unit}")
+    st.dataframe(
+        rows[list(columns)], hide_index=True, column_config=columns, key="weeks", height="content",
+        alt=f"Expected money by week, {unit}",
+    )  # fmt: skip
