@@ -1,6 +1,6 @@
 """A simulated portfolio, written as a source exports it and read back, gives the raw tables that the form can carry.
 
-``carried/NAME.transactions.sql`` and ``.events.sql`` say what that is, from the portfolio itself.
+``carried/NAME.transactions.sql``, ``.events.sql`` and ``.customers.sql`` say what that is, from the portfolio itself.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pytest
 
 import payrec
 from payrec.common.errors import DataRefused
+from payrec.data.load import TARGETS
 from payrec.data.sources.packs import pack_of
 from payrec.simulate import source_files
 
@@ -29,11 +30,11 @@ def carried(portfolio: tuple[pa.Table, pa.Table], source: str, kind: str) -> lis
         db.register("events", portfolio[1])
         db.execute((Path(source_files.__file__).parent / "forms" / "portfolio.sql").read_text())
         select = (CARRIED / f"{source.replace('-', '_')}.{kind}.sql").read_text()
-        return _sorted(db.sql(select).to_arrow_table().to_pylist())
+        return _sorted(db.sql(select).to_arrow_table().to_pylist(), kind)
 
 
-def _sorted(rows: list[dict[str, object]]) -> list[dict[str, object]]:
-    return sorted(rows, key=lambda row: str(row.get("event_id", row["order_id"])))
+def _sorted(rows: list[dict[str, object]], kind: str) -> list[dict[str, object]]:
+    return sorted(rows, key=lambda row: str(row[TARGETS[kind].key[0]]))  # type: ignore[index]
 
 
 @pytest.mark.parametrize("source", source_files.forms())
@@ -46,7 +47,7 @@ def test_what_is_written_as_a_source_exports_it_is_read_back(
         for kind in pack_of(source).sql:
             expected = carried(portfolio, source, kind)
             names = ", ".join(expected[0])
-            rows = _sorted(engine.read(f"SELECT {names} FROM raw_{kind}").to_pylist())
+            rows = _sorted(engine.read(f"SELECT {names} FROM raw_{kind}").to_pylist(), kind)
             assert [pair for pair in zip_longest(rows, expected) if pair[0] != pair[1]] == []
     assert sum(each.rejected + each.duplicates for each in report.loaded) == 0
 

@@ -59,13 +59,13 @@ def test_webhooks_say_when_a_state_became_known_and_the_latest_counts(engine: pa
     later = succeeded | {"amount_refunded": 900}
     data = loaded(
         engine, tmp_path, webhook(4 * DAY, succeeded), webhook(9 * DAY, later), webhook(1, pending),
-        webhook(2, {"object": "customer", "id": "cus_1"}),
+        webhook(2, {"object": "product", "id": "prod_1"}),
     )  # fmt: skip
     assert data.facts("pi_1") == [("2026-03-01", "payment", "49.00"), ("2026-03-01", "refund", "9.00")]
     assert f"{data.events['ch_1']['recorded_ts']}" == "2026-03-05 10:00:00"
     charges, others = data.report.inputs
     assert (charges.rows_in, charges.used, others.rows_in) == (3, 3, 1)
-    assert others.left_out == {"no payment facts: customer": 1}
+    assert others.left_out == {"no payment facts: product": 1}
 
 
 def test_a_charge_of_either_shape_belongs_to_its_invoice(engine: payrec.Engine, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_lines_that_are_no_objects_are_counted_and_many_are_refused(engine: payr
     path.write_text(path.read_text() + "[]\n" * 5)
     with pytest.raises(DataRefused, match="6 of 46 lines cannot be read"):
         load(engine, "stripe-api", path)
-    path.write_text('{"object": "customer", "id": "cus_1"}\n')
+    path.write_text('{"object": "product", "id": "prod_1"}\n')
     with pytest.raises(DataRefused, match="holds no charges and no invoices"):
         load(engine, "stripe-api", path)
 
@@ -210,3 +210,22 @@ def test_an_absent_schema_is_named_without_the_password(engine: payrec.Engine, p
     assert PASSWORD not in str(refused.value)
     with pytest.raises(UsageError, match=r"found the address mysql://…, expected postgresql://"):
         payrec.load.source(engine, "stripe-sync", from_url=f"mysql://me:{PASSWORD}@host/x")
+
+
+def test_a_customer_is_named_by_its_own_object_else_by_its_newest_payment(
+    engine: payrec.Engine, tmp_path: Path
+) -> None:
+    guest = {"customer": None, "billing_details": {"email": "G@example.com", "name": "Guest", "phone": None}}
+    (tmp_path / "known.csv").write_text("customer_id,email,do_not_contact,owner\ncus_1,old@example.com,1,kim\n")
+    payrec.load.customers(engine, tmp_path / "known.csv")
+    loaded(
+        engine, tmp_path, charge(1), charge(2, **guest, payment_intent="pi_2"), {"object": "customer", "id": "cus_9"},
+        {"object": "customer", "id": "cus_1", "name": "One", "email": "O@example.com", "preferred_locales": ["fr-FR"]},
+    )  # fmt: skip
+    rows = engine.read(
+        "SELECT name, email, language, do_not_contact, owner FROM raw_customers ORDER BY name"
+    ).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        ("Guest", "g@example.com", None, None, None),
+        ("One", "o@example.com", "fr-FR", 1, "kim"),  # what no export holds stays
+    ]

@@ -15,10 +15,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+
+import pyarrow as pa
 
 from payrec.common.errors import DataRefused, UsageError
 from payrec.common.text import sql_literal, sql_literals
@@ -136,7 +138,10 @@ def customers(
     now: datetime | None = None,
     options: Options | None = None,
 ) -> LoadReport:
-    """Load names and ways to reach customers into ``raw_customers``; the rest as for :func:`transactions`."""
+    """Load names and ways to reach customers into ``raw_customers``; the rest as for :func:`transactions`.
+
+    What a file has no column for stays as it was: the export of a provider does not lift ``do_not_contact``.
+    """
     with parse(path, "customers", mapping, rejects, now, options) as parsed:
         return _store(engine, parsed, options)
 
@@ -218,7 +223,7 @@ def _store(engine: Engine, parsed: Parsed, options: Options | None) -> LoadRepor
 
 def _write(engine: Engine, parsed: Parsed, options: Options | None) -> LoadReport:
     """Write the rows into their table, without those of kept-out customers; return the account."""
-    target, report, batches = parsed.target, parsed.report, parsed.batches()
+    target, report, batches = parsed.target, parsed.report, _batches(engine, parsed)
     key = options.privacy_key if options else None
     erased = kept_out.load_filter(engine, key) if target.kind != "fx" else None
     if erased is None:
@@ -230,6 +235,15 @@ def _write(engine: Engine, parsed: Parsed, options: Options | None) -> LoadRepor
         engine.run(f"DELETE FROM raw_events WHERE order_id IN ({sql_literals(erased.orders)})")
     dropped = erased.rows
     return replace(report, loaded=report.loaded - dropped, left_out=report.left_out + dropped, kept_out=dropped)
+
+
+def _batches(engine: Engine, parsed: Parsed) -> Iterator[pa.RecordBatch]:
+    absent = parsed.absent()
+    if parsed.target.kind == "customers" and absent:
+        known = engine.read(f"SELECT {', '.join((*parsed.target.key, *absent))} FROM {parsed.target.table}")
+        if known.num_rows:
+            return parsed.batches_over(known)
+    return parsed.batches()
 
 
 def _count(engine: Engine, table: str) -> int:

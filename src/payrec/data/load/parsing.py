@@ -86,6 +86,18 @@ class Parsed:
         """Yield the good rows, with the columns and types of the raw table."""
         yield from self._db.sql(_good(self.target)).to_arrow_reader(BATCH_ROWS)
 
+    def absent(self) -> tuple[str, ...]:
+        """Return the columns of the raw table that neither the file nor the map has."""
+        return tuple(each.column.name for each in self.plan.columns if isinstance(each.origin, Absent))
+
+    def batches_over(self, known: pa.Table) -> Iterator[pa.RecordBatch]:
+        """Yield the good rows; columns that ``known`` has too, by its key, are taken from there."""
+        key = ", ".join(self.target.key)
+        kept = ", ".join(f"k.{name} AS {name}" for name in known.column_names if name not in self.target.key)
+        self._db.register("known", known)
+        joined = f"SELECT n.* REPLACE ({kept}) FROM ({_good(self.target)}) AS n LEFT JOIN known AS k USING ({key})"
+        yield from self._db.sql(joined).to_arrow_reader(BATCH_ROWS)
+
     def rejects(self) -> pa.Table:
         """Return the rejected rows: line, column, value, reason."""
         rows: pa.Table = self._db.sql("SELECT * FROM rejects ORDER BY line").to_arrow_table()

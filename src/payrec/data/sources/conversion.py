@@ -1,4 +1,4 @@
-"""Files of a source → orders and events, with an account of every row that was read."""
+"""Files of a source → orders, events and customers, with an account of every row that was read."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class InputReport:
 
 @dataclass(frozen=True)
 class Converted:
-    """Files of orders and events in our columns, valid inside ``with converted(…)`` only."""
+    """Files of orders, events and customers in our columns, valid inside ``with converted(…)`` only."""
 
     inputs: tuple[InputReport, ...]
     files: dict[Kind, Path]
@@ -76,7 +76,7 @@ class _Part:
 
 @contextmanager
 def converted(pack: Pack, source: Sequence[Path] | DatabaseTables, encoding: str | None = None) -> Iterator[Converted]:
-    """Convert what a source exports to files of orders and events that :mod:`payrec.data.load` reads.
+    """Convert what a source exports to files of orders, events and customers that :mod:`payrec.data.load` reads.
 
     Raises
     ------

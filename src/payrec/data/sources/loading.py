@@ -9,7 +9,7 @@ from pathlib import Path
 
 from payrec.common.errors import DataRefused, UsageError
 from payrec.data.engines import Engine
-from payrec.data.load import LoadReport, Mapping, Options, events, transactions
+from payrec.data.load import LoadReport, Mapping, Options, customers, events, transactions
 from payrec.data.sources.conversion import InputReport, converted
 from payrec.data.sources.database_tables import DatabaseTables
 from payrec.data.sources.packs import Pack
@@ -17,7 +17,7 @@ from payrec.data.sources.packs import Pack
 
 @dataclass(frozen=True)
 class SourceReport:
-    """The account of the files of a source: of the rows that were read, then of the orders and events they gave."""
+    """The account of the files of a source: of the rows that were read, then of what they gave."""
 
     source: str
     inputs: tuple[InputReport, ...]
@@ -54,7 +54,7 @@ def load(
             f"{pack.name} is a list of all that is open, and what is gone from it was settled before it was made\n"
             "say when that was: --stated-at DATE"
         )
-    loaders = {"transactions": transactions, "events": events}
+    loaders = {"transactions": transactions, "events": events, "customers": customers}
     with converted(pack, source, options.encoding) as conversion, engine.transaction():
         if not conversion.files:
             raise DataRefused(
@@ -66,5 +66,6 @@ def load(
         for kind, file in conversion.files.items():
             kept = replace(options, encoding=None, complete=(complete and kind == "transactions") or None)
             written = rejects / f"{pack.name}.{kind}.rejects.csv" if rejects else None
-            reports.append(loaders[kind](engine, file, mapping, written, now, kept))
+            forms = None if kind == "customers" else mapping  # the map is about days and amounts
+            reports.append(loaders[kind](engine, file, forms, written, now, kept))
     return SourceReport(pack.name, conversion.inputs, tuple(reports))

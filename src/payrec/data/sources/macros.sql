@@ -44,3 +44,5 @@ CREATE MACRO in_zone(moment, zone) AS
         WHEN zone = 'PST' THEN '-08:00'
         ELSE ' ' || COALESCE(zone, 'without zone')
     END;
+-- FULL_NAME: first and last name, or the one of them that is there.
+CREATE MACRO full_name(first, last) AS NULLIF(CONCAT_WS(' ', first, last), '');

@@ -13,7 +13,7 @@ from typing import Any
 from payrec.common.errors import UsageError
 from payrec.data.load import Kind
 
-KINDS: tuple[Kind, ...] = ("transactions", "events")
+KINDS: tuple[Kind, ...] = ("transactions", "events", "customers")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class JsonForm:
 
 @dataclass(frozen=True)
 class Pack:
-    """A source: its files, the SQL that makes orders and events of them, and notes on what it may get wrong.
+    """A source: its files, the SQL that makes orders, events and customers of them, and notes on what it may get wrong.
 
     ``views`` are read by ``sql``; each reads the inputs and the views before it.
     """

@@ -1,5 +1,5 @@
 -- Views of a simulated portfolio that the files of all sources are written from.
--- Read orders and events, the simulated raw tables. A customer_id with @ is a guest who is known by e-mail alone.
+-- Read orders and events, the simulated raw tables. A customer_id with @ is a guest who is known by e-mail alone, and has no name.
 -- Amounts in units; minor: as a whole number of Stripe's or ISO's minor units.
 CREATE MACRO digits(currency) AS
     CASE WHEN currency = 'JPY' THEN 0 WHEN currency = 'KWD' THEN 3 ELSE 2 END;
@@ -66,7 +66,8 @@ charged AS (
 )
 SELECT
     o.order_id, CASE WHEN o.customer_id NOT LIKE '%@%' THEN o.customer_id END AS customer_id,
-    CASE WHEN o.customer_id LIKE '%@%' THEN o.customer_id END AS email, o.currency, o.amount, o.country,
+    CASE WHEN o.customer_id LIKE '%@%' THEN o.customer_id ELSE LOWER(o.customer_id) || '@example.com' END AS email,
+    CASE WHEN o.customer_id NOT LIKE '%@%' THEN 'Customer ' || o.customer_id END AS name, o.currency, o.amount, o.country,
     COALESCE(o.payment_method, 'card') AS method, o.transaction_type, o.invoice_date, o.due_date, o.outstanding,
     CASE
         WHEN f.voided IS NOT NULL THEN 'void'

@@ -3,7 +3,7 @@
 -- Amounts are text in major units.
 SELECT
     order_id,
-    COALESCE(MIN(customer), 'email-' || SHA256(MIN(email)), 'guest-' || order_id) AS customer_id,
+    MIN(customer_id) AS customer_id,
     'braintree' AS provider,
     ARG_MIN(method, (created, id)) AS payment_method,
     ARG_MIN(currency, (created, id)) AS currency,

@@ -14,7 +14,7 @@ latest AS (
 )
 SELECT
     c.id, COALESCE(c.invoice, by_charge.invoice, by_intent.invoice, c.intent, c.id) AS order_id, c.intent, c.known,
-    AS_TIME(c.created) AS created, UPPER(c.currency) AS currency, c.customer, LOWER(TRIM(c.email)) AS email, c.amount,
+    AS_TIME(c.created) AS created, UPPER(c.currency) AS currency, c.customer, LOWER(TRIM(c.email)) AS email, c.name, c.phone, c.amount,
     COALESCE(c.amount_captured, c.amount) AS amount_captured, c.amount_refunded, c.reason, c.network_code,
     c.advice_code, COALESCE(c.method, 'card') AS method, c.country,
     CASE

@@ -1,22 +1,16 @@
 -- One row is one fact about an order: an attempt, a payment, a refund, the start or end of a dispute, a chargeback.
--- Reads payments, one row a charge; key event_id. A charge gives one to four events.
+-- Reads latest_charges; key event_id. A charge gives one to four events.
 -- Amounts are text in major units as exported; times are UTC.
 WITH
 charges AS (
     SELECT
-        id, COALESCE(invoice, intent, id) AS order_id, created, amount, amount_refunded, UPPER(currency) AS currency,
-        COALESCE(method, 'card') AS channel, COALESCE(refunded, created) AS refunded, disputed, evidence_due,
-        disputed_amount, dispute_reason, REPLACE(LOWER(dispute_status), ' ', '_') AS dispute_status,
+        * REPLACE (COALESCE(refunded, created) AS refunded), method AS channel,
         CASE
             WHEN LOWER(status) IN ('failed', 'blocked') THEN 'attempt'
             WHEN LOWER(status) IN ('pending', 'processing', 'uncaptured') THEN 'pending'
             ELSE 'payment'
-        END AS event_type,
-        COALESCE(
-            decline_reason, NULLIF(REGEXP_EXTRACT(seller_message, 'decline code [`"'']?([a-z0-9_]+)', 1), '')
-        ) AS reason_code
-    FROM payments
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY id ORDER BY file_number DESC, line DESC) = 1
+        END AS event_type
+    FROM latest_charges
 ),
 facts AS (
     SELECT

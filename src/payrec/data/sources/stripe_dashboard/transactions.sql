@@ -1,46 +1,9 @@
 -- One row is one obligation: an invoice, else a payment intent, else a charge.
--- Reads payments and invoices; key order_id. An invoice that is in both is taken from invoices.
+-- Reads obligations; key order_id.
 -- Amounts are text in major units as exported; times are UTC.
-WITH
-charges AS (
-    SELECT
-        COALESCE(invoice, intent, id) AS order_id, customer, LOWER(TRIM(email)) AS email, currency, amount, created,
-        COALESCE(method, 'card') AS method, country
-    FROM payments
-),
-first_charge AS (
-    SELECT
-        order_id, MIN(customer) AS customer, MIN(email) AS email, ARG_MIN(currency, (created, amount)) AS currency,
-        ARG_MIN(amount, (created, amount)) AS amount, MIN(created) AS created,
-        ARG_MIN(method, (created, amount)) AS method, ARG_MIN(country, (created, amount)) AS country
-    FROM charges
-    GROUP BY order_id
-),
-newest_invoice AS (
-    SELECT * FROM invoices
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY id ORDER BY file_number DESC, line DESC) = 1
-),
-obligation AS (
-    SELECT
-        COALESCE(i.id, c.order_id) AS order_id, COALESCE(i.customer, c.customer) AS customer,
-        COALESCE(LOWER(TRIM(i.email)), c.email) AS email, COALESCE(i.currency, c.currency) AS currency,
-        COALESCE(i.amount_due, c.amount) AS amount, COALESCE(i.finalized, i.created, c.created) AS created, i.due,
-        i.amount_remaining, i.status, c.method, c.country
-    FROM newest_invoice AS i
-    FULL JOIN first_charge AS c ON c.order_id = i.id
-)
 SELECT
-    order_id,
-    COALESCE(customer, 'email-' || SHA256(email), 'guest-' || order_id) AS customer_id,
-    'stripe' AS provider,
-    method AS payment_method,
-    UPPER(currency) AS currency,
-    amount,
-    country,
-    LEFT(created, 10) AS invoice_date,
-    CAST(NULL AS VARCHAR) AS payment_date,
-    LEFT(due, 10) AS due_date,
-    amount_remaining AS outstanding,
-    LOWER(status) AS status
-FROM obligation
+    order_id, customer_id, 'stripe' AS provider, method AS payment_method, currency, amount, country,
+    LEFT(created, 10) AS invoice_date, CAST(NULL AS VARCHAR) AS payment_date, LEFT(due, 10) AS due_date,
+    amount_remaining AS outstanding, status
+FROM obligations
 ORDER BY order_id

@@ -5,7 +5,8 @@ SELECT
     STRFTIME(event_ts - INTERVAL '4' HOUR, '%m/%d/%Y %H:%M:%S') AS "Created Datetime", 'EDT' AS "Created Timezone",
     t.amount AS "Amount Authorized", t.currency AS "Currency ISO Code",
     CASE WHEN type = 'sale' THEN t.order_id END AS "Order ID", o.customer_id AS "Customer ID",
-    o.email AS "Customer Email", UPPER(o.method) AS "Payment Instrument Type", o.country AS "Country of Issuance",
+    o.email AS "Customer Email", SPLIT_PART(o.name, ' ', 1) AS "Customer First Name",
+    SPLIT_PART(o.name, ' ', 2) AS "Customer Last Name", UPPER(o.method) AS "Payment Instrument Type", o.country AS "Country of Issuance",
     reason AS "Processor Response Code", refunded AS "Refunded Transaction ID"
 FROM (
     SELECT event_id AS id, order_id, 'sale' AS type, amount, currency, event_ts, reason_code AS reason, NULL AS refunded,

@@ -1,7 +1,8 @@
 -- One row is one order as an invoice.
 -- Reads obligation; key Invoice Number.
 SELECT
-    order_id AS "Invoice Number", COALESCE(customer_id, email) AS "Customer Id", second(invoice_date) AS "Invoice Date",
+    order_id AS "Invoice Number", COALESCE(customer_id, email) AS "Customer Id", email AS "Customer Email",
+    SPLIT_PART(name, ' ', 1) AS "Customer First Name", SPLIT_PART(name, ' ', 2) AS "Customer Last Name", second(invoice_date) AS "Invoice Date",
     second(due_date) AS "Due Date",
     CASE state WHEN 'void' THEN 'Voided' WHEN 'paid' THEN 'Paid' WHEN 'uncollectible' THEN 'Not Paid' ELSE 'Payment Due' END
         AS "Status",

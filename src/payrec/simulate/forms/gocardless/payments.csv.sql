@@ -8,6 +8,6 @@ SELECT
         WHEN o.paid_at IS NOT NULL THEN 'paid_out' ELSE 'failed'
     END AS status,
     COALESCE((SELECT SUM(r.amount) FROM refund AS r WHERE r.order_id = o.order_id), 0.00) AS amount_refunded,
-    COALESCE(o.customer_id, o.email) AS "links.customer"
+    COALESCE(o.customer_id, o.email) AS "links.customer", o.email AS "customers.email", o.name AS "customers.company_name"
 FROM simple AS o
 ORDER BY o.order_id

@@ -3,7 +3,7 @@
 SELECT
     'txn_' || o.order_id AS id,
     CASE o.state WHEN 'void' THEN 'canceled' WHEN 'paid' THEN 'completed' ELSE 'past_due' END AS status,
-    COALESCE(o.customer_id, o.email) AS customer_id, o.currency AS currency_code,
+    'ctm_' || COALESCE(o.customer_id, o.email) AS customer_id, o.currency AS currency_code,
     second(o.invoice_date) || 'Z' AS created_at, second(o.invoice_date) || 'Z' AS billed_at, 'automatic' AS collection_mode,
     'subscription_recurring' AS origin,
     {'totals': {

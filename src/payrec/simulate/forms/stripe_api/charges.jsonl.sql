@@ -6,7 +6,7 @@ SELECT
     CASE WHEN c.is_paid THEN COALESCE((SELECT SUM(minor(r.amount, r.currency)) FROM refund AS r WHERE r.payment_id = c.event_id), 0) ELSE 0 END
         AS amount_refunded,
     c.is_paid AS captured, epoch_s(c.event_ts) AS created, LOWER(c.currency) AS currency, o.customer_id AS customer,
-    {'email': o.email, 'address': {'country': NULL}} AS billing_details,
+    {'email': o.email, 'name': UPPER(o.name), 'address': {'country': NULL}} AS billing_details,
     CASE WHEN NOT o.is_direct AND o.order_id[-1] IN ('0', '2', '4', '6', '8') THEN o.stripe_id END AS invoice,
     'pi_' || o.order_id AS payment_intent,
     CASE WHEN c.is_paid THEN 'succeeded' ELSE 'failed' END AS status,

@@ -5,7 +5,7 @@ SELECT
     COALESCE(r.amount, 0.00) AS "Amount Refunded", LOWER(c.currency) AS "Currency", c.is_paid AS "Captured", 'Live' AS "Mode",
     CASE WHEN c.is_paid THEN 'Paid' ELSE 'Failed' END AS "Status", c.reason_code AS "Decline Reason",
     CASE WHEN c.is_paid THEN 'Payment complete.' END AS "Seller Message", o.customer_id AS "Customer ID",
-    o.email AS "Customer Email", o.country AS "Card Issue Country", second(r.event_ts) AS "Refunded date (UTC)",
+    o.email AS "Customer Email", UPPER(o.name) AS "Card Name", o.country AS "Card Issue Country", second(r.event_ts) AS "Refunded date (UTC)",
     d.amount AS "Disputed Amount", CASE WHEN d.is_lost THEN 'Lost' WHEN d.closed IS NOT NULL THEN 'Won' ELSE 'Needs response' END
         AS "Dispute Status",
     CASE WHEN d.order_id IS NOT NULL THEN 'fraudulent' END AS "Dispute Reason", second(d.event_ts) AS "Dispute Date (UTC)",

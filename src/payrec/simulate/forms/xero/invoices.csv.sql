@@ -1,7 +1,7 @@
 -- One row is one line of an order as a sales invoice; every third has two lines.
 -- Reads obligation; key InvoiceNumber and line.
 SELECT
-    COALESCE(customer_id, email) AS "*ContactName", order_id AS "InvoiceNumber",
+    COALESCE(customer_id, email) AS "*ContactName", email AS "EmailAddress", order_id AS "InvoiceNumber",
     STRFTIME(invoice_date, '%d/%m/%Y') AS "InvoiceDate", STRFTIME(COALESCE(due_date, invoice_date), '%d/%m/%Y') AS "DueDate",
     amount AS "Total", outstanding AS "InvoiceAmountDue", ROUND(amount / 2, 2) + line AS "LineAmount",
     currency AS "Currency", 'Sales invoice' AS "Type",

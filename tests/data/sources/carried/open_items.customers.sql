@@ -1,0 +1,3 @@
+SELECT DISTINCT COALESCE(customer_id, email) AS customer_id, name AS name, email
+FROM obligation
+WHERE state = 'open' AND outstanding > 0
