@@ -55,6 +55,7 @@ def home(filled: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.delenv("PAYREC_DATABASE", raising=False)
     yield filled
     (filled / "out" / "published" / "exports.jsonl").unlink(missing_ok=True)
+    shutil.rmtree(filled / "out" / "published" / "views", ignore_errors=True)
 
 
 @pytest.fixture

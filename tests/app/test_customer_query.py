@@ -111,15 +111,3 @@ def test_mine_are_those_assigned_to_me_and_the_policys_that_nobody_else_took(fil
     marked = Marked(mine=("c1",), others=("c2",))
     rows = customer_query.page(files, CustomerView(View(80), 0, marked, "kim"), "to_do", "Rank")
     assert {row["customer_id"] for row in rows} == {"c1"}
-
-
-def test_changes_name_the_new_why_others_left_and_who_moved(files: CustomerList, tmp_path: Path) -> None:
-    now = pyarrow.parquet.read_table(files.customers)
-    flagged = [row for row in now.to_pylist() if row["priority_flag"]]
-    gone = {**flagged[0], "customer_id": "paid-meanwhile"}
-    before = tmp_path / "before.parquet"
-    higher = {**flagged[1], "rank": flagged[1]["rank"] + customer_query.MOVED_RANKS}
-    pyarrow.parquet.write_table(pa.Table.from_pylist([higher, *flagged[2:], gone], now.schema), before)
-    changes = {row["customer_id"]: row["change"] for row in customer_query.changes(files.customers, before)}
-    kinds = {flagged[0]["customer_id"]: "new", "paid-meanwhile": "nothing open", flagged[1]["customer_id"]: "moved"}
-    assert changes == kinds

@@ -149,6 +149,19 @@ def test_the_first_view_is_the_published_list_of_customers(home: Path) -> None:
     assert figures(page("worklist"))["To do"] == f"{flagged:,}"
 
 
+def test_a_view_is_saved_under_a_name_opened_by_others_and_deleted(home: Path) -> None:
+    test = page("worklist", k="5", sort="Customer", find="c00")
+    test.text_input("view_name").set_value("A <b> view").run()
+    other = page("worklist", k="3", country="nowhere")
+    other.button("view_A <b> view").click().run()
+    assert not other.exception
+    assert (other.slider("k").value, other.selectbox("sort").value, other.text_input("find").value) == (
+        5, "Customer", "c00",
+    )  # fmt: skip
+    other.button("drop_A <b> view").click().run()
+    assert "view_A <b> view" not in [one.key for one in page("worklist").button]
+
+
 def test_a_customer_has_a_page_with_all_that_happened(home: Path) -> None:
     customers = pyarrow.parquet.read_table(state.detail_file("customers")).to_pylist()
     first = next(one for one in customers if one["rank"] == 1)

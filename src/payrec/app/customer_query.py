@@ -18,8 +18,6 @@ from payrec.app.list_query import VALUES, Choices, View, held_back, query, where
 PAGE_ROWS = 50
 ORDERS_SHOWN = 20
 """Of a customer in the list; the page of the customer has all."""
-MOVED_RANKS = 10
-"""A customer that moved by fewer since the list before is not named."""
 Part = Literal["to_do", "done", "not_contacted"]
 SORTS = {
     "Rank": "rank NULLS LAST",
@@ -197,43 +195,6 @@ def people(contacts: Path, customers: Sequence[str]) -> dict[str, dict[str, Any]
         FROM read_parquet($file) WHERE customer_id IN (SELECT UNNEST($customers))"""
     rows = query(sql, {"file": str(contacts), "customers": list(customers)}).to_pylist()
     return {row["customer_id"]: row for row in rows}
-
-
-def changes(now: Path, before: Path) -> list[dict[str, Any]]:
-    """Return the customers that came onto the list to work, left it, or moved on it, since another run.
-
-    ``change``: "new", why it left ("not contacted" with the reason, "beyond capacity", "nothing open"), or "moved" by
-    at least 10 ranks; in this order, the largest balance or move first.
-    """
-    sql = """
-        WITH flagged AS (SELECT * FROM read_parquet($now) WHERE priority_flag = 1),
-        before AS (SELECT * FROM read_parquet($before) WHERE priority_flag = 1),
-        new AS (
-            SELECT f.customer_id, f.ev_currency, 'new' AS change, NULL AS reason, f.outstanding_value AS outstanding,
-                f.rank, NULL AS rank_before
-            FROM flagged AS f ANTI JOIN before AS b
-                ON b.customer_id = f.customer_id AND b.ev_currency IS NOT DISTINCT FROM f.ev_currency
-        ),
-        gone AS (
-            SELECT b.customer_id, b.ev_currency,
-                CASE WHEN n.customer_id IS NULL THEN 'nothing open' WHEN n.suppressed_reason IS NOT NULL
-                    THEN 'not contacted' ELSE 'beyond capacity' END AS change,
-                n.suppressed_reason AS reason, b.outstanding_value AS outstanding, n.rank, b.rank AS rank_before
-            FROM before AS b LEFT JOIN read_parquet($now) AS n
-                ON n.customer_id = b.customer_id AND n.ev_currency IS NOT DISTINCT FROM b.ev_currency
-            WHERE n.priority_flag IS DISTINCT FROM 1
-        ),
-        moved AS (
-            SELECT f.customer_id, f.ev_currency, 'moved' AS change, NULL AS reason, f.outstanding_value AS outstanding,
-                f.rank, b.rank AS rank_before
-            FROM flagged AS f JOIN before AS b
-                ON b.customer_id = f.customer_id AND b.ev_currency IS NOT DISTINCT FROM f.ev_currency
-            WHERE ABS(f.rank - b.rank) >= $moved
-        )
-        SELECT * REPLACE (outstanding::DOUBLE AS outstanding) FROM (FROM new UNION ALL FROM gone UNION ALL FROM moved)
-        ORDER BY change = 'moved', change <> 'new',
-            CASE WHEN change = 'moved' THEN ABS(rank - rank_before) ELSE outstanding END DESC, customer_id"""
-    return query(sql, {"now": str(now), "before": str(before), "moved": MOVED_RANKS}).to_pylist()
 
 
 def neighbours(file: Path, customer_id: str) -> tuple[str | None, str | None]:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from payrec.app import access, customer_query, formatting, list_query, months, parts, sidebar, state, work_table
+from payrec.app import (
+    access,
+    customer_query,
+    formatting,
+    list_query,
+    months,
+    parts,
+    sidebar,
+    state,
+    view_menu,
+    work_table,
+)
 from payrec.app.customer_query import CustomerList, CustomerView, Marked, Part
 from payrec.app.list_query import Choices
 from payrec.app.list_view import ShownList
 from payrec.commands import list_summary
+from payrec.commands.list_changes import list_changes
 from payrec.common.text import markdown_text
 from payrec.model.evaluate.expected_sum import ExpectedSum
 from payrec.publish.actions import Action
-from payrec.publish.details import CUSTOMERS
 from payrec.publish.folder_store import FolderStore
 
 PARTS: dict[str, Part] = {"To do": "to_do", "Done": "done", "Not contacted": "not_contacted"}
@@ -49,7 +61,7 @@ def show(of: ShownList, customers: Path) -> None:
         )
     listed: list[str] = []
     if tab == CHANGES:
-        _changes(of, customers)
+        _changes()
     elif tab == MONTHS and of.months:
         months.show(of.months, is_filtered=view.view.is_filtered)
     else:
@@ -65,6 +77,8 @@ def _view(of: ShownList, choices: Choices) -> CustomerView:
         if state.visitor().name == access.UNNAMED:
             st.text_input("Your name", me, key=state.ME, max_chars=100, help="Is recorded with what you do.")
     view = sidebar.filters(of.prefix, choices, "Customers to contact")
+    others = {"part": [*PARTS, CHANGES, *([MONTHS] if of.months else [])], "sort": list(customer_query.SORTS)}
+    view_menu.show(choices, others)
     return _marked(CustomerView(view, choices.last_flagged, owner=me if is_mine else None))
 
 
@@ -174,35 +188,33 @@ def open_page(name: str, value: str) -> None:
     st.switch_page(st.Page(show_page, title=name.capitalize(), url_path=name), query_params={"id": value})
 
 
-def _changes(of: ShownList, customers: Path) -> None:
+def _changes() -> None:
     """Draw who came onto the list to contact, who left it and why, and who moved, since the list before it."""
-    runs = [one.run for one in state.served().runs if one.run.as_of < of.run.as_of]
-    store = FolderStore(state.chosen_source().folder)
-    before = next(
-        (run for run in sorted(runs, key=lambda run: run.as_of, reverse=True)
-         if store.detail_file(run.run_id, CUSTOMERS).is_file()), None,
-    )  # fmt: skip
-    if before is None:
+    of = list_changes(FolderStore(state.chosen_source().folder))
+    if of.before is None:
         st.info("There is no earlier list to compare with.")
         return
-    rows = customer_query.changes(customers, store.detail_file(before.run_id, CUSTOMERS))
-    new, moved = (sum(row["change"] == change for row in rows) for change in ("new", "moved"))
+    counts = Counter(one.change for one in of.changes)
     st.markdown(
-        f"Since the list of **{formatting.moment(before.as_of)}**: **{new:,}** new to contact, "
-        f"**{len(rows) - new - moved:,}** no longer, **{moved:,}** moved by {customer_query.MOVED_RANKS} ranks or more."
+        f"Since the list of **{formatting.moment(of.before.as_of)}**: **{counts['new']:,}** new to contact, "
+        f"**{counts['gone']:,}** no longer, **{counts['moved']:,}** moved."
     )
     shown = [
         {
-            "Customer": row["customer_id"],
-            "Change": row["change"] + (f": {formatting.words(row['reason'])}" if row["reason"] else ""),
-            "Outstanding": formatting.exact_money(row["outstanding"], row["ev_currency"]),
-            "Rank before": row["rank_before"],
-            "Rank now": row["rank"],
+            "Customer": one.customer_id,
+            "Change": one.change + (f": {formatting.words(one.why)}" if one.why else ""),
+            "Outstanding": formatting.exact_money(one.outstanding, one.currency),
+            "Rank before": one.rank_before,
+            "Rank now": one.rank,
         }
-        for row in rows[: list_query.TABLE_ROWS]
+        for one in of.changes[: list_query.TABLE_ROWS]
     ]
     st.dataframe(
-        shown, hide_index=True, key="changes", alt="Customers that came onto the list or left it", placeholder="–"
+        shown,
+        hide_index=True,
+        key="changes",
+        alt="Customers that came onto the list, left it or moved",
+        placeholder="–",
     )
-    if len(rows) > len(shown):
-        st.caption(f"The first {len(shown):,} of {len(rows):,}.")
+    if len(of.changes) > len(shown):
+        st.caption(f"The first {len(shown):,} of {len(of.changes):,}.")

@@ -26,11 +26,11 @@ MOST_COST = 1_000_000
 def filters(prefix: str, choices: Choices, unit: str) -> View:
     """Draw capacity (labelled ``unit``) and filters; ``prefix`` tells the settings of two lists apart."""
     bound: dict[str, Any] = {"bind": "query-params"}
-    most = _most(choices)
+    most = largest_capacity(choices)
     with st.sidebar:
         st.subheader("Capacity", anchor=False)
         capacity = st.slider(
-            unit, 1, most + (most == 1), max(min(choices.prioritised, most), 1), key=f"{prefix}k",
+            unit, 1, most + (most == 1), default_capacity(choices), key=f"{prefix}k",
             help="Contacts that the team can make; the list is cut after as many rows.", **bound,
         )  # fmt: skip
         cost = st.number_input(
@@ -66,7 +66,7 @@ def warn_of_address(prefix: str, choices: Choices, tabs: Collection[str]) -> Non
     offered: dict[str, Collection[str]] = {_address_key(prefix, name): choices.values[name] for name in LABELS}
     offered[f"{prefix}reason"] = [formatting.words(code) for code in choices.values["reason_code"]]
     offered |= {f"{prefix}age": list_query.AGES, f"{prefix}part": tabs}
-    bounds = {f"{prefix}k": (1, _most(choices)), f"{prefix}cost": (0, MOST_COST)}
+    bounds = {f"{prefix}k": (1, largest_capacity(choices)), f"{prefix}cost": (0, MOST_COST)}
     lost = []
     for key, value in [(name, value) for name in st.query_params for value in st.query_params.get_all(name)]:
         named = f"{key.removeprefix(prefix)} {markdown_text(value[:40])}"
@@ -80,7 +80,12 @@ def warn_of_address(prefix: str, choices: Choices, tabs: Collection[str]) -> Non
         st.warning(f"The address names what this list does not have: {', '.join(lost)}. Shown is the list without it.")
 
 
-def _most(choices: Choices) -> int:
+def default_capacity(choices: Choices) -> int:
+    """Return the capacity of the published list."""
+    return max(min(choices.prioritised, largest_capacity(choices)), 1)
+
+
+def largest_capacity(choices: Choices) -> int:
     """Return the largest capacity that may be chosen."""
     return max(min(choices.ranked, max(SLIDER_LEAST, 10 * choices.prioritised)), 1)
 

@@ -23,6 +23,7 @@ SAFE = {
     "client.disableDataExport": "true",
     "client.toolbarMode": "minimal",
     "browser.gatherUsageStats": "false",
+    "global.disableWidgetStateDuplicationWarning": "true",  # a saved view sets fields that have a default
 }
 """Settings of the server that only the app sets; the look stands in ``app/.streamlit/config.toml``."""
 LOOPBACK = ("localhost", "127.0.0.1")
