@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 import payrec
@@ -19,6 +20,7 @@ from payrec.cli import VERBS, main
 from payrec.cli.data import FileKind
 from payrec.cli.models import models_app
 from payrec.data import feature_file
+from payrec.publish.folder_store import FolderStore
 
 ROOT = Path(__file__).resolve().parent.parent
 MANUAL = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
@@ -121,6 +123,15 @@ def test_a_run_follows_the_level_is_replayed_with_it_and_its_forecast_adds_up(wo
         weeks = [week.money for week in forecast.weeks if week.currency == currency]
         assert sum(week.expected for week in weeks) == pytest.approx(total.expected)
         assert all(week.low_95 <= week.low_80 <= week.high_80 <= week.high_95 for week in weeks if week.expected)
+    stored = FolderStore(Path(world["published"])).forecasts()
+    of_run = stored.filter(pc.equal(stored["run_id"], done.published.run.run_id)).select(forecast.table.column_names)
+    assert of_run.to_pylist() == forecast.table.to_pylist()
+    listed = payrec.worklist(world["published"], out=world["folder"] / "listed.parquet")
+    for currency, of in listed.summary()["value"].items():
+        assert of["interval"]["low_95"] <= of["expected"] <= of["interval"]["high_95"]
+        assert f"these bring {currency} {of['interval']['low_95']:,.0f} to" in listed.expected
+    kept = pq.read_schema(world["folder"] / "listed.parquet").metadata
+    assert kept[b"payrec.expected"].decode() == listed.expected
     rows = done.ranked.filter(pc.is_valid(done.ranked["p_90d"])).to_pandas()
     path = rows[["p_7d", "p_14d", "p_recover_30d", "p_60d", "p_90d"]].to_numpy()
     assert len(path)

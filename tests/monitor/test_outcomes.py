@@ -10,6 +10,8 @@ import pytest
 
 from payrec.monitor import outcomes as outcome
 from payrec.monitor.drift import Figure
+from payrec.monitor.limits import Limits
+from payrec.monitor.verdicts import verdicts_of
 from payrec.worklist import rank
 from payrec.worklist.policy import Capacity, Policy
 
@@ -100,6 +102,28 @@ def test_the_money_of_the_chosen_orders_has_figures_of_its_own(open_orders: Make
     assert outcome.coverage(figures) == {"EUR": (1, 0)}
     came = [Figure("chosen_money_outside", f"2026-0{month}-05 EUR", 0.0) for month in (1, 2)]
     assert outcome.coverage([*came, *figures]) == {"EUR": (3, 2)}
+
+
+def test_the_first_week_of_a_forecast_by_hand(open_orders: Make) -> None:
+    """Two of three orders of 100.00 pay within the week: 200.00 came, 20.00 above the 80 % interval."""
+    row = {"week": 1, "as_of": AS_OF, "currency": "EUR", "expected": 120.0, "low_80": 60.0, "high_80": 180.0}
+    stored = pa.Table.from_pylist([row | {"low_95": 30.0, "high_95": 210.0}, row | {"week": 2}])
+    figures = [*outcome.forecast(scores(open_orders, [0.5, 0.4, 0.3]), outcomes([1, 1, 0]), stored)]
+    assert [(one.metric, one.subject, one.value) for one in figures] == [
+        ("forecast_recovered", "2026-01-26 EUR", 200.0),
+        ("forecast_outside_80", "2026-01-26 EUR", 20.0),
+        ("forecast_outside_95", "2026-01-26 EUR", 0.0),
+    ]
+    earlier = [Figure("forecast_outside_80", f"2026-01-{day:02d} EUR", 0.0) for day in (5, 12, 19)]
+    cover = [*outcome.forecast_coverage([*earlier, *figures, *figures])]
+    assert cover == [Figure("forecast_cover_80", "EUR", 0.75, 4.0), Figure("forecast_cover_95", "EUR", 1.0, 1.0)]
+
+
+@pytest.mark.parametrize(("inside", "level"), [(20, "ok"), (16, "ok"), (13, "alarm")])
+def test_coverage_alarms_where_luck_is_unlikely(inside: int, level: str) -> None:
+    """Of 24 weeks at 80 %: 13 or fewer come once in 260 times by luck, 16 or fewer once in 11."""
+    (verdict,) = verdicts_of([Figure("forecast_cover_80", "EUR", inside / 24, 24.0)], Limits())
+    assert (verdict.level, verdict.sentence) == (level, f"of 24 forecast weeks in EUR {inside} lay in the 80% interval")
 
 
 def test_one_run_speaks_for_a_week() -> None:

@@ -188,6 +188,17 @@ def test_verdicts_are_kept_by_run(store: ListStore) -> None:
     ]  # fmt: skip
 
 
+def test_forecasts_are_only_added(store: ListStore) -> None:
+    assert store.forecasts() == run_info.FORECASTS.empty_table()
+    row = {name: 1.0 for name in ("expected", "low_80", "high_80", "low_95", "high_95", "phi")}
+    row |= {"as_of": AS_OF, "currency": "EUR", "from_at": AS_OF, "until_at": AS_OF, "windows": 3}
+    for name, expected in (("r1", 5.0), ("r2", 6.0), ("r1", 7.0)):
+        rows = [{**row, "run_id": name, "week": week, "expected": expected} for week in (1, 2)]
+        store.add_forecasts(name, pa.Table.from_pylist(rows, run_info.FORECASTS))
+    kept = sorted((one["run_id"], one["week"], one["expected"]) for one in store.forecasts().to_pylist())
+    assert kept == [("r1", 1, 5.0), ("r1", 2, 5.0), ("r2", 1, 6.0), ("r2", 2, 6.0)]
+
+
 def test_the_view_shows_the_run_of_today(engine: Engine, ranked: pa.Table) -> None:
     store = open_store(engine)
     for name in ("r1", "r2"):

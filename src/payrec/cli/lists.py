@@ -89,9 +89,15 @@ def worklist(
     run = kept.run
     unit = "customer" if tool else by.value if by else run.summary.unit
     rows = (kept.customers if unit == "customer" else kept.ranked).num_rows
-    document = {"file": out, "by": unit, "rows": rows, "run_id": run.run_id, "as_of": run.as_of}
-    line = f"{rows:,} {unit}s as of {run.as_of:%Y-%m-%d %H:%M} UTC in {out}"
-    output.emit(document, as_json, lambda: output.say(line), kept=f"the list is in {out}")
+    value = kept.summary()["value"]
+    document = {"file": out, "by": unit, "rows": rows, "run_id": run.run_id, "as_of": run.as_of, "value": value}
+
+    def render() -> None:
+        output.say(f"{rows:,} {unit}s as of {run.as_of:%Y-%m-%d %H:%M} UTC in {out}")
+        for line in kept.expected.split("; "):
+            output.say(line)
+
+    output.emit(document, as_json, render, kept=f"the list is in {out}")
 
 
 def forecast(
@@ -108,6 +114,7 @@ def forecast(
     document = {
         "run_id": run.run_id, "as_of": run.as_of, "model_id": run.model_id, "weeks": forecasted.table.to_pylist(),
         "totals": {unit: total.expected / 100 for unit, total in forecasted.totals.items()},
+        "matured_weeks": {u: {"weeks": n, "inside": m} for u, (n, m) in forecasted.coverage.items()},
         **vars(run.summary.spread), "left_out": forecasted.left_out, "file": out,
     }  # fmt: skip
     output.emit(document, as_json, lambda: _show_forecast(forecasted), kept=f"the forecast is in {out}" if out else "")
@@ -129,5 +136,7 @@ def _show_forecast(forecasted: Forecast) -> None:
             f"together {unit} {total.expected / 100:,.0f}; 95 % interval {total.low_95 / 100:,.0f} to "
             f"{total.high_95 / 100:,.0f}"
         )
+    for unit, (weeks, inside) in forecasted.coverage.items():
+        output.say(f"of {weeks} past weeks {inside} lay in the 80 % interval ({unit})")
     if forecasted.left_out:
         output.say(f"{forecasted.left_out:,} open orders are in no sum: without a probability, or without a rate")

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from payrec.cli import output
+from payrec.commands.list_summary import expected_lines
 
 _BASELINES = ("random", "oldest_first", "amount", "history_rate")
 _UNMAPPED_SHOWN = 10
@@ -37,25 +38,13 @@ def show_list(summary: dict[str, Any], payments_until: datetime | None = None) -
     ]
     output.table(["expected back, in", "ranked", "of all", "chosen", "of the chosen"], money)
     for currency, value in summary["value"].items():
-        if value["chosen"]:
-            _show_interval(currency, value)
+        lines = expected_lines(currency, value) if value["chosen"] else []
+        lines += expected_lines(currency, value, "all ranked") if value["ranked"] else []
+        for line in dict.fromkeys(lines):
+            output.say(line)
     if summary["suppressed"]:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in summary["suppressed"].items())
         output.say(f"not ranked: {reasons}")
-
-
-def _show_interval(currency: str, value: dict[str, Any]) -> None:
-    """Print the interval of what the chosen orders are expected to bring, and how past lists came out."""
-    of = value["interval_of_chosen"]
-    output.say(
-        f"the chosen bring {currency} {of['low_95']:,.0f} to {of['high_95']:,.0f} in 95 % of such months, "
-        f"{of['low_80']:,.0f} to {of['high_80']:,.0f} in 80 %"
-    )
-    if of["carried"]:
-        output.say(f"{of['carried']}: {', '.join(of['carried_by'])}")
-    lists, inside = value["matured_lists"].values()
-    if lists:
-        output.say(f"of the last {lists} matured lists {inside} lay inside their 95 % interval")
 
 
 def show_figures(tested: dict[str, Any]) -> None:

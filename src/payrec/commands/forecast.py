@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +16,14 @@ from payrec.common.arrow import Floats, Whole, floats, known, minor, pc, text
 from payrec.common.errors import DataRefused, UsageError
 from payrec.model.evaluate.expected_sum import ExpectedSum, expected_sum
 from payrec.model.recipes import curve
+from payrec.model.recipes.model import Model
 from payrec.model.store import versions
+from payrec.monitor import outcomes
+from payrec.monitor.drift import Figure
+from payrec.monitor.outcomes import OUTSIDE_80
 from payrec.publish import export
-from payrec.publish.run_info import RunInfo
+from payrec.publish.run_info import FORECASTS, RunInfo
+from payrec.publish.store import ListStore
 
 MOST_WEEKS = curve.LONGEST_DAYS // 7
 
@@ -46,12 +53,15 @@ class Forecast:
         By currency, all weeks together.
     left_out
         Open orders without a probability, or without a rate to the currency of the list: they are in no sum.
+    coverage
+        By currency: past weeks that were forecast and have matured, and how many lay inside the 80 % interval.
     """
 
     run: RunInfo
     weeks: tuple[ForecastWeek, ...]
     totals: dict[str, ExpectedSum]
     left_out: int
+    coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def table(self) -> pa.Table:
@@ -105,15 +115,30 @@ def forecast(
     >>> [week.week for week in forecast.weeks]
     [1, 2, 3, 4]
     """
-    wanted = MOST_WEEKS if weeks is None else weeks
-    if not 1 <= wanted <= MOST_WEEKS:
+    if weeks is not None and not 1 <= weeks <= MOST_WEEKS:
         raise UsageError(f"found {weeks} weeks, expected 1 to {MOST_WEEKS}")
     store = store_of(published)
     run = current(store).run
-    model = versions.show(Path(models), run.model_id).model
+    result = forecast_of(versions.show(Path(models), run.model_id).model, run, store.scores(run.run_id), weeks)
+    past = (Figure(OUTSIDE_80, row["subject"], row["value"]) for row in _outside_80(store))
+    result = replace(result, coverage=outcomes.coverage(past, OUTSIDE_80))
+    if out is not None:
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
+        export.write(result.table, Path(out), run.stamp)
+    return result
+
+
+def forecast_of(model: Model, run: RunInfo, listed: pa.Table, weeks: int | None = MOST_WEEKS) -> Forecast:
+    """Forecast the open orders of a list by its model.
+
+    Raises
+    ------
+    DataRefused
+        The model has no curve, or its training rows do not reach so many weeks (None: not one).
+    """
     if model.curve is None:
         raise DataRefused(f"model {run.model_id} has no curve to other horizons\ntrain again: payrec train, then run")
-    listed = store.scores(run.run_id)
+    wanted = MOST_WEEKS if weeks is None else weeks
     used = known(listed, "p_recover_30d") & known(listed, "outstanding_value")
     rows = listed.filter(pa.array(used))
     by_week = curve.probabilities(
@@ -132,11 +157,26 @@ def forecast(
         at = pc.equal(unit, currency).to_numpy(zero_copy_only=False)
         parts += _weeks(run, currency, value[at], by_week[at])
         totals[currency] = expected_sum(value[at], by_week[at][:, -1], run.summary.spread)
-    result = Forecast(run, tuple(parts), totals, int((~used).sum()))
-    if out is not None:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        export.write(result.table, Path(out), run.stamp)
-    return result
+    return Forecast(run, tuple(parts), totals, int((~used).sum()))
+
+
+def store_forecast(store: ListStore, model: Model, run: RunInfo, listed: pa.Table) -> None:
+    """Store the forecast of a run, for as many weeks as its model reaches; none without a curve."""
+    try:
+        forecasted = forecast_of(model, run, listed, None)
+    except DataRefused:
+        return
+    spread = run.summary.spread
+    kept = {"run_id": run.run_id, "as_of": run.as_of, "phi": spread.phi, "windows": spread.windows}
+    rows = [row | kept for row in forecasted.table.to_pylist()]
+    if rows:
+        store.add_forecasts(run.run_id, pa.Table.from_pylist(rows, FORECASTS))
+
+
+def _outside_80(store: ListStore) -> list[dict[str, Any]]:
+    """Return what monitoring found of past forecasts of a week, each week once."""
+    stored = store.verdicts()
+    return list({row["subject"]: row for row in stored.to_pylist() if row["metric"] == OUTSIDE_80}.values())
 
 
 def _weeks(run: RunInfo, currency: str, value: Whole, by_week: Floats) -> list[ForecastWeek]:

@@ -6,17 +6,20 @@ import math
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from payrec.common.arrow import floats, minor, pc
+from payrec.common.errors import DataRefused
 from payrec.data import freshness
 from payrec.model.evaluate import expected_sum
 from payrec.model.evaluate.expected_sum import ExpectedSum, Overdispersion
+from payrec.monitor import outcomes, verdicts
 from payrec.publish.run_info import RunInfo
+from payrec.publish.store import ListStore
 
 BY_RULE = "Ranked by rule, not by a model of yours: outstanding amount × a rate by reason and age"
 _READ = [
@@ -81,6 +84,40 @@ def expected_sums(rows: pa.Table, run: RunInfo) -> dict[str, ExpectedSum]:
         value, p = minor(part, "outstanding_value"), floats(part, "p_recover_30d")
         sums[str(unit)] = expected_sum.expected_sum(value, p, run.summary.spread)
     return sums
+
+
+def expected_lines(
+    currency: str, value: Mapping[str, Any], who: Literal["the chosen", "all ranked", "these"] = "the chosen"
+) -> list[str]:
+    """Say what the chosen (or all ranked) orders bring, which few of them carry it, and how past lists came out.
+
+    ``value``: the figures of a currency, of :func:`summarise`.
+    """
+    of = value["interval_of_chosen" if who == "the chosen" else "interval"]
+    lines = [
+        f"{who} bring {currency} {of['low_95']:,.0f} to {of['high_95']:,.0f} in 95 % of such months, "
+        f"{of['low_80']:,.0f} to {of['high_80']:,.0f} in 80 %"
+    ]
+    if of["carried"]:
+        lines.append(f"{of['carried']}: {', '.join(of['carried_by'])}")
+    lists, inside = value["matured_lists"].values()
+    if lists:
+        lines.append(f"of the last {lists} matured lists {inside} lay inside their 95 % interval")
+    return lines
+
+
+def coverage_of(store: ListStore, run_id: str) -> dict[str, tuple[int, int]]:
+    """Return by currency how many past lists had matured by a run, and of how many the money lay in the interval."""
+    return outcomes.coverage(one.figure for one in verdicts.from_table(store.verdicts(), run_id))
+
+
+def served_coverage(store: ListStore) -> dict[str, tuple[int, int]]:
+    """Return :func:`coverage_of` the served run; empty before the first, and where its list is damaged."""
+    try:
+        served = store.current()
+    except DataRefused:
+        return {}
+    return coverage_of(store, served.run.run_id) if served else {}
 
 
 def _recovery_level(run: RunInfo) -> dict[str, Any] | None:

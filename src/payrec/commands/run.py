@@ -16,6 +16,7 @@ import pyarrow as pa
 from payrec.commands import serving
 from payrec.commands.assigning import run_identity, status_rows, store_arms, with_experiment
 from payrec.commands.check import require_safe
+from payrec.commands.forecast import store_forecast
 from payrec.commands.list_summary import summarise
 from payrec.commands.monitor import unmapped
 from payrec.commands.policies import policy_of
@@ -99,17 +100,15 @@ def run(
     now
         The present (UTC, without zone).
     published
-        Folder of the published lists; not used on PostgreSQL, where they are tables.
+        Folder of the published lists; PostgreSQL has tables.
     wait_s, lock_folder
         How long to wait for another run to end, and the folder in which runs of this database lock each other out.
     alert_to, secrets
         Webhook or apprise addresses of alarms and failures, and texts that no alert and no record may hold.
     retention_days
         Published lists older than this are removed; None: as many are kept as fit.
-    trust_clock
-        Accept a clock that differs much from the time of the last run.
-    serve
-        Serve this list even if the served one has a later ``as_of``; else it is only published.
+    trust_clock, serve
+        Accept a clock that differs much from the time of the last run; serve this list even if a later one is served.
     payments_until
         Time until which all payments are known (UTC, without zone): the list is as of then at the latest.
 
@@ -231,6 +230,7 @@ def _published(
         kept = _details(engine, request, worklist)
         store.commit(lists.Publication(worklist.run, worklist.ranked, kept, config.serve, guard))
         runs = store.runs()
+        store_forecast(store, request.bundle.model, worklist.run, worklist.ranked)
         record_step(engine, config, "publish", request.run_id)
         progress("monitoring")
         watched = watch(engine, store, worklist, request.bundle, limits_of(config.policy))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from payrec.commands import serving
 from payrec.commands.check import require_promises
+from payrec.commands.list_summary import served_coverage
 from payrec.commands.policies import policy_of
 from payrec.commands.scoring import ScoringRequest, Worklist, score_layers, score_rows, scoring_request
 from payrec.common.errors import UsageError
@@ -73,7 +75,7 @@ def score(
     with wanted as request:
         require_promises(engine)
         ranked = score_layers(engine, request, progress)
-    return _written(ranked, out)
+    return _written(replace(ranked, coverage=served_coverage(store)), out)
 
 
 def score_file(
@@ -113,5 +115,5 @@ def score_file(
 def _written(ranked: Worklist, out: Path | str | None) -> Worklist:
     if out is not None:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
-        export.write(ranked.ranked, Path(out), ranked.run.stamp)
+        export.write(ranked.ranked, Path(out), replace(ranked.run.stamp, expected=ranked.expected))
     return ranked

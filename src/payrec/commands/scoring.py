@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from html import escape
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from payrec.commands import night_level
 from payrec.commands.build import reading, scoring_time
-from payrec.commands.list_summary import summarise
+from payrec.commands.list_summary import expected_lines, summarise
 from payrec.common.errors import ModelRefused, UsageError
 from payrec.common.progress import Progress
 from payrec.data import freshness, layers, list_findings, snapshots
@@ -81,6 +81,8 @@ class Worklist:
         Who is contacted and who is held out while an experiment runs.
     marks
         What people's actions mean for the list; None without any.
+    coverage
+        By currency: past lists that have matured, and of how many the money lay inside the 95 % interval.
     """
 
     ranked: pa.Table
@@ -90,15 +92,24 @@ class Worklist:
     recent: pa.Table | None = None
     arms: Arms | None = None
     marks: pa.Table | None = None
+    coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The list as a pandas frame."""
         return self.ranked.to_pandas()
 
+    @property
+    def expected(self) -> str:
+        """What its ranked orders bring, in words, with intervals."""
+        value = self.summary()["value"]
+        sums = [f"{unit} {of['expected']:,.2f} expected" for unit, of in value.items()]
+        lines = [line for unit, of in value.items() for line in expected_lines(unit, of, "these")]
+        return "; ".join(sums + lines)
+
     def summary(self) -> dict[str, Any]:
         """Return orders and money by currency: open, expected, and expected of the chosen ones."""
-        return summarise(self.ranked, self.run)
+        return summarise(self.ranked, self.run, self.coverage)
 
     def __repr__(self) -> str:
         run = self.run

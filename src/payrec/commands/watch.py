@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from payrec.commands.scoring import Worklist
+from payrec.common.arrow import pc
 from payrec.common.errors import DataRefused
 from payrec.data import freshness, layers, snapshots
 from payrec.data.engines import Engine
@@ -29,7 +31,26 @@ def watch(engine: Engine, store: ListStore, worklist: Worklist, bundle: Bundle, 
     figures += [*level_alarm.figures(bundle.model, worklist.run.summary.level)]
     figures += outcomes.cohort(worklist.ranked, None)
     figures += [n for p in _matured(engine, past) for n in _came_true(engine, store, p)]
+    figures += _forecasts(engine, store, past)
     return verdicts.verdicts_of(figures, limits)
+
+
+def _forecasts(engine: Engine, store: ListStore, past: list[Published]) -> list[drift.Figure]:
+    """Return what came of past forecasts of a week, and the coverage of all that were ever judged."""
+    figures: list[drift.Figure] = []
+    stored = store.forecasts()
+    for one in _matured(engine, past, outcomes.FORECAST_DAYS):
+        of_run = stored.filter(pc.equal(stored["run_id"], one.run.run_id))
+        if of_run.num_rows:
+            with suppress(DataRefused):  # a damaged list is reported by its outcomes
+                known = snapshots.outcomes(engine, one.run.as_of, outcomes.FORECAST_DAYS)
+                figures += outcomes.forecast(store.scores(one.run.run_id), known, of_run)
+    history = [
+        drift.Figure(row["metric"], row["subject"], row["value"])
+        for row in store.verdicts().to_pylist()
+        if row["metric"] in (outcomes.OUTSIDE_80, outcomes.OUTSIDE_95)
+    ]
+    return [*figures, *outcomes.forecast_coverage([*history, *figures])]
 
 
 def damaged(damages: list[Damage], limits: Limits) -> list[Verdict]:
@@ -50,11 +71,13 @@ def restored_verdicts(engine: Engine, store: ListStore, runs: list[Published], d
     return [damage for damage in missing if damage.path not in {one.path for one in damages}]
 
 
-def _matured(engine: Engine, past: list[Published]) -> list[Published]:
-    """Return the newest past lists with a known outcome, one a week."""
+def _matured(engine: Engine, past: list[Published], days: int | None = None) -> list[Published]:
+    """Return the newest past lists whose outcome within ``days`` (None: their horizon) is known, one a week."""
     until = freshness.payments_known_until(engine) or layers.observed_until(engine)
     known = {
-        p.run.as_of: p for p in past if until is not None and outcomes.matured(p.run.as_of, p.run.horizon_days, until)
+        p.run.as_of: p
+        for p in past
+        if until is not None and outcomes.matured(p.run.as_of, days or p.run.horizon_days, until)
     }
     return [known[at] for at in outcomes.first_of_each_week(sorted(known))[-MATURED_WEEKS:]]
 

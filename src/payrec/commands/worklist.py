@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from payrec.commands.list_summary import chosen
+from payrec.commands.list_summary import chosen, coverage_of
 from payrec.commands.published import Location, current, store_of
 from payrec.commands.scoring import Worklist
 from payrec.common.errors import UsageError
@@ -70,6 +71,14 @@ def worklist(
     rows = customers if by == "customer" else orders
     pays = pc.and_(pc.is_valid(rows["rank"]), pc.greater_equal(rows["net_value"], pa.scalar(Decimal(0))))
     kept = chosen(rows) if capacity is None else rows.filter(pays).slice(0, capacity)
+    too_old, coverage = orders["p_recover_30d"].null_count, coverage_of(store, run.run_id)
+    ids = kept["customer_id"].combine_chunks()
+    if by == "customer":
+        of_customers = pc.and_(pc.is_in(orders["customer_id"], value_set=ids), pc.is_valid(orders["rank"]))
+        listed = Worklist(orders.filter(of_customers), kept, run, too_old, coverage=coverage)
+    else:
+        of_orders = pc.is_in(customers["customer_id"], value_set=ids)
+        listed = Worklist(kept, customers.filter(of_orders), run, too_old, coverage=coverage)
     if out is not None:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
         written = tool_files.rows_for(tool, kept, orders, store.detail(run.run_id, "contacts")) if tool else kept
@@ -77,10 +86,5 @@ def worklist(
             raise UsageError(
                 "found no customer to contact, expected at least one\npayrec worklist --by order shows the list"
             )
-        export.write(written, Path(out), run.stamp)
-    too_old = orders["p_recover_30d"].null_count
-    ids = pc.is_in(orders["customer_id"], value_set=kept["customer_id"].combine_chunks())
-    if by == "customer":
-        return Worklist(orders.filter(pc.and_(ids, pc.is_valid(orders["rank"]))), kept, run, too_old)
-    of_orders = pc.is_in(customers["customer_id"], value_set=kept["customer_id"].combine_chunks())
-    return Worklist(kept, customers.filter(of_orders), run, too_old)
+        export.write(written, Path(out), replace(run.stamp, expected=listed.expected))
+    return listed

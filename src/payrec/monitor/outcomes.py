@@ -130,6 +130,34 @@ def _sums(
         yield Figure(f"{name}_outside", subject, outside / 100)
 
 
+OUTSIDE_80, OUTSIDE_95 = "forecast_outside_80", "forecast_outside_95"
+FORECAST_DAYS = 7  # a forecast is judged by its first week, which no other forecast of the same weekday shares
+
+
+def forecast(scores: pa.Table, outcomes: pa.Table, forecasts: pa.Table) -> Iterator[Figure]:
+    """Yield what came in the first week of a run's forecast, and by how much it lay outside of its intervals.
+
+    ``outcomes``: as of the run, within ``FORECAST_DAYS``; ``forecasts``: rows of the run. Subject = ``week currency``.
+    """
+    rows = scores.filter(pc.and_(pc.is_valid(scores["p_recover_30d"]), pc.is_valid(scores["outstanding_value"])))
+    for week in forecasts.filter(pc.equal(forecasts["week"], 1)).to_pylist():
+        part = joined(rows.filter(pc.equal(rows["ev_currency"], week["currency"])), outcomes)
+        came = float(minor(part, "outstanding_value") @ np.nan_to_num(floats(part, "label"))) / 100
+        subject = f"{week_of(week['as_of']).isoformat()} {week['currency']}"
+        yield Figure("forecast_recovered", subject, came, week["expected"])
+        for metric, share in ((OUTSIDE_80, 80), (OUTSIDE_95, 95)):
+            low, high = week[f"low_{share}"], week[f"high_{share}"]
+            yield Figure(metric, subject, max(came - high, 0) + min(came - low, 0))
+
+
+def forecast_coverage(figures: Iterable[Figure]) -> Iterator[Figure]:
+    """Yield by currency the share of forecast weeks that came inside, with their number; each subject counts once."""
+    known = {(one.metric, one.subject): one for one in figures}
+    for metric in (OUTSIDE_80, OUTSIDE_95):
+        for unit, (weeks, inside) in coverage(known.values(), metric).items():
+            yield Figure(f"forecast_cover_{metric[-2:]}", unit, inside / weeks, float(weeks))
+
+
 def coverage(figures: Iterable[Figure], metric: str = "chosen_money_outside") -> dict[str, tuple[int, int]]:
     """Count by currency, of matured lists a week apart, how many there are and how many came inside their interval."""
     counts: dict[str, tuple[int, int]] = {}

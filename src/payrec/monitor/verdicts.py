@@ -171,6 +171,15 @@ def _money(figure: Figure, limits: Limits) -> tuple[Level, str]:
     return "watch", f"{of} of week {figure.subject} is {abs(figure.value):,.0f} {side} the expected interval"
 
 
+def _forecast_cover(figure: Figure, limits: Limits) -> tuple[Level, str]:
+    del limits
+    promised, weeks = int(figure.metric[-2:]) / 100, round(figure.reference)
+    inside = round(figure.value * weeks)
+    luck = sum(math.comb(weeks, n) * promised**n * (1 - promised) ** (weeks - n) for n in range(inside + 1))
+    sentence = f"of {weeks} forecast weeks in {figure.subject} {inside} lay in the {promised:.0%} interval"
+    return ("alarm" if luck < COVER_BY_LUCK else "ok"), sentence
+
+
 def _level(figure: Figure, limits: Limits) -> tuple[Level, str]:
     del limits
     return "ok", f"recovery is at ×{figure.value:.2f} of the model's level, at its training ×{figure.reference:.2f}"
@@ -204,9 +213,12 @@ _RULES: dict[str, VerdictRule] = {
     "pr_auc": _pr_auc,
     "money_outside": _money,
     "chosen_money_outside": _money,
+    "forecast_cover_80": _forecast_cover,
+    "forecast_cover_95": _forecast_cover,
     "level": _level,
     "level_fall": _level_change,
     "level_rise": _level_change,
     "damaged": _damaged,
 }
+COVER_BY_LUCK = 0.01  # a coverage less likely than this by luck is an alarm
 _NEEDS_ROWS = frozenset({"ece", "pr_auc"})

@@ -23,12 +23,13 @@ from payrec.publish.details import CUSTOMERS, KEPT_RUNS, NAMES
 from payrec.publish.folder_repair import Damage
 from payrec.publish.lists import Publication, as_contract, is_to_be_served, kept_order, to_publish, unchanged
 from payrec.publish.personal import PERSON, Person
-from payrec.publish.run_info import VERDICTS, Published
+from payrec.publish.run_info import FORECASTS, VERDICTS, Published
 from payrec.worklist import customer_list
 from payrec.worklist.rank import SCHEMA
 
 RUNS, SCORES, MONITOR, WORKLIST = "payrec_runs", "payrec_scores", "payrec_monitor", "payrec_worklist"
 DETAILS, BY_CUSTOMER = "payrec_run_details", "payrec_customers"
+WEEKS = "payrec_forecasts"
 PART_BYTES = 4_000_000  # of a detail in one row
 
 
@@ -156,6 +157,19 @@ class DatabaseStore:
         if MONITOR not in self.engine.tables():
             return VERDICTS.empty_table()
         return self.engine.read(f"SELECT {', '.join(VERDICTS.names)} FROM {MONITOR}")
+
+    def add_forecasts(self, run_id: str, forecasts: pa.Table) -> None:
+        """Store the forecast of a run; one that is stored stays as it is."""
+        migrate_published(self.engine)
+        where = f"run_id = {sql_literal(run_id)}"
+        if not self.engine.read(f"SELECT week FROM {WEEKS} WHERE {where} LIMIT 1").num_rows:
+            self.engine.write(WEEKS, forecasts, key=())
+
+    def forecasts(self) -> pa.Table:
+        """Return the forecasts of all runs."""
+        if WEEKS not in self.engine.tables():
+            return FORECASTS.empty_table()
+        return self.engine.read(f"SELECT {', '.join(FORECASTS.names)} FROM {WEEKS}")
 
     def scores_of(self, customer_id: str) -> pa.Table:
         """Return the rows of a customer in all kept lists."""

@@ -29,12 +29,13 @@ XLSX_EXACT_BELOW = 10**13  # a cell holds 15 digits; larger money is written as 
 
 @dataclass(frozen=True)
 class Stamp:
-    """How fresh a list is: the data it saw, when it was scored, by which model, in which run."""
+    """How fresh a list is: its data, when it was scored, by which model, in which run; ``expected``: money in words."""
 
     as_of: datetime
     scored_at: datetime
     model_id: str
     run_id: str | None = None
+    expected: str | None = None
 
 
 def write(table: pa.Table, path: Path, stamp: Stamp) -> int:
@@ -131,8 +132,14 @@ def _xlsx(table: pa.Table, sink: BinaryIO, stamp: Stamp) -> int:
         _fill_sheet(book, table)
         about = book.add_worksheet("about")
         about.set_column(0, 1, 28)
-        lines = {"data as of (UTC)": stamp.as_of, "scored at (UTC)": stamp.scored_at, "model": stamp.model_id}
-        for row, (name, value) in enumerate([*lines.items(), ("run", stamp.run_id), ("rows", table.num_rows)]):
+        lines: dict[str, Any] = {
+            "data as of (UTC)": stamp.as_of,
+            "scored at (UTC)": stamp.scored_at,
+            "model": stamp.model_id,
+        }
+        lines |= {"run": stamp.run_id, "rows": table.num_rows}
+        lines |= {"expected back": stamp.expected} if stamp.expected else {}
+        for row, (name, value) in enumerate(lines.items()):
             about.write_string(row, 0, name)
             about.write_string(row, 1, plain_text(str(value)))
     return table.num_rows

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from payrec.common import files
-from payrec.common.errors import DataRefused
+from payrec.common.errors import DataRefused, file_errors
 from payrec.publish import run_info
+from payrec.publish.folder_repair import problem_of_parquet
 from payrec.publish.run_info import Published
 
 
@@ -43,3 +44,20 @@ def write_batches(path: Path, batches: Iterator[pa.RecordBatch]) -> None:
     with files.replacing(path) as sink, pyarrow.parquet.ParquetWriter(sink, first.schema, compression="zstd") as writer:
         for batch in chain((first,), batches):
             writer.write_batch(batch)
+
+
+def write_of_run(path: Path, rows: pa.Table) -> None:
+    """Write rows that stay when the list of their run is retired."""
+    with file_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(".*.tmp"):  # of a run that was killed
+            left.unlink(missing_ok=True)
+    with files.replacing(path) as sink:
+        pyarrow.parquet.write_table(rows, sink)
+
+
+def read_of_runs(folder: Path, schema: pa.Schema) -> pa.Table:
+    """Return the rows of all runs in a folder; damaged files are left out."""
+    whole = [path for path in sorted(folder.glob("*.parquet")) if not problem_of_parquet(path, schema)]
+    tables = [pyarrow.parquet.read_table(path, schema=schema, partitioning=None) for path in whole]
+    return pa.concat_tables(tables) if tables else schema.empty_table()

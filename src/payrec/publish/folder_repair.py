@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from payrec.common.errors import PayrecError
-from payrec.publish.run_info import VERDICTS, Published, from_json
+from payrec.publish.run_info import FORECASTS, VERDICTS, Published, from_json
 
 DAMAGED = ".damaged-"
 
@@ -102,10 +102,11 @@ def damaged_details(folder: Path, run: Path, kept: bool) -> list[Damage]:
     return [set_aside(folder, path, problem) for path in paths if (problem := problem_of_parquet(path))]
 
 
-def damaged_verdicts(folder: Path) -> list[Damage]:
-    """Set aside damaged files of verdicts."""
-    paths = sorted((folder / "monitor").glob("*.parquet"))
-    return [set_aside(folder, path, problem) for path in paths if (problem := problem_of_parquet(path, VERDICTS))]
+def damaged_of_runs(folder: Path) -> list[Damage]:
+    """Set aside damaged files of verdicts and forecasts."""
+    kinds = (("monitor", VERDICTS), ("forecasts", FORECASTS))
+    paths = [(path, schema) for kind, schema in kinds for path in sorted((folder / kind).glob("*.parquet"))]
+    return [set_aside(folder, path, problem) for path, schema in paths if (problem := problem_of_parquet(path, schema))]
 
 
 def _rows(path: Path) -> int:

@@ -4,7 +4,7 @@ published/
     current                  {"current": run id that is served, "before": [the other run ids, the newest first]}
     runs/<run id>/           scores.parquet  run.json     written aside, then renamed; the newest runs also have
                              features, events, months and examples (see payrec.publish.details)
-    monitor/<run id>.parquet
+    monitor/<run id>.parquet, forecasts/<run id>.parquet
     .damaged-…               what :meth:`FolderStore.repair` moved out of the way
 """
 
@@ -28,20 +28,19 @@ from payrec.common.arrow import pc
 from payrec.common.errors import DataRefused, UsageError, file_errors
 from payrec.publish import run_info
 from payrec.publish.details import KEPT_RUNS, NAMES, Details
-from payrec.publish.folder_files import read_parquet, write_batches, write_run
+from payrec.publish.folder_files import read_of_runs, read_parquet, write_batches, write_of_run, write_run
 from payrec.publish.folder_repair import (
     Damage,
     damaged_details,
-    damaged_verdicts,
+    damaged_of_runs,
     delete_set_aside,
-    problem_of_parquet,
     problem_of_run,
     read_run,
     set_aside,
 )
 from payrec.publish.lists import Publication, as_contract, is_to_be_served, kept_order, to_publish
 from payrec.publish.personal import PERSON, Person
-from payrec.publish.run_info import VERDICTS, Published
+from payrec.publish.run_info import FORECASTS, VERDICTS, Published
 from payrec.worklist.rank import SCHEMA
 
 POINTER = "current"
@@ -126,20 +125,21 @@ class FolderStore:
 
     def add_verdicts(self, run_id: str, verdicts: pa.Table) -> None:
         """Store the verdicts of a run; replaces those of the same run."""
-        path = self.folder / "monitor" / f"{_checked(run_id)}.parquet"
-        with file_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            for left in path.parent.glob(".*.tmp"):  # of a run that was killed
-                left.unlink(missing_ok=True)
-        with files.replacing(path) as sink:
-            pyarrow.parquet.write_table(verdicts.cast(VERDICTS), sink)
+        write_of_run(self.folder / "monitor" / f"{_checked(run_id)}.parquet", verdicts.cast(VERDICTS))
 
     def verdicts(self) -> pa.Table:
         """Return the verdicts of all runs."""
-        paths = sorted((self.folder / "monitor").glob("*.parquet"))
-        whole = [path for path in paths if not problem_of_parquet(path, VERDICTS)]
-        tables = [pyarrow.parquet.read_table(path, schema=VERDICTS, partitioning=None) for path in whole]
-        return pa.concat_tables(tables) if tables else VERDICTS.empty_table()
+        return read_of_runs(self.folder / "monitor", VERDICTS)
+
+    def add_forecasts(self, run_id: str, forecasts: pa.Table) -> None:
+        """Store the forecast of a run; one that is stored stays as it is."""
+        path = self.folder / "forecasts" / f"{_checked(run_id)}.parquet"
+        if not path.is_file():
+            write_of_run(path, forecasts.cast(FORECASTS))
+
+    def forecasts(self) -> pa.Table:
+        """Return the forecasts of all runs."""
+        return read_of_runs(self.folder / "forecasts", FORECASTS)
 
     def scores_of(self, customer_id: str) -> pa.Table:
         """Return the rows of a customer in all kept lists."""
@@ -180,7 +180,7 @@ class FolderStore:
         with file_errors(self.folder):
             damages = [
                 set_aside(self.folder, path, "it is not a folder")
-                for path in (self.folder / "runs", self.folder / "monitor")
+                for path in (self.folder / name for name in ("runs", "monitor", "forecasts"))
                 if os.path.lexists(path) and not path.is_dir()
             ]
             pointed, problem = self._pointed()
@@ -194,7 +194,7 @@ class FolderStore:
                 elif of_run := damaged_details(self.folder, self.run_folder(run_id), order.index(run_id) < KEPT_RUNS):
                     damages += of_run
                     write_run(self.run_folder(run_id), self._read(run_id))
-            damages += damaged_verdicts(self.folder)
+            damages += damaged_of_runs(self.folder)
             if order and (problem or order != pointed):
                 self._point(order)
             elif pointed and not order:

@@ -32,6 +32,14 @@ _VERDICT_COLUMNS: list[tuple[str, pa.DataType]] = [
 ]
 VERDICTS = pa.schema(_VERDICT_COLUMNS)
 """Stored verdicts of monitoring: one row per run, metric and subject."""
+_FORECAST_COLUMNS: list[tuple[str, pa.DataType]] = [
+    ("run_id", pa.string()), ("as_of", TIME), ("currency", pa.string()), ("week", pa.int64()),
+    ("from_at", TIME), ("until_at", TIME),
+    *((name, pa.float64()) for name in ("expected", "low_80", "high_80", "low_95", "high_95", "phi")),
+    ("windows", pa.int64()),
+]  # fmt: skip
+FORECASTS = pa.schema(_FORECAST_COLUMNS)
+"""Stored forecasts: one row per run, currency and week."""
 
 
 @dataclass(frozen=True)

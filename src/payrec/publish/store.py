@@ -69,6 +69,12 @@ class ListStore(Protocol):
     def verdicts(self) -> pa.Table:
         """Return the verdicts of all runs, in no particular order."""
 
+    def add_forecasts(self, run_id: str, forecasts: pa.Table) -> None:
+        """Store the forecast of a run, in the columns of ``run_info.FORECASTS``; one that is stored stays as it is."""
+
+    def forecasts(self) -> pa.Table:
+        """Return the forecasts of all runs, in no particular order; they stay when lists are retired."""
+
     def scores_of(self, customer_id: str) -> pa.Table:
         """Return the rows of a customer in all kept lists."""
 
