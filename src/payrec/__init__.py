@@ -8,7 +8,7 @@ The map, in the order of the data; each word is also a command (``payrec WORD``)
     model → how good it is                              backtest, report
     features, model → probabilities → ranked list       score, score_file, explain
     list → published → monitored                        run, replay, worklist, monitor; privacy.export, erase
-    what people did with the list → the next list       log
+    what people did with the list → the next list       log; team
     arms → what the list brings                         holdout.plan, start, status, stop; effect.train, show
     all of it on simulated data                         demo
     all of it on one database                           open, which returns a Project
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from payrec.commands.scoring import Worklist
     from payrec.commands.simulate import simulate
     from payrec.commands.sql import sql
+    from payrec.commands.team import team
     from payrec.commands.train import train
     from payrec.commands.worklist import worklist
     from payrec.common import errors
@@ -90,6 +91,7 @@ __all__ = [
     "simulate",
     "sources",
     "sql",
+    "team",
     "train",
     "worklist",
 ]

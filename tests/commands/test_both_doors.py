@@ -26,11 +26,12 @@ from payrec.simulate.complications import RATES, complications
 
 NOW = datetime.fromisoformat("2026-07-01T06:00:00")
 CLI_ONLY = {
+    "team", "per",
     "url", "as_json", "features", "replay", "kind", "files", "map_file", "encoding", "tolerance", "stated_at",
     "complete", "with_names", "stop_payments_days", "missing_month", "from_url", "write_map", "order", "customer",
     "contact_effect", "weekly_shock", "held_out",
 }  # fmt: skip
-"""Where the database is, how to print, another function (score_file, replay, explain_customer, load.source,
+"""Where the database is, how to print, another function (score_file, replay, explain_customer, team, load.source,
 load.write_map), which files and how they are read (load.Options), what is simulated (complications, behaviour)."""
 GROUPS = ("effect", "holdout", "models", "privacy", "sources")
 FROM_SETTINGS = {

@@ -12,6 +12,7 @@ import payrec
 from payrec.cli import options, output
 from payrec.cli.options import AsOf, Database, Horizon, Json, Recipe, Until
 from payrec.cli.summaries import show_figures
+from payrec.cli.team import Group, show_team
 from payrec.common.errors import UsageError
 
 if TYPE_CHECKING:
@@ -157,12 +158,28 @@ def _bar(points: float) -> str:
 
 
 def report(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE.html", help="File to write.")] = Path("out/report.html"),
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="File to write; default: out/report.html.")
+    ] = None,
     reference: Annotated[str, typer.Option("--model", metavar="ID", help="A model's id, or champion.")] = "champion",
+    team: Annotated[
+        bool, typer.Option("--team", help="Instead: figures of the collections team; --out NAME.csv, .xlsx, .parquet.")
+    ] = False,
+    per: Annotated[
+        list[Group] | None, typer.Option("--per", help="Groups of --team. Repeatable.", show_default=False)
+    ] = None,
+    url: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Write a model's report (HTML) and model card (JSON)."""
-    files = payrec.report(out, reference, options.configured().models_dir)
+    """Write a model's report, or the figures of the team (--team)."""
+    settings = options.configured()
+    if team:
+        with options.published(url, settings) as store:
+            show_team(payrec.team(store, tuple(one.value for one in per or ()), out), out, as_json)
+        return
+    if per:
+        raise UsageError("found --per without --team, expected both\npayrec report --team --per week")
+    files = payrec.report(out or Path("out/report.html"), reference, settings.models_dir)
     document = {"model_id": files.model_id, "report": files.page, "card": files.card}
     line = f"report of model {files.model_id}: {files.page}"
     output.emit(document, as_json, lambda: output.say(line), kept=f"the report is in {files.page}")

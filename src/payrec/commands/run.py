@@ -14,9 +14,10 @@ from typing import Any
 import pyarrow as pa
 
 from payrec.commands import serving
-from payrec.commands.assigning import run_identity, status_rows, store_arms, with_experiment
+from payrec.commands.assigning import run_identity, store_arms, with_experiment
 from payrec.commands.check import require_safe
 from payrec.commands.forecast import store_forecast
+from payrec.commands.list_details import details_of
 from payrec.commands.list_summary import summarise
 from payrec.commands.monitor import unmapped
 from payrec.commands.policies import policy_of
@@ -30,7 +31,7 @@ from payrec.data.engines import Engine, connect, keeps_lists
 from payrec.monitor import alerts, outcomes, silence, verdicts
 from payrec.monitor.limits import limits_of
 from payrec.monitor.verdicts import Level, Verdict
-from payrec.publish import action_events, details, ledger, lists, lock, replay
+from payrec.publish import action_events, ledger, lists, lock
 from payrec.publish.run_info import Published, RunInfo
 from payrec.publish.store import ListStore, open_store
 from payrec.worklist.policy import Policy
@@ -227,7 +228,7 @@ def _published(
         progress("publishing")
         if config.published is not None:
             store_arms(engine, request, worklist, config.now)
-        kept = _details(engine, request, worklist)
+        kept = details_of(engine, store, request, worklist)
         store.commit(lists.Publication(worklist.run, worklist.ranked, kept, config.serve, guard))
         runs = store.runs()
         store_forecast(store, request.bundle.model, worklist.run, worklist.ranked)
@@ -279,13 +280,6 @@ def _silence(config: RunConfig, of: RunInfo, runs: list[Published]) -> list[Verd
 def _alerted(judged: list[Verdict], run_id: str, config: RunConfig) -> tuple[alerts.Delivery, ...]:
     alert = alerts.of_verdicts(judged, run_id)
     return tuple(alerts.send(alert, config.alert_to, config.secrets)) if alert and config.alert_to else ()
-
-
-def _details(engine: Engine, request: ScoringRequest, worklist: Worklist) -> details.Details:
-    kept = replay.details(request.policy, worklist.recent, request.running, request.marks)
-    by_customer = {details.CUSTOMERS: lambda: iter(worklist.customers.to_batches())}
-    status = {details.EXPERIMENT: partial(status_rows, engine)}
-    return {**details.details_of(engine, request.as_of), **by_customer, **status, **kept}
 
 
 def _undelivered(sent: tuple[alerts.Delivery, ...]) -> str:

@@ -7,6 +7,7 @@ examples   past orders whose outcome is known, at most 200 of each day: what bec
 contacts   names and ways to reach the customers of the list, as they were loaded
 experiment where the last experiment stands (see :mod:`payrec.monitor.experiment_status`)
 customers  the list by customer (see :mod:`payrec.worklist.customer_list`); kept as long as the list itself
+team_work, team_money, team_receivables   what figures of a team are made of (see :mod:`payrec.publish.team_facts`)
 recent, asked, assigned, marks   with ``features`` all inputs of the list (see :mod:`payrec.publish.replay`)
 """
 
@@ -21,7 +22,10 @@ from payrec.data import layers, snapshots
 from payrec.data.engines import Engine
 
 CUSTOMERS, EXPERIMENT = "customers", "experiment"
-NAMES = ("features", "events", "months", "examples", "recent", "asked", "assigned", "marks", "contacts", EXPERIMENT)
+TEAM = ("team_work", "team_money", "team_receivables")
+NAMES = (
+    "features", "events", "months", "examples", "recent", "asked", "assigned", "marks", "contacts", EXPERIMENT, *TEAM,
+)  # fmt: skip
 KEPT_RUNS = 7
 """Of how many runs the details are kept; the lists themselves stay longer."""
 
