@@ -22,7 +22,7 @@ from payrec.commands.list_summary import summarise
 from payrec.commands.monitor import unmapped
 from payrec.commands.policies import policy_of
 from payrec.commands.run_record import RunConfig, alarmed, record_run, record_step, recorded
-from payrec.commands.scoring import ScoringRequest, Worklist, score_layers, scoring_request
+from payrec.commands.scoring import ScoringRequest, score_layers, scoring_request
 from payrec.commands.watch import damaged, restored_verdicts, watch
 from payrec.common.errors import DataRefused, Locked, UsageError
 from payrec.common.progress import Progress, silent
