@@ -28,7 +28,7 @@ from payrec.publish import actions, promise_states, run_info
 from payrec.publish.export import stamped
 from payrec.publish.run_info import RunInfo
 from payrec.publish.store import ListStore
-from payrec.worklist import customer_list, policy, rank
+from payrec.worklist import customer_list, later_facts, policy, rank
 from payrec.worklist import score as scores
 from payrec.worklist.assignment import Arms, Running
 from payrec.worklist.policy import Policy
@@ -159,22 +159,24 @@ def scoring_request(
         msg = f"found --as-of {as_of:%Y-%m-%d %H:%M}, expected a time up to now ({now:%Y-%m-%d %H:%M} UTC)"
         raise UsageError(f"{msg}\nif that is not the present time, set the clock of this machine right")
 
-    def layers_at(time: datetime | None) -> AbstractContextManager[None]:
-        return reading(engine, night_level.parameters(bundle.model, time), progress, wait_s=wait_s, shared=shared)
+    def layers_at(*times: datetime) -> AbstractContextManager[None]:
+        wanted = replace(night_level.parameters(bundle.model, None), as_of=times or None)
+        return reading(engine, wanted, progress, wait_s=wait_s, shared=shared)
 
+    worked_at = None  # the list is as of an earlier time than it is worked
     if payments_until is not None:
         if as_of is None:
-            with layers_at(None):
+            with layers_at():
                 as_of = scoring_time(engine, None)
-        as_of = min(as_of, payments_until)
-    with layers_at(as_of):
+        as_of, worked_at = min(as_of, payments_until), as_of
+    with layers_at(*sorted({at for at in (as_of, worked_at) if at is not None})):
         if now is not None:
-            list_findings.require_no_orders_ahead(engine, now)
+            list_findings.require_nothing_ahead(engine, now)
         at, feeds = scoring_time(engine, as_of), freshness.feeds(engine)
         freshness.require_fresh_payments(feeds, at, payments_until)
         list_findings.require_unpaid_list(engine, at)
         chosen = _in_reporting_currency(engine, rules)
-        marks, contacts = _of_actions(engine, store, at, chosen)
+        marks, contacts = _known_later(engine, store, at, chosen, worked_at or at)
         inputs, rules_sha256 = _inputs(engine, marks), policy.fingerprint(chosen)
         run_id = run_info.identity(at, bundle.model_id, rules_sha256, inputs)
         level = night_level.measure(engine, bundle.model, at)
@@ -191,15 +193,22 @@ def _in_reporting_currency(engine: Engine, rules: Policy) -> Policy:
     return rules
 
 
-def _of_actions(
-    engine: Engine, store: ListStore | None, at: datetime, rules: Policy
+def _known_later(
+    engine: Engine, store: ListStore | None, at: datetime, rules: Policy, worked_at: datetime
 ) -> tuple[pa.Table | None, pa.Table | None]:
-    """Return what actions and ``do_not_contact`` mean for the list, and contacts after its time; None without any."""
+    """Return what later facts, actions and ``do_not_contact`` mean for the list, and later contacts; None without any.
+
+    A list that is worked at a later time than it is as of (``worked_at``) knows the facts in between.
+    """
     in_force = actions.in_force(actions.read(store)) if store is not None else ()
     judged = promise_states.promises(engine, in_force, at, rules.promise_grace_days)
-    marks, contacts = promise_states.marks_of(in_force, judged, at), promise_states.contacts(in_force, at)
-    marks = pa.concat_tables([promise_states.not_to_contact(engine), marks])
-    return marks if marks.num_rows else None, contacts if contacts.num_rows else None
+    marks = [promise_states.not_to_contact(engine), promise_states.marks_of(in_force, judged, at)]
+    contacts = promise_states.contacts(in_force, at)
+    if at < worked_at:
+        marks = [later_facts.marks(engine, at, worked_at), *marks]
+        contacts = pa.concat_tables([later_facts.contacts(engine, at, worked_at).cast(contacts.schema), contacts])
+    table = pa.concat_tables(marks)
+    return table if table.num_rows else None, contacts if contacts.num_rows else None
 
 
 def _inputs(engine: Engine, marks: pa.Table | None) -> str:

@@ -78,7 +78,7 @@ def _future(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
         )
         yield Finding("future_facts", "refuse", after, text)
         return
-    if finding := list_findings.orders_ahead(engine, now):
+    if finding := list_findings.ahead(engine, now):
         yield finding
         days = [d for d in days if d["day"] <= present]
     bulk = _bulk_ends(days)

@@ -57,26 +57,41 @@ def newest_orders(engine: Engine, most: int) -> str:
     return ", ".join(f"{terminal_text(row['order_id'])} of {freshness.day_name(row['known_at'])}" for row in rows)
 
 
-def orders_ahead(engine: Engine, now: datetime) -> Finding | None:
-    """Return a finding about orders whose invoice_date has not come; it refuses if they move the end of the data.
+def ahead(engine: Engine, now: datetime) -> Finding | None:
+    """Return a finding about facts whose time has not come; it refuses if they move the end of the data.
 
     What an export says without a time counts from that end on, so orders that it calls paid would be listed until then.
     """
     present, until = now + timedelta(days=1), layers.observed_until(engine)
     orders = layers.count(engine, "stg_orders", f"known_at > TIMESTAMP '{present.isoformat(sep=' ')}'")
-    if not orders:
+    moves_end = until is not None and until > present
+    if not orders and not moves_end:
         return None
-    text = f"{orders:,} orders have an invoice_date after the present: {newest_orders(engine, orders)}\n"
-    if until is None or until <= present:
-        return Finding("orders_dated_ahead", "warn", orders, f"{text}they are on no list until that day", "list")
-    text += "the data would count as complete until then, and what an export says of today would not count yet\n"
+    code, text, rows = "orders_dated_ahead", f"{orders:,} orders have an invoice_date after the present: ", orders
+    text += newest_orders(engine, orders)
+    if not orders:
+        code, rows, text = "facts_dated_ahead", 1, f"the data end after the present: {_newest_facts(engine)}"
+    if not moves_end:
+        return Finding(code, "warn", rows, f"{text}\nthey are on no list until that day", "list")
+    text += "\nthe data would count as complete until then, and what an export says of today would not count yet\n"
     text += f"correct the dates, or declare the end: payrec build --observed-until {now:%Y-%m-%d}"
-    return Finding("orders_dated_ahead", "refuse", orders, text, "list")
+    return Finding(code, "refuse", rows, text, "list")
 
 
-def require_no_orders_ahead(engine: Engine, now: datetime) -> None:
-    """Raise DataRefused when an order that is dated ahead moves the end of the data beyond ``now``."""
-    finding = orders_ahead(engine, now)
+def _newest_facts(engine: Engine) -> str:
+    """Return how far events, what exports say of their day, and the declared end reach, in words."""
+    ends = {
+        "events": "SELECT MAX(known_at) AS at FROM stg_events",
+        "stated_at": "SELECT MAX(stated_at) AS at FROM raw_transactions",
+        "declared": "SELECT MAX(until) AS at FROM observed_until",
+    }
+    times = {name: engine.read(select)["at"][0].as_py() for name, select in ends.items()}
+    return ", ".join(f"{name} until {at:%Y-%m-%d %H:%M}" for name, at in times.items() if at is not None)
+
+
+def require_nothing_ahead(engine: Engine, now: datetime) -> None:
+    """Raise DataRefused when a fact that is dated ahead moves the end of the data beyond ``now``."""
+    finding = ahead(engine, now)
     if finding is not None and finding.level == "refuse":
         raise DataRefused(finding.message)
 

@@ -1,8 +1,9 @@
 """What people's actions mean for a list, beyond what its features know: one row per customer, or order, and meaning.
 
 ``opted_out``, ``disputed``, ``dispute_solved``, ``snoozed`` and ``promised`` were recorded after the list's ``as_of``:
-they suppress at once. ``known_promise`` states the amount of an earlier promise, ``assigned`` the owner. ``broken`` is
-a promise that the payments did not keep: its customer comes first, with the sentence in ``text``.
+they suppress at once. So do the marks of :mod:`payrec.worklist.later_facts`: these, ``settled``, ``chargeback``,
+``in_flight`` and ``unapplied_cash``. ``known_promise`` states the amount of an earlier promise, ``assigned`` the
+owner. ``broken`` is a promise that the payments did not keep: its customer comes first, with the sentence in ``text``.
 """
 
 from __future__ import annotations
@@ -26,8 +27,15 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("text", pa.string()),  # the owner, or the sentence
 ]
 SCHEMA = pa.schema(_COLUMNS)
-_FLAGS = {"opted_out": ("is_opted_out", 1), "disputed": ("is_disputed", 1), "dispute_solved": ("is_disputed", 0)}
-_TIMES = {"snoozed": "snoozed_until", "promised": "promised_until"}
+_FLAGS = {
+    "opted_out": ("is_opted_out", 1),
+    "chargeback": ("has_chargeback", 1),
+    "disputed": ("is_disputed", 1),
+    "dispute_solved": ("is_disputed", 0),
+    "unapplied_cash": ("is_covered_by_cash", 1),
+    "settled": ("is_settled_since", 1),
+}
+_TIMES = {"snoozed": "snoozed_until", "promised": "promised_until", "in_flight": "pending_since"}
 
 
 def applied(rows: pa.Table, marks: pa.Table | None) -> pa.Table:
@@ -35,7 +43,7 @@ def applied(rows: pa.Table, marks: pa.Table | None) -> pa.Table:
     recorded = [mark for mark in _rows(marks) if mark["mark"] in _FLAGS or mark["mark"] in _TIMES]
     if not recorded:
         return rows
-    flags = {name: whole(rows, name).astype(np.int16) for name in ("is_opted_out", "is_disputed")}
+    flags = {name: _flags(rows, name) for name, _ in _FLAGS.values()}
     moments = {name: times(rows, name).astype("datetime64[us]") for name in _TIMES.values()}
     for mark, hit in _hits(rows, recorded):
         if mark["mark"] in _TIMES:
@@ -48,6 +56,11 @@ def applied(rows: pa.Table, marks: pa.Table | None) -> pa.Table:
         column = make.array(values)
         rows = rows.append_column(name, column) if at is None else rows.set_column(at, name, column)
     return rows
+
+
+def _flags(rows: pa.Table, name: str) -> Any:
+    is_there = name in rows.column_names
+    return whole(rows, name).astype(np.int16) if is_there else np.zeros(rows.num_rows, np.int16)
 
 
 def owners(rows: pa.Table, marks: pa.Table | None, owner: Any) -> Any:

@@ -239,8 +239,16 @@ def _no_rate(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
     yield Suppression("no_exchange_rate", ~context.value.rated, f"a rate from the order's currency to {reporting}")
 
 
+def _settled_since(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
+    del context
+    if "is_settled_since" in rows.column_names:
+        lift = "money that is taken back: after the time of this list the order was settled"
+        yield Suppression("settled_since", whole(rows, "is_settled_since") != 0, lift)
+
+
 # the order decides which reason leads: what forbids contact for good, then for a time, then what is not worth it
 RULES_IN_ORDER: dict[str, SuppressionRule] = {
+    "settled_since": _settled_since,
     "opted_out": _flag("is_opted_out", "opted_out", "a new consent of the customer"),
     "chargeback": _flag("has_chargeback", "chargeback", "the end of the chargeback, by a person's decision"),
     "disputed": _flag("is_disputed", "disputed", "the close of the dispute"),
@@ -267,7 +275,7 @@ RULES_IN_ORDER: dict[str, SuppressionRule] = {
 }
 # holds have their own dates; without a rate or a probability there is nothing to rank by; an experiment is stopped
 SWITCHED = frozenset(RULES_IN_ORDER) - {
-    *("hold", "no_exchange_rate", "older_than_model", "younger_than_model", "held_out")
+    *("settled_since", "hold", "no_exchange_rate", "older_than_model", "younger_than_model", "held_out")
 }
 
 __all__ = ["RuleContext", "Suppression", "combined", "contact_from", "suppressions"]

@@ -1,7 +1,7 @@
 -- One row: the end of the observed data, after which nothing is known and no label exists.
 -- Reads observed_until, raw_transactions, raw_events, payment_source. Key: the single row.
--- Units: until in UTC; declared, or the latest known fact. What people did (event_id action:…) says nothing of what was paid, so
--- that it does not count.
+-- Units: until in UTC; declared, or the latest known fact; what an export says of its day is one. What people did (event_id
+-- action:…) says nothing of what was paid, so that it does not count.
 
 CREATE TABLE stg_observed AS
 WITH facts AS (
@@ -13,6 +13,10 @@ WITH facts AS (
         ELSE event_ts END)
     FROM raw_events
     WHERE event_id NOT LIKE 'action:%'
+    UNION ALL
+    SELECT MAX(stated_at)
+    FROM raw_transactions
+    WHERE status IS NOT NULL OR outstanding IS NOT NULL OR result_status IS NOT NULL OR chargeback_flag IS NOT NULL
     UNION ALL
     SELECT CAST(MAX(payment_date) AS TIMESTAMP) + INTERVAL '1' DAY
     FROM raw_transactions

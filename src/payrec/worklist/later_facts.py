@@ -1,0 +1,82 @@
+"""What became known after the time of a list that is worked later: it takes orders off, and counts for the caps.
+
+A list is made as of the end of the payments when their feed stopped (``--payments-until``). Its probabilities know
+nothing later, but nobody is contacted whom a later fact says to leave alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from payrec.data.engines import Engine
+from payrec.worklist.action_marks import SCHEMA
+
+_FLAGS = {"is_opted_out": "opted_out", "has_chargeback": "chargeback", "is_covered_by_cash": "unapplied_cash"}
+_TIMES = {"pending_since": "in_flight", "promised_until": "promised", "snoozed_until": "snoozed"}
+
+
+def marks(engine: Engine, as_of: datetime, until: datetime) -> pa.Table:
+    """Return a mark for each order of the list at ``as_of`` that is settled, or held for another reason, at ``until``.
+
+    Columns as ``action_marks.SCHEMA``. The layers must have been built for both times (UTC, without zone).
+    """
+    names = ("is_disputed", *_FLAGS, *_TIMES)
+    pairs = ", ".join(f"f.{name} AS {name}, u.{name} AS later_{name}" for name in names)
+    changed = " OR ".join(f"f.{name} IS DISTINCT FROM u.{name}" for name in names)
+    rows = engine.read(
+        f"SELECT o.order_id, a.customer_id, CASE WHEN u.order_no IS NULL THEN 1 ELSE 0 END AS is_settled, {pairs} "
+        "FROM features AS f JOIN stg_orders AS o ON o.order_no = f.order_no "
+        "JOIN accounts AS a ON a.account_no = o.account_no "
+        f"LEFT JOIN features AS u ON u.order_no = f.order_no AND u.as_of = {_moment(until)} "
+        f"WHERE f.as_of = {_moment(as_of)} AND (u.order_no IS NULL OR {changed}) ORDER BY o.order_id"
+    )
+    empty = dict.fromkeys(SCHEMA.names)
+    changes = (
+        empty | {"customer_id": row["customer_id"], "order_id": row["order_id"], "mark": mark, "until": end}
+        for row in rows.to_pylist()
+        for mark, end in _marks_of(row)
+    )
+    return pa.Table.from_pylist(list(changes), schema=SCHEMA)
+
+
+def _marks_of(row: dict[str, Any]) -> Iterator[tuple[str, datetime | None]]:
+    """Yield what changed for an order between the two times."""
+    if row["is_settled"]:
+        yield "settled", None
+        return
+    for name, mark in _FLAGS.items():
+        if row[f"later_{name}"] and not row[name]:
+            yield mark, None
+    if row["later_is_disputed"] != row["is_disputed"]:
+        yield ("disputed" if row["later_is_disputed"] else "dispute_solved"), None
+    for name, mark in _TIMES.items():
+        if row[f"later_{name}"] != row[name]:
+            yield mark, row[f"later_{name}"]
+
+
+def contacts(engine: Engine, as_of: datetime, until: datetime) -> pa.Table:
+    """Return contacts and attempts known after ``as_of`` and by ``until``, as of just before ``as_of`` for the caps.
+
+    Columns ``customer_id, order_id, event_type, channel, known_at``. What people did in payrec itself is left out: it
+    is counted by its actions.
+    """
+    rows = engine.read(
+        "SELECT a.customer_id, o.order_id, e.event_type, e.channel, e.known_at FROM stg_events AS e "
+        "JOIN stg_orders AS o ON o.order_no = e.order_no JOIN accounts AS a ON a.account_no = o.account_no "
+        "WHERE e.event_type IN ('contact', 'attempt') AND NOT EXISTS (SELECT 1 FROM raw_events AS r WHERE "
+        "r.order_id = o.order_id AND r.event_ts = e.event_ts AND r.event_id LIKE 'action:%') "
+        f"AND e.known_at > {_moment(as_of)} AND e.known_at <= {_moment(until)} "
+        "ORDER BY e.known_at, o.order_id, e.position"
+    )
+    moments = sorted(set(rows["known_at"].to_pylist()))
+    before = {at: as_of - number * timedelta(microseconds=1) for number, at in enumerate(moments)}
+    known_at = pa.array([before[at] for at in rows["known_at"].to_pylist()], rows.schema.field("known_at").type)
+    return rows.set_column(rows.column_names.index("known_at"), "known_at", known_at)
+
+
+def _moment(value: datetime) -> str:
+    return f"TIMESTAMP '{value.isoformat(sep=' ')}'"
