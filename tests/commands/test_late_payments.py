@@ -22,6 +22,7 @@ from tests.commands.receiver import receiving
 Payrec = Callable[..., int]
 HOUR = timedelta(hours=1)
 STOPPED = FIRST_NIGHT - 20 * DAY
+KEYED = ["order_id", "suppressed_reason"]
 
 
 def stop_payments(site: Site, at: datetime = STOPPED) -> None:
@@ -38,6 +39,12 @@ def paid_by(engine: Engine, at: datetime) -> set[str]:
         f"GROUP BY t.order_id, t.amount HAVING SUM({sign}) >= 0.95 * t.amount"
     )
     return set(rows["order_id"].to_pylist())
+
+
+def paid_by_export(engine: Engine) -> set[str]:
+    """Return the orders that the export calls paid, by its date or its last result."""
+    select = "SELECT order_id FROM raw_transactions WHERE payment_date IS NOT NULL OR result_status = 'success'"
+    return set(engine.read(select)["order_id"].to_pylist())
 
 
 def test_a_list_is_made_only_as_of_the_payments(site: Site, payrec: Payrec, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,7 +65,13 @@ def test_a_list_is_made_only_as_of_the_payments(site: Site, payrec: Payrec, caps
         assert paid_by(engine, STOPPED).isdisjoint(listed.ranked["order_id"].to_pylist())
         early = public.score(engine, site.models, as_of=STOPPED - 9 * DAY, now=FIRST_NIGHT, payments_until=STOPPED)
         assert early.run.as_of == STOPPED - 9 * DAY
-        assert public.score(engine, site.models, as_of=STOPPED, now=FIRST_NIGHT).run == listed.run
+        past = public.score(engine, site.models, as_of=STOPPED, now=FIRST_NIGHT)
+        reasons = [dict(zip(*one.ranked.select(KEYED).to_pydict().values(), strict=True)) for one in (past, listed)]
+        assert reasons[0].keys() == reasons[1].keys(), "the same orders, at the same time"
+        since = {name for name, why in reasons[1].items() if why == "settled_since"}
+        assert since
+        assert since <= paid_by_export(engine)
+        assert "settled_since" not in reasons[0].values()
     assert payrec("run", "--payments-until", f"{STOPPED:%Y-%m-%d}") == 0
     assert "not later, because payments are known until then (--payments-until)" in capsys.readouterr().out
     out = str(site.folder / "list.csv")

@@ -7,11 +7,13 @@ nothing later, but nobody is contacted whom a later fact says to leave alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from payrec.common.arrow import make, times
 from payrec.data.engines import Engine
 from payrec.worklist.action_marks import SCHEMA
 
@@ -72,10 +74,9 @@ def contacts(engine: Engine, as_of: datetime, until: datetime) -> pa.Table:
         f"AND e.known_at > {_moment(as_of)} AND e.known_at <= {_moment(until)} "
         "ORDER BY e.known_at, o.order_id, e.position"
     )
-    moments = sorted(set(rows["known_at"].to_pylist()))
-    before = {at: as_of - number * timedelta(microseconds=1) for number, at in enumerate(moments)}
-    known_at = pa.array([before[at] for at in rows["known_at"].to_pylist()], rows.schema.field("known_at").type)
-    return rows.set_column(rows.column_names.index("known_at"), "known_at", known_at)
+    _, number = np.unique(times(rows, "known_at"), return_inverse=True)  # two moments are two contacts
+    before = np.datetime64(as_of, "us") - number.astype("timedelta64[us]")
+    return rows.set_column(rows.column_names.index("known_at"), "known_at", make.array(before))
 
 
 def _moment(value: datetime) -> str:

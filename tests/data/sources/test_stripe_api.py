@@ -99,6 +99,23 @@ def test_exponents_are_those_of_stripe(engine: payrec.Engine, tmp_path: Path) ->
     assert {name: str(data.orders[f"pi_{name}"]["amount"]) for name in currencies} == currencies
 
 
+@pytest.mark.parametrize(
+    ("outcome", "reason", "detail"),
+    [
+        ({}, "insufficient_funds", None),
+        ({"advice_code": "try_again_later"}, "insufficient_funds", "advice=try_again_later"),
+        ({"advice_code": "do_not_try_again"}, "do_not_try_again", "decline_code=insufficient_funds advice=do_not_try_again"),  # noqa: E501
+        ({"network_advice_code": "02"}, "insufficient_funds", "network_advice_code=02"),
+        ({"network_advice_code": "03"}, "do_not_try_again", "decline_code=insufficient_funds network_advice_code=03"),
+    ],
+)  # fmt: skip
+def test_advice_that_forbids_another_try_outweighs_the_decline(
+    engine: payrec.Engine, tmp_path: Path, outcome: Object, reason: str, detail: str | None
+) -> None:
+    data = loaded(engine, tmp_path, charge(1, outcome={"reason": "insufficient_funds", **outcome}))
+    assert (data.events["ch_1"]["reason_code"], data.events["ch_1"]["detail"]) == (reason, detail)
+
+
 def test_an_inquiry_takes_no_money_and_a_test_charge_is_left_out(engine: payrec.Engine, tmp_path: Path) -> None:
     dispute = {
         "object": "dispute",

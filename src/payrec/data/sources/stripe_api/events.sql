@@ -30,7 +30,10 @@ facts AS (
         CASE WHEN event_type = 'attempt' THEN reason END AS reason_code, method AS channel,
         CASE
             WHEN event_type = 'attempt'
-                THEN NULLIF(CONCAT_WS(' ', 'network_decline_code=' || network_code, 'advice=' || advice_code), '')
+                THEN NULLIF(CONCAT_WS(
+                    ' ', CASE WHEN reason <> decline_code THEN 'decline_code=' || decline_code END,
+                    'network_decline_code=' || network_code, 'advice=' || advice, 'network_advice_code=' || advice_code
+                ), '')
         END AS detail,
         currency
     FROM linked_charges

@@ -15,8 +15,13 @@ latest AS (
 SELECT
     c.id, COALESCE(c.invoice, by_charge.invoice, by_intent.invoice, c.intent, c.id) AS order_id, c.intent, c.known,
     AS_TIME(c.created) AS created, UPPER(c.currency) AS currency, c.customer, LOWER(TRIM(c.email)) AS email, c.name, c.phone, c.amount,
-    COALESCE(c.amount_captured, c.amount) AS amount_captured, c.amount_refunded, c.reason, c.network_code,
-    c.advice_code, COALESCE(c.method, 'card') AS method, c.country,
+    COALESCE(c.amount_captured, c.amount) AS amount_captured, c.amount_refunded,
+    -- advice that forbids another try outweighs why this one failed; 03 and 21 are Mastercard's
+    CASE
+        WHEN LOWER(c.advice) = 'do_not_try_again' OR c.advice_code IN ('03', '21') THEN 'do_not_try_again'
+        ELSE c.reason
+    END AS reason,
+    c.reason AS decline_code, c.network_code, c.advice, c.advice_code, COALESCE(c.method, 'card') AS method, c.country,
     CASE
         WHEN c.status = 'failed' THEN 'attempt'
         WHEN c.status = 'pending' OR LOWER(c.captured) = 'false' THEN 'pending'
