@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from payrec.model.evaluate import worth
+from payrec.model.evaluate.intervals import bootstrap
 
 
 def test_the_best_simple_rule_is_the_rival() -> None:
@@ -42,3 +43,20 @@ def test_without_a_sure_gain_the_sentence_says_so() -> None:
     row = {"share": 0.1, "best_rule": "amount", "gain": 0.02, "gain_95": [-0.1, 0.1], "of_best_possible": {}}
     assert worth.sentence([row]).startswith("at no capacity does the list surely find more money")
     assert worth.sentence([{**row, "gain_95": [float("nan")] * 2}]) == ""
+
+
+def test_at_a_capacity_every_rule_is_held_against_the_list() -> None:
+    """Two of four can be contacted: the list finds 30 + 10 of at most 50, the largest amount 30, the youngest 20."""
+    gain = np.array([30.0, 20.0, 10.0, 0.0])
+    rules = {"amount": np.array([4.0, 1.0, 2.0, 3.0]), "youngest_first": np.array([1.0, 4.0, 2.0, 3.0])}
+    at = worth.at_capacity(
+        gain, np.array([4.0, 1.0, 3.0, 2.0]), rules, 0.5, lambda ratios: bootstrap(np.arange(4), [ratios], 100, 1)
+    )
+    assert at["of_best_possible"] == pytest.approx(0.8)
+    assert at["rules"]["amount"]["of_list"] == pytest.approx(0.75)
+    assert at["rules"]["youngest_first"]["of_list"] == pytest.approx(0.5)
+    assert at["rules"]["amount"]["of_best_possible"] == pytest.approx(0.6)
+    assert at["rules"]["amount"]["of_list_95"][0] <= 0.75 <= at["rules"]["amount"]["of_list_95"][1]
+    said = worth.capacity_sentence(at, 2, 4)
+    assert said.startswith("at your capacity, 2 contacts for about 4 open orders, the largest amount first finds 75%")
+    assert "reaches all" in worth.capacity_sentence({"share": 1.0, "rules": {}}, 9, 4)

@@ -10,7 +10,7 @@ import typer
 
 import payrec
 from payrec.cli import options, output
-from payrec.cli.options import AsOf, Database, Horizon, Json, Recipe, Until
+from payrec.cli.options import AsOf, Capacity, Database, Horizon, Json, PolicyFile, Recipe, Until
 from payrec.cli.summaries import show_figures
 from payrec.cli.team import Group, show_team
 from payrec.common.errors import UsageError
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
 def train(
     recipe: Recipe = "auto", horizon_days: Horizon = None, as_of: AsOf = None, observed_until: Until = None,
-    url: Database = None, as_json: Json = False,
+    policy: PolicyFile = None, capacity: Capacity = None, url: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Train and test; promote it if it passes the quality gate."""
     settings = options.configured()
     with options.database(url, settings) as engine, output.steps(as_json) as step:
         trained = payrec.train(
             engine, settings.models_dir, recipe, as_of=options.moment(as_of, "--as-of"),
-            observed_until=options.moment(observed_until, "--observed-until"), now=options.now(), progress=step,
+            observed_until=options.moment(observed_until, "--observed-until"), now=options.now(),
+            policy=policy or settings.policy, capacity=capacity, progress=step,
             **options.learning(settings, horizon_days),
         )  # fmt: skip
     document = {

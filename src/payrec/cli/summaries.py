@@ -62,6 +62,8 @@ def show_figures(tested: dict[str, Any]) -> None:
     output.table(["", "payrec", "95 % interval", *(b.replace("_", " ") for b in _BASELINES)], rows)
     if tested.get("worth_sentence"):
         output.say(tested["worth_sentence"])
+    if tested.get("worth_at_capacity", {}).get("sentence"):
+        output.say(tested["worth_at_capacity"]["sentence"])
 
 
 def show_unmapped(codes: list[dict[str, Any]]) -> None:

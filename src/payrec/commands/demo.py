@@ -112,7 +112,7 @@ def demo(
         if not _trained_on(store, layers.fingerprint(engine)):
             trained = train(
                 engine, store, "auto", horizon_days, now=now, landmark_ages=landmark_ages, seed=seed,
-                max_rows=max_rows, progress=progress,
+                max_rows=max_rows, policy=policy, capacity=capacity, progress=progress,
             )  # fmt: skip
             progress("playing a year with an experiment")
             rules = replace(policy_of(policy, capacity), reporting_currency=REPORTING_CURRENCY)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED, night_level, serving
 from payrec.commands.build import parameters, reading
 from payrec.commands.check import audited, require_safe, with_leaks
+from payrec.commands.policies import policy_of
 from payrec.common.errors import DataRefused, ModelRefused, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.data import freshness, layers, snapshots, version_changes
@@ -22,10 +23,12 @@ from payrec.data.engines import Engine
 from payrec.model.evaluate import backtest as testing
 from payrec.model.evaluate import gate, metrics, model_report, worth
 from payrec.model.evaluate.backtest import Backtest, BacktestSpec
+from payrec.model.evaluate.figures import Capacity
 from payrec.model.recipes import training
 from payrec.model.recipes.model import Model
 from payrec.model.recipes.training import TrainSpec
 from payrec.model.store import versions
+from payrec.worklist.policy import Policy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,6 +76,8 @@ def train(
     landmark_ages: tuple[int, ...] = layers.LANDMARK_AGES,
     seed: int = SEED,
     max_rows: int = MAX_ROWS,
+    policy: Policy | Path | str | None = None,
+    capacity: int | None = None,
     progress: Progress = silent,
 ) -> Trained:
     """Audit, test on the newest matured rows, train on all of them, store, and promote if the gate passes.
@@ -89,6 +94,8 @@ def train(
         The present, for the audit; None: the end of the observed data.
     max_rows
         Largest number of snapshots to train on.
+    policy, capacity
+        The rules or their file, and the number of contacts: at it the list is compared with simple rules.
 
     Raises
     ------
@@ -113,11 +120,12 @@ def train(
         if as_of is not None:
             latest = as_of - timedelta(days=horizon_days)  # labels of later snapshots were not known yet
             rows = rows.filter(pc.less_equal(rows["as_of"], pa.scalar(latest, pa.timestamp("us"))))
+        room = _capacity(engine, policy_of(policy, capacity), until, max(landmark_ages))
         newest, missing = _newest(engine, rows, until, horizon_days), freshness.missing_months(engine)
     by_rule = serving.goes_by_rule(store)
     with serving.until_trained(store):
         progress("testing on the newest matured snapshots")
-        tested = testing.run(rows, _newest_split(rows, spec))
+        tested = testing.run(rows, replace(_newest_split(rows, spec), capacity=room))
         progress(f"training on {rows.num_rows:,} snapshots")
         model = training.train(rows, spec)
     night = night_level.at_end(model, newest, until, missing)
@@ -148,6 +156,14 @@ def _newest(engine: Engine, rows: pa.Table, until: datetime, horizon_days: int) 
         return rows
     since = datetime(last.year, last.month, last.day) - timedelta(days=horizon_days)
     return snapshots.newest_rows(engine, since, until)
+
+
+def _capacity(engine: Engine, rules: Policy, until: datetime, oldest_days: int) -> Capacity | None:
+    """Return the contacts of the policy and the open orders at the end of the data; None: as many as pay."""
+    end, contacts = layers.observed_until(engine), rules.capacity.total
+    if end is None or contacts is None:
+        return None
+    return Capacity(contacts, snapshots.open_orders(engine, min(until, end), oldest_days))
 
 
 def _newest_split(rows: pa.Table, spec: TrainSpec) -> BacktestSpec:

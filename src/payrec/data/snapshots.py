@@ -89,6 +89,17 @@ def outcomes(engine: Engine, as_of: datetime, horizon_days: int) -> pa.Table:
     )
 
 
+def open_orders(engine: Engine, at: datetime, oldest_days: int) -> int:
+    """Count the orders that are open at a time (UTC) and at most so many days old."""
+    moment = f"TIMESTAMP '{at.isoformat(sep=' ')}'"
+    rows = engine.read(
+        "SELECT COUNT(*) AS n FROM stg_balances AS b JOIN stg_orders AS o ON o.order_no = b.order_no "
+        f"WHERE b.is_open = 1 AND b.from_at <= {moment} AND (b.until_at IS NULL OR b.until_at > {moment}) "
+        f"AND o.clock_at <= {moment} AND o.clock_at > {moment} - INTERVAL '{int(oldest_days) + 1}' DAY"
+    )
+    return int(rows["n"][0].as_py())
+
+
 def scoring_select(as_of: datetime) -> str:
     """Return the query of the open orders at ``as_of``; the label, which nobody knows yet, is left in as NULL."""
     return f"SELECT * FROM {VIEW} WHERE as_of = TIMESTAMP '{as_of.isoformat(sep=' ')}' ORDER BY order_id"

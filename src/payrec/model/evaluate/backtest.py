@@ -53,6 +53,8 @@ class BacktestSpec:
         Resamples for the intervals; 0 = none.
     importance_rows
         Rows of the last fold used for the feature importance; 0 = none.
+    capacity
+        At which the list is compared with simple rules, besides fixed shares.
     """
 
     recipe: str = "logistic"
@@ -66,6 +68,7 @@ class BacktestSpec:
     seed: int = 20_260_101
     max_rows: int = 2_000_000
     importance_rows: int = 10_000
+    capacity: figures.Capacity | None = None
 
 
 @short_repr
@@ -243,7 +246,7 @@ def _judged(outcomes: list[_Outcome], spec: BacktestSpec, excluded: Mapping[str,
         "seed": spec.seed,
         "customers": int(whole.customer.max()) + 1,
         "window": {"from": str(landmarks.times(whole.rows).min()), "to": str(landmarks.times(whole.rows).max())},
-        **figures.all_figures(whole, spec.k_share, spec.bootstrap, spec.seed),
+        **figures.all_figures(whole, spec.k_share, spec.bootstrap, spec.seed, spec.capacity),
         "folds": [outcome.figures for outcome in outcomes],
         "importance": leans_on,
         "excluded": dict(excluded),

@@ -23,6 +23,15 @@ CURVE_SHARES = np.unique(np.round(np.concatenate((np.arange(0.0, 0.2, 0.01), np.
 
 @short_repr
 @dataclass(frozen=True)
+class Capacity:
+    """Contacts of one list, and the open orders that it is chosen from."""
+
+    contacts: int
+    open_orders: int
+
+
+@short_repr
+@dataclass(frozen=True)
 class TestedRows:
     """Rows that a model has not seen, with its probabilities.
 
@@ -168,20 +177,27 @@ def overdispersion(of: TestedRows) -> Overdispersion:
     return expected_sum.learn(*(np.bincount(week, part).astype(np.float64) for part in parts))
 
 
-def _worth(of: TestedRows, resamples: int, seed: int) -> dict[str, Any]:
+def _worth(of: TestedRows, resamples: int, seed: int, capacity: Capacity | None) -> dict[str, Any]:
     """Compare with simple rules at several capacities, in the currency with the most rows, and within ages."""
     at = np.flatnonzero(of.money.unit == np.bincount(of.money.unit).argmax())
     age = of.rows["age_days"].to_numpy().astype(np.float64)
     rules = worth.money_by_rule(of.money, age, of.history, of.age_rate)
-    rows = worth.compare(
-        of.gain_minor[at], of.rankings["model"].money[at], {name: score[at] for name, score in rules.items()},
-        of.customer[at], resamples, seed,
-    )  # fmt: skip
+    ranked = of.gain_minor[at], of.rankings["model"].money[at], {name: score[at] for name, score in rules.items()}
+    rows = worth.compare(*ranked, of.customer[at], resamples, seed)
+    at_capacity = {}
+    if capacity is not None and capacity.open_orders:
+        share = capacity.contacts / capacity.open_orders
+        compared = worth.at_capacity(
+            *ranked, share, lambda ratios: intervals.bootstrap(of.customer[at], [ratios], resamples, seed)
+        )
+        words = worth.capacity_sentence(compared, capacity.contacts, capacity.open_orders)
+        at_capacity = {"worth_at_capacity": compared | vars(capacity) | {"sentence": words}}
     within = worth.within_ages(of.y, of.p, age)
     interval = intervals.bootstrap(of.customer, [within], resamples, seed)
     return {
         "worth": rows,
         "worth_sentence": worth.sentence(rows),
+        **at_capacity,
         **within(np.ones(of.y.size)),
         "roc_auc_within_ages_95": list(interval.get("roc_auc_within_ages", (np.nan, np.nan))),
     }
@@ -202,7 +218,9 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def all_figures(of: TestedRows, k_share: float, resamples: int, seed: int) -> dict[str, Any]:
+def all_figures(
+    of: TestedRows, k_share: float, resamples: int, seed: int, capacity: Capacity | None = None
+) -> dict[str, Any]:
     """Every figure: baselines, intervals, tables and curves, by the keys of ``backtest --json``."""
     return {
         **figures(of, k_share),
@@ -212,7 +230,7 @@ def all_figures(of: TestedRows, k_share: float, resamples: int, seed: int) -> di
         "baselines": of_baselines(of, k_share),
         "ci95": ci95(of, k_share, resamples, seed),
         "overdispersion": vars(overdispersion(of)),
-        **_worth(of, resamples, seed),
+        **_worth(of, resamples, seed, capacity),
         "bootstrap": {"resamples": resamples, "unit": "customer"},
         "by_age": by_age(of, k_share),
         **tables(of),

@@ -77,6 +77,47 @@ def compare(
     ]
 
 
+def at_capacity(
+    gain: Floats,
+    model: Floats,
+    rules: Mapping[str, Floats],
+    share: float,
+    bootstrap: Callable[[Statistic], Mapping[str, tuple[float, float]]],
+) -> dict[str, Any]:
+    """Compare the money found in one ``share`` of the rows; ``gain``, ``model`` and ``rules`` as :func:`compare`.
+
+    Returns
+    -------
+    dict
+        ``share``, ``of_best_possible`` of the list with ``of_best_possible_95``, and ``rules``: by name
+        ``of_best_possible``, and ``of_list`` (their money over the list's) with ``of_list_95``.
+    """
+    shares = (min(share, 1.0),)
+    ours, most = _captured(gain, model, shares), _captured(gain, gain, shares)
+    theirs = {name: _captured(gain, score, shares) for name, score in rules.items()}
+
+    def ratios(weight: Floats) -> Mapping[str, float]:
+        mine, best = float(ours(weight)[0]), float(most(weight)[0])
+        own = {name: float(top(weight)[0]) for name, top in theirs.items()}
+        of_list = {name: money / mine if mine > 0 else NAN for name, money in own.items()}
+        return of_list | {"list": mine / best if best > 0 else NAN}
+
+    whole, drawn = ratios(np.ones(gain.size)), bootstrap(ratios)
+    return {
+        "share": shares[0],
+        "of_best_possible": whole["list"],
+        "of_best_possible_95": list(drawn.get("list", (NAN, NAN))),
+        "rules": {
+            name: {
+                "of_list": whole[name],
+                "of_list_95": list(drawn.get(name, (NAN, NAN))),
+                "of_best_possible": whole[name] * whole["list"],
+            }
+            for name in rules
+        },
+    }
+
+
 def within_ages(y: Floats, p: Floats, age: Floats) -> Statistic:
     """Prepare weighted ``roc_auc_within_ages``: ROC AUC of the pairs of one age, so that age itself ranks nobody."""
     parts = []
@@ -133,12 +174,35 @@ def sentence(rows: list[dict[str, Any]]) -> str:
     )
 
 
+def capacity_sentence(at: Mapping[str, Any], contacts: int, open_orders: int) -> str:
+    """Say what the largest amount first, and the best of the other rules, find at a capacity beside the list.
+
+    >>> rules = {name: {"of_list": 0.93, "of_list_95": [0.88, 0.97]} for name in ("amount", "age_rate")}
+    >>> print(capacity_sentence({"share": 0.2, "rules": rules}, 200, 1_000).partition(" (95%")[0])
+    at your capacity, 200 contacts for about 1,000 open orders, the largest amount first finds 93% as much
+    """
+    if at["share"] >= 1:
+        return (
+            f"your capacity, {contacts:,} contacts, reaches all of about {open_orders:,} open orders: any order will do"
+        )
+    best = max(at["rules"], key=lambda name: at["rules"][name]["of_list"] or 0.0)
+    finds = []
+    for name in dict.fromkeys(("amount", best)):
+        rule = at["rules"][name]
+        if rule["of_list"] is None or not np.isfinite(rule["of_list"]):
+            return ""
+        low, high = rule["of_list_95"]
+        sure = "" if low is None or not np.isfinite(low) else f" (95%: {low:.0%} to {high:.0%})"
+        finds.append(f"{RULES[name]} finds {rule['of_list']:.0%} as much{sure}")
+    return f"at your capacity, {contacts:,} contacts for about {open_orders:,} open orders, {', '.join(finds)}"
+
+
 def _over(ours: float, theirs: float) -> float:
     return ours / theirs - 1 if theirs > 0 else NAN
 
 
-def _captured(gain: Floats, score: Floats) -> Callable[[Floats], Floats]:
-    """Weights -> sum of ``gain`` over the best-scored ``SHARES`` of the weight, (len(SHARES),); ties in proportion."""
+def _captured(gain: Floats, score: Floats, shares: tuple[float, ...] = SHARES) -> Callable[[Floats], Floats]:
+    """Weights -> sum of ``gain`` over the best-scored ``shares`` of the weight, (len(shares),); ties in proportion."""
     order = np.argsort(-score, kind="stable")
     gains, ends = gain[order], metrics.tie_ends(score[order])
 
@@ -146,7 +210,7 @@ def _captured(gain: Floats, score: Floats) -> Callable[[Floats], Floats]:
         ranked = weight[order]
         rows = np.concatenate(([0.0], np.cumsum(ranked)[ends]))
         sums = np.concatenate(([0.0], np.cumsum(ranked * gains)[ends]))
-        captured: Floats = np.interp(np.array(SHARES) * rows[-1], rows, sums)
+        captured: Floats = np.interp(np.array(shares) * rows[-1], rows, sums)
         return captured
 
     return top
