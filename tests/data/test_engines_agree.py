@@ -25,7 +25,8 @@ from payrec.worklist import score
 KEYS = {
     "order_numbers": "order_no", "accounts": "account_no", "reason_numbers": "reason_no", "event_types": "kind",
     "stg_events": "order_no, position",
-    "stg_orders": "order_no", "stg_balances": "order_no, from_at", "stg_outcomes": "order_no",
+    "stg_orders": "order_no", "stg_money": "order_no, from_at", "stg_claims": "order_no",
+    "stg_balances": "order_no, from_at", "stg_outcomes": "order_no",
     "stg_observed": "until", "snapshots": "order_no, as_of", "customer_blocks": "account_no",
     "customer_states": "account_no, from_at", "customer_paces": "customer_no, nth",
     "context_history": "dimension, value, day", "features": "order_no, as_of",

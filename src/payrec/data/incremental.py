@@ -55,8 +55,8 @@ def changed_orders(engine: Engine, on: str) -> int | None:
         f"FULL JOIN {HASHES} AS b ON b.order_id = n.order_id "
         f"JOIN order_numbers AS k ON k.order_id = COALESCE(n.order_id, b.order_id) "
         f"WHERE n.rows_hash IS DISTINCT FROM b.rows_hash "
-        f"UNION SELECT k.order_id, k.order_no FROM stg_balances AS b CROSS JOIN stg_observed AS u "
-        f"JOIN order_numbers AS k ON k.order_no = b.order_no WHERE b.is_undated = 1 AND b.from_at <> u.until; "
+        f"UNION SELECT k.order_id, k.order_no FROM stg_claims AS c CROSS JOIN stg_observed AS u "
+        f"JOIN order_numbers AS k ON k.order_no = c.order_no WHERE c.is_undated = 1 AND c.from_at <> u.until; "
         f"ANALYZE {_CHANGED}"
     )
     changed, orders = _count(engine, _CHANGED), _count(engine, _NOW)

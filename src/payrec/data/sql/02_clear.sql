@@ -16,6 +16,8 @@ DROP TABLE IF EXISTS freshness;
 DROP TABLE IF EXISTS stg_observed;
 DROP TABLE IF EXISTS stg_outcomes;
 DROP TABLE IF EXISTS stg_balances;
+DROP TABLE IF EXISTS stg_claims;
+DROP TABLE IF EXISTS stg_money;
 DROP TABLE IF EXISTS stg_orders;
 DROP TABLE IF EXISTS stg_events;
 DROP TABLE IF EXISTS built_orders;

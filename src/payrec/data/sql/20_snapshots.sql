@@ -87,4 +87,5 @@ SELECT
     TIMESTAMP '1900-01-01 00:00:00' + CAST(s.snooze & 4194303 AS INTEGER) * INTERVAL '1' DAY AS snoozed_until
 FROM states AS s
 JOIN stg_orders AS o ON o.order_no = s.order_no
-LEFT JOIN stated AS t ON t.order_no = s.order_no AND t.stated_at <= s.as_of;
+LEFT JOIN stated AS t ON t.order_no = s.order_no AND t.stated_at <= s.as_of
+ORDER BY s.order_no, s.as_of;  -- for speed: what follows joins on order_no
