@@ -60,9 +60,7 @@ def test_balances_that_a_version_changed_are_counted(engine: Engine, monkeypatch
     part = event("e2", "o2", "credit", datetime(2024, 3, 5), amount=ORDERS[2]["amount"] / 4)
     load(engine, ORDERS, [*EVENTS, part, event("e3", "o3", "void", datetime(2024, 3, 5))])
     with monkeypatch.context() as former:
-        version(
-            former, "12_stg_money.sql", "WHEN event_type = 'credit' THEN minor", "WHEN event_type = '' THEN minor"
-        )
+        version(former, "12_stg_money.sql", "WHEN event_type = 'credit' THEN minor", "WHEN event_type = '' THEN minor")
         version(former, "12_stg_money.sql", "WHEN event_type = 'void' THEN 1", "WHEN event_type = '' THEN 1")
         layers.build(engine, WANTED)
     layers.build(engine, WANTED)
