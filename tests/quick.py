@@ -3,6 +3,7 @@
 In are the tests of the rooms, the folders of ``tests`` that have a namesake in ``src/payrec``. Out are
 
 - files that import one of ``SLOW_IMPORTS``: they start a process, a server or a browser, or train models,
+- files that call ``connect``: they open a database,
 - tests with a fixture that a session or module shares: it is shared because it is expensive,
 - tests with a database: one of the fixtures of ``tests/conftest.py`` that give an engine.
 
@@ -38,7 +39,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if not config.getoption("quick") or not collection_path.is_relative_to(TESTS) or collection_path == TESTS:
         return None
     room = collection_path.relative_to(TESTS).parts[0]
-    slow = collection_path.suffix == ".py" and SLOW_IMPORTS & imports(collection_path)
+    slow = collection_path.suffix == ".py" and (SLOW_IMPORTS & imports(collection_path) or connects(collection_path))
     return True if room not in ROOMS or slow else None
 
 
@@ -71,6 +72,13 @@ def limit_examples(item: pytest.Item) -> None:
     if own is not None:
         function = getattr(item.obj, "__func__", item.obj)
         function._hypothesis_internal_use_settings = settings(own, max_examples=min(own.max_examples, EXAMPLES))
+
+
+@cache
+def connects(path: Path) -> bool:
+    """Say whether a file calls ``connect``, as a function of a module or by itself."""
+    calls = (node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+    return any("connect" in (getattr(call, "id", ""), getattr(call, "attr", "")) for call in calls)
 
 
 @cache
