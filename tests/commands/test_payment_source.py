@@ -13,7 +13,7 @@ from payrec.commands.scoring import Worklist
 from payrec.common.errors import DataRefused
 from payrec.data import layers
 from payrec.data.engines import Engine
-from payrec.simulate.simulator import Portfolio
+from payrec.simulate.exports import Portfolio
 
 NOW = datetime(2026, 7, 1, 6)
 LINES: dict[str, Callable[[str, date], str]] = {

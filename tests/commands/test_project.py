@@ -12,7 +12,7 @@ import pytest
 
 import payrec
 from payrec.common.errors import UsageError
-from payrec.simulate.simulator import Portfolio
+from payrec.simulate.exports import Portfolio
 from tests.commands.conftest import FIRST_NIGHT, Site
 
 LONGEST = 500

@@ -14,7 +14,8 @@ import pytest
 from payrec.common.errors import UsageError
 from payrec.simulate import exports, simulator
 from payrec.simulate.complications import RATES, complications
-from payrec.simulate.simulator import DEFAULT_END, Portfolio, portfolio, weekly
+from payrec.simulate.exports import Portfolio
+from payrec.simulate.simulator import DEFAULT_END, portfolio, weekly
 from payrec.simulate.standing import STATES, standing_at
 from payrec.simulate.world import EVENT_TYPES
 from tests.meaning import Meaning, Rules, reckon

@@ -9,7 +9,8 @@ from payrec.common.progress import Progress, silent
 from payrec.simulate import source_files
 from payrec.simulate.complications import PLAIN, Complications
 from payrec.simulate.customer_behaviour import USUAL, Behaviour
-from payrec.simulate.simulator import Portfolio, portfolio, write
+from payrec.simulate.exports import Portfolio
+from payrec.simulate.simulator import portfolio, write
 
 
 def simulate(

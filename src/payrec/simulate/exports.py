@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from payrec.common.errors import UsageError
+from payrec.common.short_repr import short_repr
 from payrec.simulate import raw_tables
 from payrec.simulate.complications import Complications
 from payrec.simulate.events import NONE, NOT_DATED, NOT_EXPORTED
 from payrec.simulate.orders import DAY_SECONDS
 from payrec.simulate.standing import Facts, last_known, standing
 from payrec.simulate.world import CURRENCIES, EVENT_TYPES, REASON_CODES, Bools, Ints
-
-if TYPE_CHECKING:
-    from payrec.simulate.simulator import Portfolio
 
 MONEY = ("payment", "refund", "return", "chargeback", "pending")
 STATUSES = ("open", "part_paid", "paid", "refunded", "void", "written_off", "disputed", "in_flight", "charged_back")
@@ -34,6 +32,29 @@ def with_gaps(facts: Facts, options: Complications) -> Facts:
         stopped_at = (facts.span.days - options.stop_payments_days) * DAY_SECONDS
         visibility[log.of(*MONEY) & (log.recorded_at >= stopped_at)] = NOT_EXPORTED
     return replace(facts, log=replace(log, visibility=visibility))
+
+
+@short_repr
+@dataclass(frozen=True)
+class Portfolio:
+    """The raw tables as they would be exported at the end, and the truth that no export has.
+
+    Attributes
+    ----------
+    transactions, events, fx
+        Columns and types of raw_transactions, raw_events and fx_rates.
+    truth
+        One row for each failed order and time at which it is open: :func:`payrec.simulate.truth.table`.
+        Complications are not part of these probabilities.
+    facts
+        With complications: what really happened, for :func:`payrec.simulate.standing.standing_at`; else None.
+    """
+
+    transactions: pa.Table
+    events: pa.Table
+    fx: pa.Table
+    truth: pa.Table
+    facts: Facts | None = None
 
 
 def at(simulated: Portfolio, moment: datetime) -> Portfolio:

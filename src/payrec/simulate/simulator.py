@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from pyarrow import csv, parquet
 
 from payrec.common.errors import UsageError
 from payrec.common.files import replacing
-from payrec.common.short_repr import short_repr
 from payrec.simulate import changes, customers, exports, incidents, payments, raw_tables, truth
 from payrec.simulate import course as courses
 from payrec.simulate import events as logs
@@ -25,6 +24,7 @@ from payrec.simulate import hazard as hz
 from payrec.simulate import orders as books
 from payrec.simulate.complications import PLAIN, Complications
 from payrec.simulate.customer_behaviour import USUAL, Behaviour, weekly_shocks
+from payrec.simulate.exports import Portfolio
 from payrec.simulate.standing import Facts, standing_at
 from payrec.simulate.world import RATES_TO_REPORTING, REPORTING_CURRENCY, Ints
 
@@ -46,29 +46,6 @@ STATUS_FILE = "truth_status.parquet"  # only with complications
 TERMS_DAYS = (14, 30, 60)
 WEEKS = 12
 MOST_ORDERS = 99_999_999  # the digits of an order_id
-
-
-@short_repr
-@dataclass(frozen=True)
-class Portfolio:
-    """The raw tables as they would be exported at the end, and the truth that no export has.
-
-    Attributes
-    ----------
-    transactions, events, fx
-        Columns and types of raw_transactions, raw_events and fx_rates.
-    truth
-        One row for each failed order and time at which it is open: :func:`payrec.simulate.truth.table`.
-        Complications are not part of these probabilities.
-    facts
-        With complications: what really happened, for :func:`payrec.simulate.standing.standing_at`; else None.
-    """
-
-    transactions: pa.Table
-    events: pa.Table
-    fx: pa.Table
-    truth: pa.Table
-    facts: Facts | None = None
 
 
 def portfolio(
