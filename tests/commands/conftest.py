@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from payrec.commands.run import RunConfig, RunReport, execute
+from payrec.commands.run import RunConfig, execute
+from payrec.commands.run_report import RunReport
 from payrec.commands.train import train
 from payrec.data import layers
 from payrec.data.engines import Engine, connect, keeps_lists

@@ -13,7 +13,7 @@ import pytest
 import payrec as api
 from payrec.commands.log import Logged
 from payrec.commands.published import open_lists
-from payrec.commands.run import RunReport
+from payrec.commands.run_report import RunReport
 from payrec.common.errors import UsageError
 from payrec.publish import action_events, actions, promise_states
 from payrec.publish.store import list_by_customer

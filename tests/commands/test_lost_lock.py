@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from payrec.commands import privacy
-from payrec.commands.run import RunReport
+from payrec.commands.run_report import RunReport
 from payrec.common.errors import Locked
 from payrec.data import layers, leases
 from payrec.publish import ledger

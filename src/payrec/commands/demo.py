@@ -14,7 +14,8 @@ from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED, load
 from payrec.commands.list_summary import chosen
 from payrec.commands.policies import policy_of
 from payrec.commands.report import report
-from payrec.commands.run import RunReport, run
+from payrec.commands.run import run
+from payrec.commands.run_report import RunReport
 from payrec.commands.simulate import simulate
 from payrec.commands.simulated_year import SimulatedYear, listed_orders, play
 from payrec.commands.train import Trained, train

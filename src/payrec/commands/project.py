@@ -15,7 +15,8 @@ from payrec.commands.check import check
 from payrec.commands.explain import Explanation, explain
 from payrec.commands.features import features
 from payrec.commands.policies import policy_of
-from payrec.commands.run import RunReport, run
+from payrec.commands.run import run
+from payrec.commands.run_report import RunReport
 from payrec.commands.score import score
 from payrec.commands.scoring import Worklist
 from payrec.commands.train import Trained, train

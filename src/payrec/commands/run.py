@@ -5,33 +5,30 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
 
 from payrec.commands import serving
 from payrec.commands.assigning import run_identity, store_arms, with_experiment
 from payrec.commands.check import require_safe
 from payrec.commands.forecast import store_forecast
 from payrec.commands.list_details import details_of
-from payrec.commands.list_summary import summarise
-from payrec.commands.monitor import unmapped
 from payrec.commands.policies import policy_of
 from payrec.commands.run_record import RunConfig, alarmed, record_run, record_step, recorded
-from payrec.commands.scoring import ScoringRequest, score_layers, scoring_request
+from payrec.commands.run_report import RunReport
+from payrec.commands.scoring import ScoringRequest, Worklist, score_layers, scoring_request
 from payrec.commands.watch import damaged, restored_verdicts, watch
 from payrec.common.errors import DataRefused, Locked, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.data import audit, layers
 from payrec.data.engines import Engine, connect, keeps_lists
-from payrec.monitor import alerts, outcomes, silence, verdicts
+from payrec.monitor import alerts, silence, verdicts
 from payrec.monitor.limits import limits_of
-from payrec.monitor.verdicts import Level, Verdict
+from payrec.monitor.verdicts import Verdict
 from payrec.publish import action_events, ledger, lists, lock
+from payrec.publish.folder_repair import Damage
 from payrec.publish.run_info import Published, RunInfo
 from payrec.publish.store import ListStore, open_store
 from payrec.worklist.policy import Policy
@@ -40,38 +37,6 @@ LAYERS_WAIT_S = 600.0  # a run waits this long for commands that read or rebuild
 STARTS = 3  # of a run whose layers another build replaced
 CLOCK_BACK, CLOCK_AHEAD = timedelta(days=1), timedelta(days=400)  # of the clock against the last run
 UNSAFE_TO_SCORE = ("promise.", "future_facts")  # findings that make a list as wrong as a model
-
-
-@dataclass(frozen=True, repr=False)
-class RunReport:
-    """What a run did: the published list, which list is served, whether it was there already, and the verdicts."""
-
-    published: Published
-    served: Published
-    ranked: pa.Table
-    already_done: bool
-    verdicts: tuple[Verdict, ...]
-    too_old: int
-    policy: Policy
-    deliveries: tuple[alerts.Delivery, ...] = ()
-
-    @property
-    def level(self) -> Level:
-        """The most severe verdict."""
-        return verdicts.worst(self.verdicts)
-
-    @property
-    def unmapped_reason_codes(self) -> list[dict[str, Any]]:
-        """The reason codes of the list that have no meaning yet, with the orders that have them."""
-        return unmapped(self.ranked, self.policy)
-
-    def summary(self) -> dict[str, Any]:
-        """Return orders and money of the list by currency, as :meth:`Worklist.summary`, and how past lists came out."""
-        return summarise(self.ranked, self.published.run, outcomes.coverage(one.figure for one in self.verdicts))
-
-    def __repr__(self) -> str:
-        done = "done before" if self.already_done else "published"
-        return f"<RunReport of run {self.published.run.run_id}: {done}, {self.level}, {self.published.orders:,} orders>"
 
 
 def run(
@@ -234,16 +199,30 @@ def _published(
         store_forecast(store, request.bundle.model, worklist.run, worklist.ranked)
         record_step(engine, config, "publish", request.run_id)
         progress("monitoring")
-        watched = watch(engine, store, worklist, request.bundle, limits_of(config.policy))
-        judged = [*damaged(damages, limits_of(config.policy)), *watched, *_silence(config, worklist.run, runs)]
-        store.add_verdicts(request.run_id, verdicts.to_table(judged, request.run_id, request.as_of))
-        record_step(engine, config, "monitor", request.run_id)
-        # alerted before it counts as done: a run that is killed in between alerts twice, rather than never
-        sent = _alerted(judged, request.run_id, config)
-        record_run(engine, config, request.run_id, _undelivered(sent))
+        judged, sent = _monitored(engine, store, config, request, worklist, damages)
         _retire(store, config)
     published = next(one for one in runs if one.run.run_id == request.run_id)
     return RunReport(published, runs[0], worklist.ranked, False, tuple(judged), worklist.too_old, config.policy, sent)
+
+
+def _monitored(
+    engine: Engine,
+    store: ListStore,
+    config: RunConfig,
+    request: ScoringRequest,
+    worklist: Worklist,
+    damages: list[Damage],
+) -> tuple[list[Verdict], tuple[alerts.Delivery, ...]]:
+    """Judge the new list and the past ones, store the verdicts, alert, and record that the run is done."""
+    limits = limits_of(config.policy)
+    watched = watch(engine, store, worklist, request.bundle, limits)
+    judged = [*damaged(damages, limits), *watched, *_silence(config, worklist.run, store.runs())]
+    store.add_verdicts(request.run_id, verdicts.to_table(judged, request.run_id, request.as_of))
+    record_step(engine, config, "monitor", request.run_id)
+    # alerted before it counts as done: a run that is killed in between alerts twice, rather than never
+    sent = _alerted(judged, request.run_id, config)
+    record_run(engine, config, request.run_id, _undelivered(sent))
+    return judged, sent
 
 
 def _whole(store: ListStore, runs: list[Published], request: ScoringRequest) -> ScoringRequest:
