@@ -66,9 +66,10 @@ def test_a_header_without_its_values_is_not_recognised(name: tuple[str, str], tm
 def test_a_file_of_every_source_is_recognised_as_that_source_alone(
     source: str, portfolio: tuple[pa.Table, pa.Table], tmp_path: Path
 ) -> None:
-    """All but open items, whose columns are common to many programs."""
+    """All but open items and lists of customers, whose columns are common to many programs."""
     expected = [] if source == "open-items" else [source]
-    for path in source_files.write(*portfolio, source, tmp_path):
+    written = source_files.write(*portfolio, source, tmp_path)
+    for path in (each for each in written if each.stem not in ("customer", "customers", "accounts")):
         assert [match.source for match in payrec.sources.recognise(path)] == expected, path.name
 
 

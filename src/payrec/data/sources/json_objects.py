@@ -1,6 +1,6 @@
 """JSON and JSON lines as rows of text: an object is a row, a value inside an object has the name ``a.b``.
 
-Objects come from lines, from one array, or from the array ``data`` of one object, as lists of an API do.
+Objects come from lines, from one array, or from the array ``data`` or ``list`` of one object, as lists of an API do.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from payrec.data.sources.packs import JsonForm
 
 OBJECT_BYTES = 16_000_000  # of one line, the largest object that DuckDB itself reads
 DOCUMENT_BYTES = 500_000_000  # of one array; it is in memory at once
-NAMED_OBJECTS = 500  # whose names say which columns there are
 BATCH_ROWS = 65_536
 DEPTH = 4  # of names
+LISTS = ("data", "list")  # arrays of objects in the answers of APIs
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _is_lines(head: bytes) -> bool:
     if not first.startswith(b"{"):
         return False
     try:
-        return "data" not in json.loads(first) or head.count(b"\n") > 1
+        return not json.loads(first).keys() & set(LISTS) or head.count(b"\n") > 1
     except ValueError:
         return False
 
@@ -91,11 +91,12 @@ def _stage_document(db: duckdb.DuckDBPyConnection, file: OpenFile, named_encodin
         size += len(block)
         if size > DOCUMENT_BYTES:
             raise DataRefused(f"{file.name} is one JSON document of more than {DOCUMENT_BYTES:,} bytes\n{_AS_LINES}")
+    lists = " ".join(f"WHEN JSON_TYPE(d, '$.{name}') = 'ARRAY' THEN JSON_EXTRACT(d, '$.{name}')" for name in LISTS)
     try:
         db.execute(
             "INSERT INTO objects SELECT ROW_NUMBER() OVER (), object FROM (SELECT UNNEST(CAST(CASE "
-            "WHEN JSON_TYPE(d) = 'ARRAY' THEN d WHEN JSON_TYPE(d, '$.data') = 'ARRAY' THEN JSON_EXTRACT(d, '$.data') "
-            "ELSE JSON_ARRAY(d) END AS JSON[])) AS object FROM (SELECT CAST(? AS JSON) AS d))",
+            f"WHEN JSON_TYPE(d) = 'ARRAY' THEN d {lists} ELSE JSON_ARRAY(d) END AS JSON[])) AS object "
+            "FROM (SELECT CAST(? AS JSON) AS d))",
             [b"".join(parts).decode("utf-8")],
         )
     except duckdb.Error as error:
@@ -120,15 +121,16 @@ def exports(
 
 
 def _opened(form: JsonForm | None) -> str:
-    """Return SQL for ``recorded``, ``object`` and ``kind`` of an object that a webhook may have wrapped."""
+    """Return SQL for ``recorded``, ``object``, ``kind`` of an object, or of those wrapped in it."""
     if form is None:
         return "NULL AS recorded, object, '' AS kind FROM objects"
-    inner, kind = sql_literal(_path(form.webhook_object)), sql_literal(_path(form.kind))
-    is_webhook = f"JSON_TYPE(object, {inner}) = 'OBJECT'"
+    paths, kind = sql_literals(map(_path, form.wrappers)), sql_literal(_path(form.kind))
+    wrapped = f"LIST_FILTER(JSON_EXTRACT(object, [{paths}]), LAMBDA x: JSON_TYPE(x) = 'OBJECT')" if paths else "[]"
+    time = f"object ->> {sql_literal(_path(form.webhook_time))}" if form.webhook_time else "NULL"
     return (
-        f"recorded, object, object ->> {kind} AS kind FROM (SELECT line, "
-        f"CASE WHEN {is_webhook} THEN object ->> {sql_literal(_path(form.webhook_time))} END AS recorded, "
-        f"CASE WHEN {is_webhook} THEN JSON_EXTRACT(object, {inner}) ELSE object END AS object FROM objects)"
+        f"recorded, object, object ->> {kind} AS kind FROM (SELECT line, CASE WHEN LEN(inners) > 0 THEN {time} END "
+        "AS recorded, UNNEST(CASE WHEN LEN(inners) > 0 THEN inners ELSE [object] END) AS object "
+        f"FROM (SELECT line, object, CAST({wrapped} AS JSON[]) AS inners FROM objects))"
     )
 
 
@@ -140,7 +142,8 @@ def kinds_of(db: duckdb.DuckDBPyConnection, form: JsonForm) -> dict[str, int]:
 
 def _names(db: duckdb.DuckDBPyConnection, query: str) -> tuple[str, ...]:
     names: dict[str, None] = {}
-    for (text,) in db.execute(f"SELECT object FROM ({query}) LIMIT {NAMED_OBJECTS}").fetchall():
+    structures = f"SELECT JSON_STRUCTURE(object) FROM ({query}) GROUP BY 1 ORDER BY MIN(line)"
+    for (text,) in db.execute(structures).fetchall():
         names.update(dict.fromkeys(_flat(json.loads(text), "", DEPTH)))
     return tuple(names)
 

@@ -48,6 +48,9 @@ def load(
         As :func:`payrec.data.sources.conversion.converted` and :func:`payrec.data.load.transactions`.
     """
     mapping, rejects, now, options = settings
+    amounts_and_days = mapping or Mapping()
+    if amounts_and_days.decimal is None:
+        amounts_and_days = replace(amounts_and_days, decimal=pack.decimal)
     complete = pack.complete if options.complete is None else options.complete
     if pack.complete and complete and options.stated_at is None:
         raise UsageError(
@@ -66,6 +69,6 @@ def load(
         for kind, file in conversion.files.items():
             kept = replace(options, encoding=None, complete=(complete and kind == "transactions") or None)
             written = rejects / f"{pack.name}.{kind}.rejects.csv" if rejects else None
-            forms = None if kind == "customers" else mapping  # the map is about days and amounts
+            forms = None if kind == "customers" else amounts_and_days
             reports.append(loaders[kind](engine, file, forms, written, now, kept))
     return SourceReport(pack.name, conversion.inputs, tuple(reports))

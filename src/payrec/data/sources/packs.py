@@ -39,10 +39,10 @@ class Input:
 
 @dataclass(frozen=True)
 class JsonForm:
-    """Where JSON objects of a source have their kind, and what their webhooks wrap them in; paths such as ``a.b``."""
+    """Where JSON objects have their kind, and what lists and webhooks wrap them in; paths such as ``a.b``."""
 
     kind: str
-    webhook_object: str
+    wrappers: tuple[str, ...]
     webhook_time: str
 
 
@@ -62,6 +62,7 @@ class Pack:
     sql: Mapping[Kind, str]
     json: JsonForm | None
     complete: bool  # all that is open is in the files
+    decimal: str | None  # the mark in all amounts, if a program and no person's settings wrote them
     variant_of: str | None  # the pack that shares its SQL and has other names for the same content
 
 
@@ -109,10 +110,15 @@ def _read(folder: Traversable) -> Pack:
         tuple(_input(name, entry) for name, entry in document["inputs"].items()),
         {view: text for view, text in texts.items() if view not in KINDS},
         {kind: texts[kind] for kind in KINDS if kind in texts},
-        JsonForm(**document["json"]) if "json" in document else None,
+        _json_form(document["json"]) if "json" in document else None,
         document.get("complete", False),
+        document.get("decimal"),
         variant_of,
     )
+
+
+def _json_form(entry: Mapping[str, Any]) -> JsonForm:
+    return JsonForm(entry["kind"], tuple(entry.get("wrappers", ())), entry.get("webhook_time", ""))
 
 
 def _document(folder: Traversable) -> dict[str, Any]:
