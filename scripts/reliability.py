@@ -139,11 +139,11 @@ def page() -> str:
     """Return docs/reliability.md."""
     known = tests()
     steps = json.loads(FAULTS.read_text(encoding="utf-8"))
-    told = EVERY_STEP.format(possible=sum(found["possible"] for found in steps.values()))
-    told += "".join(_of_command(name, found) for name, found in steps.items())
+    lines = EVERY_STEP.format(possible=sum(found["possible"] for found in steps.values()))
+    lines += "".join(_of_command(name, found) for name, found in steps.items())
     pairs = json.loads(PAIRS.read_text(encoding="utf-8"))
-    told += TWO_COMMANDS + "".join(_of_pair(name, found) for name, found in pairs.items())
-    return HEAD + "".join(_row(case, of_case(case, known)) for case in cases()) + told
+    lines += TWO_COMMANDS + "".join(_of_pair(name, found) for name, found in pairs.items())
+    return HEAD + "".join(_row(case, of_case(case, known)) for case in cases()) + lines
 
 
 def _of_pair(name: str, found: dict[str, int]) -> str:
@@ -165,8 +165,8 @@ def _of_command(name: str, found: dict[str, Any]) -> str:
 
 def _row(case: dict[str, Any], found: list[Test]) -> str:
     linked = [f"[{_words(one.name)}](../{one.path}) ({one.engine})" for one in found]
-    told = "<br>".join(linked) or case["reason"]
-    return f"| {case['number']} | {case['what']} | {case['then']} | {told} |\n"
+    proof = "<br>".join(linked) or case["reason"]
+    return f"| {case['number']} | {case['what']} | {case['then']} | {proof} |\n"
 
 
 def _words(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Remake the pictures of the web app in docs/images, in a real browser on made data: ``screenshots.py [FOLDER]``.
+"""Remake the pictures of the web app in docs/images, in a real browser on simulated data: ``screenshots.py [FOLDER]``.
 
 FOLDER is a working directory that has a model and published lists; without it one is made by the commands.
 """

@@ -35,7 +35,7 @@ def importance_text(frame: pd.DataFrame) -> str:
 
 
 def over_time(folds: pd.DataFrame) -> Chart:
-    """Draw the PR AUC of each refit over time, beside the customer's history and the base rate.
+    """Draw the PR AUC of each refit over time, with the customer's history and the base rate.
 
     ``folds`` has the columns ``test_from`` (a day as text), ``pr_auc``, ``history``, ``base_rate``.
     """

@@ -1,6 +1,6 @@
 """One look for every chart: colours by role, type, and how a chart becomes a picture without leaving the machine.
 
-Colours are told apart by people who see few of them, and every line has its own dash or mark besides. In a page a
+People who see few colours can distinguish them, and every line has its own dash or mark. In a page a
 picture takes its colours from the page's own variables (``--chart-ink`` and so on), so that it is readable on a dark
 page too; where there are none, it keeps the ones given here.
 """

@@ -188,7 +188,7 @@ def _orders_layers(engine: Engine, progress: Callable[[str], None], *, full: boo
 
 
 def _basis(engine: Engine) -> str:
-    """Return a hash of what the layers depend on beside the raw rows: their SQL, and what was declared."""
+    """Return a hash of what the layers depend on besides the raw rows: their SQL, and what was declared."""
     tables = [*DECLARED, *(["fx_rates"] if count(engine, "raw_events", "currency IS NOT NULL") else [])]
     declared = {table: sorted(engine.read(f"SELECT * FROM {table}").to_pylist(), key=str) for table in tables}
     return incremental.basis(tuple(sql for _, sql in layers()[2:]), declared)

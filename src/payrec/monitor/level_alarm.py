@@ -26,7 +26,7 @@ PAYMENTS_TO_TELL = 110  # expected payments after which a fall by a third was se
 
 
 def figures(model: Model, night: NightLevel | None) -> Iterator[Figure]:
-    """Yield the level (beside that of the training), the evidence for a fall and a rise, and expected payments a day.
+    """Yield the level (with that of the training), the evidence for a fall and a rise, and expected payments a day.
 
     Nothing where the model does not follow the level or no day has passed since its training.
     """

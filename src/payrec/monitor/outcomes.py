@@ -91,7 +91,7 @@ def money(
 
     Metrics are ``money_…`` for all orders with a probability and ``chosen_money_…`` for those that were flagged. Only
     runs a week apart may be added up: an order that is open for a month is on every list of that month, so a week is
-    told by its first run (see :func:`first_of_each_week`). ``money_recovered`` counts an order in full when its
+    represented by its first run (see :func:`first_of_each_week`). ``money_recovered`` counts an order in full when its
     outstanding balance fell to at most 5 %, and not at all before: what the probability is about.
     """
     rows = scores.filter(pc.and_(pc.is_valid(scores["p_recover_30d"]), pc.is_valid(scores["outstanding_value"])))

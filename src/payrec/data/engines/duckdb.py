@@ -83,7 +83,9 @@ def _opened(path: str, options: dict[str, str]) -> duckdb.DuckDBPyConnection:
         if holder:
             msg = f"the DuckDB file {path} is open in another program: process {holder[2]} ({Path(holder[1]).name})"
             raise Locked(f"{msg}\nwait until it ends or close it, then try again") from error
-        advice = RESTORE if _DAMAGED.search(str(error)) else "name another file, or mend its folder, rights or options"
+        advice = (
+            RESTORE if _DAMAGED.search(str(error)) else "name another file, or correct its folder, rights or options"
+        )
         msg = f"cannot open the DuckDB file {path}: {reason}\n{advice}"
         raise DatabaseUnreachable(msg) from error
 

@@ -52,7 +52,7 @@ def _rows(db: duckdb.DuckDBPyConnection, database: str) -> dict[tuple[str, str],
 
 
 def _delete_leftovers(path: Path) -> None:
-    """Delete what killed programs left: copies of the file, and rows that DuckDB put on disk for want of memory."""
+    """Delete what killed programs left: copies of the file, and rows that DuckDB put on disk."""
     for left in path.parent.glob(f".{path.name}.*.tmp*"):
         left.unlink(missing_ok=True)
     shutil.rmtree(f"{path}.tmp", ignore_errors=True)

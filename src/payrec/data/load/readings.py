@@ -152,7 +152,7 @@ def _reading(planned: PlannedColumn, plan: LoadPlan, form: Form | None, now: dat
     if plan.dialect.form == "XLSX":
         errors = f"regexp_matches(r_{column.name}, '{'|'.join(workbook.ERRORS)}')"
         accepted = f"{accepted} AND NOT coalesce({errors}, FALSE)"
-        reasons = [(errors, "is an error of the spreadsheet: mend its formula, or leave the cell empty"), *reasons]
+        reasons = [(errors, "is an error of the spreadsheet: correct its formula, or leave the cell empty"), *reasons]
     return Reading(column, text, value, accepted, _case(f"r_{column.name}", reasons, column))
 
 

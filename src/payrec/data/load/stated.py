@@ -66,7 +66,7 @@ def require_whole(rejected: int, file: str) -> None:
     if rejected:
         raise DataRefused(
             f"{file}: {rejected:,} rows cannot be read, expected none in a file that is declared complete\n"
-            "their orders would count as settled; mend the rows, or load the file without --complete"
+            "their orders would count as settled; correct the rows, or load the file without --complete"
         )
 
 

@@ -125,7 +125,7 @@ def equal_count_bins(p: npt.ArrayLike, bins: int = ECE_BINS) -> GroupCodes:
 def ece(y: npt.ArrayLike, p: npt.ArrayLike, bins: int = ECE_BINS) -> float:
     """Mean over rows of |mean p - observed share| of the row's equal-count bin: the expected calibration error.
 
-    ``bins`` is 10 unless told; a figure without its number of bins cannot be compared. See ``ece_by_chance`` for
+    ``bins`` is 10 by default; a figure without its number of bins cannot be compared. See ``ece_by_chance`` for
     what a perfectly calibrated model would show on as few rows.
     """
     labels, chances = _pair(y, p)

@@ -175,7 +175,7 @@ def sentence(rows: list[dict[str, Any]]) -> str:
 
 
 def capacity_sentence(at: Mapping[str, Any], contacts: int, open_orders: int) -> str:
-    """Say what the largest amount first, and the best of the other rules, find at a capacity beside the list.
+    """Say what the largest amount first, and the best of the other rules, find at a capacity, compared with the list.
 
     >>> rules = {name: {"of_list": 0.93, "of_list_95": [0.88, 0.97]} for name in ("amount", "age_rate")}
     >>> print(capacity_sentence({"share": 0.2, "rules": rules}, 200, 1_000).partition(" (95%")[0])
