@@ -40,6 +40,12 @@ def test_a_file_is_recognised_by_its_columns(tmp_path: Path, header: str, kind: 
     assert take(f"{header}\n{row}\n".encode(), tmp_path).kind == kind
 
 
+def test_a_header_without_rows_is_refused(tmp_path: Path) -> None:
+    for content in (ORIGINAL, f"{ORIGINAL}\r\n", "invoice;client\n"):
+        with pytest.raises(DataRefused, match="has one line, expected column names and rows"):
+            take(content.encode(), tmp_path)
+
+
 def test_a_gzipped_file_is_known_by_its_content(tmp_path: Path) -> None:
     taken = take(gzip.compress(f"{ORIGINAL}\n{ROW}\n".encode()), tmp_path, "open.csv.gz")
     assert taken.kind == "features"

@@ -147,14 +147,13 @@ def read(uploaded: Upload, reading: Reading) -> Upload:
             sheets = tuple(workbook.sheet_names(file)) if file.form == "xlsx" else ()
         known = frozenset((*TRANSACTIONS.names(), *feature_file.SCHEMA.names, *feature_file.ALIASES))
         hints = tables.Hints(known, encoding=reading.encoding, header_row=reading.header_row, sheet=reading.sheet)
-        form = file.form
         with file_bytes.opened(path, LIMITS, tables.FORMS) as file:
             header = tables.table_of(file, hints).dialect.header
     except PayrecError as error:
         if path.is_file() and _may_be_read_otherwise(error):
             return replace(uploaded, header=(), reading=reading, source=None, problem=error)
         raise
-    recognised = () if reading.header_row or form == "xlsx" else _recognised(path, reading.encoding)
+    recognised = () if reading.header_row or reading.sheet else _recognised(path, reading.encoding)
     return replace(
         uploaded, header=header, sheets=sheets, reading=reading, source=next(iter(recognised), None), problem=None
     )
@@ -184,9 +183,14 @@ def _parquet_header(stream: BinaryIO, name: str) -> tuple[str, ...]:
 
 
 def _count_lines(stream: BinaryIO, path: Path) -> None:
-    lines = 0
+    lines, last = 0, b""
     while chunk := stream.read(1 << 20):
         lines += chunk.count(b"\n")
+        last = chunk
         if lines > MAX_ROWS + 1:
             path.unlink()
             raise DataRefused(f"{path.name} has more than {MAX_ROWS:,} lines\n{BEYOND}")
+    if lines <= 1 and len(last.split()) and not last.partition(b"\n")[2].strip(b"\0\r\n "):
+        raise DataRefused(
+            f"{path.name} has one line, expected column names and rows below them\nexport it again with its rows"
+        )

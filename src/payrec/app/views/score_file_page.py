@@ -20,6 +20,7 @@ from payrec.data.load.mapping import Mapping
 
 DATES = {"as they stand": None, "31/12/2026": "%d/%m/%Y", "12/31/2026": "%m/%d/%Y", "31.12.2026": "%d.%m.%Y"}
 DECIMALS = {"as they stand": None, "1,234.56": ".", "1.234,56": ","}
+CURRENCIES = ["EUR", "USD", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CAD", "AUD", "JPY", "INR"]
 ICONS = {"refuse": ":material/error:", "warn": ":material/warning:", "note": ":material/info:"}
 KINDS = {"features": "an exported feature view", "transactions": "transactions", "unknown": "not recognised"}
 TYPES = ["csv", "txt", "tsv", "gz", "parquet", "xlsx", "json", "jsonl", "ndjson"]
@@ -132,7 +133,11 @@ def _source(uploaded: Upload, source: Recognition) -> str | None:
     )
     if not uploaded.may_lack_currency:
         return None
-    return st.text_input("Currency, if the file states none", max_chars=10, width=260) or None
+    currency: str | None = st.selectbox(
+        "Currency, if the file states none", CURRENCIES, index=None, accept_new_options=True, placeholder="choose…",
+        width=260,
+    )  # fmt: skip
+    return currency
 
 
 def _day(uploaded: Upload) -> datetime | None:
