@@ -56,6 +56,7 @@ PAGES = {
     "score": "Score a file",
     "customer": "Customer",
     "order": "Order",
+    "team": "Team",
     "forecast": "Forecast",
     "brings": "What the list brings",
     "model": "Model",

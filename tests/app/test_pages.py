@@ -19,7 +19,7 @@ from payrec.commands import app as web
 from payrec.common.settings import Settings
 
 WAIT_S = 60
-PAGES = ("worklist", "score_file", "customer", "order", "forecast", "brings", "model", "health", "connect")
+PAGES = ("worklist", "score_file", "customer", "order", "team", "forecast", "brings", "model", "health", "connect")
 
 
 def page(name: str, **query: str) -> AppTest:

@@ -16,6 +16,7 @@ from payrec.app.views import (
     model_page,
     order_page,
     score_file_page,
+    team_page,
     worklist_page,
 )
 
@@ -33,6 +34,7 @@ def main() -> None:
         st.Page(score_file_page.show, title="Score a file", icon=":material/upload_file:", url_path="score"),
         st.Page(customer_page.show, title="Customer", icon=":material/person:", url_path="customer"),
         st.Page(order_page.show, title="Order", icon=":material/receipt_long:", url_path="order"),
+        st.Page(team_page.show, title="Team", icon=":material/groups:", url_path="team"),
         st.Page(forecast_page.show, title="Forecast", icon=":material/event_upcoming:", url_path="forecast"),
         st.Page(brings_page.show, title=brings_page.TITLE, icon=":material/compare_arrows:", url_path="brings"),
         st.Page(model_page.show, title="Model", icon=":material/monitoring:", url_path="model"),
