@@ -248,10 +248,10 @@ def test_a_day_by_keyboard_alone_is_seen_by_others_and_the_next_list_is_right_ab
     page = watched.open()
     listed = int(watched.figure("To do"))
     called = page.locator("li.row a.who").all_inner_texts()[:10]
-    done = {session: session.page.get_by_test_id("stMetric").filter(has_text="Done") for session in (watched, other)}
+    done = [session.page.get_by_test_id("stMetric").filter(has_text="Done") for session in (watched, other)]
 
     def expect_done(count: int) -> None:
-        for figure in done.values():
+        for figure in done:
             expect(figure.get_by_test_id("stMetricValue")).to_have_text(str(count), timeout=WAIT_MS)
 
     for outcome in "12345":
