@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 import pytest
+import rows
 from rows import feature_rows
 
 from payrec.model import explain, sentences
@@ -176,3 +177,36 @@ def test_words_from_data_are_made_harmless() -> None:
     assert sentences.word("a\x1b[31m\u202eb\x00\nc") == "a [31m b c"
     assert len(sentences.word("x" * 1000)) == sentences.LONGEST_WORD
     assert fact("provider", provider="=cmd()") == sentences.Fact("provider =cmd()")
+
+
+def test_contributions_have_the_sign_of_an_additive_truth() -> None:
+    """For every group with a true effect on the log hazard of more than 0.15 either way, in at least 9 of 10 rows."""
+    learnt_from = feature_rows(12_000, seed=52)
+    parts = explain.contributions(training.train(learnt_from, training.TrainSpec("logistic", seed=5)), learnt_from)
+    for group, effect in true_effects(learnt_from).items():
+        gap = effect - np.nanmean(effect)
+        clear = np.abs(np.nan_to_num(gap)) > 0.15
+        agree = np.sign(parts.values[clear, parts.groups.index(group)]) == np.sign(gap[clear])
+        assert clear.sum() > 1_000, group
+        assert agree.mean() >= 0.9, (group, agree.mean())
+
+
+def true_effects(of: pa.Table) -> dict[str, np.ndarray]:
+    """Return the part of each group in the log hazard of the generator, (n,) each; NaN where its text is unknown."""
+
+    def by_level(column: str, options: tuple[tuple[str, float], ...]) -> np.ndarray:
+        return np.array([dict(options).get(text, np.nan) for text in of[column].to_pylist()])
+
+    age = of["age_days"].to_numpy()
+    habit = np.linspace(-4.0, 4.0, 81)  # a grid: the mean of a customer's habit, given its record
+    decided, in_time = (of[name].to_numpy()[:, None] for name in ("cust_decided", "cust_recovered_in_time"))
+    log_weight = in_time * habit - decided * np.log1p(np.exp(habit)) - habit**2 / (2 * 0.9**2)
+    weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+    return {
+        "provider": by_level("provider", rows.PROVIDERS),
+        "country": by_level("country", rows.COUNTRIES),
+        "reason": by_level("reason_code", rows.REASONS),
+        "amount": -0.15 * np.log(of["amount_minor"].to_numpy()),
+        "age": np.log(rows._cumulative(age + rows.HORIZON_DAYS) - rows._cumulative(age)),
+        "history": (weight @ habit) / weight.sum(axis=1),
+    }

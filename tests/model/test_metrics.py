@@ -184,3 +184,9 @@ def test_bounds_and_the_whole_list(rows: list[tuple[bool, int, int]], k: float) 
 
 def test_examples_of_the_docstrings() -> None:
     assert doctest.testmod(metrics).failed == 0
+
+
+def test_rows_needed_by_hand() -> None:
+    gain, score = [5.0, 0.0, 7.0, 1.0], [4.0, 3.0, 2.0, 1.0]
+    needed = [metrics.rows_needed(gain, score, wanted) for wanted in (0.0, 5.0, 5.5, 12.0, 13.0, 13.5)]
+    assert needed == [1, 1, 3, 3, 4, None]

@@ -99,3 +99,5 @@ def _compare(truth: Any) -> None:
     for name, value in truth.by_other_order.items():
         output.say(f"   {name:<28}{value:>12,.0f} EUR")
     output.say(f"   {'the best possible':<28}{truth.best_possible:>12,.0f} EUR")
+    if truth.contacts_by_amount is not None:
+        output.say(f"   the largest amount first brings as much with {truth.contacts_by_amount:,} contacts")

@@ -45,7 +45,10 @@ _LISTED = [
 
 @dataclass(frozen=True)
 class Truth:
-    """What the first K of a list brought within the horizon, in the reporting currency, and what other orders bring."""
+    """What the first K of a list brought within the horizon, in the reporting currency, and what other orders bring.
+
+    ``contacts_by_amount``: contacts that bring as much if the largest amount comes first; None: all do not.
+    """
 
     contacted: int
     expected: float
@@ -53,6 +56,7 @@ class Truth:
     came_back: float
     by_other_order: dict[str, float]
     best_possible: float
+    contacts_by_amount: int | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -184,4 +188,5 @@ def truth(ranked: pa.Table, folder: Path, k: int, spread: Overdispersion = expec
     total = expected_sum.expected_sum(np.rint(value[first] * 100).astype(np.int64), chance, spread)
     interval = total.low_95 / 100, total.high_95 / 100
     best = float(np.sort(gain)[::-1][:k].sum())
-    return Truth(len(first), float(expected), interval, float(gain[first].sum()), others, best)
+    came = float(gain[first].sum())
+    return Truth(len(first), float(expected), interval, came, others, best, metrics.rows_needed(gain, value, came))

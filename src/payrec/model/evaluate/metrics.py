@@ -165,6 +165,18 @@ def captured(gain: npt.ArrayLike, score: npt.ArrayLike, shares: npt.ArrayLike) -
     return np.interp(np.asarray(shares, dtype=np.float64) * gains.size, rows, sums)
 
 
+def rows_needed(gain: npt.ArrayLike, score: npt.ArrayLike, wanted: float) -> int | None:
+    """Count the rows, highest score first, whose gains add up to ``wanted``, (n,), (n,); None: all of them do not.
+
+    >>> rows_needed([10.0, 0.0, 30.0, 20.0], [1, 3, 2, 4], 50.0), rows_needed([10.0], [1.0], 20.0)
+    (3, None)
+    """
+    gains = checked(gain)
+    sums = np.cumsum(gains[np.argsort(-checked(score, gains), kind="stable")])
+    count = int(np.searchsorted(sums, wanted)) + 1
+    return count if count <= gains.size else None
+
+
 def tie_ends(ranked: Floats) -> GroupCodes:
     """Positions of the last row of each run of equal values in an array that is sorted, (n,) -> (groups,)."""
     if ranked.size == 0:
