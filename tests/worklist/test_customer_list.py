@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from payrec.worklist import customer_list, rank
+from payrec.worklist import action_marks, customer_list, rank
 from payrec.worklist.policy import Channel, Policy
 
 Make = Callable[..., pa.Table]
@@ -138,3 +138,22 @@ def test_which_orders_silence_their_customer(open_orders: Make, column: str, qui
     assert row["suppressed_reason"] == ("opted_out" if quiet else None)
     assert row["disputed_value"] == (0 if quiet else 100)
     assert row["ev_recovered"] == 50  # what its other order would bring, so that sums agree
+
+
+def test_who_works_a_customer_is_assigned_else_loaded_else_of_the_policy(open_orders: Make) -> None:
+    rows = open_orders(*({"customer_id": name, "order_id": name} for name in "abcd"))
+    marks = pa.Table.from_pylist(
+        [
+            {"customer_id": "a", "mark": "loaded_owner", "text": "kim"},
+            {"customer_id": "b", "mark": "loaded_owner", "text": "kim"},
+            {"customer_id": "b", "mark": "assigned", "text": "lee"},
+            {"customer_id": "b", "mark": "assigned", "text": "ann"},
+            {"customer_id": "c", "mark": "assigned", "order_id": "other", "text": "lee"},
+        ],
+        schema=action_marks.SCHEMA,
+    )
+    ruled = policy(owner={"column": "customer_id", "of": {"a": "rule", "b": "rule", "d": "rule"}})
+    by_order, by_customer = rank.ranked_lists(rows, ruled, marks=marks)
+    owners = {"a": "kim", "b": "ann", "c": None, "d": "rule"}
+    assert {row["customer_id"]: row["owner"] for row in by_order.to_pylist()} == owners
+    assert {row["customer_id"]: row["owner"] for row in by_customer.to_pylist()} == owners

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,9 @@ from payrec.cli.sources import unknown_kind
 from payrec.common.errors import DataRefused, UsageError
 from payrec.simulate.complications import RATES, complications
 from payrec.simulate.customer_behaviour import USUAL, Behaviour
+
+if TYPE_CHECKING:
+    from payrec.common.settings import Settings
 
 Files = Annotated[
     list[Path] | None,
@@ -139,6 +142,7 @@ class FileKind(StrEnum):
     events = "events"
     fx = "fx"
     customers = "customers"
+    actions = "actions"
     source = "source"
 
 
@@ -147,7 +151,7 @@ def load(
         str,
         typer.Argument(
             metavar="KIND",
-            help="transactions, events, fx, customers, or source NAME; or a file, to see which source it is.",
+            help="transactions, events, fx, customers, actions, or source NAME; or a file, to see which source it is.",
         ),
     ],
     files: Files = None,
@@ -166,17 +170,18 @@ def load(
 ) -> None:
     """Load a file: each row is either loaded or listed as rejected."""
     settings, files = options.configured(), files or []
-    if kind not in list(FileKind):
-        raise unknown_kind(kind, files)
+    _require_files(kind, files, from_url)
     mapping = payrec.load.mapping_of(map_file, reporting_currency)
     stated = options.moment(stated_at, "--stated-at")
     reading = payrec.load.Options(
         encoding, tolerance, stated_at=stated, complete=complete or None, payments_from_events=payments_from_events,
         privacy_key=options.privacy_key(settings),
     )  # fmt: skip
-    _require_files(kind, files, from_url)
-    if write_map is not None:
-        _write_map(kind, files, write_map, reading, as_json)
+    if kind == FileKind.actions or write_map is not None:
+        if write_map is not None:
+            _write_map(kind, files, write_map, reading, as_json)
+        else:
+            _load_actions(files[0], settings, url, as_json)
         return
     if kind == FileKind.source:
         with options.database(url, settings) as engine, output.steps(as_json) as step:
@@ -202,15 +207,27 @@ def load(
     output.emit(asdict(report), as_json, render, kept="the rows are loaded")
 
 
+def _load_actions(file: Path, settings: Settings, url: str | None, as_json: Any) -> None:
+    with options.published(url, settings) as store:
+        loaded = payrec.load.actions(file, options.now(), options.user(), store)
+    first, *refused = loaded.lines()
+    for line in refused:
+        output.note(line)
+    output.emit(asdict(loaded), as_json, lambda: output.say(first), kept="the actions are recorded")
+    loaded.require_all()
+
+
 def _write_map(kind: str, files: list[Path], path: Path, reading: payrec.load.Options, as_json: bool) -> None:
-    if kind == FileKind.source:
-        raise UsageError("found --write-map after source, expected transactions, events or fx\na source needs no map")
+    if kind in (FileKind.source, FileKind.actions):
+        raise UsageError(f"found --write-map after {kind}, expected transactions, events or fx\n{kind} needs no map")
     written = payrec.load.write_map(files[0], kind, path, reading)  # type: ignore[arg-type]
     command = f"payrec load {kind} {files[0]} --map {written}"
     output.emit({"map": written}, as_json, lambda: output.say(f"{written} is written: complete it, then {command}"))
 
 
 def _require_files(kind: str, files: list[Path], from_url: str | None) -> None:
+    if kind not in list(FileKind):
+        raise unknown_kind(kind, files)
     if kind == FileKind.source and (len(files) != 1 if from_url else len(files) < 2):
         raise UsageError(
             f"found {len(files)} words after source{' and --from' if from_url else ''}, "

@@ -76,6 +76,10 @@ def worklist(
     tool: Annotated[
         ToolName | None, typer.Option("--for", help="Columns that this tool imports, one row a customer.")
     ] = None,
+    with_contact: Annotated[
+        bool, typer.Option("--with-contact", help="Put names and ways to reach customers into the file.")
+    ] = False,
+    owner: Annotated[str | None, typer.Option("--owner", metavar="NAME", help="Only the rows of this person.")] = None,
     url: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -84,8 +88,9 @@ def worklist(
     with options.published(url, settings) as store:
         known_until = options.moment(payments_until, "--payments-until")
         kept = payrec.worklist(
-            store, capacity, out, known_until, by.value if by else None, tool.value if tool else None
-        )
+            store, capacity, out, known_until, by.value if by else None, tool.value if tool else None, with_contact,
+            owner,
+        )  # fmt: skip
     run = kept.run
     unit = "customer" if tool else by.value if by else run.summary.unit
     rows = (kept.customers if unit == "customer" else kept.ranked).num_rows

@@ -61,7 +61,7 @@ def sources_show(name: Name, as_json: Json = False) -> None:
 
 def unknown_kind(word: str, files: list[Path]) -> UsageError:
     """Return the error for ``payrec load FILE``: it names the source that the file comes from, if it is recognised."""
-    expected = "expected transactions, events, fx, customers or source"
+    expected = "expected transactions, events, fx, customers, actions or source"
     path = Path(word)
     if files or not path.is_file():
         return UsageError(f"found {terminal_text(word)!r}, {expected}\npayrec load --help shows what it takes")

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from payrec.commands.load_actions import load_actions as actions
 from payrec.common.errors import PayrecError, UsageError
 from payrec.common.files import replacing
 from payrec.common.progress import Progress, silent
@@ -29,6 +30,7 @@ __all__ = [
     "Mapping",
     "Options",
     "SourceReport",
+    "actions",
     "customers",
     "events",
     "fx",

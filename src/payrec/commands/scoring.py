@@ -202,7 +202,7 @@ def _known_later(
     """
     in_force = actions.in_force(actions.read(store)) if store is not None else ()
     judged = promise_states.promises(engine, in_force, at, rules.promise_grace_days)
-    marks = [promise_states.not_to_contact(engine), promise_states.marks_of(in_force, judged, at)]
+    marks = [promise_states.of_customers(engine), promise_states.marks_of(in_force, judged, at)]
     contacts = promise_states.contacts(in_force, at)
     if at < worked_at:
         marks = [later_facts.marks(engine, at, worked_at), *marks]

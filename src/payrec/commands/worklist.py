@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from payrec.commands.list_summary import chosen, coverage_of
 from payrec.commands.published import Location, current, store_of
 from payrec.commands.scoring import Worklist
+from payrec.common.arrow import one_chunk, pc
 from payrec.common.errors import UsageError
 from payrec.data import freshness
-from payrec.publish import export, tool_files
+from payrec.publish import details, export, tool_files
 from payrec.publish.store import list_by_customer
 from payrec.publish.tool_files import Tool
 
@@ -28,6 +28,8 @@ def worklist(
     payments_until: datetime | None = None,
     by: Literal["customer", "order"] | None = None,
     tool: Tool | None = None,
+    with_contact: bool = False,
+    owner: str | None = None,
 ) -> Worklist:
     """Return the published list: the rows to act on, or the first ``capacity`` that are worth a contact.
 
@@ -45,7 +47,11 @@ def worklist(
         What one row of the file is; None: what one contact of the list is (``unit`` of its policy).
     tool
         Write the columns that another tool imports, one row per customer: ``mail-merge``, ``salesforce``, ``hubspot``
-        or ``zendesk``. With ``mail-merge``, ``hubspot`` and ``zendesk`` the file holds names and email addresses.
+        or ``zendesk``.
+    with_contact
+        The file also holds names and ways to reach the customers.
+    owner
+        Only the rows of this person.
 
     Raises
     ------
@@ -69,6 +75,8 @@ def worklist(
         msg = f"found no list by customer of run {run.run_id}, which an earlier version made"
         raise UsageError(f"{msg}\npublish a list with payrec run, or take --by order")
     rows = customers if by == "customer" else orders
+    if owner is not None:
+        rows = rows.filter(pc.equal(rows["owner"], owner))
     pays = pc.and_(pc.is_valid(rows["rank"]), pc.greater_equal(rows["net_value"], pa.scalar(Decimal(0))))
     kept = chosen(rows) if capacity is None else rows.filter(pays).slice(0, capacity)
     too_old, coverage = orders["p_recover_30d"].null_count, coverage_of(store, run.run_id)
@@ -81,10 +89,22 @@ def worklist(
         listed = Worklist(kept, customers.filter(of_orders), run, too_old, coverage=coverage)
     if out is not None:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
-        written = tool_files.rows_for(tool, kept, orders, store.detail(run.run_id, "contacts")) if tool else kept
+        contacts = (store.detail(run.run_id, "contacts") or details.NO_CONTACTS) if with_contact else None
+        written = kept if contacts is None else _with_contacts(kept, contacts)
+        if tool:
+            written = tool_files.rows_for(tool, kept, orders, contacts)
+        people = None if by == "order" or tool else tool_files.rows_for_people(kept, orders, contacts)
         if tool and not written.num_rows:
             raise UsageError(
                 "found no customer to contact, expected at least one\npayrec worklist --by order shows the list"
             )
-        export.write(written, Path(out), replace(run.stamp, expected=listed.expected))
+        export.write(written, Path(out), replace(run.stamp, expected=listed.expected), people)
     return listed
+
+
+def _with_contacts(rows: pa.Table, contacts: pa.Table) -> pa.Table:
+    """Return the rows with the names and ways to reach of their customers; empty where none were loaded."""
+    at = pc.index_in(rows["customer_id"], value_set=one_chunk(contacts["customer_id"]))
+    for name in ("name", "email", "phone", "language", "time_zone"):
+        rows = rows.append_column(name, one_chunk(contacts[name]).take(at))
+    return rows

@@ -26,6 +26,12 @@ TEAM = ("team_work", "team_money", "team_receivables")
 NAMES = (
     "features", "events", "months", "examples", "recent", "asked", "assigned", "marks", "contacts", EXPERIMENT, *TEAM,
 )  # fmt: skip
+NO_CONTACTS = pa.table(
+    {
+        name: pa.nulls(0, pa.string())
+        for name in ("customer_id", "name", "email", "phone", "language", "time_zone", "segment", "parent_id", "owner")
+    }
+)
 KEPT_RUNS = 7
 """Of how many runs the details are kept; the lists themselves stay longer."""
 

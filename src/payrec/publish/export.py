@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -38,8 +39,10 @@ class Stamp:
     expected: str | None = None
 
 
-def write(table: pa.Table, path: Path, stamp: Stamp) -> int:
+def write(table: pa.Table, path: Path, stamp: Stamp, people: pa.Table | None = None) -> int:
     """Write the rows to ``path`` (``.csv``, ``.xlsx`` or ``.parquet``) whole or not at all; return how many.
+
+    ``people``: the same list as people work it, the first sheet of an XLSX; other kinds of files do not hold it.
 
     Raises
     ------
@@ -47,6 +50,8 @@ def write(table: pa.Table, path: Path, stamp: Stamp) -> int:
         Another kind of file, a place that cannot be written, or more rows than an XLSX is made for.
     """
     writer = _writer(path.suffix.lower(), str(path))
+    if people is not None and path.suffix.lower() == ".xlsx":
+        writer = partial(_xlsx, people=people)
     with files.replacing(path) as sink:
         return writer(stamped(table, stamp), sink, stamp)
 
@@ -112,7 +117,7 @@ def _parquet(table: pa.Table, sink: BinaryIO, stamp: Stamp) -> int:
     return table.num_rows
 
 
-def _xlsx(table: pa.Table, sink: BinaryIO, stamp: Stamp) -> int:
+def _xlsx(table: pa.Table, sink: BinaryIO, stamp: Stamp, people: pa.Table | None = None) -> int:
     if table.num_rows > XLSX_MAX_ROWS:
         raise UsageError(
             f"found {table.num_rows:,} rows; XLSX is limited to {XLSX_MAX_ROWS:,}\n"
@@ -129,6 +134,8 @@ def _xlsx(table: pa.Table, sink: BinaryIO, stamp: Stamp) -> int:
     }
     with xlsxwriter.Workbook(sink, options) as book:
         book.set_properties({"created": stamp.scored_at})  # else the clock: the same list is the same file
+        if people is not None:
+            _fill_sheet(book, people, "to do")
         _fill_sheet(book, table)
         about = book.add_worksheet("about")
         about.set_column(0, 1, 28)
@@ -145,8 +152,8 @@ def _xlsx(table: pa.Table, sink: BinaryIO, stamp: Stamp) -> int:
     return table.num_rows
 
 
-def _fill_sheet(book: Any, table: pa.Table) -> None:  # an xlsxwriter.Workbook, which has no types
-    sheet = book.add_worksheet("worklist")
+def _fill_sheet(book: Any, table: pa.Table, title: str = "worklist") -> None:  # an xlsxwriter.Workbook, untyped
+    sheet = book.add_worksheet(title)
     head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
     sheet.freeze_panes(1, 0)
     names = table.column_names

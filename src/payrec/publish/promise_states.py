@@ -125,11 +125,17 @@ def _rows(action: Action, mark: str, text: str | None = None) -> list[dict[str, 
     return [row | {"order_id": order} for order in (action.order_ids or (None,))]
 
 
-def not_to_contact(engine: Engine) -> pa.Table:
-    """Return a mark for each customer that was loaded with ``do_not_contact``, in the columns of ``marks_of``."""
-    rows = engine.read("SELECT customer_id FROM raw_customers WHERE do_not_contact = 1 ORDER BY customer_id")
-    marks = [{"customer_id": name, "mark": "opted_out"} for name in rows["customer_id"].to_pylist()]
-    return pa.Table.from_pylist(marks, schema=SCHEMA)
+def of_customers(engine: Engine) -> pa.Table:
+    """Return marks of ``do_not_contact`` and ``owner`` as customers were loaded, in the columns of ``marks_of``."""
+    rows = engine.read("""
+        SELECT customer_id, 'opted_out' AS mark, CAST(NULL AS VARCHAR(200)) AS owner
+        FROM raw_customers WHERE do_not_contact = 1
+        UNION ALL
+        SELECT customer_id, 'loaded_owner', owner FROM raw_customers WHERE owner IS NOT NULL
+        ORDER BY customer_id, mark""")
+    given = {"customer_id": rows["customer_id"], "mark": rows["mark"], "text": rows["owner"]}
+    columns = [given.get(column.name, pa.nulls(rows.num_rows, column.type)) for column in SCHEMA]
+    return pa.table(columns, names=SCHEMA.names).cast(SCHEMA)
 
 
 def contacts(actions: Iterable[Action], as_of: datetime) -> pa.Table:

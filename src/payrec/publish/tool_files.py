@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal, get_args
@@ -22,17 +23,43 @@ def rows_for(tool: Tool, customers: pa.Table, orders: pa.Table, contacts: pa.Tab
     contacts
         Names and ways to reach, as the detail ``contacts`` of a run; without them the fields are empty.
     """
+    of_all = _to_contact(customers, orders, contacts)
+    return pa.Table.from_pylist([_COLUMNS[tool](*each) for each in of_all])
+
+
+def rows_for_people(customers: pa.Table, orders: pa.Table, contacts: pa.Table | None) -> pa.Table:
+    """Return one row per customer and currency to contact, as a person works it: read back by ``payrec load actions``.
+
+    ``contacts`` None: without names and ways to reach. The columns of ``TO_FILL`` are empty.
+    """
+    rows = []
+    for customer, of_customer, contact in _to_contact(customers, orders, contacts):
+        reach = {} if contacts is None else {name: contact.get(name) for name in ("name", "email", "phone")}
+        rows.append({
+            "customer": customer["customer_id"], **reach, "invoices": _invoices(of_customer),
+            "amount": _total(of_customer), "currency": customer["ev_currency"], "why": _why(customer),
+            "action": (customer["suggested_action"] or "").replace("_", " "), "owner": customer["owner"],
+            **dict.fromkeys(TO_FILL), "run_id": customer["run_id"],
+        })  # fmt: skip
+    return pa.Table.from_pylist(rows)
+
+
+TO_FILL = ("done", "when", "note", "until", "promised")
+
+
+def _to_contact(
+    customers: pa.Table, orders: pa.Table, contacts: pa.Table | None
+) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]]:
+    """Yield each customer to contact with the orders that may be contacted, and its names and ways to reach."""
     known = {} if contacts is None else {row["customer_id"]: row for row in contacts.to_pylist()}
     open_orders: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for order in orders.to_pylist():
         if order["suppressed_reason"] is None:
             open_orders.setdefault((order["customer_id"], order["ev_currency"]), []).append(order)
-    rows = []
     for customer in customers.to_pylist():
         of_customer = open_orders.get((customer["customer_id"], customer["ev_currency"]), [])
         if customer["rank"] is not None and customer["suppressed_reason"] is None and of_customer:
-            rows.append(_COLUMNS[tool](customer, of_customer, known.get(customer["customer_id"], {})))
-    return pa.Table.from_pylist(rows)
+            yield customer, of_customer, known.get(customer["customer_id"], {})
 
 
 def _due(order: dict[str, Any]) -> date:

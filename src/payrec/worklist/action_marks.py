@@ -2,8 +2,9 @@
 
 ``opted_out``, ``disputed``, ``dispute_solved``, ``snoozed`` and ``promised`` were recorded after the list's ``as_of``:
 they suppress at once. So do the marks of :mod:`payrec.worklist.later_facts`: these, ``settled``, ``chargeback``,
-``in_flight`` and ``unapplied_cash``. ``known_promise`` states the amount of an earlier promise, ``assigned`` the
-owner. ``broken`` is a promise that the payments did not keep: its customer comes first, with the sentence in ``text``.
+``in_flight`` and ``unapplied_cash``. ``known_promise`` states the amount of an earlier promise, ``assigned`` the owner,
+``loaded_owner`` the one that was loaded with the customer. ``broken`` is a promise that the payments did not keep: its
+customer comes first, with the sentence in ``text``.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _TIMES = {"snoozed": "snoozed_until", "promised": "promised_until", "in_flight":
 
 def applied(rows: pa.Table, marks: pa.Table | None) -> pa.Table:
     """Return the rows of the feature view with what was recorded since; the last mark of a kind holds."""
-    recorded = [mark for mark in _rows(marks) if mark["mark"] in _FLAGS or mark["mark"] in _TIMES]
+    recorded = _rows(marks, *_FLAGS, *_TIMES)
     if not recorded:
         return rows
     flags = {name: _flags(rows, name) for name, _ in _FLAGS.values()}
@@ -64,8 +65,12 @@ def _flags(rows: pa.Table, name: str) -> Any:
 
 
 def owners(rows: pa.Table, marks: pa.Table | None, owner: Any) -> Any:
-    """Return the owner of each row (n,): the one assigned last, else that of the policy."""
-    assigned = [mark for mark in _rows(marks) if mark["mark"] == "assigned"]
+    """Return the owner of each row (n,): the one assigned last, else that of the customer, else that of the policy."""
+    if marks is not None:
+        loaded = marks.filter(pc.equal(marks["mark"], "loaded_owner"))
+        at = pc.index_in(text(rows, "customer_id"), value_set=text(loaded, "customer_id"))
+        owner = pc.coalesce(text(loaded, "text").take(at), owner)
+    assigned = _rows(marks, "assigned")
     if not assigned:
         return owner
     names = np.array(owner.to_pylist(), dtype=object)
@@ -79,7 +84,7 @@ def sentences(customer_id: Any, currency: Any, marks: pa.Table | None) -> list[s
 
     Where the list converts to another currency than was promised, it is that of the customer.
     """
-    broken = {(one["customer_id"], one["currency"]): one["text"] for one in _rows(marks) if one["mark"] == "broken"}
+    broken = {(one["customer_id"], one["currency"]): one["text"] for one in _rows(marks, "broken")}
     if not broken:
         return [None] * len(customer_id)
     keys = list(zip(customer_id.to_pylist(), currency.to_pylist(), strict=True))
@@ -92,15 +97,18 @@ def promised_amounts(customer_id: Any, currency: Any, until: Any, marks: pa.Tabl
     """Return for each customer and currency (n,) the amount of the promise that ends on ``until``; NULL if unknown."""
     named = {
         (one["customer_id"], one["currency"], one["until"]): one["amount"]
-        for one in _rows(marks)
+        for one in _rows(marks, "promised", "known_promise", "broken")
         if one["amount"] is not None
     }
     keys = zip(customer_id.to_pylist(), currency.to_pylist(), until.to_pylist(), strict=True)
     return make.array([named.get(key) for key in keys], MONEY)
 
 
-def _rows(marks: pa.Table | None) -> list[dict[str, Any]]:
-    return [] if marks is None else marks.to_pylist()
+def _rows(marks: pa.Table | None, *kinds: str) -> list[dict[str, Any]]:
+    """Return the marks of some kinds, in their order."""
+    if marks is None:
+        return []
+    return marks.filter(pc.is_in(marks["mark"], value_set=pa.array(kinds, pa.string()))).to_pylist()
 
 
 def _hits(rows: pa.Table, marks: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], list[int]]]:

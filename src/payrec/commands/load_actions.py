@@ -1,0 +1,64 @@
+"""payrec load actions: what people wrote into the worklist's first sheet, recorded like ``payrec log``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from payrec.commands.published import Location, store_of
+from payrec.common.errors import DataRefused
+from payrec.publish import action_files, actions
+
+
+@dataclass(frozen=True)
+class LoadedActions:
+    """Rows that were filled in: ``recorded`` now, recorded ``before``, and refused ones with their line and reason."""
+
+    recorded: int
+    before: int
+    refused: tuple[tuple[int, str], ...] = ()
+
+    def lines(self) -> list[str]:
+        """Return what to show."""
+        total = self.recorded + self.before + len(self.refused)
+        first = f"{total:,} rows filled in: {self.recorded:,} recorded, {self.before:,} recorded before"
+        return [
+            f"{first}, {len(self.refused):,} refused",
+            *(f"line {line}: {reason}" for line, reason in self.refused),
+        ]
+
+    def require_all(self) -> None:
+        """Raise DataRefused if a row was refused; the others are recorded, and are not recorded again."""
+        if self.refused:
+            line, reason = self.refused[0]
+            msg = f"{len(self.refused):,} rows refused, the first in line {line}: {reason}"
+            raise DataRefused(f"{msg}\ncorrect them and load the file again: the others are recorded once")
+
+
+def load_actions(file: Path | str, now: datetime, by: str, published: Location = "out/published") -> LoadedActions:
+    """Record what people wrote into the first sheet of ``payrec worklist --out FILE.xlsx``, or into a CSV of it.
+
+    Parameters
+    ----------
+    file
+        With the columns ``customer`` and ``done`` (an outcome of a contact, ``promised``, ``snoozed``, ``disputed``,
+        ``note``, …), and any of ``when, note, until, promised, amount, currency, owner,
+        run_id``; a promise without ``promised`` is of the ``amount``; rows that are not filled
+        in are passed over. The same row again records nothing.
+    now, by
+        The present (UTC, without zone), from when on the actions are known, and who loads them: a name in the file
+        does not count.
+
+    Raises
+    ------
+    UsageError, DataRefused
+        The file cannot be read, or lacks a column; nothing was recorded.
+    """
+    store = store_of(published)
+    rows = list(action_files.read(Path(file), by, now))
+    known = {one.action_id for one in actions.read(store)}  # an id follows from the row, whoever loads it
+    wanted = [row.action for row in rows if row.action is not None]
+    recorded = sum(actions.add(store, one, now) for one in wanted if one.action_id not in known)
+    refused = tuple((row.line, row.reason) for row in rows if row.action is None)
+    return LoadedActions(recorded, len(wanted) - recorded, refused)
