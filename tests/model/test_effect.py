@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from payrec.model import effect
-from payrec.model.effect import AssignedOrders
+from payrec.model import effect, effect_fit
+from payrec.model.effect_fit import AssignedOrders
 
 
 def world(
@@ -28,7 +28,7 @@ def world(
 
 def test_the_fit_finds_the_push_and_what_moves_it() -> None:
     orders, tau = world(20_000, 1, 0.6)
-    fitted = effect.fit(orders)
+    fitted = effect_fit.fit(orders)
     assert fitted.push == pytest.approx(0.25, abs=0.1)
     assert fitted.beta[0] == pytest.approx(0.6, abs=0.12)
     assert np.abs(fitted.beta[1:]).max() < 0.15
@@ -37,7 +37,7 @@ def test_the_fit_finds_the_push_and_what_moves_it() -> None:
 
 
 def test_without_evidence_every_contact_has_the_same_push() -> None:
-    fitted = effect.fit(world(4_000, 2, 0.0)[0])
+    fitted = effect_fit.fit(world(4_000, 2, 0.0)[0])
     assert fitted.penalty >= 300
     assert np.abs(fitted.beta).max() < 0.1
 

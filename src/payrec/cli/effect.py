@@ -42,7 +42,7 @@ def _show(report: Any, as_json: bool) -> None:
             output.table(["a contact does more with", "push"], [(name, f"{push:+.3f}") for name, push in largest])
         if verdict.is_on:
             output.say(f"{verdict.reason}; a list by it would bring {verdict.gain:+.0%} extra money, large orders cut")
-            output.say("the list is still ranked by expected money")
+            output.say('the list is ranked by extra money, unless the policy says rank_by = "expected"')
 
     output.emit(asdict(report), as_json, render)
     if not verdict.is_on:

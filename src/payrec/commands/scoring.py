@@ -254,7 +254,9 @@ def score_rows(
     progress("scoring the open orders")
     scored = scores.score(rows, model)
     progress(f"ranking {scored.rows.num_rows:,} open orders")
-    ranked, by_customer, arms = rank.assigned_lists(scored.rows, request.policy, recent, request.running, request.marks)
+    ranked, by_customer, arms = rank.assigned_lists(
+        scored.rows, request.policy, recent, request.running, request.marks, model.effect
+    )
     ranked = scores.explained(ranked, by_customer, rows, model)
     run = RunInfo(
         run_id=request.run_id,
@@ -271,6 +273,7 @@ def score_rows(
             level=request.level,
             spread=_spread(request.bundle),
             by_rule=model.recipe == "rule",
+            by_extra=model.effect is not None and request.policy.value.rank_by != "expected",
         ),
     )
     by_customer = stamped(customer_list.with_reasons(by_customer, ranked, request.marks), run.stamp)

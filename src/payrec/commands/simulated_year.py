@@ -97,7 +97,7 @@ def play(rows: pa.Table, experiment: Experiment, policy: Policy, contacts_per_we
         orders, _, arms = rank.assigned_lists(of_week, policy, None, Running(experiment, drawn))
         if arms is not None:
             drawn = pa.concat_tables([drawn, arms.new])
-            assigned.append(orders_of(arms.new, orders))
+            assigned.append(orders_of(arms, arms.new, orders))
     orders = pa.concat_tables(assigned)
     truth = rows.take(pc.index_in(orders["order_id"], value_set=rows["order_id"].combine_chunks()))
     unit = pc.index_in(unit_key(orders), value_set=unit_key(drawn)).to_numpy()

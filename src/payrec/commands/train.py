@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED, night_level, serving
+from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED, effect, night_level, serving
 from payrec.commands.build import parameters, reading
 from payrec.commands.check import audited, require_safe, with_leaks
 from payrec.commands.policies import policy_of
@@ -122,6 +122,7 @@ def train(
             rows = rows.filter(pc.less_equal(rows["as_of"], pa.scalar(latest, pa.timestamp("us"))))
         room = _capacity(engine, policy_of(policy, capacity), until, max(landmark_ages))
         newest, missing = _newest(engine, rows, until, horizon_days), freshness.missing_months(engine)
+        contact_effect = effect.retested(engine, store, seed)
     by_rule = serving.goes_by_rule(store)
     with serving.until_trained(store):
         progress("testing on the newest matured snapshots")
@@ -132,6 +133,7 @@ def train(
     if night:
         shift_day = night.payments.first_day + len(night.payments.observed)
         model = replace(model, shift=night.state.shift, shift_day=shift_day)
+    model = replace(model, effect=contact_effect)
     card = model_report.card(model, tested, audit=_plain_audit(audit)) | {"inputs_sha256": inputs_sha256}
     model_id = versions.add(store, model, card)
     version_changes.forget(engine)

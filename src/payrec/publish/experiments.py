@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,9 +21,6 @@ from payrec.worklist.assignment import SCHEMA, Arms, Experiment, Running
 
 EXPERIMENTS, ASSIGNMENTS, ASSIGNED_ORDERS = "payrec_experiments", "payrec_assignments", "payrec_assigned_orders"
 OF_PERSONS = (ASSIGNMENTS, ASSIGNED_ORDERS)
-CATEGORIES = ("reason_category", "payment_method", "provider", "country")
-FEATURES = ("age_days", *CATEGORIES)
-"""What the effect of a contact may depend on, stored as it was before the assignment."""
 _ORDER = ["customer_id", "epoch", "order_id", "as_of", "outstanding_value", "ev_currency", "p_recover", "features"]
 
 
@@ -161,18 +157,21 @@ def add(engine: Engine, experiment: Experiment, arms: Arms, orders: pa.Table, ru
         rows = new.append_column("assigned_at", constant(at, TIME, new.num_rows))
         engine.write(ASSIGNMENTS, _stamped(rows, stamps), key=())
         engine.write(
-            ASSIGNED_ORDERS, _stamped(orders_of(new, orders), {"experiment_id": stamps["experiment_id"]}), key=()
+            ASSIGNED_ORDERS, _stamped(orders_of(arms, new, orders), {"experiment_id": stamps["experiment_id"]}), key=()
         )
 
 
-def orders_of(new: pa.Table, orders: pa.Table) -> pa.Table:
-    """Return the orders that assigned customers could be contacted about, held out or not."""
+def orders_of(arms: Arms, new: pa.Table, orders: pa.Table) -> pa.Table:
+    """Return the orders that newly assigned customers could be contacted about, held out or not."""
     free = pc.or_(pc.is_valid(orders["rank"]), pc.fill_null(pc.equal(orders["suppressed_reason"], "held_out"), False))
     listed = orders.filter(free).rename_columns(
         {"p_recover_30d": "p_recover"} | {name: name for name in orders.column_names if name != "p_recover_30d"}
     )
-    features = [json.dumps(row) for row in listed.select(list(FEATURES)).to_pylist()]
-    listed = listed.append_column("features", pa.array(features, pa.string()))
+    if arms.features is None:
+        listed = listed.append_column("features", pa.nulls(listed.num_rows, pa.string()))
+    else:
+        at = pc.index_in(listed["order_id"], value_set=arms.features["order_id"].combine_chunks())
+        listed = listed.append_column("features", arms.features["features"].take(at))
     return listed.join(new.select(["customer_id", "epoch"]), "customer_id", join_type="inner").select(_ORDER)
 
 

@@ -66,6 +66,8 @@ class RunSummary:
         The level of the night and the payments it follows from; None where the model does not follow it.
     by_rule
         Ranked by rule, not by a model of the company's own history.
+    by_extra
+        Ranked by what a contact adds to expected money, not by all of it.
     """
 
     as_of: datetime
@@ -79,6 +81,7 @@ class RunSummary:
     level: NightLevel | None = None
     spread: Overdispersion = UNTRIED
     by_rule: bool = False
+    by_extra: bool = False
 
     @property
     def suppressed_share(self) -> float:
@@ -203,6 +206,7 @@ def summary_to_json(summary: RunSummary) -> dict[str, Any]:
         "spread": vars(summary.spread),
         "level": None if summary.level is None else _level_to_json(summary.level),
         "by_rule": summary.by_rule,
+        "by_extra": summary.by_extra,
         "feeds": [vars(feed) | {"newest_at": feed.newest_at.isoformat()} for feed in summary.feeds],
     }
 
@@ -223,6 +227,7 @@ def summary_from_json(stored: Mapping[str, Any]) -> RunSummary:
         _level_from_json(stored["level"]) if stored.get("level") else None,
         Overdispersion(**stored.get("spread", {})),
         bool(stored.get("by_rule", False)),
+        bool(stored.get("by_extra", False)),
     )
 
 

@@ -94,7 +94,8 @@ class Running:
 class Arms:
     """The arms behind one list: customers held out now and until when, customers explored now, and the new rows.
 
-    ``new`` has the columns of ``SCHEMA``; ``known`` names every customer that has an arm now.
+    ``new`` has the columns of ``SCHEMA``; ``known`` names every customer that has an arm now. ``features``: ``order_id,
+    features`` of the orders of new rows, what may move the effect of a contact as JSON.
     """
 
     held: Any  # Arrow strings
@@ -102,6 +103,7 @@ class Arms:
     explored: Any
     known: Any
     new: pa.Table
+    features: pa.Table | None = None
 
 
 def random_numbers(experiment: Experiment, customers: Sequence[str], epochs: Sequence[int], use: str = "arm") -> Floats:

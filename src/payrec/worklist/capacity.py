@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,14 @@ def ranks(wanted: Flags, net: Whole, unit: Any, order_id: Any) -> tuple[Whole, W
     else:
         order = rows[_interleaved(table, [("unit", "ascending"), *best_first])]
     rank = np.zeros(wanted.size, dtype=np.int64)
+    rank[order] = np.arange(1, order.size + 1)
+    return order, rank
+
+
+def ranks_in_turn(blocks: Sequence[Flags], net: Whole, unit: Any, order_id: Any) -> tuple[Whole, Whole]:
+    """Rank as :func:`ranks`, the rows of each block after those of the one before it."""
+    order = np.concatenate([ranks(wanted, net, unit, order_id)[0] for wanted in blocks])
+    rank = np.zeros(net.size, dtype=np.int64)
     rank[order] = np.arange(1, order.size + 1)
     return order, rank
 

@@ -7,11 +7,12 @@ call. Attempts are counted one by one, since each is a charge of its own.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from payrec.common.arrow import Times, Whole, one_chunk, pc, text, times
+from payrec.common.arrow import TIME, Times, Whole, column, make, one_chunk, pc, text, times
 from payrec.common.errors import DataRefused
 from payrec.worklist.policy import Cap, Policy
 
@@ -63,3 +64,19 @@ def used(cap: Cap, rows: pa.Table, recent: pa.Table | None, as_of: datetime) -> 
     positions = pc.index_in(text(rows, f"{cap.per}_id"), value_set=who.dictionary)
     positions = pc.fill_null(positions, len(who.dictionary)).to_numpy(zero_copy_only=False)
     return counts[positions], free[positions]
+
+
+def latest(customer_id: Any, recent: pa.Table | None) -> tuple[Any, Any]:
+    """Return the contacts in the longest window of the policy's caps, and the time of the last; NULL if unknown."""
+    n = len(customer_id)
+    if recent is None:
+        return make.nulls(n, pa.int64()), make.nulls(n, TIME)
+    calls = recent.filter(pc.equal(text(recent, "event_type"), "contact"))
+    once = pa.table({name: column(calls, name, kind) for name, kind in _CALL}).group_by([name for name, _ in _CALL])
+    by_customer = once.aggregate([]).group_by("customer_id").aggregate([([], "count_all"), ("known_at", "max")])
+    at = pc.index_in(customer_id, value_set=one_chunk(by_customer["customer_id"]))
+    counts = pc.fill_null(one_chunk(by_customer["count_all"]).take(at), 0)
+    return counts.cast(pa.int64()), one_chunk(by_customer["known_at_max"]).take(at)
+
+
+_CALL: list[tuple[str, pa.DataType]] = [("customer_id", pa.string()), ("known_at", TIME), ("channel", pa.string())]

@@ -6,6 +6,7 @@ are suppressed add nothing to it. Without rates a customer with orders in two cu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,6 @@ from payrec.common.arrow import (
     TIME,
     Flags,
     Whole,
-    column,
     known,
     make,
     minor,
@@ -28,14 +28,14 @@ from payrec.common.arrow import (
     times,
     whole,
 )  # fmt: skip
-from payrec.worklist import action_marks, capacity, value
+from payrec.worklist import action_marks, capacity, contact_caps, extra_value, value
 from payrec.worklist.assignment import Arms
 from payrec.worklist.suppression import RULES_IN_ORDER, RuleContext
 
 AGED = {"aged_current": 0, "aged_1_30": 30, "aged_31_60": 60, "aged_61_90": 90, "aged_over_90": None}
 """Columns of the balance by days past the due date (without one: age), with the last day of each."""
 REASONS = ("reason_1", "reason_2", "reason_3")
-_OF_TOP_ORDER = ("as_of", "contact_from", *REASONS, "reason_category", "ev_currency", "owner")
+_OF_TOP_ORDER = (extra_value.KIND, "as_of", "contact_from", *REASONS, "reason_category", "ev_currency", "owner")
 _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("run_id", pa.string()),
     ("as_of", TIME),
@@ -71,6 +71,8 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("scored_at", TIME),
     ("arm", pa.string()),  # contact, hold: only while an experiment runs, see payrec.worklist.assignment
     ("rank_if_free", pa.int64()),  # if nobody were held out and nobody explored
+    (extra_value.EXTRA, MONEY),  # of the ranked orders, as ev_recovered
+    (extra_value.KIND, pa.string()),  # of the top order
 ]
 SCHEMA = pa.schema(_COLUMNS)
 """One row per customer and ``ev_currency``."""
@@ -101,7 +103,8 @@ def customers(rows: pa.Table, orders: pa.Table, context: RuleContext) -> tuple[p
     rows, orders = rows.take(make.array(positions)), orders.take(make.array(positions))
     key = pc.binary_join_element_wise(text(orders, "customer_id"), text(orders, "ev_currency"), "\0")
     group = one_chunk(key.dictionary_encode()).indices.to_numpy().astype(np.int64)
-    columns, rank = _decided(rows, orders, group, context)
+    by_extra = context.extra.ranks_by[positions] if context.extra is not None else None
+    columns, rank = _decided(rows, orders, group, context, by_extra)
     customer_rank[positions] = rank[group]
     listed = [columns[name] if name in columns else make.nulls(rank.size, kind) for name, kind in _COLUMNS]
     table = pa.Table.from_arrays(listed, schema=SCHEMA)
@@ -137,8 +140,13 @@ def with_arms(customers: pa.Table, free: pa.Table, arms: Arms) -> pa.Table:
     return customers
 
 
-def _decided(rows: pa.Table, orders: pa.Table, group: Whole, context: RuleContext) -> tuple[dict[str, Any], Whole]:
-    """Return the columns and the ranks of the customers; ``group`` (n,) numbers each order's customer."""
+def _decided(
+    rows: pa.Table, orders: pa.Table, group: Whole, context: RuleContext, by_extra: Flags | None
+) -> tuple[dict[str, Any], Whole]:
+    """Return the columns and the ranks of the customers; ``group`` (n,) numbers each order's customer.
+
+    ``by_extra``: orders of customers that are ranked by what a contact adds; None: it was not measured.
+    """
     policy, ranked = context.policy, known(orders, "rank")
     outstanding = _cents(orders, "outstanding_value")
     top = make.array(_top_orders(orders, group, ranked, outstanding))
@@ -148,15 +156,21 @@ def _decided(rows: pa.Table, orders: pa.Table, group: Whole, context: RuleContex
     stilled = pc.coalesce(quiet, _first_reason(orders, group, len(top), ("held_out",)))  # one order held out: all are
     ranked_orders, ev = _total(ranked, group), _total(_cents(orders, "ev_recovered") * ranked, group)
     channel, cost = value.channel_of(policy, unit, _total(outstanding * ranked, group))
-    net = ev - cost
+    extra, gain, is_by_extra = None, ev, np.zeros(len(top), dtype=np.bool_)
+    if by_extra is not None:
+        extra, is_by_extra = _total(_cents(orders, extra_value.EXTRA) * ranked, group), _total(by_extra, group) > 0
+        gain = np.where(is_by_extra, extra, ev)
+    net = gain - cost
     wanted = (ranked_orders > 0) & pc.is_null(quiet).to_numpy(zero_copy_only=False)
     broken = action_marks.sentences(customer_id, unit, context.marks)
-    order, rank = _ranks(wanted, np.array([one is not None for one in broken]), net, (unit, customer_id), context)
+    first = wanted & np.array([one is not None for one in broken], dtype=np.bool_)
+    turns = (first, wanted & ~first & is_by_extra, wanted & ~first & ~is_by_extra)
+    order, rank = _ranks(turns, net, (unit, customer_id), context)
     groups = capacity.limits(rows.take(top), context, channel, owner)
     flags = capacity.chosen(order, net >= 0, groups, policy.capacity.total)
     balances = _balances(rows, orders, group, outstanding, policy.customer.warn)
     reason, also, lifted_by = _suppressed(orders, group, of_top, wanted, stilled)
-    contacts, last_contact = _contacts(customer_id, context)
+    contacts, last_contact = contact_caps.latest(customer_id, context.recent)
     return {
         **{name: one_chunk(of_top[name]) for name in _OF_TOP_ORDER},
         "customer_id": customer_id,
@@ -167,6 +181,7 @@ def _decided(rows: pa.Table, orders: pa.Table, group: Whole, context: RuleContex
         "lifted_by": lifted_by,
         "channel": channel,
         "ev_recovered": money(ev),
+        **({} if extra is None else {extra_value.EXTRA: money(extra)}),
         "net_value": money(net, ranked_orders > 0),
         **balances,
         "promised_amount": action_marks.promised_amounts(customer_id, unit, balances["promised_until"], context.marks),
@@ -179,12 +194,9 @@ def _decided(rows: pa.Table, orders: pa.Table, group: Whole, context: RuleContex
     }, rank
 
 
-def _ranks(wanted: Flags, first: Flags, net: Whole, keys: tuple[Any, Any], context: RuleContext) -> tuple[Whole, Whole]:
-    """Rank as :func:`payrec.worklist.capacity.ranks`: those that come ``first`` lead, explored ones lie between."""
-    order, rank = capacity.ranks(wanted & first, net, *keys)
-    later, rank_of_later = capacity.ranks(wanted & ~first, net, *keys)
-    rank = np.where(rank_of_later > 0, rank_of_later + order.size, rank)
-    order = np.concatenate((order, later))
+def _ranks(turns: Sequence[Flags], net: Whole, keys: tuple[Any, Any], context: RuleContext) -> tuple[Whole, Whole]:
+    """Rank as :func:`payrec.worklist.capacity.ranks_in_turn`; explored customers lie between."""
+    order, rank = capacity.ranks_in_turn(turns, net, *keys)
     if context.arms is not None:
         explored = pc.is_in(keys[1], value_set=context.arms.explored).to_numpy(zero_copy_only=False)
         order = capacity.spread(order, explored, context.policy.capacity.total)
@@ -281,19 +293,3 @@ def _suppressed(orders: pa.Table, group: Whole, of_top: pa.Table, wanted: Flags,
     for at, names in others.items():
         also[at] = ",".join(sorted(names - {reason[at], ""})) or None
     return make.array(reason, pa.string()), make.array(also, pa.string()), make.array(lifts, pa.string())
-
-
-def _contacts(customer_id: Any, context: RuleContext) -> tuple[Any, Any]:
-    """Return the contacts in the longest window of the policy's caps, and the time of the last; NULL if unknown."""
-    n = len(customer_id)
-    if context.recent is None:
-        return make.nulls(n, pa.int64()), make.nulls(n, TIME)
-    calls = context.recent.filter(pc.equal(text(context.recent, "event_type"), "contact"))
-    once = pa.table({name: column(calls, name, kind) for name, kind in _CALL}).group_by([name for name, _ in _CALL])
-    by_customer = once.aggregate([]).group_by("customer_id").aggregate([([], "count_all"), ("known_at", "max")])
-    at = pc.index_in(customer_id, value_set=one_chunk(by_customer["customer_id"]))
-    counts = pc.fill_null(one_chunk(by_customer["count_all"]).take(at), 0)
-    return counts.cast(pa.int64()), one_chunk(by_customer["known_at_max"]).take(at)
-
-
-_CALL: list[tuple[str, pa.DataType]] = [("customer_id", pa.string()), ("known_at", TIME), ("channel", pa.string())]

@@ -161,6 +161,13 @@ class CustomerRules:
 
 
 @dataclass(frozen=True, config=_FROZEN)
+class Valuation:
+    """Rank by expected money, or by what a contact adds to it; ``auto``: by that once the effect passed its test."""
+
+    rank_by: Literal["expected", "extra", "auto"] = "auto"
+
+
+@dataclass(frozen=True, config=_FROZEN)
 class CodeFile:
     """Own reason codes: a CSV file, and which scheme a provider speaks."""
 
@@ -178,6 +185,7 @@ class Policy:
     unit: Literal["customer", "order"] | None = None  # None: customer for contact, order for retry
     promise_grace_days: Count = 3
     pending_business_days: Count = 5
+    value: Valuation = Field(default_factory=Valuation)
     capacity: Capacity = Field(default_factory=Capacity)
     customer: CustomerRules = Field(default_factory=CustomerRules)
     minimum_outstanding: Mapping[str, Money] = Field(default_factory=dict)
@@ -246,6 +254,8 @@ def read(path: Path | None = None) -> Policy:
 def fingerprint(policy: Policy) -> str:
     """Return the sha256 of all that decides the list: the policy without [monitor], and the reason code file."""
     plain = TypeAdapter(Policy).dump_python(policy, mode="json", exclude={"monitor": True, "reason_codes": {"file"}})
+    if policy.value == Valuation():  # so that lists of policies from before it can be replayed
+        del plain["value"]
     content = policy.reason_codes.file.read_bytes() if policy.reason_codes.file else b""
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode() + b"\0" + content).hexdigest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,9 +11,19 @@ import numpy as np
 import pyarrow as pa
 
 from payrec.common.arrow import MONEY, TIME, Whole, column, make, minor, money, one_chunk, pc, text, times, whole
-from payrec.common.errors import DataRefused
-from payrec.model.recipes import curve
-from payrec.worklist import action_marks, assignment, capacity, customer_list, reason_codes, suppression, value
+from payrec.common.errors import CannotTell, DataRefused
+from payrec.model.recipes import contact_effect, curve
+from payrec.model.recipes.contact_effect import ContactEffect
+from payrec.worklist import (
+    action_marks,
+    assignment,
+    capacity,
+    customer_list,
+    extra_value,
+    reason_codes,
+    suppression,
+    value,
+)  # fmt: skip
 from payrec.worklist.policy import Policy
 
 _COLUMNS: list[tuple[str, pa.DataType]] = [
@@ -53,6 +64,7 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("reason_code", pa.string()),
     ("customer_rank", pa.int64()),  # of the customer, in ev_currency
     *((name, pa.float64()) for name in curve.COLUMNS),  # p_recover_30d at other horizons
+    *extra_value.COLUMNS,  # only where experiments show that contacts change some orders more than others
 ]
 SCHEMA = pa.schema(_COLUMNS)
 
@@ -62,6 +74,7 @@ READ = (
     "outstanding_reporting_minor", "amount_bucket", "provider", "payment_method", "country", "transaction_type",
     "reason_code", "is_disputed", "has_chargeback", "is_opted_out", "is_not_due", "promised_until",
     "pending_since", "snoozed_until", "is_covered_by_cash", "days_to_due",
+    "device", *contact_effect.NUMBERS_MOVING[1:],
 )  # fmt: skip
 
 
@@ -83,6 +96,7 @@ def assigned_lists(
     recent: pa.Table | None = None,
     running: assignment.Running | None = None,
     marks: pa.Table | None = None,
+    effect: ContactEffect | None = None,
 ) -> tuple[pa.Table, pa.Table, assignment.Arms | None]:
     """Order the open orders of one ``as_of`` by expected net value, after suppression, and flag the first that fit.
 
@@ -100,6 +114,9 @@ def assigned_lists(
         The experiment that runs: it holds out customers at random, and explores some from lower ranks.
     marks
         What people's actions mean for the list, as :mod:`payrec.worklist.action_marks`.
+    effect
+        What contacts change, where experiments show it: customers are then ranked by it, unless the policy says
+        ``expected``; those beyond the ranks that were assigned at random follow by expected money.
 
     Returns
     -------
@@ -118,8 +135,13 @@ def assigned_lists(
     DataRefused
         Two rows of one order, several ``as_of``, a currency or amount that is missing, a p that is no probability,
         probabilities over another horizon than the policy asks for.
+    CannotTell
+        The policy ranks by extra money, which was not measured.
     """
     rows = action_marks.applied(collectable(scored), marks)
+    if policy.value.rank_by == "extra" and effect is None:
+        msg = "cannot rank by extra money: no experiment shows that contacts change some orders more than others"
+        raise CannotTell(f'{msg}\ntest it: payrec effect train; or set rank_by = "auto" under [value] in the policy')
     if rows.num_rows == 0:
         return SCHEMA.empty_table(), customer_list.SCHEMA.empty_table(), None
     _same_horizon(rows, policy)
@@ -128,8 +150,24 @@ def assigned_lists(
     worth = value.value_of(rows, policy)
     p_units, p_known = value.p_units(rows)
     context = suppression.RuleContext(_as_of(rows), policy, worth, p_known, recent, marks=marks)
+    if effect is not None:
+        context = _with_extra(rows, context, p_units, effect)
     orders, customers = _lists(rows, context, p_units)
     return (orders, customers, None) if running is None else _with_arms(rows, context, p_units, customers, running)
+
+
+def _with_extra(
+    rows: pa.Table, context: suppression.RuleContext, p_units: Whole, effect: ContactEffect
+) -> suppression.RuleContext:
+    """Return the context with what contacts add, and with the orders that are ranked by it."""
+    measured = extra_value.measured(rows, context.value, p_units, context.p_known, effect)
+    context = replace(context, extra=measured)
+    if context.policy.value.rank_by == "expected":
+        return context
+    by_expected = _lists(rows, context, p_units)[1]
+    within = by_expected.filter(pc.less_equal(by_expected["rank"], effect.reach))["customer_id"]
+    is_within = pc.is_in(text(rows, "customer_id"), value_set=one_chunk(within)).to_numpy(zero_copy_only=False)
+    return replace(context, extra=replace(measured, ranks_by=is_within))
 
 
 def _lists(rows: pa.Table, context: suppression.RuleContext, p_units: Whole) -> tuple[pa.Table, pa.Table]:
@@ -155,8 +193,15 @@ def _with_arms(
         flagged = pc.equal(customers["priority_flag"], 1)
         without = customers.filter(pc.and_(flagged, pc.is_null(customers["arm"])))
         if without.num_rows == 0:
-            return orders, customers, arms
+            assigned = pc.is_in(text(rows, "customer_id"), value_set=one_chunk(arms.new["customer_id"]))
+            return orders, customers, replace(arms, features=_features(rows.filter(assigned)))
         reach = int(pc.max(without["rank_if_free"]).as_py())  # limits by channel or owner let the list reach further
+
+
+def _features(rows: pa.Table) -> pa.Table:
+    """Return ``order_id, features``: what may move the effect of a contact, as JSON."""
+    kept = [json.dumps(one) for one in contact_effect.stored(rows)]
+    return pa.table({"order_id": text(rows, "order_id"), "features": make.array(kept, pa.string())})
 
 
 def collectable(scored: pa.Table) -> pa.Table:
@@ -172,8 +217,11 @@ def _decided(rows: pa.Table, context: suppression.RuleContext, p_units: Whole) -
     suppressions = suppression.suppressions(rows, context)
     left = ~np.logical_or.reduce([one.hit for one in suppressions])
     expected = worth.expected(p_units)
-    net = expected - worth.cost
-    order, ranks = capacity.ranks(left, net, worth.unit, text(rows, "order_id"))
+    extra = context.extra
+    by_extra = np.zeros(left.size, dtype=np.bool_) if extra is None else extra.ranks_by
+    net = (expected if extra is None else np.where(by_extra, extra.minor, expected)) - worth.cost
+    turns = (left & by_extra, left & ~by_extra)
+    order, ranks = capacity.ranks_in_turn(turns, net, worth.unit, text(rows, "order_id"))
     owner = action_marks.owners(rows, context.marks, value.owner(rows, policy))
     flags = capacity.chosen(
         order, net >= 0, capacity.limits(rows, context, worth.channel, owner), policy.capacity.total
@@ -195,6 +243,7 @@ def _decided(rows: pa.Table, context: suppression.RuleContext, p_units: Whole) -
         "contact_from": make.array(suppression.contact_from(rows, context)),
         "suppressed_also": also,
         "lifted_by": lifted_by,
+        **({} if extra is None else extra_value.columns(extra, valued)),
     }
 
 

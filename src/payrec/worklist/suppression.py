@@ -16,6 +16,7 @@ import pyarrow as pa
 from payrec.common.arrow import Flags, Times, make, one_chunk, pc, text, times, whole
 from payrec.worklist import contact_caps, contact_hours
 from payrec.worklist.assignment import Arms
+from payrec.worklist.extra_value import ExtraValue
 from payrec.worklist.policy import Policy
 from payrec.worklist.value import Value, in_minor
 
@@ -28,7 +29,7 @@ class RuleContext:
 
     ``recent`` has ``customer_id, order_id, event_type, channel, known_at`` of contacts and attempts in the windows of
     the caps. ``arms``: while an experiment runs, which customers are held out. ``marks``: what people's actions mean,
-    as :mod:`payrec.worklist.action_marks`.
+    as :mod:`payrec.worklist.action_marks`. ``extra``: what contacts add, where it was measured.
     """
 
     as_of: datetime
@@ -38,6 +39,7 @@ class RuleContext:
     recent: pa.Table | None
     arms: Arms | None = None
     marks: pa.Table | None = None
+    extra: ExtraValue | None = None
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,8 @@ class Feature:
         +1: more can only raise the chance (a constraint on the trees); 0: nothing is sure.
     trees
         ``code``: a number for the trees, in the order of its levels; ``no``: the trees have what it is made of.
+    moves
+        Whether it may move the effect of a contact.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Feature:
     scale: Literal["linear", "log"] = "linear"
     trend: Literal[-1, 0, 1] = 0
     trees: Literal["yes", "code", "no"] = "yes"
+    moves: bool = False
 
 
 def _number(name: str, group: str, unit: str, meaning: str, make: NumberMaker, **more: object) -> Feature:
@@ -71,8 +74,8 @@ def _days(name: str, group: str, meaning: str, make: NumberMaker | None = None, 
     return _number(name, group, "days", meaning, make or derive.plain(name), **{"scale": "log", **more})
 
 
-def _text(name: str, group: str, meaning: str) -> Feature:
-    return Feature(name, "category", "text", meaning, (name,), group)
+def _text(name: str, group: str, meaning: str, *, moves: bool = False) -> Feature:
+    return Feature(name, "category", "text", meaning, (name,), group, moves=moves)
 
 
 def _derived(name: str, group: str, meaning: str, code: CodeMaker, levels: tuple[str, ...], **more: object) -> Feature:
@@ -99,10 +102,11 @@ FEATURES: tuple[Feature, ...] = (
         "age_days",
         "age",
         "days since the due date, or else since the payment failed or the invoice was issued; negative when not due",
+        moves=True,
     ),
     _days("days_since_last_event", "activity", "days since the last event of the order"),
     _count("attempts", "activity", "collection attempts so far"),
-    _count("contacts", "activity", "contacts about the order so far"),
+    _count("contacts", "activity", "contacts about the order so far", moves=True),
     _days("days_to_due", "due", "days until the due date is over; negative when past due", scale="linear"),
     _number(
         "outstanding_relative",
@@ -174,8 +178,8 @@ FEATURES: tuple[Feature, ...] = (
     _days("cust_days_to_pay_min", "history", "fewest days in which the customer ever paid a recovered payment"),
     _days("cust_days_to_pay_max", "history", "most days in which the customer ever paid a recovered payment"),
     _days("cust_days_since_payment", "history", "days since the customer's last payment"),
-    _days("cust_tenure_days", "history", "days from the customer's first order to this one"),
-    _count("cust_orders", "history", "the customer's orders so far"),
+    _days("cust_tenure_days", "history", "days from the customer's first order to this one", moves=True),
+    _count("cust_orders", "history", "the customer's orders so far", moves=True),
     _number(
         "cust_failure_rate",
         "history",
@@ -201,11 +205,11 @@ FEATURES: tuple[Feature, ...] = (
     _context("country", "country"),
     _text("currency", "amount", "currency of the order"),
     _text("amount_bucket", "amount", "band of the amount in its currency, or in the reporting currency"),
-    _text("provider", "provider", "payment provider"),
-    _text("payment_method", "method", "payment method"),
-    _text("country", "country", "country of the customer"),
-    _text("device", "method", "device of the order"),
-    _text("transaction_type", "method", "type of the transaction"),
+    _text("provider", "provider", "payment provider", moves=True),
+    _text("payment_method", "method", "payment method", moves=True),
+    _text("country", "country", "country of the customer", moves=True),
+    _text("device", "method", "device of the order", moves=True),
+    _text("transaction_type", "method", "type of the transaction", moves=True),
     _text("reason_code", "reason", "last known reason of failure"),
     _text("last_event_type", "activity", "kind of the last known event"),
     _derived(

@@ -19,6 +19,7 @@ from payrec.model.recipes import additive, boosting, level
 from payrec.model.recipes.additive import AdditiveModel
 from payrec.model.recipes.boosting import Trees
 from payrec.model.recipes.calibrate import Calibration
+from payrec.model.recipes.contact_effect import ContactEffect
 from payrec.model.recipes.curve import HorizonCurve
 from payrec.model.recipes.level import Level
 from payrec.model.recipes.training_summary import TrainingSummary
@@ -57,6 +58,8 @@ class Model:
         replaces it by that of its night.
     shift_day
         Day (since 1970) up to which the payments of the training data tell that level.
+    effect
+        What a contact changes; None unless experiments show that it differs beyond what the chance says.
     """
 
     recipe: Recipe
@@ -74,6 +77,7 @@ class Model:
     curve: HorizonCurve | None = None
     shift: float = 0.0
     shift_day: int = 0
+    effect: ContactEffect | None = None
 
     @property
     def base_rate(self) -> float:

@@ -22,6 +22,7 @@ from payrec.model.recipes import boosting
 from payrec.model.recipes.additive import CELLS, AdditiveModel, Curve, Pair
 from payrec.model.recipes.boosting import Trees
 from payrec.model.recipes.calibrate import Calibration
+from payrec.model.recipes.contact_effect import ContactEffect
 from payrec.model.recipes.curve import HorizonCurve
 from payrec.model.recipes.level import Level
 from payrec.model.recipes.model import Model
@@ -53,6 +54,7 @@ class ModelDocument:
     curve: HorizonCurve | None
     shift: float
     shift_day: int
+    effect: ContactEffect | None
     card: dict[str, Any] | None
 
 
@@ -76,6 +78,7 @@ def dump(model: Model, card: dict[str, Any] | None) -> bytes:
         curve=model.curve,
         shift=model.shift,
         shift_day=model.shift_day,
+        effect=model.effect,
         card=card,
     )
     return canonical_json(asdict(document))
@@ -125,6 +128,7 @@ def parse(content: bytes, booster: bytes | None, name: str) -> tuple[Model, dict
         curve=document.curve,
         shift=document.shift,
         shift_day=document.shift_day,
+        effect=document.effect,
     )
     return model, document.card
 
