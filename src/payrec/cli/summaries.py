@@ -21,6 +21,7 @@ def show_list(summary: dict[str, Any], payments_until: datetime | None = None) -
     output.say(f"as of {summary['as_of']:%Y-%m-%d %H:%M} UTC, model {summary['model_id']}, run {summary['run_id']}")
     notes = (
         summary["by_rule"] and _BY_RULE,
+        summary["by_extra"] and "ranked by the extra money of a contact, not by expected money: payrec effect show",
         payments_until == summary["as_of"] and "not later, because payments are known until then (--payments-until)",
         summary["facts_reach"],
         summary["recovery_level"] and summary["recovery_level"]["sentence"],

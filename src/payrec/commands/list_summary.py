@@ -57,6 +57,7 @@ def summarise(
         "as_of": run.as_of,
         "model_id": run.model_id,
         "by_rule": run.summary.by_rule,
+        "by_extra": run.summary.by_extra,
         "facts_reach": freshness.sentence(run.summary.feeds),
         "recovery_level": _recovery_level(run),
         "freshness": [dict(vars(feed)) for feed in run.summary.feeds],
