@@ -156,16 +156,13 @@ def _decided(
     stilled = pc.coalesce(quiet, _first_reason(orders, group, len(top), ("held_out",)))  # one order held out: all are
     ranked_orders, ev = _total(ranked, group), _total(_cents(orders, "ev_recovered") * ranked, group)
     channel, cost = value.channel_of(policy, unit, _total(outstanding * ranked, group))
-    extra, gain, is_by_extra = None, ev, np.zeros(len(top), dtype=np.bool_)
-    if by_extra is not None:
-        extra, is_by_extra = _total(_cents(orders, extra_value.EXTRA) * ranked, group), _total(by_extra, group) > 0
-        gain = np.where(is_by_extra, extra, ev)
-    net = gain - cost
+    extra, is_by_extra = _extra(orders, group, ranked, by_extra)
+    net = np.where(is_by_extra, extra, ev) - cost
     wanted = (ranked_orders > 0) & pc.is_null(quiet).to_numpy(zero_copy_only=False)
     broken = action_marks.sentences(customer_id, unit, context.marks)
     first = wanted & np.array([one is not None for one in broken], dtype=np.bool_)
-    turns = (first, wanted & ~first & is_by_extra, wanted & ~first & ~is_by_extra)
-    order, rank = _ranks(turns, net, (unit, customer_id), context)
+    later = wanted & ~first
+    order, rank = _ranks((first, later & is_by_extra, later & ~is_by_extra), net, (unit, customer_id), context)
     groups = capacity.limits(rows.take(top), context, channel, owner)
     flags = capacity.chosen(order, net >= 0, groups, policy.capacity.total)
     balances = _balances(rows, orders, group, outstanding, policy.customer.warn)
@@ -181,7 +178,7 @@ def _decided(
         "lifted_by": lifted_by,
         "channel": channel,
         "ev_recovered": money(ev),
-        **({} if extra is None else {extra_value.EXTRA: money(extra)}),
+        extra_value.EXTRA: money(extra, np.full(extra.size, by_extra is not None)),
         "net_value": money(net, ranked_orders > 0),
         **balances,
         "promised_amount": action_marks.promised_amounts(customer_id, unit, balances["promised_until"], context.marks),
@@ -202,6 +199,14 @@ def _ranks(turns: Sequence[Flags], net: Whole, keys: tuple[Any, Any], context: R
         order = capacity.spread(order, explored, context.policy.capacity.total)
         rank[order] = np.arange(1, order.size + 1)
     return order, rank
+
+
+def _extra(orders: pa.Table, group: Whole, ranked: Flags, by_extra: Flags | None) -> tuple[Whole, Flags]:
+    """Return what a contact adds to each group, in hundredths, and whether the group is ranked by it."""
+    if by_extra is None:
+        nothing = np.zeros(int(group.max()) + 1, dtype=np.int64)
+        return nothing, nothing > 0
+    return _total(_cents(orders, extra_value.EXTRA) * ranked, group), _total(by_extra, group) > 0
 
 
 def _total(amounts: Whole | Flags, group: Whole) -> Whole:
