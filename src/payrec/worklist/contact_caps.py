@@ -66,17 +66,18 @@ def used(cap: Cap, rows: pa.Table, recent: pa.Table | None, as_of: datetime) -> 
     return counts[positions], free[positions]
 
 
-def latest(customer_id: Any, recent: pa.Table | None) -> tuple[Any, Any]:
+def latest(customer_id: Any, recent: pa.Table | None) -> dict[str, Any]:
     """Return the contacts in the longest window of the policy's caps, and the time of the last; NULL if unknown."""
     n = len(customer_id)
     if recent is None:
-        return make.nulls(n, pa.int64()), make.nulls(n, TIME)
+        return {"contacts_in_window": make.nulls(n, pa.int64()), "last_contact_at": make.nulls(n, TIME)}
     calls = recent.filter(pc.equal(text(recent, "event_type"), "contact"))
     once = pa.table({name: column(calls, name, kind) for name, kind in _CALL}).group_by([name for name, _ in _CALL])
     by_customer = once.aggregate([]).group_by("customer_id").aggregate([([], "count_all"), ("known_at", "max")])
     at = pc.index_in(customer_id, value_set=one_chunk(by_customer["customer_id"]))
     counts = pc.fill_null(one_chunk(by_customer["count_all"]).take(at), 0)
-    return counts.cast(pa.int64()), one_chunk(by_customer["known_at_max"]).take(at)
+    last = one_chunk(by_customer["known_at_max"]).take(at)
+    return {"contacts_in_window": counts.cast(pa.int64()), "last_contact_at": last}
 
 
 _CALL: list[tuple[str, pa.DataType]] = [("customer_id", pa.string()), ("known_at", TIME), ("channel", pa.string())]

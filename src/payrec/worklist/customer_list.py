@@ -160,14 +160,13 @@ def _decided(
     net = np.where(is_by_extra, extra, ev) - cost
     wanted = (ranked_orders > 0) & pc.is_null(quiet).to_numpy(zero_copy_only=False)
     broken = action_marks.sentences(customer_id, unit, context.marks)
-    first = wanted & np.array([one is not None for one in broken], dtype=np.bool_)
-    later = wanted & ~first
-    order, rank = _ranks((first, later & is_by_extra, later & ~is_by_extra), net, (unit, customer_id), context)
-    groups = capacity.limits(rows.take(top), context, channel, owner)
-    flags = capacity.chosen(order, net >= 0, groups, policy.capacity.total)
+    first = np.array([one is not None for one in broken], dtype=np.bool_)
+    turns = [wanted & turn for turn in (first, ~first & is_by_extra, ~first & ~is_by_extra)]
+    order, rank = _ranks(turns, net, (unit, customer_id), context)
+    limits = capacity.limits(rows.take(top), context, channel, owner)
+    flags = capacity.chosen(order, net >= 0, limits, policy.capacity.total)
     balances = _balances(rows, orders, group, outstanding, policy.customer.warn)
     reason, also, lifted_by = _suppressed(orders, group, of_top, wanted, stilled)
-    contacts, last_contact = contact_caps.latest(customer_id, context.recent)
     return {
         **{name: one_chunk(of_top[name]) for name in _OF_TOP_ORDER},
         "customer_id": customer_id,
@@ -186,8 +185,7 @@ def _decided(
         "orders_left_alone": make.array(_total(~ranked, group)),
         "top_order_id": text(of_top, "order_id"),
         "suggested_action": _action(orders, group, of_top, ranked),
-        "last_contact_at": last_contact,
-        "contacts_in_window": contacts,
+        **contact_caps.latest(customer_id, context.recent),
     }, rank
 
 
