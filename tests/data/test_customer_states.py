@@ -1,4 +1,4 @@
-"""The worked examples in the headers of 31_customer_states.sql and 33_features.sql."""
+"""The worked examples in the headers of the layers 12 to 14, 30, 31 and 33."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from payrec.data import layers
 from payrec.data.engines import Engine
-from tests.data.portfolios import event, load, order, view
+from tests.data.portfolios import Row, event, load, order, view
 
 
 def test_the_header_shows_the_rows_that_the_layer_makes(duckdb_memory: Engine) -> None:
@@ -59,3 +59,59 @@ def test_an_account_keeps_its_number_and_a_new_one_of_the_customer_follows(duckd
     ]  # fmt: skip
     numbers = duckdb_memory.read("SELECT order_id, order_no FROM order_numbers ORDER BY 2")
     assert numbers["order_id"].to_pylist() == ["a1", "a2", "b1", "a0"]
+
+
+def test_the_headers_show_the_money_of_an_order_and_what_its_export_adds(duckdb_memory: Engine) -> None:
+    def on(order_id: str, kind: str, day: int, amount: str | None) -> Row:
+        amount_given = None if amount is None else Decimal(amount)
+        return event(f"{order_id}{day}", order_id, kind, datetime(2026, 5, day, 12), amount=amount_given)
+
+    exported = {"stated_at": datetime(2026, 6, 1)}
+    load(
+        duckdb_memory,
+        [
+            order("a", "c", date(2026, 5, 1)),
+            order("b", "c", date(2026, 5, 1), status="paid", **exported),
+            order("d", "c", date(2026, 5, 1), outstanding=Decimal("40.00"), **exported),
+        ],
+        [
+            on("a", "payment", 20, "60.00"), on("a", "credit", 21, "10.00"),
+            on("a", "return", 22, "60.00"), on("a", "void", 23, None),
+            on("b", "payment", 20, "60.00"), on("d", "payment", 20, "60.00"),
+        ],
+    )  # fmt: skip
+    layers.build(duckdb_memory, layers.Parameters(as_of=(datetime(2026, 6, 2),), landmark_ages=()))
+    of_a = "JOIN stg_orders AS o ON o.order_no = m.order_no AND o.order_id = 'a'"
+    money = duckdb_memory.read(
+        f"SELECT m.net_minor, m.credits_minor, m.marks_so_far FROM stg_money AS m {of_a} ORDER BY m.from_at"
+    )
+    assert [tuple(row.values()) for row in money.to_pylist()] == [
+        (0, 0, 0), (6000, 0, 0), (6000, 1000, 0), (0, 1000, 2**30), (0, 1000, 2**30 + 1),
+    ]  # fmt: skip
+    owed = duckdb_memory.read(
+        f"SELECT m.outstanding_minor, m.closed_by FROM stg_balances AS m {of_a} ORDER BY m.from_at"
+    )
+    assert owed["outstanding_minor"].to_pylist() == [10000, 4000, 3000, 9000, 0]
+    assert owed["closed_by"].to_pylist()[-1] == "void"
+    claims = duckdb_memory.read(
+        "SELECT o.order_id, c.from_at, c.claimed_minor FROM stg_claims AS c "
+        "JOIN stg_orders AS o ON o.order_no = c.order_no"
+    )
+    assert [tuple(row.values()) for row in claims.to_pylist()] == [("b", datetime(2026, 6, 1), 4000)]
+
+
+def test_the_header_shows_how_long_the_blocks_of_a_customer_are(duckdb_memory: Engine) -> None:
+    rows = [order(f"s{n}", "seven", date(2026, 5, 1)) for n in range(6)]
+    load(duckdb_memory, rows + [order(f"e{n}", "eight", date(2026, 5, 1)) for n in range(300)])
+    times = (datetime(2026, 5, 20), datetime(2026, 12, 31))
+    layers.build(duckdb_memory, layers.Parameters(as_of=times, landmark_ages=(), observed_until=times[1]))
+    shifts = duckdb_memory.read(
+        "SELECT DISTINCT a.customer_id, 1 << b.block_shift AS days FROM customer_blocks AS b "
+        "JOIN accounts AS a ON a.account_no = b.account_no ORDER BY 1"
+    )
+    assert shifts.to_pylist() == [{"customer_id": "eight", "days": 8}, {"customer_id": "seven", "days": 512}]
+    blocks = duckdb_memory.read(
+        "SELECT DISTINCT s.block FROM customer_states AS s JOIN accounts AS a ON a.account_no = s.account_no "
+        "WHERE a.customer_id = 'seven' ORDER BY 1"
+    )
+    assert {739616 >> 9, 739980 >> 9} <= set(blocks["block"].to_pylist())
