@@ -57,7 +57,7 @@ def filled(path: Path, **by_customer: dict[str, Any]) -> None:
     book.save(path)
 
 
-def test_the_sheet_goes_out_and_comes_back_once(lists: Path, tmp_path: Path) -> None:
+def test_the_sheet_goes_out_and_comes_back_once(lists: Path, tmp_path: Path, open_orders: Make) -> None:
     out = tmp_path / "today.xlsx"
     payrec.worklist(lists, out=out, by="customer")
     book = openpyxl.load_workbook(out)
@@ -78,7 +78,10 @@ def test_the_sheet_goes_out_and_comes_back_once(lists: Path, tmp_path: Path) -> 
     loaded = payrec.load.actions(out, NOW, "kim", lists)
     assert (loaded.recorded, loaded.before, loaded.refused) == (2, 0, ())
     again = payrec.load.actions(out, NOW + timedelta(hours=1), "lee", lists)
-    assert (again.recorded, again.before) == (0, 2)
+    assert (again.recorded, again.before, again.of_other_lists) == (0, 2, 0)
+    publish(open_store(lists), open_orders({"customer_id": "bob"}), days=1)
+    older = payrec.load.actions(out, NOW, "kim", lists)
+    assert older.lines()[1] == "2 rows are of another list than the served one: they are recorded all the same"
     filled(out, bob={"note": "=HYPERLINK(1)"})
     with pytest.raises(DataRefused, match="the column 'note' has a formula in row 3"):
         payrec.load.actions(out, NOW, "kim", lists)

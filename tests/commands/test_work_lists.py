@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+import payrec
 from payrec.commands.customer_search import search_customers
 from payrec.commands.list_changes import list_changes
 from payrec.common.errors import UsageError
 from payrec.data.engines import connect
+from payrec.publish import actions
 from payrec.publish.export import stamped
 from payrec.publish.lists import Publication
 from payrec.publish.run_info import RunInfo, RunSummary
@@ -34,11 +36,18 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         yield open_store(engine)
 
 
-def publish(store: Any, rows: pa.Table, days: int = 0, contacts: pa.Table | None = None, most: int = 2) -> None:
+def publish(
+    store: Any, rows: pa.Table, days: int = 0, contacts: pa.Table | None = None, most: int = 2,
+    held_out: tuple[str, ...] = (),
+) -> None:  # fmt: skip
     """Publish a list of so many days later."""
     at = AS_OF + timedelta(days=days)
     rows = rows.set_column(1, "as_of", pa.array([at] * rows.num_rows, pa.timestamp("us")))
     orders, customers = rank.ranked_lists(rows, Policy(capacity={"total": most}))
+    reasons = ["held_out" if row["customer_id"] in held_out else row["suppressed_reason"] for row in orders.to_pylist()]
+    orders = orders.set_column(
+        orders.column_names.index("suppressed_reason"), "suppressed_reason", pa.array(reasons, pa.string())
+    )
     run = RunInfo(f"r{days}", at, at, "m", "p", "i", 30, None, RunSummary(at, at, rows.num_rows))
     details: dict[str, Any] = {"customers": lambda: iter(stamped(customers, run.stamp).to_batches())}
     if contacts is not None:
@@ -104,3 +113,34 @@ def test_without_a_list_nothing_is_searched_or_compared(tmp_path: Path) -> None:
     for ask in (lambda: search_customers("a", tmp_path), lambda: list_changes(tmp_path)):
         with pytest.raises(UsageError, match="found no published list"):
             ask()
+
+
+def test_actions_that_no_longer_fit_the_list_are_recorded_with_one_sentence(store: Any, open_orders: Make) -> None:
+    """A customer who left the list, one that is held out, one from a list two runs old, and a time in the past."""
+
+    def day(**customers: Any) -> pa.Table:
+        return open_orders(*({"customer_id": name, "order_id": name, **more} for name, more in customers.items()))
+
+    def told(kind: Any, customer_id: str, **more: Any) -> tuple[str, ...]:
+        logged = payrec.log(kind, customer_id, now, "kim", store, **more)
+        assert logged.is_new
+        return logged.warnings
+
+    now = AS_OF + timedelta(days=2, hours=9)
+    publish(store, day(a={}, b={}, gone={}))
+    publish(store, day(a={}, b={}), days=1)
+    publish(store, day(a={}, b={}, silent={"is_opted_out": 1}), days=2, held_out=("b",))
+    assert told("contacted", "a", outcome="spoke", at=AS_OF) == ()  # in the past
+    assert told("contacted", "gone", outcome="spoke") == (
+        "customer gone is not on the list as of 2026-02-02: the action is recorded, and applies to open orders",
+    )
+    assert told("contacted", "silent", outcome="spoke") == (
+        "customer silent was not to be contacted (opted_out): the contact is recorded",
+    )
+    assert told("contacted", "b", outcome="spoke") == (
+        "customer b is held out: the contact is recorded, and weakens what the experiment can say",
+    )
+    assert told("note", "silent", note="x") == ()
+    assert len(actions.read(store)) == 5
+    with pytest.raises(UsageError, match="found until 2026-01-01, expected a day from 2026-02-02 on"):
+        told("snoozed", "a", until=date(2026, 1, 1))

@@ -13,18 +13,24 @@ from payrec.publish import action_files, actions
 
 @dataclass(frozen=True)
 class LoadedActions:
-    """Rows that were filled in: ``recorded`` now, recorded ``before``, and refused ones with their line and reason."""
+    """Rows that were filled in: ``recorded`` now, recorded ``before``, and refused ones with their line and reason.
+
+    ``of_other_lists``: rows, recorded all the same, of another list than the served one.
+    """
 
     recorded: int
     before: int
     refused: tuple[tuple[int, str], ...] = ()
+    of_other_lists: int = 0
 
     def lines(self) -> list[str]:
         """Return what to show."""
         total = self.recorded + self.before + len(self.refused)
         first = f"{total:,} rows filled in: {self.recorded:,} recorded, {self.before:,} recorded before"
+        others = f"{self.of_other_lists:,} rows are of another list than the served one: they are recorded all the same"
         return [
             f"{first}, {len(self.refused):,} refused",
+            *([others] if self.of_other_lists else []),
             *(f"line {line}: {reason}" for line, reason in self.refused),
         ]
 
@@ -61,4 +67,6 @@ def load_actions(file: Path | str, now: datetime, by: str, published: Location =
     wanted = [row.action for row in rows if row.action is not None]
     recorded = sum(actions.add(store, one, now) for one in wanted if one.action_id not in known)
     refused = tuple((row.line, row.reason) for row in rows if row.action is None)
-    return LoadedActions(recorded, len(wanted) - recorded, refused)
+    served = store.current()
+    others = sum(row.action is not None and row.run_id not in ("", served and served.run.run_id) for row in rows)
+    return LoadedActions(recorded, len(wanted) - recorded, refused, others)

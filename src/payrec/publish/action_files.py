@@ -27,11 +27,12 @@ _GUARDED = re.compile(r"'(?=[=+\-@\t\r|%])")  # what export.write puts before a 
 
 @dataclass(frozen=True)
 class ActionRow:
-    """A row of a file: its line, and the action it states or why it is refused."""
+    """A row of a file: its line, and the action it states or why it is refused; ``run_id``: the list that it is of."""
 
     line: int
     action: Action | None
     reason: str = ""
+    run_id: str = ""
 
 
 def read(path: Path, by: str, now: datetime) -> Iterator[ActionRow]:
@@ -64,7 +65,7 @@ def read(path: Path, by: str, now: datetime) -> Iterator[ActionRow]:
 
 def _row(line: int, texts: Mapping[str, str], by: str, now: datetime) -> ActionRow:
     try:
-        return ActionRow(line, validated(_action(texts, by, now), now))
+        return ActionRow(line, validated(_action(texts, by, now), now), run_id=texts.get("run_id", ""))
     except UsageError as error:
         return ActionRow(line, None, str(error).splitlines()[0])
 
