@@ -34,12 +34,13 @@ def test_without_an_experiment_nobody_can_tell(site: Site, tmp_path: Path) -> No
     assert effect.show(tmp_path).verdict.reason == report.verdict.reason
 
 
-def test_what_was_not_trained_or_is_damaged_is_refused(tmp_path: Path) -> None:
+def test_fault_82_what_was_not_trained_or_is_damaged_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="payrec effect train"):
         effect.show(tmp_path)
-    (tmp_path / effect.FILE).write_text("{")
-    with pytest.raises(ModelRefused, match="damaged"):
-        effect.show(tmp_path)
+    for content in (b"", b"{", b"[]", b"7", b"null", b"{}", b'{"verdict": null}', b'{"verdict": {}}', b"\xff"):
+        (tmp_path / effect.FILE).write_bytes(content)
+        with pytest.raises(ModelRefused, match=r"(?s)damaged.*payrec effect train"):
+            effect.show(tmp_path)
 
 
 def test_assigned_orders_are_judged_by_what_was_stored_with_them() -> None:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -18,7 +19,8 @@ from payrec.common.errors import Locked
 from payrec.common.text import sql_literal
 from payrec.data.engines import Engine
 from payrec.data.load.targets import TRANSACTIONS
-from payrec.publish import details, ledger, lock, personal
+from payrec.publish import actions, details, ledger, lock, personal
+from payrec.publish.actions import Action
 from payrec.publish.personal import Person
 from payrec.simulate import simulator
 from payrec.worklist.policy import Hold, Policy
@@ -310,6 +312,10 @@ def test_fault_59_no_byte_of_a_hostile_id_is_left(
     )
     with site.open() as engine:
         ledger.add(engine, ledger.Entry(FIRST_NIGHT, "here", "build", "", "failed", f"customer_id={HOSTILE}, twice"))
+        engine.write("raw_customers", pa.table({"customer_id": ["c-2"], "parent_id": [HOSTILE]}), key=("customer_id",))
+    about = Action(str(UUID(int=1)), FIRST_NIGHT, "ann", "c-2", "note", note=f"same office as {HOSTILE}")
+    with store_of(site) as store:
+        actions.add(store, about, FIRST_NIGHT)
     assert any(form in content for _, content in bytes_of_site(site) for form in forms_of(HOSTILE))
     capsys.readouterr()
     assert payrec("privacy", "erase", HOSTILE, "--json") == 0

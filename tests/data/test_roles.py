@@ -16,12 +16,13 @@ import psycopg
 import pyarrow as pa
 import pytest
 
+from payrec.commands import holdout
 from payrec.commands.saved_views import save_view, saved_views
 from payrec.common.errors import DataRefused, Locked, PayrecError, UsageError
 from payrec.data import layers
 from payrec.data.engines import Engine, connect
 from payrec.data.migrations import migrate_published
-from payrec.publish import action_events, actions, ledger, lock
+from payrec.publish import action_events, actions, experiments, ledger, lock
 from payrec.publish.actions import Action
 from payrec.publish.store import open_store
 
@@ -260,6 +261,99 @@ def test_an_action_of_the_app_is_known_from_the_time_and_sign_in_that_the_server
     assert seen.at == past
     with pytest.raises(PayrecError, match="expected a time up to now"):
         actions.add(open_store(app), replace(call, at=dt.datetime(9000, 1, 1)), dt.datetime(9000, 1, 1))
+
+
+ACTION = {
+    "action_id": "'11111111-1111-4111-8111-111111111111'", "at": "'2020-01-01'", "by": "'ann'", "customer_id": "'c'",
+    "kind": "'contacted'", "order_ids": "'[]'", "channel": "NULL", "outcome": "'spoke'", "amount": "NULL",
+    "currency": "NULL", "until": "NULL", "note": "NULL", "recorded_at": "'2020-01-01'",
+}  # fmt: skip
+UNREADABLE: list[dict[str, str]] = [
+    {"action_id": "'7'"}, {"action_id": "'11111111-1111-4111-8111-111111111111:o'"}, {"action_id": "NULL"},
+    {"at": "'-infinity'"}, {"at": "'0044-03-15 BC'"}, {"by": "''"}, {"by": "NULL"}, {"customer_id": "''"},
+    {"kind": "'dance'"}, {"order_ids": "'a'"}, {"order_ids": "'{}'"}, {"order_ids": "'[7]'"},
+    {"order_ids": "'[[\"a\"]]'"}, {"order_ids": "'[\"\\u0000\"]'"},
+    {"order_ids": "'[\"' || repeat('a', 1000000) || '\"]'"}, {"amount": "'NaN'"}, {"amount": "'Infinity'"},
+    {"amount": "-1"}, {"until": "'infinity'"}, {"until": "'-infinity'"}, {"until": "'5874897-12-31'"},
+    {"until": "'2019-12-31'"}, {"kind": "'promised'"}, {"kind": "'snoozed'"}, {"kind": "'note'"}, {"outcome": "NULL"},
+]  # fmt: skip
+
+
+def test_fault_79_the_app_adds_no_action_that_a_run_cannot_read(member: Callable[..., Engine]) -> None:
+    writer = member("payrec_writer")
+    build(writer)
+    app = member("payrec_app")
+    for wrong in UNREADABLE:
+        with pytest.raises(PayrecError):
+            app.read(f"SELECT payrec_add_action({', '.join((ACTION | wrong).values())}) AS is_new")
+        assert actions.read(open_store(writer)) == (), wrong
+    app.read(f"SELECT payrec_add_action({', '.join(ACTION.values())}) AS is_new")
+    assert [one.customer_id for one in actions.read(open_store(writer))] == ["c"]
+
+
+RIGHTS = """
+    SELECT n.nspname, c.relname, r.name
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname !~ '^(pg_|information_schema)'
+    CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) AS r (name)
+    WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND has_schema_privilege(%(role)s, n.oid, 'USAGE')
+        AND has_any_column_privilege(%(role)s, c.oid, r.name)
+    UNION ALL
+    SELECT n.nspname, c.relname, r.name
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname !~ '^(pg_|information_schema)'
+    CROSS JOIN unnest(ARRAY['DELETE', 'TRUNCATE', 'TRIGGER']) AS r (name)
+    WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND has_schema_privilege(%(role)s, n.oid, 'USAGE')
+        AND has_table_privilege(%(role)s, c.oid, r.name)
+    UNION ALL
+    SELECT n.nspname, c.relname, r.name
+    FROM pg_sequence AS s
+    JOIN pg_class AS c ON c.oid = s.seqrelid
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    CROSS JOIN unnest(ARRAY['USAGE', 'SELECT', 'UPDATE']) AS r (name)
+    WHERE has_schema_privilege(%(role)s, n.oid, 'USAGE') AND has_sequence_privilege(%(role)s, c.oid, r.name)
+    UNION ALL
+    SELECT n.nspname, p.proname, 'EXECUTE'
+    FROM pg_proc AS p
+    JOIN pg_namespace AS n ON n.oid = p.pronamespace AND n.nspname !~ '^(pg_|information_schema)'
+    WHERE has_schema_privilege(%(role)s, n.oid, 'USAGE') AND has_function_privilege(%(role)s, p.oid, 'EXECUTE')
+    UNION ALL
+    SELECT nspname, '', 'CREATE' FROM pg_namespace WHERE has_schema_privilege(%(role)s, oid, 'CREATE')
+    UNION ALL
+    SELECT datname, '', 'CREATE' FROM pg_database
+    WHERE datname = current_database() AND has_database_privilege(%(role)s, oid, 'CREATE')
+"""
+"""Every right on a table, column, sequence, function, schema or the database that a role holds, however it got it."""
+
+
+@pytest.mark.parametrize("group", ["payrec_app", "payrec_reader"])
+def test_fault_80_every_right_of_a_role_is_one_that_it_needs(
+    postgres_url: str, owner: Engine, member: Callable[..., Engine], group: str
+) -> None:
+    build(member("payrec_writer"))
+    with psycopg.connect(postgres_url) as admin:
+        rights = set(admin.execute(RIGHTS, {"role": group}).fetchall())
+    if group == "payrec_reader":
+        tables = owner.read("SELECT CAST(tablename AS VARCHAR) AS t FROM pg_tables WHERE schemaname = 'payrec_raw'")
+        assert rights == {("payrec_raw", name, "SELECT") for name in tables["t"].to_pylist()}
+        return
+    added = {("payrec", f"payrec_{name}", "EXECUTE") for name in ("add_entry", "add_action", "save_view")}
+    assert added < rights
+    assert {(schema, right) for schema, _, right in rights - added} == {("payrec", "SELECT")}
+    assert all(name.startswith("payrec_") for _, name, _ in rights)
+
+
+@pytest.mark.parametrize("group", ["payrec_app", "payrec_reader"])
+def test_fault_80_no_other_role_starts_or_stops_an_experiment(member: Callable[..., Engine], group: str) -> None:
+    writer = member("payrec_writer")
+    build(writer)
+    holdout.start(writer, NOW, name="e1")
+    other = member(group)
+    with pytest.raises(UsageError):
+        holdout.stop(other, NOW)
+    with pytest.raises(UsageError):
+        holdout.start(other, NOW, name="e2")
+    assert [one.stopped_at for one in experiments.registered(writer)] == [None]
 
 
 def test_the_writer_turns_actions_into_events_once_the_owner_allows_it(

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import doctest
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -13,6 +15,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.publish.test_folder_repair import DAMAGES, remove
 
 from payrec.common.errors import DataRefused, UsageError
 from payrec.data.engines import connect
@@ -141,12 +144,50 @@ def test_what_is_recorded_is_read_back(
     assert stored == replace(actions.validated(action, AT), recorded_at=AT)
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
-    actions.add(open_store(tmp_path), CALL, AT)
-    (path,) = tmp_path.rglob("*.json")
-    path.write_bytes(path.read_bytes()[:20])
+def rewrite(old: str, new: str) -> Callable[[Path], object]:
+    return lambda path: path.write_text(path.read_text().replace(old, new))
+
+
+VALUES = (
+    rewrite('"contacted"', '"promised"'), rewrite('"contacted"', "7"), rewrite("-02 09", "-02 99"),
+    rewrite('"at": "2', '"a": "2'), rewrite(':00"', ':00+02:00"'), rewrite("[]", "7"), rewrite(ID, "7"),
+    rewrite("{", "[{"), rewrite('"kim"', '["kim"]'),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", [*(damage for damage in DAMAGES if damage is not remove), *VALUES])
+def test_fault_78_a_damaged_action_is_named_and_moved_aside(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    store, other = open_store(tmp_path), replace(CALL, action_id=str(UUID(int=1)))
+    actions.add(store, CALL, AT)
+    actions.add(store, other, AT)
+    (path,) = tmp_path.rglob(f"{ID}.json")
+    damage(path)
     with pytest.raises(DataRefused, match=rf"the action in .*{ID}.json is damaged"):
-        actions.read(open_store(tmp_path))
+        actions.read(store)
+    (moved,) = actions.repair(store)
+    assert moved.path == str(path.relative_to(tmp_path))
+    assert moved.moved_to
+    assert os.path.lexists(tmp_path / moved.moved_to)
+    assert [one.action_id for one in actions.read(store)] == [other.action_id]
+    assert actions.repair(store) == []
+
+
+@pytest.mark.parametrize("name", ["actions", "actions/2026-05-02"])
+def test_fault_78_a_file_in_the_stead_of_a_folder_of_actions(tmp_path: Path, name: str) -> None:
+    store = open_store(tmp_path)
+    actions.add(store, CALL, AT)
+    shutil.rmtree(tmp_path / name)
+    (tmp_path / name).write_text("")
+    assert [one.path for one in actions.repair(store)] == [name]
+    assert actions.add(store, CALL, AT)
+
+
+def test_fault_81_an_erasure_takes_the_id_out_of_notes_about_others(store: ListStore) -> None:
+    about = replace(CALL, action_id=str(UUID(int=1)), customer_id="c-2", note="same office as c-17, not c-171")
+    actions.add(store, replace(CALL, customer_id="c-17"), AT)
+    actions.add(store, about, AT)
+    assert actions.erase(store, Person("c-17", frozenset())) == 2
+    assert [one.note for one in actions.read(store)] == ["same office as [erased], not c-171"]
 
 
 def test_the_example_runs(tmp_path: Path) -> None:

@@ -62,12 +62,14 @@ def test_a_view_that_is_none_is_refused_in_one_sentence(tmp_path: Path, name: st
     assert views.read(open_store(tmp_path)) == ()
 
 
-def test_a_damaged_view_is_named(tmp_path: Path) -> None:
+def test_a_damaged_view_is_moved_aside(tmp_path: Path) -> None:
     save_view("mine", "age=0-7", NOW, "kim", tmp_path)
     (path,) = tmp_path.rglob("*.json")
     path.write_text("{}")
     with pytest.raises(DataRefused, match=r"the saved view in .* is damaged"):
         saved_views(tmp_path)
+    assert [one.path for one in views.repair(open_store(tmp_path))] == [str(path.relative_to(tmp_path))]
+    assert saved_views(tmp_path) == {}
 
 
 def test_the_example_runs(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def run(database: Place, soak: Soak) -> Iterator[Used]:
         before = _cpu() + database.server_cpu()
         with connect(database.url) as engine:
             arrivals.hand_over(engine, at - DAY, at)
-        report = execute(_night(database, soak, at), lambda _: None)
+        report = execute(config(database, soak, at), lambda _: None)
         open_connections = database.connections()
         spent = _cpu() + database.server_cpu() - before
         database.overnight()
@@ -110,7 +110,7 @@ def run(database: Place, soak: Soak) -> Iterator[Used]:
         del report
 
 
-def _night(database: Place, soak: Soak, at: datetime) -> RunConfig:
+def config(database: Place, soak: Soak, at: datetime) -> RunConfig:
     now = at + timedelta(hours=3)
     return RunConfig(
         as_of=at,

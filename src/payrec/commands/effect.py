@@ -136,7 +136,7 @@ def show(models: Path | str = "models") -> EffectReport:
         return EffectReport(
             EffectVerdict(**verdict), stored["orders"], stored["push"], stored["coefficients"], by_tenth
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelRefused(f"{path} is damaged\ntrain it again: payrec effect train") from error
 
 

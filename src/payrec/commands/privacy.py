@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from payrec.commands.watch import repaired
 from payrec.common.errors import UsageError
 from payrec.common.files import replacing
 from payrec.common.json import readable_json
@@ -148,7 +149,7 @@ def erase(
     with lock.held(url, folder, holder, 0.0):
         with connect(url) as engine:
             store = _store(url, engine, lists)
-            store.repair()
+            repaired(store)
             person, listed = _person(engine, store, customer_id)
             downloads = _exports(store, listed, folder)
             rows = _erase_rows(engine, store, person, now, key, keep_out)
@@ -179,6 +180,7 @@ def _erase_rows(
         published = store.erase(person) + experiments.erase(engine, person.customer_id)
         published += actions.erase(store, person) + saved_views.erase(store, person)
         rows = {table: _delete(engine, table, person.customer_id) for table in RAW} | {"published": published}
+        _redact_customers(engine, person)
         _redact_ledger(engine, person)
         _record(engine, now, "privacy.erase", tag, rows)
         return rows
@@ -253,6 +255,14 @@ def _database(url: str) -> set[Path]:
     """Return the file of an embedded database."""
     path = Path(url.removeprefix("duckdb:///").partition("?")[0])
     return {path} if url.startswith("duckdb:///") else set()
+
+
+def _redact_customers(engine: Engine, person: Person) -> None:
+    """Remove the id from the rows of other customers, such as those who name it as their parent."""
+    name = sql_literal(person.customer_id)
+    for column in TARGETS["customers"].names():
+        if column in ("parent_id", "name", "email", "phone", "segment", "owner"):
+            engine.run(f"UPDATE raw_customers SET {column} = NULL WHERE {column} = {name}")
 
 
 def _redact_ledger(engine: Engine, person: Person) -> None:

@@ -19,7 +19,7 @@ from payrec.commands.policies import policy_of
 from payrec.commands.run_record import RunConfig, alarmed, record_run, record_step, recorded
 from payrec.commands.run_report import RunReport
 from payrec.commands.scoring import ScoringRequest, Worklist, score_layers, scoring_request
-from payrec.commands.watch import damaged, restored_verdicts, watch
+from payrec.commands.watch import damaged, repaired, restored_verdicts, watch
 from payrec.common.errors import DataRefused, Locked, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.data import audit, layers
@@ -122,11 +122,12 @@ def execute(config: RunConfig, progress: Progress) -> RunReport:
 
 
 def _held(engine: Engine, config: RunConfig, still_held: lock.StillHeld, progress: Progress) -> RunReport:
+    damages: list[Damage] = []
     for _ in range(STARTS):
         with ExitStack() as stack:
             with recorded(engine, config, "build"):
                 _require_plausible_clock(engine, config)
-                store = open_store(config.published or engine)
+                damages += repaired(store := open_store(config.published or engine))
                 codes, had = serving.codes_of(config.policy), partial(_has_had_model, store)
                 bundle = serving.of_database(engine, config.models, codes, progress, has_had_model=had)
                 action_events.record(engine, store)
@@ -136,7 +137,7 @@ def _held(engine: Engine, config: RunConfig, still_held: lock.StillHeld, progres
                 )  # fmt: skip
                 request = stack.enter_context(wanted)
             try:
-                return _published(engine, config, request, still_held, progress)
+                return _published(engine, config, request, still_held, damages, progress)
             except LayersReplaced:
                 progress("the layers were replaced meanwhile: starting over")
     msg = f"the layers were replaced {STARTS} times while this run read them"
@@ -165,13 +166,14 @@ def _require_plausible_clock(engine: Engine, config: RunConfig) -> None:
 
 
 def _published(
-    engine: Engine, config: RunConfig, request: ScoringRequest, still_held: lock.StillHeld, progress: Progress
-) -> RunReport:
+    engine: Engine, config: RunConfig, request: ScoringRequest, still_held: lock.StillHeld, damages: list[Damage],
+    progress: Progress,
+) -> RunReport:  # fmt: skip
     """Score, publish and monitor the layers of a request; or report that it was done already."""
     store, build_no = open_store(config.published or engine), layers.build_number(engine)
-    damages, runs = store.repair(), store.runs()
+    runs = store.runs()
     lists.require_retained(request.as_of, runs, config.retention_days, config.now, config.serve)
-    damages += restored_verdicts(engine, store, runs, damages)
+    damages = [*damages, *restored_verdicts(engine, store, runs, damages)]
     request = _whole(store, runs, with_experiment(engine, request, runs, config.serve))
     former = lists.unchanged(request.run_id, runs, config.serve)
     if former is not None and not damages and ledger.ended(engine, request.run_id):

@@ -14,7 +14,7 @@ from payrec.model.store.bundle import Bundle
 from payrec.monitor import drift, level_alarm, outcomes, verdicts
 from payrec.monitor.limits import Limits
 from payrec.monitor.verdicts import Verdict
-from payrec.publish import ledger
+from payrec.publish import actions, ledger, saved_views
 from payrec.publish.folder_repair import Damage
 from payrec.publish.run_info import Published
 from payrec.publish.store import ListStore
@@ -51,6 +51,11 @@ def _forecasts(engine: Engine, store: ListStore, past: list[Published]) -> list[
         if row["metric"] in (outcomes.OUTSIDE_80, outcomes.OUTSIDE_95)
     ]
     return [*figures, *outcomes.forecast_coverage([*history, *figures])]
+
+
+def repaired(store: ListStore) -> list[Damage]:
+    """Move damaged lists, actions and saved views out of the way, and return them."""
+    return [*store.repair(), *actions.repair(store), *saved_views.repair(store)]
 
 
 def damaged(damages: list[Damage], limits: Limits) -> list[Verdict]:

@@ -22,6 +22,7 @@ from payrec.data.engines.retry import retrying
 from payrec.data.migrations import migrate_published
 from payrec.publish import added_rows
 from payrec.publish.database_store import DatabaseStore
+from payrec.publish.folder_repair import Damage
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.personal import Person
 from payrec.publish.store import ListStore
@@ -156,19 +157,36 @@ def in_force(actions: Iterable[Action]) -> tuple[Action, ...]:
 
 
 def erase(store: ListStore, person: Person) -> int:
-    """Delete the actions of a customer, in the caller's transaction on PostgreSQL; return their number."""
+    """Delete the actions of a customer, and their id from notes about others; return the number of actions changed.
+
+    On PostgreSQL in the caller's transaction.
+    """
+    changed = 0
+    for one in read(store):
+        note = one.note and person.redacted(one.note)
+        is_theirs = one.customer_id == person.customer_id
+        if is_theirs or note != one.note:
+            _replace(store, one, None if is_theirs else replace(one, note=note))
+            changed += 1
+    return changed
+
+
+def _replace(store: ListStore, action: Action, by: Action | None) -> None:
+    """Put another action in the stead of one, or none."""
     if isinstance(store, DatabaseStore):
-        if TABLE not in store.engine.tables():
-            return 0
-        where = f"customer_id = {sql_literal(person.customer_id)}"
-        count = store.engine.read(f"SELECT COUNT(*) AS n FROM {TABLE} WHERE {where}")["n"][0].as_py()
-        store.engine.run(f"DELETE FROM {TABLE} WHERE {where}")
-        return int(count)
-    gone = read(store, customer_id=person.customer_id)
-    for action in gone:
-        for path in added_rows.paths(_folder(store), action.action_id):
+        change = f"UPDATE {TABLE} SET note = {sql_literal(by.note or '')}" if by else f"DELETE FROM {TABLE}"
+        store.engine.run(f"{change} WHERE action_id = {sql_literal(action.action_id)}")
+        return
+    for path in added_rows.paths(_folder(store), action.action_id):
+        if by:
+            added_rows.write(path, vars(by))
+        else:
             path.unlink()
-    return len(gone)
+
+
+def repair(store: ListStore) -> list[Damage]:
+    """Move damaged files of actions out of the way and return them; the server keeps its rows whole."""
+    return added_rows.repair(store.folder, FOLDER, _parsed, "action") if isinstance(store, FolderStore) else []
 
 
 def validated(action: Action, now: datetime) -> Action:
@@ -251,7 +269,10 @@ def _parsed(plain: dict[str, Any]) -> Action:
     times = {name: datetime.fromisoformat(plain[name]) for name in ("at", "recorded_at")}
     until = date.fromisoformat(plain["until"]) if "until" in plain else None
     amount = Decimal(plain["amount"]) if "amount" in plain else None
-    return Action(**plain | times | {"until": until, "amount": amount, "order_ids": tuple(plain["order_ids"])})
+    if any(at.tzinfo for at in times.values()):
+        raise ValueError("found a time with a zone")
+    values = plain | times | {"until": until, "amount": amount, "order_ids": tuple(plain["order_ids"])}
+    return validated(Action(**values), times["recorded_at"])
 
 
 def _add_row(store: DatabaseStore, action: Action) -> bool:

@@ -43,7 +43,7 @@ def read_run(path: Path) -> Published:
     OSError, ValueError, KeyError, TypeError
         It is damaged.
     """
-    _require_file(path)
+    require_file(path)
     published = from_json(json.loads(path.read_bytes()))
     if published.run.run_id != path.parent.name:
         raise ValueError(f"it names the run {published.run.run_id!r}")
@@ -110,11 +110,11 @@ def damaged_of_runs(folder: Path) -> list[Damage]:
 
 
 def _rows(path: Path) -> int:
-    _require_file(path)
+    require_file(path)
     return int(pyarrow.parquet.read_metadata(path).num_rows)
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> None:
     """Refuse what is no regular file; reading a pipe would wait for ever."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError("it is not a regular file")

@@ -17,8 +17,10 @@ from payrec.data.engines.retry import retrying
 from payrec.data.migrations import migrate_published
 from payrec.publish import added_rows
 from payrec.publish.database_store import DatabaseStore
+from payrec.publish.folder_repair import Damage
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.personal import Person
+from payrec.publish.store import ListStore
 
 TABLE, FOLDER = "payrec_saved_views", "views"
 NAME_CHARACTERS, QUERY_CHARACTERS = 100, 4_000
@@ -86,6 +88,11 @@ def erase(store: FolderStore | DatabaseStore, person: Person) -> int:
         else:
             store.engine.run(f"DELETE FROM {TABLE} WHERE view_id = {sql_literal(view.view_id)}")
     return len(named)
+
+
+def repair(store: ListStore) -> list[Damage]:
+    """Move damaged files of views out of the way and return them; the server keeps its rows whole."""
+    return added_rows.repair(store.folder, FOLDER, _parsed, "saved view") if isinstance(store, FolderStore) else []
 
 
 def _texts(view: SavedView) -> list[str]:

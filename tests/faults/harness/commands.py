@@ -6,6 +6,7 @@ import importlib
 import io
 import os
 import pickle
+import pkgutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,6 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
+import typer.main
 
 from payrec import cli
 from payrec.cli import options
@@ -44,15 +46,15 @@ class Ended:
 
 def warm() -> None:
     """Import what the commands import on use, once for all trials."""
-    for name in ("commands.run", "commands.load", "commands.train", "data.load", "commands.features"):
-        importlib.import_module(f"payrec.{name}")
-    for name in (
-        "payrec.data.engines.duckdb",
-        "payrec.data.engines.postgres",
-        "payrec.model.recipes.training",
-        "scipy.optimize",
-    ):
+    for room in ("commands", "data", "model", "worklist", "publish", "monitor"):
+        package = importlib.import_module(f"payrec.{room}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if "spark" not in module.name:
+                importlib.import_module(module.name)
+    for name in ("scipy.optimize", "pyarrow.parquet", "pyarrow.csv", "adbc_driver_postgresql.dbapi"):
         importlib.import_module(name)
+    built = typer.main.get_command(cli.app)
+    typer.main.get_command = lambda _: built  # it inspects every command, each time that one is called
 
 
 def run(command: list[str], place: Place, now: datetime, watch: Watch) -> Ended:

@@ -62,6 +62,12 @@ class Embedded:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
+    def __enter__(self) -> Embedded:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._real.close()
+
     def execute(self, sql: str, *args: Any) -> Any:
         """Run a statement."""
         name = _named(sql, inside=self._inside)

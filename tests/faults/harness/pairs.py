@@ -2,6 +2,7 @@
 
 ``python -m tests.faults.harness.pairs --trials 500`` (``make pairs``) draws commands, steps and faults at
 random, prints what came out wrong, and writes the figures to ``tests/faults/pairs.json`` for docs/reliability.md.
+Trial n of a seed is always the same one; several trials run at once (``--at-once``), each on a copy of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import astuple, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,8 +48,8 @@ PAIRS = (
     *(("run", other) for other in ("load", "build", "explain", "erase", "earlier", "run")),
     ("load", "run"), ("erase", "run"), ("earlier", "run"),
 )  # fmt: skip
-PATIENCE_S = 20.0  # for the second command, which may wait for the first; the fault comes after that
-BUSY = (5, 6)
+PATIENCE_S = 60.0  # for the second command, which may wait for the first; the fault comes after that
+FINE, BUSY = (0, 1), (5, 6)
 NO_FAULT = "none"
 WHOLE = ("raw", "champion")
 NOW = originals.SECOND_NIGHT + DAY / 5
@@ -72,12 +75,13 @@ class Bench:
 
     def in_turn(self, names: tuple[str, ...], place: Place) -> list[dict[str, Any]]:
         """Run commands one after the other; return how each ended and what there was then."""
-        seen = []
-        for name in names:
-            _, ended = apart(partial(self._plain, name, place))
-            assert ended is not None, f"{name} after {names} ended without a word"
-            seen.append({**ended, "state": state(place, names)})
-        return seen
+        return [self.ended(name, place) | {"state": state(place, names)} for name in names]
+
+    def ended(self, name: str, place: Place) -> dict[str, Any]:
+        """Run a command with no fault, in a process of its own; return how it ended."""
+        _, ended = apart(partial(self._plain, name, place))
+        assert ended is not None, f"{name} ended without a word"
+        return dict(ended)
 
     def _plain(self, name: str, place: Place, *args: Any, **more: Any) -> dict[str, Any]:
         ended = self.run(name, place, *args, **more)
@@ -86,27 +90,36 @@ class Bench:
     def copied(self) -> Place:
         """Make a copy of the installation."""
         self.copies += 1
-        return self.original.copied(self.copies)
+        return self.original.copied(f"{os.getpid()}_{self.copies}")
 
     def undisturbed(self, pair: tuple[str, str]) -> list[dict[str, Any]]:
         """Run a pair in both orders, each as after a trial; the state before comes first. Once for all trials."""
-        if pair not in self.states:
+        both = (min(pair), max(pair))
+        if both not in self.states:
             seen = []
-            for order in (pair, pair[::-1]):
+            for order in (both, both[::-1]):
                 place = self.copied()
-                seen += [{"code": 0, "state": state(place, pair)}, *self.in_turn((*order, *afterwards(pair)), place)]
+                seen.append({"code": 0, "said": "", "state": state(place, pair)})
+                seen += self.in_turn((*order, *afterwards(pair)), place)
                 self.original.removed(place)
-            self.states[pair] = seen
-        return list(self.states[pair])
+            failed = [one for one in seen if one["code"] not in FINE or "nternal error" in one["said"]]
+            assert not failed, f"undisturbed, {pair}: {failed}"
+            self.states[both] = seen
+        return list(self.states[both])
+
+    def keep(self, kind: str, of: Any, result: Any) -> None:
+        """Keep what another process learnt of an undisturbed pair, or of the steps of a command."""
+        self.states[("steps", of) if kind == "steps" else (min(of), max(of))] = result
 
     def steps(self, name: str) -> list[Step]:
         """Return the steps of a command."""
         if ("steps", name) not in self.states:
             place = self.copied()
-            _, ended = apart(lambda: [(one.name, one.on_server) for one in self.run(name, place).steps])
+            _, self.states["steps", name] = apart(
+                lambda: [(one.name, one.on_server) for one in self.run(name, place).steps]
+            )
             self.original.removed(place)
-            self.states["steps", name] = [Step(*one) for one in ended]
-        return list(self.states["steps", name])
+        return [Step(*one) for one in self.states["steps", name]]
 
     def trial(self, pair: tuple[str, str], at: int, fault: str) -> list[str]:
         """Pause the first command at a step, run the second, let the fault come; return what is wrong afterwards."""
@@ -132,7 +145,8 @@ class Bench:
             # an erasure in a folder goes file by file: one that was interrupted is completed by the same command
             in_part = first == "erase" and fault != NO_FAULT and self.original.admin is None
             wrong += _unknown(state(place, pair), known, in_part=in_part)
-            wrong += _not_repaired(self.in_turn(afterwards(pair), place)[-1], known)
+            again = [self.ended(name, place) for name in afterwards(pair)]
+            wrong += _not_repaired({**again[-1], "state": state(place, pair)}, known)
         except AssertionError as error:
             wrong.append(str(error))
         self.original.removed(place)
@@ -159,7 +173,7 @@ def _ending(ended: tuple[int, Any], fault: str, known: list[dict[str, Any]]) -> 
         return [f"it ended without a word: {status}"]
     expected = {one["code"] for one in known} | {*BUSY, *CODES.get(fault, ())}
     wrong = [] if said["code"] in expected else [f"exit code {said['code']}: {said['said']}"]
-    if "Traceback" in said["said"] or (fault != "error" and "Internal error" in said["said"]):
+    if "Traceback" in said["said"] or (fault != "error" and "nternal error" in said["said"]):
         wrong.append(f"no plain sentence: {said['said']}")
     return wrong
 
@@ -174,7 +188,7 @@ def _unknown(left: dict[str, Any], known: list[dict[str, Any]], *, in_part: bool
 
 
 def _not_repaired(last: dict[str, Any], known: list[dict[str, Any]]) -> list[str]:
-    wrong = [] if last["code"] in (0, 1) else [f"again: exit code {last['code']}: {last['said']}"]
+    wrong = [] if last["code"] in FINE else [f"again: exit code {last['code']}: {last['said']}"]
     ends = (last, known[len(known) // 2 - 1], known[-1])
     facts = [(one["state"]["served"][0], one["state"]["lists"][0], one["state"]["raw"]) for one in ends]
     return wrong + ([] if facts[0] in facts[1:] else [f"in the end {facts[0]}, expected one of {facts[1:]}"])
@@ -219,22 +233,60 @@ def drawn(one: Bench, rng: random.Random, pairs: tuple[tuple[str, str], ...]) ->
     return pair, at, kind, rng.choice([*all_steps[at - 1].faults, NO_FAULT])
 
 
+def prepared(benches: Iterable[Bench], pairs: tuple[tuple[str, str], ...], at_once: int) -> None:
+    """Let every bench know the steps of its commands and the undisturbed pairs, so that all trials share them."""
+    jobs: list[tuple[Bench, str, Any]] = [(one, "undisturbed", pair) for one in benches for pair in pairs]
+    jobs += [(one, "steps", name) for one in benches for name in sorted({first for first, _ in pairs})]
+    parts = [jobs[number::at_once] for number in range(at_once)]
+    waiting = [started(partial(_known, part)) for part in parts]
+    for part, process in zip(parts, waiting, strict=True):
+        status, results = finished(*process)
+        assert results is not None, f"the undisturbed commands failed: {status}"
+        for (one, kind, of), result in zip(part, results, strict=True):
+            one.keep(kind, of, result)
+
+
+def _known(jobs: list[tuple[Bench, str, Any]]) -> list[Any]:
+    results = [getattr(one, kind)(of) for one, kind, of in jobs]
+    return [
+        list(map(astuple, result)) if kind == "steps" else result
+        for (_, kind, _), result in zip(jobs, results, strict=True)
+    ]
+
+
 def tried(
-    benches: dict[str, Bench], trials: int, seconds: float, seed: int, pairs: tuple[tuple[str, str], ...] = PAIRS
-) -> dict[str, Counter[str]]:
-    """Make trials, on each database in turn; print what is wrong; return counts by pair and database."""
-    rng, began, counts = random.Random(seed), time.monotonic(), dict[str, Counter[str]]()
-    for number in range(trials):
-        if time.monotonic() - began > seconds:
-            break
-        name = sorted(benches)[number % len(benches)]
+    benches: dict[str, Bench], numbers: Iterable[int], until: float, seed: int, pairs: tuple[tuple[str, str], ...]
+) -> Iterator[tuple[str, str, bool]]:
+    """Make trials, on each database in turn; print what is wrong; yield pair, fault and whether it was wrong."""
+    for number in numbers:
+        if time.monotonic() > until:
+            return
+        rng, name = random.Random(f"{seed}:{number}"), sorted(benches)[number % len(benches)]
         pair, at, kind, fault = drawn(benches[name], rng, pairs)
         wrong = benches[name].trial(pair, at, fault)
-        count = counts.setdefault(f"{name}:{pair[0]} + {pair[1]}", Counter())
-        count.update([fault, *(["wrong"] if wrong else [])])
         for sentence in wrong:
-            print(f"{name} {pair}, step {at} ({kind}), {fault}: {sentence}", flush=True)
-    return counts
+            print(f"{number}: {name} {pair}, step {at} ({kind}), {fault}: {sentence}", flush=True)
+        yield f"{name}:{pair[0]} + {pair[1]}", fault, bool(wrong)
+
+
+def counted(benches: dict[str, Bench], numbers: range, at_once: int, **how: Any) -> Iterator[dict[str, Counter[str]]]:
+    """Make trials in several processes; yield the counts by pair and database after each."""
+    reading, writing = os.pipe()
+
+    def work(own: range) -> None:
+        for line in tried(benches, own, **how):
+            os.write(writing, json.dumps(line).encode() + b"\n")
+
+    children = [started(partial(work, numbers[number::at_once])) for number in range(at_once)]
+    os.close(writing)
+    counts = dict[str, Counter[str]]()
+    with os.fdopen(reading, encoding="utf-8") as lines:
+        for line in lines:
+            name, fault, wrong = json.loads(line)
+            counts.setdefault(name, Counter()).update([fault, *(["wrong"] if wrong else [])])
+            yield counts
+    for status, _ in [finished(*child) for child in children]:
+        assert status == 0, "a process of the harness failed: see above"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -246,31 +298,38 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=240.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=("duckdb", "postgres"))
-    parser.add_argument("--pair", help="only this pair, such as erase+run")
+    parser.add_argument("--pair", action="append", help="only this pair, such as erase+run; repeatable")
+    parser.add_argument("--at-once", type=int, default=2, help="trials at a time")
+    parser.add_argument("--first", type=int, default=0, help="number of the first trial, to repeat one")
+    parser.add_argument("--models", type=Path, help="store of a trained model to use, instead of training one")
     parser.add_argument("--out", type=Path, default=RESULTS, help="file for the figures")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="payrec-pairs-") as folder, postgres_server.running() as server:
-        scratch = Path(folder)
-        tempfile.tempdir = folder
-        models = scratch / "models"
-        apart(lambda: str(originals.models(scratch)))
-        admin, made = server.url("postgres"), {}
+    with tempfile.TemporaryDirectory(prefix="payrec-pairs-") as folder, ExitStack() as stack:
+        scratch, admin = Path(folder), ""
         if options.only != "duckdb":
+            admin = stack.enter_context(postgres_server.running()).url("postgres")
+        tempfile.tempdir = folder
+        models, made = options.models or scratch / "models", {}
+        if options.models is None:
+            apart(lambda: str(originals.models(scratch)))
+        if admin:
             postgres_server.create_database(admin, "pairs")
             url = postgres_server.with_database(admin, "pairs")
             made["postgres"] = bench(url, url, scratch / "postgres", models, admin)
         if options.only != "postgres":
-            file = "duckdb:///{folder}/payrec.duckdb"
+            file = "duckdb:///{folder}/payrec.duckdb?threads=1"
             made["duckdb"] = bench(file, file, scratch / "duckdb", models, None)
         commands.warm()
         gc.freeze()
-        pairs = tuple(pair for pair in PAIRS if options.pair in (None, "+".join(pair)))
-        counts = tried(made, options.trials, options.minutes * 60, options.seed, pairs)
+        pairs = tuple(pair for pair in PAIRS if not options.pair or "+".join(pair) in options.pair)
+        prepared(made.values(), pairs, options.at_once)
+        how = {"until": time.monotonic() + options.minutes * 60, "seed": options.seed, "pairs": pairs}
+        counts = dict[str, Counter[str]]()
+        for counts in counted(made, range(options.first, options.first + options.trials), options.at_once, **how):
+            figures = {name: dict(sorted(count.items())) for name, count in sorted(counts.items())}
+            options.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     wrong = sum(count["wrong"] for count in counts.values())
-    figures = {name: dict(sorted(count.items())) for name, count in sorted(counts.items())}
-    options.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    made_trials = sum(count.total() - count["wrong"] for count in counts.values())
-    print(f"{made_trials} trials, {wrong} wrong")
+    print(f"{sum(count.total() - count['wrong'] for count in counts.values())} trials, {wrong} wrong")
     return int(wrong > 0)
 
 

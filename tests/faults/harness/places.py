@@ -60,7 +60,7 @@ class Original:
         """Name of the database to copy."""
         return self.url.rpartition("/")[2]
 
-    def copied(self, number: int) -> Place:
+    def copied(self, number: int | str) -> Place:
         """Make a copy."""
         folder = self.scratch / str(number)
         shutil.copytree(self.folder, folder)
