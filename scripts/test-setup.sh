@@ -29,7 +29,8 @@ has_pyspark() {
 import sys
 from importlib.metadata import version
 
-sys.exit(f"pyspark=={version('pyspark')} " not in open("locks/spark.lock").read())
+lock = open("locks/spark.lock").read()
+sys.exit(not all(f"{name}=={version(name)} " in lock for name in ("pyspark", "grpcio", "grpcio-status", "zstandard")))
 PY
 }
 

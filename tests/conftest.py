@@ -23,6 +23,7 @@ from payrec.data.engines import Engine, connect
 
 sys.path.insert(0, str(Path(__file__).parent))
 import postgres_server
+import spark_server as spark_cluster
 from open_orders import open_orders  # noqa: F401 - a fixture
 from quick import (  # noqa: F401 - hooks of `make quick`
     pytest_addoption,
@@ -107,6 +108,29 @@ SPARK_SETTINGS = {
 def spark_url(tmp_path: Path) -> str:
     """Address of a fresh warehouse folder with the empty raw tables; all tests of a process share one Spark."""
     url = f"spark-local://1?{urlencode({'warehouse': tmp_path / 'warehouse', **SPARK_SETTINGS})}"
+    with connect(url) as fresh:
+        fresh.run(SCHEMA.read_text(encoding="utf-8"))
+    return url
+
+
+@pytest.fixture(scope="session")
+def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a Spark Connect server on a cluster of two workers, which all tests share.
+
+    ``PAYREC_TEST_SPARK=sc://…`` points them at another one.
+    """
+    given = os.environ.get("PAYREC_TEST_SPARK")
+    if given:
+        yield given
+        return
+    with spark_cluster.running(tmp_path_factory) as server:
+        yield server
+
+
+@pytest.fixture
+def cluster_url(spark_server: str) -> str:
+    """Address of a fresh schema on the cluster with the empty raw tables."""
+    url = f"{spark_server}/?schema=test_{os.getpid()}_{next(_numbers)}"
     with connect(url) as fresh:
         fresh.run(SCHEMA.read_text(encoding="utf-8"))
     return url

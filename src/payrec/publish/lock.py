@@ -1,8 +1,9 @@
-"""One run at a time: a lock file (embedded), or an advisory lock of PostgreSQL. The second run learns who holds it.
+"""One run at a time: a lock file (embedded), an advisory lock of PostgreSQL, or a view in a catalog of Spark.
 
-The operating system, or the server, releases the lock when its holder dies: a lock that was left behind is simply
-taken. A holder that lives can lose it too, with its connection or its file; so each gives a check to be made before
-publishing, which raises :class:`~payrec.publish.ledger.LostLock`.
+The second run learns who holds it. The operating system, or the server, releases the lock when its holder dies: a lock
+that was left behind is taken; one of a catalog after 25 seconds without a sign of life. A holder that lives can lose it
+too, with its connection or its file; so each gives a check to be made before publishing, which raises
+:class:`~payrec.publish.ledger.LostLock`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from payrec.common import files
 from payrec.common.errors import Locked, PayrecError, file_errors
-from payrec.data.engines import keeps_lists, spark_session
+from payrec.data.engines import is_cluster, keeps_lists, spark_session
 from payrec.publish.ledger import LostLock
 
 NAME = "payrec.lock"
@@ -44,11 +45,13 @@ class Holder:
 def held(url: str, folder: Path, holder: Holder, wait_s: float = 0.0) -> AbstractContextManager[StillHeld]:
     """Hold the lock that belongs to a database: of PostgreSQL its advisory lock, else a lock file.
 
-    The file lies in ``folder``; of Spark it lies in the warehouse, which several machines may share. Gives the check
-    that the lock is still held.
+    The file lies in ``folder``; of a Spark of payrec's own it lies in the warehouse, which several machines may share;
+    a cluster keeps the lock in its catalog. Gives the check that the lock is still held.
     """
     if keeps_lists(url):
         return advisory_lock(url, holder, wait_s)
+    if is_cluster(url):
+        return catalog_lock(url, holder, wait_s)
     if url.startswith("spark"):
         return file_lock(spark_session.address(url)[1], holder, wait_s)
     return file_lock(folder, holder, wait_s)
@@ -110,6 +113,28 @@ def _refusal(held_by: str | None) -> str:
 
 def _lost(reason: str) -> str:
     return f"this run lost its lock: {reason}\nits list is not published; start it again"
+
+
+@contextmanager
+def catalog_lock(url: str, holder: Holder, wait_s: float = 0.0) -> Iterator[StillHeld]:
+    """Hold the lock of a schema of a Spark cluster; wait up to ``wait_s`` for a holder that is alive.
+
+    Raises
+    ------
+    Locked
+        Another program holds it; the message names it.
+    DatabaseUnreachable
+        The cluster does not answer.
+    """
+    from payrec.data.engines.spark_cluster import SparkCluster
+
+    with SparkCluster(url) as engine, engine.run_lock(str(holder), wait_s) as lock:
+
+        def still_held() -> None:
+            if not lock.is_held():
+                raise LostLock(_lost("another run found it without a sign of life, and took it"))
+
+        yield still_held
 
 
 @contextmanager

@@ -316,6 +316,7 @@ class TestWriting:
 NUMBERS = {
     "duckdb": "SELECT CAST(i AS INTEGER) AS i, 'text ' || i AS word FROM range({n}) AS r(i)",
     "postgres": "SELECT i, 'text ' || i AS word FROM generate_series(0, {n} - 1) AS r(i)",
+    "cluster": "SELECT CAST(id AS INTEGER) AS i, 'text ' || id AS word FROM range({n})",
     "spark": "SELECT CAST(id AS INTEGER) AS i, 'text ' || id AS word FROM range({n})",
 }
 

@@ -1,7 +1,8 @@
 """The one seam between payrec and a database: ``connect(url)`` gives an :class:`Engine`.
 
 ``duckdb:///path/file.duckdb`` (embedded, the default), ``duckdb://`` (in memory), ``postgresql://user@host/name``,
-``spark-local://2?warehouse=folder`` (Spark in this machine) and ``spark://host:7077?warehouse=folder`` (a cluster).
+``sc://host:15002/?schema=payrec`` (Spark Connect), ``spark-session:?schema=payrec`` (the running session of Spark),
+``spark-local://2?warehouse=folder`` and ``spark://host:7077?warehouse=folder`` (a Spark of this process).
 Arrow goes in and out; every other module is blind to which engine it talks to.
 """
 
@@ -111,6 +112,11 @@ class Engine(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
 
+def is_cluster(url: str) -> bool:
+    """Say whether ``url`` names the catalog of a Spark that is not payrec's own."""
+    return url.startswith(("sc://", "spark-session:"))
+
+
 def keeps_lists(url: str) -> bool:
     """Say whether published lists are kept in the database that ``url`` names, rather than in a folder of files.
 
@@ -131,7 +137,7 @@ def connect(url: str) -> Engine:
     DatabaseUnreachable
         The server does not answer or refuses the sign-in.
     """
-    scheme = url.split("://", 1)[0]
+    scheme = url.split(":", 1)[0]
     if scheme == "duckdb":
         from payrec.data.engines import duckdb
 
@@ -144,6 +150,10 @@ def connect(url: str) -> Engine:
         from payrec.data.engines import spark
 
         return spark.Spark(url)
+    if is_cluster(url):
+        from payrec.data.engines import spark_cluster
+
+        return spark_cluster.SparkCluster(url)
     msg = f"found the database address {scheme}://…, expected duckdb:///FILE, postgresql://USER@HOST/NAME"
-    msg += " or spark-local://CORES?warehouse=FOLDER"
+    msg += ", sc://HOST:PORT/?schema=NAME or spark-local://CORES?warehouse=FOLDER"
     raise UsageError(msg)

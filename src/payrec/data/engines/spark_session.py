@@ -55,6 +55,7 @@ JAVA = "17"
 _REFUSED = re.compile(
     r"CAST_|OVERFLOW|OUT_OF_RANGE|DIVIDE_BY_ZERO|CANNOT_PARSE|INVALID_INPUT|TOO_MANY_ROWS|NOT_NULL|DATETIME_FIELD"
 )
+_GONE = re.compile(r"UNAVAILABLE|RETRIES_EXCEEDED|DEADLINE_EXCEEDED|failed to connect|INVALID_HANDLE|SESSION_CLOSED")
 _CONDITION = re.compile(r"\[([A-Z][A-Z0-9_.]+)\] *([^\n]*)")
 _RAISED = re.compile(r"^(?:[\w.]*\.)?(\w+): (.*)$", re.MULTILINE)
 
@@ -175,7 +176,11 @@ def translated() -> Iterator[None]:
     except PayrecError:
         raise
     except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ("pyspark", "py4j", "builtins"):
+        module, is_gone = type(error).__module__.partition(".")[0], bool(_GONE.search(str(error)))
+        if module == "grpc" or (module == "pyspark" and is_gone):
+            msg = "the Spark Connect server does not answer any more, or has ended this session"
+            raise DatabaseUnreachable(f"{msg}\ncheck that it runs, then run the same command again") from error
+        if module not in ("pyspark", "py4j", "builtins"):
             raise
         if isinstance(error, (ConnectionError, EOFError)) or "Py4JNetwork" in type(error).__name__:
             _running.clear()

@@ -1,0 +1,220 @@
+"""A cluster's own catalog: others read its tables, a change shows as a whole, what a killed program left is completed.
+
+The promises that all engines share are a sample here, since each step on a cluster takes long.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+from tests.data.engines.test_contract import ALL_TYPES, kinds
+from tests.data.test_engines_agree import KEYS, filled
+from tests.data.test_engines_agree import read as sorted_rows
+
+from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, UsageError
+from payrec.data import layers
+from payrec.data.engines import connect, spark_access, spark_lock, spark_views
+from payrec.data.engines.retry import Interrupted
+from payrec.data.engines.spark_cluster import SparkCluster
+from payrec.data.engines.spark_views import JOURNAL
+from payrec.simulate import simulator
+
+VALUES = [
+    {
+        "id": 1,
+        "small": -(2**15),
+        "big": -(2**63),
+        "money": Decimal("-9999999999999999.99"),
+        "rate": Decimal("0.00000001"),
+        "chance": 5e-324,
+        "yes": True,
+        "word": 'it\'s a \\n ${x} "y" */ ; --',
+        "day": dt.date(1, 1, 1),
+        "moment": dt.datetime(9999, 12, 31, 23, 59, 59, 999999),
+    },
+    {"id": 2},
+]
+
+
+@pytest.fixture
+def cluster(spark_server: str, request: pytest.FixtureRequest) -> Iterator[SparkCluster]:
+    """A schema of its own, empty."""
+    schema = f"cluster_{os.getpid()}_{abs(hash(request.node.name))}"
+    with connect(f"{spark_server}/?schema={schema}") as engine:
+        assert isinstance(engine, SparkCluster)
+        yield engine
+
+
+@pytest.fixture
+def other(cluster: SparkCluster, spark_server: str) -> Iterator[SparkCluster]:
+    """Another program on the same schema."""
+    with connect(f"{spark_server}/?schema={cluster._address.schema}") as engine:
+        assert isinstance(engine, SparkCluster)
+        yield engine
+
+
+def test_values_come_back_from_a_view_and_from_files(cluster: SparkCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, marks = kinds(VALUES), set()
+    for cells in (300, 0):
+        monkeypatch.setattr(spark_views, "SMALL_CELLS", cells)
+        cluster.run(f"DROP TABLE IF EXISTS kinds; {ALL_TYPES}")
+        cluster.write("kinds", rows, ("id",))
+        assert bool(cluster._space.table("kinds").files) == (cells == 0)
+        assert cluster.read("SELECT * FROM kinds ORDER BY id").equals(rows)
+        marks.add(cluster.fingerprint("kinds"))
+    assert len(marks) == 1
+    (batch,) = cluster.read_batches("SELECT * FROM kinds ORDER BY id", lambda batch: batch.slice(1))
+    assert batch["id"].to_pylist() == [2]
+    cluster.run("ALTER TABLE kinds ADD COLUMN IF NOT EXISTS why VARCHAR(10); UPDATE kinds SET why = 'x' WHERE id = 2")
+    cluster.run("DELETE FROM kinds WHERE id = 1")
+    assert cluster.read("SELECT id, why FROM kinds").to_pylist() == [{"id": 2, "why": "x"}]
+
+
+def test_rows_of_known_keys_are_replaced_and_bad_ones_refused(cluster: SparkCluster) -> None:
+    cluster.run("CREATE TABLE t (id BIGINT NOT NULL PRIMARY KEY, day INTEGER CHECK (day > 0))")
+    for start, day in ((0, 1), (1, 2)):
+        table = pa.table({"id": range(start, start + 400), "day": [day] * 400})
+        assert cluster.write("t", table, ("id",)) == 400
+    counts = cluster.read("SELECT day, COUNT(*) AS n FROM t GROUP BY day ORDER BY day").to_pylist()
+    assert [row["n"] for row in counts] == [1, 400]
+    for bad, reason in (
+        ({"id": [None], "day": [1]}, "id IS NOT NULL"),
+        ({"id": [9], "day": [0]}, "day > 0"),
+        ({"id": [9, 9], "day": [1, 1]}, "share one: id = 9"),
+    ):
+        with pytest.raises(DataRefused, match=reason):
+            cluster.write("t", pa.table(bad), ("id",))
+    assert cluster.read("SELECT COUNT(*) AS n FROM t").to_pylist() == [{"n": 401}]
+
+
+def test_others_see_a_change_when_it_is_whole_and_never_one_that_failed(
+    cluster: SparkCluster, other: SparkCluster
+) -> None:
+    cluster.run("CREATE TABLE a AS SELECT 1 AS x; CREATE VIEW v AS SELECT x + 1 AS y FROM a")
+
+    def change(*, fails: bool) -> None:
+        with cluster.transaction():
+            cluster.run("DROP TABLE a; CREATE TABLE a AS SELECT 5 AS x; CREATE TABLE b AS SELECT 2 AS x")
+            assert cluster.read("SELECT y FROM v").to_pylist() == [{"y": 6}]
+            assert other.read("SELECT y FROM v").to_pylist() == [{"y": 2}]
+            if fails:
+                raise KeyError
+
+    before = cluster._space.catalog.names()
+    with pytest.raises(KeyError):
+        change(fails=True)
+    assert cluster._space.catalog.names() == before, "nothing of it is left"
+    change(fails=False)
+    assert other.read("SELECT y FROM v").to_pylist() == [{"y": 6}]
+    assert other.tables() == {"a", "b", "v"}
+
+
+def test_one_program_at_a_time_changes_tables(
+    cluster: SparkCluster, other: SparkCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark_lock, "LOCK_WAIT_S", 0.0)
+    monkeypatch.setattr(spark_lock, "BEAT_S", 0.1)
+    cluster.run("CREATE TABLE a (x INTEGER)")
+    with cluster.transaction():
+        cluster.run("INSERT INTO a VALUES (1)")
+        with pytest.raises(Locked, match=f"process {os.getpid()} on"):
+            other.run("INSERT INTO a VALUES (2)")
+    other.run("INSERT INTO a VALUES (2)")
+    assert cluster.read("SELECT COUNT(*) AS n FROM a").to_pylist() == [{"n": 2}]
+
+
+def test_what_a_program_left_that_was_killed_as_it_published_is_completed(
+    cluster: SparkCluster, spark_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.run("CREATE TABLE a AS SELECT 1 AS x; CREATE TABLE b AS SELECT 1 AS x")
+    catalog = cluster._space.catalog
+    changes = json.dumps({"a": "SELECT 2 AS x", "b": "SELECT 2 AS x"})
+    for statement in (  # a journal of two views of which one was replaced, a claim, and a table that no view reads
+        f"CREATE VIEW {JOURNAL} AS SELECT /* payrec {changes} */ 1 AS one",
+        "CREATE OR REPLACE VIEW a AS SELECT 2 AS x",
+        f"CREATE VIEW {spark_lock.WRITERS}__lock_1 AS SELECT 'process 1' AS holder, 7 AS beat",
+        "CREATE TABLE b__0123abcd USING parquet AS SELECT 3 AS x",
+    ):
+        catalog.run(statement)
+    monkeypatch.setattr(spark_lock, "LEASE_S", 0.3)
+    with connect(f"{spark_server}/?schema={cluster._address.schema}") as next_program:
+        assert next_program.read("SELECT a.x + b.x AS both FROM a CROSS JOIN b").to_pylist() == [{"both": 4}]
+        assert catalog.names() == {"a", "b"}
+
+
+def test_a_lock_that_was_taken_away_keeps_nothing(cluster: SparkCluster) -> None:
+    cluster.run("CREATE TABLE a (x INTEGER)")
+
+    def change() -> None:
+        with cluster.transaction():
+            cluster.run("INSERT INTO a VALUES (1)")
+            cluster._space.catalog.run(f"DROP VIEW {spark_lock.WRITERS}__lock_1")
+
+    with pytest.raises(Interrupted, match="took the lock"):
+        change()
+    assert cluster.read("SELECT x FROM a").num_rows == 0
+
+
+def test_tables_of_others_are_read_where_they_lie_and_never_changed(cluster: SparkCluster) -> None:
+    catalog = cluster._space.catalog
+    catalog.run("CREATE TABLE orders USING parquet AS SELECT 'o1' AS order_id, 'c' AS customer_id")
+    catalog.run("CREATE VIEW raw_transactions AS SELECT order_id, customer_id FROM orders")
+    layers.prepare(cluster)
+    assert cluster.read("SELECT order_id FROM raw_transactions").num_rows == 1
+    with pytest.raises(UsageError, match="raw_transactions is a table or view of yours"):
+        cluster.write("raw_transactions", pa.table({"order_id": ["o2"]}), ())
+    with pytest.raises(UsageError, match="orders"):
+        cluster.run("DROP TABLE orders")
+
+
+def test_the_layers_are_those_of_duckdb(cluster: SparkCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = simulator.portfolio(120, 3)
+    layers.prepare(cluster)
+    filled(cluster, few)
+    with connect("duckdb://") as duckdb:
+        layers.prepare(duckdb)
+        filled(duckdb, few)
+        for table in KEYS:
+            assert sorted_rows(cluster, table) == sorted_rows(duckdb, table), table
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT * FROM csv.`/etc/passwd`",
+            "INSERT OVERWRITE DIRECTORY '/tmp/payrec' USING csv SELECT 1",
+            "WITH a AS (SELECT 1) INSERT OVERWRITE DIRECTORY '/tmp/payrec' USING csv SELECT * FROM a",
+            "SET spark.sql.runSQLOnFiles=true",
+            "DROP DATABASE default",
+        ],
+    )
+    def test_sql_reaches_no_file(self, cluster: SparkCluster, sql: str) -> None:
+        for attempt in (cluster.run, cluster.read):
+            with pytest.raises(UsageError):
+                attempt(sql)
+
+    def test_a_server_that_does_not_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(spark_access, "CONNECT_TIMEOUT_S", 0.5)
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            with pytest.raises(DatabaseUnreachable, match=r"127\.0\.0\.1:\d+ does not answer"):
+                connect(f"sc://127.0.0.1:{unused.getsockname()[1]}/?schema=x")
+
+    def test_a_setting_that_cannot_be_set_and_an_option_that_is_none(self, spark_server: str) -> None:
+        with pytest.raises(UsageError, match=r"does not let payrec set spark\.driver\.memory"):
+            connect(f"{spark_server}/?spark.driver.memory=9g")
+        with pytest.raises(UsageError, match="found warehouse in the address"):
+            connect(f"{spark_server}/?warehouse=x")
+
+    def test_no_session_in_this_process(self) -> None:
+        with pytest.raises(UsageError, match=r"found no session of Spark|MissingExtra"), suppress(ImportError):
+            connect("spark-session:?schema=x")

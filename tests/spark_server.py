@@ -1,0 +1,121 @@
+"""A cluster of Spark for the tests: a master, two workers and a Connect server, each a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+# for a few rows: no optimiser pays off that thinks longer than the query takes
+SETTINGS = {
+    "spark.connect.grpc.binding.address": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.memory": "1g",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:MetaspaceSize=400m -XX:NewSize=400m",
+    "spark.executor.memory": "600m",
+    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.ui.enabled": "false",
+    "spark.sql.catalogImplementation": "in-memory",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def start(folder: Path, package: Path, settings: dict[str, str], workers: int = 2) -> tuple[str, list[int]]:
+    """Start the processes; return the address of the server and the ids of master, workers and server."""
+    master, connect = _free_port(), _free_port()
+    environment = os.environ | {
+        "SPARK_HOME": str(package),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "SPARK_DAEMON_MEMORY": "256m",
+    }
+    deploy, address = "org.apache.spark.deploy", f"spark://127.0.0.1:{master}"
+    commands = [
+        ["spark-class", f"{deploy}.master.Master", "--host", "127.0.0.1", "--port", str(master), "--webui-port", "0"],
+        *(
+            [
+                *("spark-class", f"{deploy}.worker.Worker", "--host", "127.0.0.1", "--cores", "1", "--memory", "1g"),
+                *("--webui-port", "0", "--work-dir", str(folder / f"worker-{number}"), address),
+            ]
+            for number in range(workers)
+        ),
+    ]
+    listed = settings | {
+        "spark.connect.grpc.binding.port": str(connect),
+        "spark.sql.warehouse.dir": str(folder / "tables"),
+    }
+    server = ["spark-submit", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
+    commands.append([*server, "--master", address, *(f"--conf={k}={v}" for k, v in listed.items()), "spark-internal"])
+    ids = []
+    for number, (program, *arguments) in enumerate(commands):
+        log = (folder / f"{number}.log").open("wb")
+        command = [str(package / "bin" / program), *arguments]
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        ids.append(process.pid)
+    deadline = time.monotonic() + 600
+    while not _answers(connect):
+        if time.monotonic() > deadline:
+            stop(ids)
+            raise RuntimeError(f"the Connect server did not start: see {folder}")
+        time.sleep(0.3)
+    return f"sc://127.0.0.1:{connect}", ids
+
+
+def stop(ids: list[int]) -> None:
+    """End the processes and what they started."""
+    for process in reversed(ids):
+        with suppress(ProcessLookupError):
+            os.killpg(process, signal.SIGKILL)
+
+
+@contextmanager
+def running(temporary: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of the cluster's server; processes of pytest-xdist share one, and the last one ends it."""
+    import pyspark
+
+    base = temporary.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "spark-cluster"
+    folder.mkdir(exist_ok=True)
+    users, note = folder / "users", folder / "server"
+    with FileLock(folder / "lock"):
+        if not note.exists():
+            address, ids = start(folder, Path(pyspark.__file__).parent, SETTINGS)
+            note.write_text("\n".join([address, *map(str, ids)]))
+        users.mkdir(exist_ok=True)
+        (users / str(os.getpid())).touch()
+    address, *listed = note.read_text().split("\n")
+    try:
+        yield address
+    finally:
+        with FileLock(folder / "lock"):
+            (users / str(os.getpid())).unlink()
+            if not any(users.iterdir()):
+                stop([int(number) for number in listed])
+                note.unlink()
