@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -112,7 +113,8 @@ def _connected(server: str, settings: dict[str, str]) -> Any:
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         PySparkLogger.getLogger(name).disabled = True  # what fails is raised, and said once
     logging.getLogger("pyspark.sql.connect.logging").disabled = True
-    with translated():
+    with translated(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Failed to set")  # opened() says which did not hold
         builder = SparkSession.builder.remote(server if "/" in server.removeprefix("sc://") else f"{server}/")
         session = builder.config(map=settings).create()
         session.client.set_retry_policies([DefaultPolicy(max_retries=5, max_backoff=3_000)])

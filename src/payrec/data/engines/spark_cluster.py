@@ -143,9 +143,9 @@ class SparkCluster(SoleProcess):
         return part, count
 
     @staticmethod
-    def _see(made: Callable[..., Any], *given: object) -> None:
+    def _see(frame_of: Callable[..., Any], *given: object) -> None:
         with translated(), whatever_pandas():
-            made(*given).createOrReplaceTempView(HANDED_IN)
+            frame_of(*given).createOrReplaceTempView(HANDED_IN)
 
     def map(self, select: str, into: str, key: tuple[str, ...], function: RowFunction) -> int:
         """Stream ``select`` through ``function``, in Spark's workers, into table ``into``."""

@@ -41,7 +41,7 @@ def _create(space: Workspace, statement: Statement) -> None:
     if statement.verb == "view":
         space.change(name, checked(space, body))
         return
-    table = Table(shape(body)) if statement.verb == "create" else space.made(name, body)
+    table = Table(shape(body)) if statement.verb == "create" else space.new_table(name, body)
     space.change(name, replace(table, temporary=statement.temporary))
 
 

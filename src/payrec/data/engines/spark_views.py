@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from payrec.common.errors import PayrecError
+from payrec.common.errors import PayrecError, UsageError
 from payrec.data.engines.spark_session import translated
 from payrec.data.engines.spark_sql import Column, Shape
 from payrec.data.engines.spark_types import arrow_type, spark_type, ticked
@@ -150,7 +150,7 @@ class Catalog:
         """Return the text of a view; None if there is none of this name, or if it is a table."""
         try:
             (row,) = self.run(f"SHOW CREATE TABLE {ticked(name)}").collect()
-        except Exception:
+        except UsageError:
             return None
         head, is_view, text = row[0].partition("\nAS ")
         return text if is_view and "VIEW" in head.split("\n", 1)[0] else None

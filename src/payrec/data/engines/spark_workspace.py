@@ -32,6 +32,7 @@ class Workspace:
         self._before: dict[str, View | None] = {}  # what the catalog has, as far as the transaction looked
         self._listed: frozenset[str] | None = None
         self._seen: set[str] = set()  # temporary views of the session
+        self._current: set[str] = set()  # those of them that show the tables as they are now
         self._new_files: set[str] = set()
         self._locks = ExitStack()
         self._lock: spark_lock.Lock | None = None
@@ -47,7 +48,7 @@ class Workspace:
 
     def _let_see(self, name: str) -> None:
         """Show the session a table that was changed, and a view, which may rest on one."""
-        view = None if name in self._seen else self.of(name)
+        view = None if name in self._current else self.of(name)
         if isinstance(view, str):
             for inner in sorted(words(view) & (self._names() | self._changed.keys()) - {name}):
                 self._let_see(inner)
@@ -55,6 +56,7 @@ class Workspace:
             text = view if isinstance(view, str) else view.text()
             self.catalog.run(f"CREATE OR REPLACE TEMPORARY VIEW {ticked(name)} AS {text}")
             self._seen.add(name)
+            self._current.add(name)
 
     def read(self, select: str) -> pa.Table:
         """Return all rows of ``select``."""
@@ -114,7 +116,8 @@ class Workspace:
         if view is None and name in self._seen:
             with translated():
                 self.catalog.spark.catalog.dropTempView(name)
-        self._seen.discard(name)  # the next query that names it makes it
+            self._seen.discard(name)
+        self._current.discard(name)  # the next query that names it makes it
 
     # parts
 
@@ -134,7 +137,7 @@ class Workspace:
                 return (Part(spark_views.values(schema, few.to_pylist())),) if few.num_rows else ()
         return (self.written(name, select),)
 
-    def made(self, name: str, select: str) -> Table:
+    def new_table(self, name: str, select: str) -> Table:
         """Write the rows of a query into a new table, in the types that the engines agree on."""
         schema = self.columns(select)
         part = self.written(name, casts(select, schema, dict(zip(schema.names, range(len(schema)), strict=True))))
@@ -176,6 +179,7 @@ class Workspace:
             return
         forgotten = [f"DROP VIEW IF EXISTS {ticked(name)}" for name in self._seen]
         self._seen.clear()
+        self._current.clear()
         held = [lock.still_held()] if after else []
         try:
             self.catalog.publish(after, [*held, *forgotten], [lock.given_back(), *cleaning])
@@ -194,7 +198,7 @@ class Workspace:
         self.catalog.drop(self._new_files)
         self._locks.close()
         self._lock, self._listed = None, None
-        for left in (self._changed, self._before, self._seen, self._new_files):
+        for left in (self._changed, self._before, self._seen, self._current, self._new_files):
             left.clear()
 
 
