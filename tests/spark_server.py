@@ -34,6 +34,9 @@ SETTINGS = {
 }
 
 
+_started: list[subprocess.Popen[bytes]] = []  # by this process: they are waited for when they end
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -54,7 +57,6 @@ def start(folder: Path, package: Path, settings: dict[str, str], workers: int = 
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": sys.executable,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "SPARK_DAEMON_MEMORY": "256m",
     }
     deploy, address = "org.apache.spark.deploy", f"spark://127.0.0.1:{master}"
     commands = [
@@ -75,13 +77,17 @@ def start(folder: Path, package: Path, settings: dict[str, str], workers: int = 
     commands.append([*server, "--master", address, *(f"--conf={k}={v}" for k, v in listed.items()), "spark-internal"])
     ids = []
     for number, (program, *arguments) in enumerate(commands):
-        log = (folder / f"{number}.log").open("wb")
         command = [str(package / "bin" / program), *arguments]
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        memory = {"SPARK_DAEMON_MEMORY": "256m" if program == "spark-class" else SETTINGS["spark.driver.memory"]}
+        with (folder / f"{number}.log").open("wb") as log:
+            process = subprocess.Popen(
+                command, env=environment | memory, stdout=log, stderr=log, start_new_session=True
+            )
+        _started.append(process)
         ids.append(process.pid)
     deadline = time.monotonic() + 600
     while not _answers(connect):
-        if time.monotonic() > deadline:
+        if process.poll() is not None or time.monotonic() > deadline:
             stop(ids)
             raise RuntimeError(f"the Connect server did not start: see {folder}")
         time.sleep(0.3)
@@ -93,6 +99,8 @@ def stop(ids: list[int]) -> None:
     for process in reversed(ids):
         with suppress(ProcessLookupError):
             os.killpg(process, signal.SIGKILL)
+    for own in _started:
+        own.wait()
 
 
 @contextmanager
