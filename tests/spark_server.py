@@ -49,6 +49,15 @@ def _answers(port: int) -> bool:
     return False
 
 
+def _expect_answer(port: int, process: subprocess.Popen[bytes], ids: list[int]) -> None:
+    deadline = time.monotonic() + 600
+    while not _answers(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            stop(ids)
+            raise RuntimeError(f"a process of the cluster did not start: {process.args!r}")
+        time.sleep(0.3)
+
+
 def start(folder: Path, package: Path, settings: dict[str, str], workers: int = 2) -> tuple[str, list[int]]:
     """Start the processes; return the address of the server and the ids of master, workers and server."""
     master, connect = _free_port(), _free_port()
@@ -85,12 +94,8 @@ def start(folder: Path, package: Path, settings: dict[str, str], workers: int = 
             )
         _started.append(process)
         ids.append(process.pid)
-    deadline = time.monotonic() + 600
-    while not _answers(connect):
-        if process.poll() is not None or time.monotonic() > deadline:
-            stop(ids)
-            raise RuntimeError(f"the Connect server did not start: see {folder}")
-        time.sleep(0.3)
+        if port := {0: master, len(commands) - 1: connect}.get(number):  # the others look for the master at once
+            _expect_answer(port, process, ids)
     return f"sc://127.0.0.1:{connect}", ids
 
 
