@@ -55,7 +55,8 @@ def show_team(report: TeamReport, out: Path | None, as_json: Any) -> None:
         output.say("" if oldest is None else f"longest on the list without being worked: {oldest} days")
         for title, table, columns in (
             ("contacts and promises", report.work, WORK), ("after first contacts", report.money, MONEY),
-            ("outstanding by days past due", report.receivables, AGING), ("in days", report.receivables, RATIOS),
+            ("outstanding by days past due", report.receivables, AGING),
+            ("days, and collection effectiveness", report.receivables, RATIOS),
         ):  # fmt: skip
             _show(title, table, report.per, columns)
 
@@ -63,13 +64,14 @@ def show_team(report: TeamReport, out: Path | None, as_json: Any) -> None:
 
 
 def _show(title: str, table: pa.Table, per: tuple[str, ...], columns: dict[str, str]) -> None:
-    if not table.num_rows:
+    listed = [row for row in table.to_pylist() if any(row[name] for name in columns)]
+    if not listed:
         output.say(f"{title}: none")
         return
     keys = [name for name in (*per, "currency") if name in table.column_names]
     rows = [
         (*(_key(row[name]) for name in keys), *(_cell(name, row[name]) for name in columns))
-        for row in table.to_pylist()
+        for row in listed
     ]  # fmt: skip
     output.say(f"{title}:")
     output.table([*keys, *columns.values()], rows)
