@@ -92,7 +92,7 @@ class WorkTable {
   }
 
   draw() {
-    const focused = this.root.activeElement;
+    const focused = this.root.getRootNode().activeElement;
     const label = focused && focused.getAttribute("aria-label");
     const typing = this.form && this.form.element.contains(focused) ? focused : null;
     const within = focused && this.list.contains(focused);
