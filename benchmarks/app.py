@@ -172,7 +172,7 @@ def measured(folder: Path, sessions: int) -> dict[str, Any]:
         page = opened(browser, address)  # warm: what all sessions share is read
         memory = [tree_resident_mb(server)]
         for _ in range(VISITS):
-            page.context.close()  # an open page asks for marks each second: its cost is measured by itself
+            page.context.close()  # an open page asks for marks again and again: its cost is measured by itself
             with step(server, steps["first_page"]):
                 page = opened(browser, address)
         others = [opened(browser, address) for _ in range(sessions)]

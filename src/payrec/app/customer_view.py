@@ -33,7 +33,7 @@ from payrec.publish.folder_store import FolderStore
 
 PARTS: dict[str, Part] = {"To do": "to_do", "Done": "done", "Not contacted": "not_contacted"}
 CHANGES, MONTHS = "Changes", "Billing months"
-MARKS_EVERY_S = 1.0
+MARKS_EVERY_S = 1.5
 TOTALS, EXPECTED = "work_totals", "work_expected"
 EMPTY = {
     "to_do": "Nothing left to do in this view. Remove a filter, or raise the number of contacts.",
