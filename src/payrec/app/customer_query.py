@@ -85,16 +85,16 @@ def _listed(files: CustomerList, of: CustomerView) -> tuple[str, dict[str, Any]]
                 OR (owner = $me AND customer_id NOT IN (SELECT UNNEST($others))))"""
         values |= {"me": of.owner, "mine": list(of.marked.mine), "others": list(of.marked.others)}
     sql = f"""
-        WITH passing AS (
+        WITH passing AS NOT MATERIALIZED (
             SELECT *, customer_id IN (SELECT UNNEST($done)) AS is_done,
                 rank IS NOT NULL AND net_value >= $cost AND NOT {held_back("$last_flagged")} AS may_be_chosen
             FROM read_parquet($customers) AS c WHERE TRUE {inside}
         ),
+        last_chosen AS (
+            SELECT MAX(rank) AS rank FROM (SELECT rank FROM passing WHERE may_be_chosen ORDER BY rank LIMIT $capacity)
+        ),
         listed AS (
-            SELECT *, may_be_chosen AND
-                COUNT(*) FILTER (WHERE may_be_chosen) OVER (ORDER BY rank NULLS LAST ROWS UNBOUNDED PRECEDING)
-                    <= $capacity AS is_chosen
-            FROM passing
+            SELECT *, may_be_chosen AND COALESCE(rank <= (SELECT rank FROM last_chosen), FALSE) AS is_chosen FROM passing
         )"""
     values |= {
         "customers": str(files.customers), "done": list(of.marked.done), "cost": of.view.cost,
