@@ -94,7 +94,8 @@ def _listed(files: CustomerList, of: CustomerView) -> tuple[str, dict[str, Any]]
             SELECT MAX(rank) AS rank FROM (SELECT rank FROM passing WHERE may_be_chosen ORDER BY rank LIMIT $capacity)
         ),
         listed AS (
-            SELECT *, may_be_chosen AND COALESCE(rank <= (SELECT rank FROM last_chosen), FALSE) AS is_chosen FROM passing
+            SELECT *, may_be_chosen AND COALESCE(rank <= (SELECT rank FROM last_chosen), FALSE) AS is_chosen
+            FROM passing
         )"""
     values |= {
         "customers": str(files.customers), "done": list(of.marked.done), "cost": of.view.cost,
