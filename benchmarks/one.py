@@ -13,6 +13,7 @@ from benchmarks import (
     building,
     chased,
     effect,
+    effect_rule,
     nightly,
     original_view,
     page_steps,
@@ -103,6 +104,35 @@ def _all() -> dict[str, Measurement]:
                 effect.prepared,
             )
             for n in (100, 200, 1_000)
+        ),
+        *(
+            Measurement(
+                "effect-rule",
+                f"effect-rule-{world}",
+                f"rule of the effect, {world}, {orders:,} orders",
+                partial(effect_rule.rule, world, orders, runs),
+                effect.prepared,
+            )
+            for world, orders, runs in (
+                ("none", 10_000, 200),
+                ("proportional", 10_000, 200),
+                ("+5", 5_000, 100),
+                ("+2", 5_000, 100),
+            )
+        ),
+        Measurement(
+            "effect-rule", "effect-training", "test and fit, 20,000 orders", effect_rule.training, effect.prepared
+        ),
+        *(
+            Measurement(
+                "effect-rule",
+                f"effect-mail-{name}-{outcome}",
+                f"e-mail test, {name}, {outcome}",
+                partial(effect_rule.mail, f"{name.capitalize()} E-Mail", outcome),
+                effect.prepared,
+            )
+            for name in ("womens", "mens")
+            for outcome in ("visit", "conversion")
         ),
         Measurement("chased", "chased", "twelve nights, who is chased", chased.on_duckdb, chased.prepared),
     ]
