@@ -21,7 +21,7 @@ from payrec.model import effect, effect_fit
 from payrec.model.effect_fit import AssignedOrders
 
 Floats = NDArray[np.float64]
-CAPACITY, FRESH = 0.1, 20_000
+CAPACITY, MAIL_CAPACITY, FRESH = 0.1, 0.25, 20_000
 PROPENSITY = 0.5
 DRAWS = 200  # of the bootstrap
 
@@ -82,7 +82,7 @@ def mail(segment: str, outcome: str, _: int) -> dict[str, Any]:
     n = int(tested.sum())
     known = AssignedOrders(p, z, contact, np.full(n, contact.mean()), y[tested], np.arange(n), np.ones(n))
     started = time.process_time()
-    verdict = effect.judge(known, CAPACITY, 1)
+    verdict = effect.judge(known, MAIL_CAPACITY, 1)
     spent = time.process_time() - started
     tau = np.median(effect_fit.cross_fitted(known, 1), axis=0)
     areas = {name: _qini(known, score) for name, score in (("effect", tau), ("chance", p))}
