@@ -34,6 +34,18 @@ def test_a_label_missing_for_another_reason_is_refused() -> None:
         landmarks.select(only_payers, None, 30)
 
 
+def test_labels_that_the_layers_leave_out_are_counted() -> None:
+    """Every tenth label is missing, as of voids: with the endings of the orders such rows are left out, not refused."""
+    rows = feature_rows(2000, 1)
+    labels = rows["label_recovered_30d"].to_pylist()
+    gaps = replaced(rows, "label_recovered_30d", [None if at % 10 == 0 else label for at, label in enumerate(labels)])
+    selected = landmarks.select(gaps.append_column("ended_by", pa.nulls(2000, pa.string())), None, 30)
+    last = selected.as_of[selected.known].max()
+    without = int((~selected.known & (selected.as_of <= last)).sum())
+    assert without > 100
+    assert landmarks.excluded(selected, (), 30, None)["no_outcome"] == without
+
+
 def test_other_horizons_and_ages_are_refused() -> None:
     rows = feature_rows(200, 1)
     with pytest.raises(DataRefused, match="over 30 days, expected 14"):

@@ -16,6 +16,7 @@ from payrec.common.short_repr import short_repr
 from payrec.model.evaluate.folds import Fold
 from payrec.model.evaluate.metrics import GroupCodes
 from payrec.model.features.declarations import LABEL
+from payrec.model.features.view_columns import ENDED_BY
 
 DAY = np.timedelta64(1, "D")
 
@@ -76,7 +77,8 @@ def select(rows: pa.Table, ages: Sequence[int] | None, horizon_days: int) -> Lan
             f"The labels are over {', '.join(map(str, horizons))} days, expected {horizon_days}.\n"
             f"Build the feature view with a horizon of {horizon_days} days."
         )
-    _refuse_missing_for_other_reasons(landmarks)
+    if ENDED_BY not in rows.column_names:  # else the layers made the labels, and say why one is missing
+        _refuse_missing_for_other_reasons(landmarks)
     return landmarks
 
 
@@ -96,8 +98,9 @@ def _refuse_missing_for_other_reasons(landmarks: Landmarks) -> None:
 def excluded(landmarks: Landmarks, folds: Sequence[Fold], horizon_days: int, until: date | None) -> dict[str, int]:
     """Count what was not tested, by reason.
 
-    ``immature``: no label yet. ``embargo``: matured too late to learn from, too early to test on. ``train_only``:
-    learnt from, never tested. ``after_until``, ``other_ages``, ``not_landmark``: as they say. These and the tested
+    ``immature``: no label yet. ``no_outcome``: ended without money, or at an unknown time. ``embargo``: matured too
+    late to learn from, too early to test on. ``train_only``: learnt from, never tested. ``after_until``,
+    ``other_ages``, ``not_landmark``: as they say. These and the tested
     rows are all rows there were. ``already_recovered`` are no rows at all: snapshots that an order seen at another
     age would have had in a test window, had it still been open.
     """
@@ -107,8 +110,10 @@ def excluded(landmarks: Landmarks, folds: Sequence[Fold], horizon_days: int, unt
         learnt |= fold.train(landmarks.as_of, horizon_days) & known
         tested |= fold.test(landmarks.as_of) & known
     late = np.zeros(known.size, dtype=bool) if until is None else landmarks.as_of >= np.datetime64(until)
+    gap = ~known & (landmarks.as_of <= landmarks.as_of[known].max()) if known.any() else np.zeros_like(known)
     return {
-        "immature": int((~known & ~late).sum()),
+        "immature": int((~known & ~gap & ~late).sum()),
+        "no_outcome": int((gap & ~late).sum()),
         "already_recovered": _closed_by_then(landmarks, folds),
         "embargo": int((known & ~learnt & ~tested & ~late).sum()),
         "train_only": int((learnt & ~tested).sum()),

@@ -49,6 +49,7 @@ FIGURES = {
 
 NOT_TESTED = {
     "immature": "the horizon is not over, so the outcome is not known yet",
+    "no_outcome": "the order ended without money (void, credit note), or nobody knows when it was paid",
     "already_recovered": "not a snapshot: the order was closed before that age",
     "embargo": "before the test, but its outcome was known too late to train on",
     "train_only": "used for training, older than every test",
