@@ -22,6 +22,7 @@ _YEAR_FIRST = r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})" + _REST
 _NAMED = r"^(\d{1,2}[ \-][A-Za-z]{3,9}[ \-]\d{4}|[A-Za-z]{3,9} \d{1,2},? \d{4})$"
 _NAMED_FORMATS = ("%d-%b-%Y", "%d %b %Y", "%d-%B-%Y", "%d %B %Y", "%b %d, %Y", "%b %d %Y", "%B %d, %Y", "%B %d %Y")
 _ISO = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+\-](0\d|1[0-4])(:?[0-5]\d)?)?)?"
+_PLAIN = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d"  # the most frequent: UTC, and a cast without zones is the cheapest
 _NEARLY_ISO = (
     r"\d{4}-\d\d-\d\d[T ]\d{1,2}:\d\d(:\d\d([.,]\d{1,9})?)?( ?(Z|UTC|[+\-]00:?00 UTC|[+\-](0\d|1[0-4])(:?[0-5]\d)?))?"
 )
@@ -175,9 +176,10 @@ def moment_sql(text: str, form: Form, zone: str | None) -> tuple[str, str]:
     times = [f"TRY_CAST({text} AS TIMESTAMP)" for text in (iso, tight)]
     zoned = [f"TRY_CAST({text} AS TIMESTAMPTZ)" for text in (iso, tight)]
     utc = [_in_utc(*pair) for pair in zip(times, zoned, strict=True)]
+    plain = f"WHEN strlen({iso}) = 19 AND regexp_full_match({iso}, {sql_literal(_PLAIN)}) THEN {times[0]}"
     return (
         f"CASE WHEN {readable} THEN {times[0]} WHEN {nearly} THEN {times[1]} END",
-        f"CASE WHEN {readable} THEN {utc[0]} WHEN {nearly} THEN {utc[1]} END",
+        f"CASE {'' if zone else plain} WHEN {readable} THEN {utc[0]} WHEN {nearly} THEN {utc[1]} END",
     )
 
 
