@@ -14,6 +14,7 @@ from benchmarks import (
     chased,
     effect,
     effect_rule,
+    loading,
     nightly,
     original_view,
     page_steps,
@@ -42,6 +43,17 @@ class Measurement:
 def _all() -> dict[str, Measurement]:
     build, read, night = building.prepared, reading.prepared, nightly.prepared
     measurements = [
+        Measurement("load", "load", "payrec load, CSV to DuckDB", loading.with_payrec, loading.prepared),
+        Measurement(
+            "load", "load-duckdb", "DuckDB's own reader, nothing checked", loading.with_duckdb, loading.prepared
+        ),
+        Measurement(
+            "load",
+            "first-list",
+            "Stripe's export of 28,000 charges to a list",
+            loading.first_list,
+            loading.prepared_export,
+        ),
         Measurement("build", "build", "payrec build, DuckDB", building.on_duckdb, build),
         Measurement("build", "build-pandas", "the same view in pandas", with_pandas.measured, build),
         Measurement("build", "build-polars", "the same view in polars", _polars, build),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +24,7 @@ from payrec.data.sources import loading
 from payrec.data.sources.database_tables import database_tables
 from payrec.data.sources.loading import SourceReport
 from payrec.data.sources.packs import pack_of
-from payrec.data.sources.recognition import recognise
+from payrec.data.sources.recognition import Recognition, recognise
 
 __all__ = [
     "LoadReport",
@@ -244,6 +245,15 @@ def _changed(engine: Engine, loading: Callable[[], Loaded]) -> Loaded:
     return layers.change(engine, whole)
 
 
+@lru_cache(maxsize=8)
+def _recognised(file: Path, encoding: str | None, _: tuple[int, int] | None) -> tuple[Recognition, ...]:
+    """Recognise a file once for its plan and its load; a file that was written again is looked at again."""
+    try:
+        return recognise(file, encoding)
+    except PayrecError:  # the loader says it in words of its own
+        return ()
+
+
 def _refuse_source(file: Path, encoding: str | None) -> None:
     """Refuse a file that is recognised as the export of a source, whose rows are not ours: a charge is no order.
 
@@ -252,11 +262,8 @@ def _refuse_source(file: Path, encoding: str | None) -> None:
     UsageError
         It names the source and the command.
     """
-    try:
-        matches = recognise(file, encoding)
-    except PayrecError:  # the loader says it in words of its own
-        return
-    for match in matches:
+    written = file.stat() if file.is_file() else None
+    for match in _recognised(file.absolute(), encoding, written and (written.st_mtime_ns, written.st_size)):
         raise UsageError(
             f"{file.name} is {match.title} of {match.source}: its orders and events are made by the source\n"
             f"load it with: {match.command(file)}\nor say in a map how its columns are meant: --map MAP.toml"

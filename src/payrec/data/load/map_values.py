@@ -86,11 +86,13 @@ def _values(name: str, key: str, value: object) -> AbstractMapping[str, Texts]:
     return MappingProxyType({k: _texts(name, f"{key}.{k}", v) for k, v in table.items()})
 
 
-def _only(name: str, key: str, value: object) -> Words:
+def _lists(name: str, key: str, value: object) -> Words:
+    """One text or several for each name: values of rows that are meant, or columns of which the first filled counts."""
     table = _table(name, key, value)
+    expected = "a column of the file, or several" if key == "columns" else "the values of the rows that are meant"
     for column, words in table.items():
         if words == []:
-            refuse(name, f"{key}.{column} = []", "expected the values of the rows that are meant")
+            refuse(name, f"{key}.{column} = []", f"expected {expected}")
     return MappingProxyType({k: _words(name, f"{key}.{k}", v) for k, v in table.items()})
 
 
@@ -104,16 +106,7 @@ def _carried(name: str, key: str, value: object) -> tuple[str, Words]:
     if isinstance(value, str):
         return _text(name, key, value), MappingProxyType({})
     table = _table(name, key, value)
-    return _text(name, f"{key}.column", table.pop("column", None)), _only(name, key, table)
-
-
-def _columns(name: str, key: str, value: object) -> Words:
-    """Several columns stand for the first of them that is not empty."""
-    table = _table(name, key, value)
-    for column, names in table.items():
-        if names == []:
-            refuse(name, f"{key}.{column} = []", "expected a column of the file, or several")
-    return MappingProxyType({k: _words(name, f"{key}.{k}", v) for k, v in table.items()})
+    return _text(name, f"{key}.column", table.pop("column", None)), _lists(name, key, table)
 
 
 def _line(name: str, key: str, value: object) -> int:
@@ -206,11 +199,11 @@ def currency(name: str, key: str, value: object) -> str:
 
 READERS: dict[str, Callable[[str, str, object], object]] = {
     "kind": _kind,
-    "columns": _columns,
+    "columns": _lists,
     "constants": _texts,
     "derived": _texts,
     "values": _values,
-    "only": _only,
+    "only": _lists,
     "extract": _patterns,
     "formats": _texts,
     "date_format": _text,
