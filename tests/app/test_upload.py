@@ -62,7 +62,7 @@ def test_too_many_rows_or_columns_are_pointed_to_the_command_line(tmp_path: Path
     with pytest.raises(DataRefused, match="command line"):
         take(b"order_id,amount\n" + b"1,2\n" * (upload.MAX_ROWS + 10), tmp_path)
     with pytest.raises(DataRefused, match="columns"):
-        take((",".join(f"c{at}" for at in range(600)) + "\n").encode(), tmp_path)
+        take((",".join(f"c{at}" for at in range(600)) + "\n1\n").encode(), tmp_path)
 
 
 def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:

@@ -164,9 +164,9 @@ def _rows(of: ShownList, files: CustomerList, view: CustomerView, part: Part, so
     shown = work_table.rows_of(rows, state.customer_states(), people_of([row["customer_id"] for row in rows]))
     clicked = work_table.show(shown, EMPTY[part])
     if clicked.open:
-        open_page("customer", clicked.open)
+        parts.go_to("customer", id=clicked.open)
     if clicked.open_order:
-        open_page("order", clicked.open_order)
+        parts.go_to("order", id=clicked.open_order)
     parts.downloads(
         lambda: customer_query.whole(files, view, part), count, of.run.stamp,
         f"customers_{part}_{of.run.as_of:%Y%m%d}", f"by customer, {part}; {list_query.describe(view.view)}",
@@ -178,14 +178,6 @@ def people_of(customers: list[str]) -> dict[str, dict[str, Any]]:
     """Return customer -> name and ways to reach, as far as they were loaded."""
     contacts = state.detail_file("contacts")
     return customer_query.people(contacts, customers) if contacts else {}
-
-
-def open_page(name: str, value: str) -> None:
-    """Go to the page of a customer or of an order."""
-    from payrec.app.views import customer_page, order_page
-
-    show_page = {"customer": customer_page.show, "order": order_page.show}[name]
-    st.switch_page(st.Page(show_page, title=name.capitalize(), url_path=name), query_params={"id": value})
 
 
 def _changes() -> None:

@@ -105,16 +105,13 @@ def _ranked(of: ShownList, view: View, choices: Choices, orders: int) -> None:
 
 def _open(rows: pa.Table, picked: dict[str, Any]) -> None:
     """Offer the page of the picked order; orders of an uploaded list have none."""
-    from payrec.app.views import order_page
-
     at = picked["selection"]["rows"]
     if not at or at[0] >= rows.num_rows:
         st.caption("Tick a row to open the order.")
         return
     name = rows["order_id"][at[0]].as_py()
-    page = st.Page(order_page.show, title="Order", url_path="order")
     if st.button(f"Open order {markdown_text(name)}", type="primary", icon=":material/receipt_long:"):
-        st.switch_page(page, query_params={"id": name})
+        parts.go_to("order", id=name)
 
 
 def _columns(rows: pa.Table, choices: Choices) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def main() -> None:
         st.Page(connect_page.show, title="Connect", icon=":material/database:", url_path="connect"),
     ]
     chosen = st.navigation(pages)
+    st.session_state[parts.PAGES] = {page.url_path: page for page in pages}
     with parts.errors():
         parts.age_banner()
     with parts.errors():

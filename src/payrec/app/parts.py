@@ -31,6 +31,7 @@ from payrec.publish.run_info import RunInfo
 CODES = {"suggested_action", "suppressed_reason", "suppressed_also", "reason_code", "last_reason_code", "event_type"}
 FONT = "'Source Sans', Arial, sans-serif"  # of the page, see .streamlit/config.toml
 PICTURE_WIDTH = 520
+PAGES = "pages"  # of the session: path in the address -> page; the worklist has none
 FORMATS = {
     ".csv": ("CSV", "text/csv"),
     ".xlsx": ("XLSX", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
@@ -72,6 +73,11 @@ def refusal(error: PayrecError) -> None:
     """Show an error: its first line, and below it the way out."""
     first, *rest = str(error).splitlines() or [type(error).__name__]
     st.error("  \n".join([f"**{markdown_text(first)}**", *(markdown_text(line) for line in rest)]))
+
+
+def go_to(page: str, **query: str) -> None:
+    """Go to the page of a path, with what its address says after the question mark."""
+    st.switch_page(st.session_state[PAGES][page], query_params=query)
 
 
 def heading(title: str, stamp: Stamp | None, *notes: str) -> None:

@@ -8,7 +8,22 @@ import sys
 
 import typer
 
-from payrec.cli import data, demo, effect, holdout, lists, log, model, models, output, privacy, runs, sources, web
+from payrec.cli import (
+    data,
+    demo,
+    effect,
+    holdout,
+    lists,
+    log,
+    model,
+    models,
+    output,
+    privacy,
+    runs,
+    simulate,
+    sources,
+    web,
+)
 from payrec.common.errors import PayrecError, UsageError
 from payrec.common.text import terminal_text
 
@@ -21,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 VERBS = (
-    *(demo.demo, data.simulate, data.load, data.check, data.build),
+    *(demo.demo, simulate.simulate, data.load, data.check, data.build),
     *(model.train, model.backtest),
     *(lists.score, lists.worklist, lists.forecast, model.explain, model.report),
     *(log.log, runs.run, runs.monitor, data.sql, web.app),

@@ -10,6 +10,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from uuid import UUID, uuid5
 
+import pyarrow as pa
+
 from payrec.common.errors import DataRefused, UsageError
 from payrec.common.text import terminal_text
 from payrec.data.load.file_bytes import Limits, opened
@@ -55,12 +57,16 @@ def read(path: Path, by: str, now: datetime) -> Iterator[ActionRow]:
         for rows in table.rows(list(at.values())):
             for bad in rows.bad:
                 yield ActionRow(bad.line, None, bad.reason)
-            for row in rows.table.to_pylist():
-                texts = {
-                    name: _GUARDED.sub("", (row[f"c{position}"] or "").strip(), 1) for name, position in at.items()
-                }
-                if any(texts.get(name) for name in TO_FILL):
-                    yield _row(row["line"], texts, by, now)
+            for line, texts in _filled(rows.table, at):
+                yield _row(line, texts, by, now)
+
+
+def _filled(rows: pa.Table, at: Mapping[str, int]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield line and texts by name of the rows in which a person wrote something."""
+    for row in rows.to_pylist():
+        texts = {name: _GUARDED.sub("", (row[f"c{position}"] or "").strip(), 1) for name, position in at.items()}
+        if any(texts.get(name) for name in TO_FILL):
+            yield row["line"], texts
 
 
 def _row(line: int, texts: Mapping[str, str], by: str, now: datetime) -> ActionRow:

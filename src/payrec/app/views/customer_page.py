@@ -46,7 +46,7 @@ def show() -> None:
     people = customer_view.people_of([name])
     clicked = work_table.show(work_table.rows_of(rows, state.customer_states(), people), "", unfolded=True)
     if clicked.open_order:
-        customer_view.open_page("order", clicked.open_order)
+        parts.go_to("order", id=clicked.open_order)
     for row in rows:
         _curve(row)
     _timeline(events, name)
@@ -58,9 +58,7 @@ def _neighbours(before: str | None, after: str | None) -> None:
         for label, name, icon in (("Previous", before, "arrow_back"), ("Next", after, "arrow_forward")):
             st.button(label, disabled=name is None, on_click=_go, args=(name,), icon=f":material/{icon}:")
         if st.button("Back to the list", icon=":material/format_list_numbered:"):
-            from payrec.app.views import worklist_page
-
-            st.switch_page(st.Page(worklist_page.show, title="Worklist", default=True))
+            parts.go_to("")
 
 
 def _go(name: str) -> None:
