@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from payrec.commands import assigning, holdout
@@ -75,6 +76,27 @@ def test_three_nights_of_an_experiment(site: Site) -> None:
     site.arrive(FIRST_NIGHT + 2 * DAY)
     third = site.night(FIRST_NIGHT + 2 * DAY)
     assert "held_out" not in third.ranked["suppressed_reason"].to_pylist()
+
+
+def test_stopped_and_started_in_one_night_the_second_experiment_decides_a_list_of_its_own(site: Site) -> None:
+    few = Policy(capacity={"total": 20})
+    with site.open() as engine:
+        holdout.start(engine, FIRST_NIGHT, share=0.3, name="e1")
+    first = site.night(policy=few)
+    with site.open() as engine:
+        before = arms(engine)
+        holdout.stop(engine, FIRST_NIGHT)
+        holdout.start(engine, FIRST_NIGHT, share=0.5, name="e2")
+    second = site.night(policy=few)
+    assert not second.already_done
+    assert second.published.run.run_id != first.published.run.run_id
+    with site.open() as engine:
+        now = arms(engine)
+        held = {name for name, (arm, _) in now.items() if arm == "hold"}
+        listed = list_by_customer(store_of(site, engine), second.published.run.run_id).to_pylist()
+        kept, _ = experiments.assignments(engine, "e1")
+    assert {row["customer_id"] for row in listed if row["suppressed_reason"] == "held_out"} == held
+    assert set(kept["customer_id"].to_pylist()) == set(before), "what the first one drew stays"
 
 
 def test_killed_between_arms_and_list_no_list_is_shown_and_the_next_run_draws_the_same(
@@ -160,3 +182,16 @@ def test_the_outcome_of_assigned_orders_is_that_of_their_balances_and_the_plan_n
             holdout.status(engine, "e9")
         with pytest.raises(CannotTell, match="100 are needed"):
             holdout.plan(engine, site.models, Policy(capacity={"total": 5}))
+        moved = engine.read("SELECT * FROM raw_transactions")
+        held = now.assigned["hold"]
+        merged = pa.array(["c_merged"] * moved.num_rows)
+        moved = moved.set_column(moved.column_names.index("customer_id"), "customer_id", merged)
+        with engine.transaction():
+            engine.write("raw_transactions", moved, key=("order_id",))
+        layers.build(engine, layers.Parameters((later,), (), 30))
+        again = holdout.status(engine, "e1")
+        assert again.assigned["hold"] == held
+        totals = [[one.estimate.total for one in each.figures] for each in (now, again)]
+        assert totals[1] == pytest.approx(totals[0], nan_ok=True), (
+            "customers that were merged into another keep their arms"
+        )

@@ -68,6 +68,11 @@ def require_promises(engine: Engine) -> None:
 
 
 def require_safe(audited: audit.Audit) -> None:
-    """Raise DataRefused with every finding that makes training unsafe, unless there are none."""
-    if audited.refusals:
-        raise DataRefused("\n".join(f.message for f in audited.refusals))
+    """Raise DataRefused with the first finding that makes training unsafe, and the number of others."""
+    if not audited.refusals:
+        return
+    (finding, *others), more = audited.refusals, ""
+    if others:
+        more = f" (payrec check names {len(others)} more reason{'s' if len(others) > 1 else ''})"
+    first, *rest = finding.message.splitlines()
+    raise DataRefused("\n".join([f"{first}{more}", *rest]))
