@@ -141,7 +141,8 @@ def main(folder: Path) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     pages: dict[str, Callable[[Page], None] | None] = {
         "worklist": work_the_list, "capacity": None, "months": None, "not-contacted": None, "score": score_sample,
-        "customer": open_customer, "order": open_first, "model": None, "health": None, "connect": None,
+        "customer": open_customer, "order": open_first, "team": None, "forecast": None, "brings": None,
+        "model": None, "health": None, "connect": None,
     }  # fmt: skip
     if not (folder / "data").exists():
         shutil.copytree(ROOT / "data", folder / "data")
@@ -149,8 +150,9 @@ def main(folder: Path) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         for name, then in pages.items():
             picture(browser, address, name, "light", then)
-        for name in ("capacity", "health"):
+        for name in ("capacity", "health", "forecast"):
             picture(browser, address, name, "dark", None)
+        picture(browser, address, "customer", "dark", open_customer)
         picture(browser, address, "worklist", "dark", work_the_list)
         picture(browser, address, "order", "dark", open_first)
         browser.close()
