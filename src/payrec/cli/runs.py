@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,10 @@ from payrec.cli.options import AsOf, Capacity, Database, Json, PaymentsUntil, Po
 from payrec.cli.summaries import show_list, show_unmapped
 from payrec.common.errors import CheckFailed, UsageError
 
+MetricsFile = Annotated[
+    Path | None,
+    typer.Option("--metrics", metavar="FILE", help="Also write the figures in the text format of Prometheus."),
+]
 PER_FEATURE = ("psi", "new_", "vanished")  # figures of single features; shown only if they are not ok
 
 
@@ -98,11 +103,13 @@ def _replay(run_id: str, url: str | None, as_json: bool) -> None:
         )
 
 
-def monitor(policy: PolicyFile = None, url: Database = None, as_json: Json = False) -> None:
+def monitor(
+    policy: PolicyFile = None, metrics: MetricsFile = None, url: Database = None, as_json: Json = False
+) -> None:
     """Show the verdicts on the newest published run."""
     settings = options.configured()
     with options.published(url, settings) as store:
-        watched = payrec.monitor(store, policy or settings.policy, options.now())
+        watched = payrec.monitor(store, policy or settings.policy, options.now(), metrics)
     order = {"alarm": 0, "watch": 1, "ok": 2}
     rows = sorted(watched.verdicts.to_pylist(), key=lambda r: order[r["level"]])
 

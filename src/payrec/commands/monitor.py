@@ -12,8 +12,10 @@ import pyarrow.compute as pc
 
 from payrec.commands.policies import policy_of
 from payrec.commands.published import Location, current, store_of
+from payrec.common.files import replacing
 from payrec.monitor import silence, verdicts
 from payrec.monitor.limits import limits_of
+from payrec.monitor.metrics_text import metrics_text
 from payrec.publish.run_info import RunInfo
 from payrec.worklist import reason_codes
 from payrec.worklist.policy import Policy
@@ -48,7 +50,10 @@ class MonitorReport:
 
 
 def monitor(
-    published: Location = "out/published", policy: Policy | Path | str | None = None, now: datetime | None = None
+    published: Location = "out/published",
+    policy: Policy | Path | str | None = None,
+    now: datetime | None = None,
+    metrics: Path | str | None = None,
 ) -> MonitorReport:
     """Return what monitoring found in the newest published run.
 
@@ -60,6 +65,8 @@ def monitor(
         The rules or their file, for the meanings of reason codes and the limits.
     now
         The present (UTC, without zone), to judge how old the newest fact is; None: as it was judged in the run.
+    metrics
+        Also write the figures there, in the text format of Prometheus.
 
     >>> payrec.monitor(published).level in ("ok", "watch", "alarm")
     True
@@ -72,6 +79,9 @@ def monitor(
     if silent:
         others = stored.filter(pc.not_equal(stored["metric"], pa.scalar(silence.METRIC)))
         stored = pa.concat_tables([others, verdicts.to_table([silent], run.run_id, run.as_of).cast(others.schema)])
+    if metrics is not None:
+        with replacing(Path(metrics)) as file:
+            file.write(metrics_text(run, stored.to_pylist()).encode())
     return MonitorReport(run, stored, unmapped(store.scores(run.run_id), rules))
 
 
