@@ -8,7 +8,8 @@ import pytest
 
 from payrec.common.errors import UsageError
 from payrec.simulate import simulator
-from payrec.simulate.customer_behaviour import Behaviour, weekly_shocks
+from payrec.simulate.customer_behaviour import Behaviour
+from payrec.simulate.hazard import weekly_shocks
 
 DAY = np.datetime64("2026-01-01")
 

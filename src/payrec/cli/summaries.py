@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from payrec.cli import output
-from payrec.commands.list_summary import expected_lines
 
 _BASELINES = ("random", "oldest_first", "amount", "history_rate")
 _UNMAPPED_SHOWN = 10
@@ -18,6 +17,8 @@ _BY_RULE = (
 
 def show_list(summary: dict[str, Any], payments_until: datetime | None = None) -> None:
     """Print the summary of a ranked list."""
+    from payrec.commands.list_summary import expected_lines  # heavy; --help needs none of it
+
     output.say(f"as of {summary['as_of']:%Y-%m-%d %H:%M} UTC, model {summary['model_id']}, run {summary['run_id']}")
     notes = (
         summary["by_rule"] and _BY_RULE,

@@ -18,6 +18,7 @@ from scipy.special import expit, logit
 
 from payrec.common.arrow import Flags, Floats, Whole
 from payrec.common.short_repr import short_repr
+from payrec.model.recipes.contact_effect import EffectModel, bounded
 
 PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 10_000.0)  # on beta
 NUISANCE_PENALTY, FREE = 30.0, 1e-6  # on gamma; on the level and the push
@@ -45,32 +46,6 @@ class AssignedOrders:
     def take(self, rows: Whole | Flags | slice) -> AssignedOrders:
         """Return some of the orders."""
         return AssignedOrders(*(values[rows] for values in vars(self).values()))
-
-
-@short_repr
-@dataclass(frozen=True)
-class EffectModel:
-    """Coefficients: level a, push b, gamma and beta (k,), and the penalty that evidence chose."""
-
-    level: float
-    push: float
-    gamma: Floats
-    beta: Floats
-    penalty: float
-
-    def chances(self, p: Floats, z: Floats) -> tuple[Floats, Floats]:
-        """Return the chance of recovery without and with a contact, (n,), (n, k) -> (n,), (n,)."""
-        alone = logit(_inside(p)) + self.level + z @ self.gamma
-        return expit(alone), expit(alone + self.push + z @ self.beta)
-
-    def effect(self, p: Floats, z: Floats) -> Floats:
-        """Return what a contact adds to the chance of recovery, (n,), (n, k) -> (n,)."""
-        alone, contacted = self.chances(p, z)
-        return contacted - alone
-
-
-def _inside(p: Floats) -> Floats:
-    return np.clip(p, 1e-6, 1 - 1e-6)
 
 
 @short_repr
@@ -130,7 +105,7 @@ def _model(theta: Floats, penalty: float) -> EffectModel:
 
 def fit(orders: AssignedOrders) -> EffectModel:
     """Fit the model, with the penalty of the greatest evidence."""
-    at_maximum = _maximum(_design(orders), logit(_inside(orders.p)), orders.recovered)
+    at_maximum = _maximum(_design(orders), logit(bounded(orders.p)), orders.recovered)
     return _model(at_maximum.theta, at_maximum.penalty())
 
 
@@ -149,14 +124,14 @@ def _maximum(design: Floats, offset: Floats, y: Floats) -> _Expansion:
 def cross_fitted(orders: AssignedOrders, seed: int) -> list[Floats]:
     """Return for each of three splits into five folds the effect of each order, from customers of other folds, (n,)."""
     rng, design = np.random.default_rng(seed), _design(orders)
-    at_maximum = _maximum(design, logit(_inside(orders.p)), orders.recovered)
+    at_maximum = _maximum(design, logit(bounded(orders.p)), orders.recovered)
     return [_of_other_folds(orders, design, at_maximum, rng) for _ in range(SPLITS)]
 
 
 def _of_other_folds(orders: AssignedOrders, design: Floats, at_maximum: _Expansion, rng: np.random.Generator) -> Floats:
     """Return effects, each from customers of other folds: one Newton step from the maximum of all, without the fold."""
     fold = rng.integers(0, FOLDS, int(orders.customer.max()) + 1)[orders.customer]
-    offset, tau = logit(_inside(orders.p)), np.zeros(orders.p.size)
+    offset, tau = logit(bounded(orders.p)), np.zeros(orders.p.size)
     k = design.shape[1] // 2 - 1
     for number in range(FOLDS):
         inside = fold == number

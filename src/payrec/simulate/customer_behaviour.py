@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import numpy as np
-
 from payrec.common.errors import UsageError
-from payrec.simulate.world import Floats
 
 ContactEffect = Literal["hidden", "seen", "none"]
 CONTACT_EFFECTS: tuple[str, ...] = get_args(ContactEffect)
-SHOCK_KEPT = 0.7  # of a week's shock in the next
 
 
 @dataclass(frozen=True)
@@ -50,16 +46,3 @@ class Behaviour:
 
 
 USUAL = Behaviour()
-
-
-def weekly_shocks(rng: np.random.Generator, behaviour: Behaviour, first_day: np.datetime64, days: int) -> Floats:
-    """Return the shock to the log hazard by calendar day from ``first_day`` on, (days,); weeks begin on Mondays."""
-    week = ((first_day + np.arange(days)).astype(np.int64) + 3) // 7
-    week -= week[0]
-    steps = rng.normal(0.0, 1.0, int(week[-1]) + 1)
-    shock = np.empty_like(steps)
-    shock[0] = steps[0]
-    for number in range(1, steps.size):
-        shock[number] = SHOCK_KEPT * shock[number - 1] + (1 - SHOCK_KEPT**2) ** 0.5 * steps[number]
-    by_day: Floats = behaviour.weekly_shock_sd * shock[week]
-    return by_day

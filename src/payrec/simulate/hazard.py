@@ -20,11 +20,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from payrec.simulate.customer_behaviour import Behaviour
 from payrec.simulate.world import HARD, PAYDAYS, POLICIES, RETRY_LIFTS, Bools, Floats, Ints
 
 LAST_DAY = 150  # the oldest landmark (60) and the longest horizon (90); who has not paid by then never does
 NEVER_DAY = LAST_DAY + 1
 DECAY = 0.75
+SHOCK_KEPT = 0.7  # of a week's shock in the next
 PAYDAY_LIFT, PAYDAY_AFTER_LIFT = 0.9, 0.45
 WEEKEND_LIFTS = (-0.35, -0.35, -0.45, 0.05, -0.50, 0.15)  # by PAYDAYS
 
@@ -179,3 +181,16 @@ def can_be_retried(reason_kind: Ints) -> Bools:
     """Return where the rules allow another charge of the same credential: everywhere but after a hard decline."""
     allowed: Bools = reason_kind != HARD
     return allowed
+
+
+def weekly_shocks(rng: np.random.Generator, behaviour: Behaviour, first_day: np.datetime64, days: int) -> Floats:
+    """Return the shock to the log hazard by calendar day from ``first_day`` on, (days,); weeks begin on Mondays."""
+    week = ((first_day + np.arange(days)).astype(np.int64) + 3) // 7
+    week -= week[0]
+    steps = rng.normal(0.0, 1.0, int(week[-1]) + 1)
+    shock = np.empty_like(steps)
+    shock[0] = steps[0]
+    for number in range(1, steps.size):
+        shock[number] = SHOCK_KEPT * shock[number - 1] + (1 - SHOCK_KEPT**2) ** 0.5 * steps[number]
+    by_day: Floats = behaviour.weekly_shock_sd * shock[week]
+    return by_day

@@ -23,7 +23,7 @@ from payrec.simulate import events as logs
 from payrec.simulate import hazard as hz
 from payrec.simulate import orders as books
 from payrec.simulate.complications import PLAIN, Complications
-from payrec.simulate.customer_behaviour import USUAL, Behaviour, weekly_shocks
+from payrec.simulate.customer_behaviour import USUAL, Behaviour
 from payrec.simulate.exports import Portfolio
 from payrec.simulate.standing import Facts, standing_at
 from payrec.simulate.world import RATES_TO_REPORTING, REPORTING_CURRENCY, Ints
@@ -86,7 +86,7 @@ def portfolio(
     merchants = customers.draw_merchants(world)
     owing = customers.draw(people, orders, days, int(span.month[-1]) + 1, behaviour.held_out)
     rows = books.draw(book, owing, merchants, span, orders, behaviour.failed_share)
-    shocks = weekly_shocks(shock_rng, behaviour, span.first, span.days + hz.LAST_DAY + 1)
+    shocks = hz.weekly_shocks(shock_rng, behaviour, span.first, span.days + hz.LAST_DAY + 1)
     course = courses.draw(fate, rows, owing, span, behaviour, shocks)
     settlement = payments.settle(log_rng, course)
     parts = [

@@ -13,11 +13,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from scipy.special import logit
 
 from payrec.common.arrow import Floats, column, one_chunk, text
 from payrec.common.short_repr import short_repr
-from payrec.model.effect_fit import EffectModel
 from payrec.model.features.declarations import BY_NAME, FEATURES
 
 CHANCE, AMOUNT, REASON = "chance", "amount", "reason_category"
@@ -32,6 +30,35 @@ LIKELY = 0.5  # chance without a contact from which an order pays anyway
 
 Values = Mapping[str, Any]
 """By name: numbers as float64 (NaN: unknown), texts as objects (None: unknown), (n,) each."""
+
+
+def bounded(p: Floats) -> Floats:
+    """Return chances whose log odds are finite."""
+    return np.clip(p, 1e-6, 1 - 1e-6)
+
+
+@short_repr
+@dataclass(frozen=True)
+class EffectModel:
+    """Coefficients: level a, push b, gamma and beta (k,), and the penalty that evidence chose."""
+
+    level: float
+    push: float
+    gamma: Floats
+    beta: Floats
+    penalty: float
+
+    def chances(self, p: Floats, z: Floats) -> tuple[Floats, Floats]:
+        """Return the chance of recovery without and with a contact, (n,), (n, k) -> (n,), (n,)."""
+        from scipy.special import expit, logit  # on use: it takes long to import
+
+        alone = logit(bounded(p)) + self.level + z @ self.gamma
+        return expit(alone), expit(alone + self.push + z @ self.beta)
+
+    def effect(self, p: Floats, z: Floats) -> Floats:
+        """Return what a contact adds to the chance of recovery, (n,), (n, k) -> (n,)."""
+        alone, contacted = self.chances(p, z)
+        return contacted - alone
 
 
 @short_repr
@@ -104,7 +131,9 @@ def _column(values: Values, name: str, level: str | None) -> Floats:
     if level is not None:
         numbers = (values[name] == level).astype(np.float64)
     elif name == CHANCE:
-        numbers = logit(np.clip(numbers, 1e-6, 1 - 1e-6))
+        from scipy.special import logit  # on use: it takes long to import
+
+        numbers = logit(bounded(numbers))
     elif name == AMOUNT:
         numbers = np.log(np.maximum(numbers, 0.01))
     elif BY_NAME[name].scale == "log":
