@@ -6,23 +6,21 @@ import pandas as pd
 import pyarrow as pa
 
 from payrec.model.features.declarations import BY_NAME
+from payrec.monitor.verdicts import SEVERITY
 from payrec.worklist.score import SCORE
-
-ORDER = {"alarm": 0, "watch": 1, "ok": 2}
 
 
 def of_run(history: pa.Table, run_id: str) -> pd.DataFrame:
     """Return the verdicts of one run, the most serious first."""
     frame = history.to_pandas()
     frame = frame[frame["run_id"] == run_id]
-    return frame.sort_values("level", key=lambda level: level.map(ORDER), kind="stable").reset_index(drop=True)
+    return frame.sort_values("level", key=lambda level: -level.map(SEVERITY), kind="stable").reset_index(drop=True)
 
 
 def levels(history: pa.Table) -> dict[str, str]:
     """Return the most serious level of each run."""
     frame = history.select(["run_id", "level"]).to_pandas()
-    frame["order"] = frame["level"].map(ORDER)
-    worst = frame.sort_values("order", kind="stable").drop_duplicates("run_id")
+    worst = frame.sort_values("level", key=lambda level: -level.map(SEVERITY), kind="stable").drop_duplicates("run_id")
     return dict(zip(worst["run_id"].astype(str), worst["level"].astype(str), strict=True))
 
 

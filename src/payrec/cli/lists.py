@@ -99,7 +99,7 @@ def worklist(
 
     def render() -> None:
         output.say(f"{rows:,} {unit}s as of {run.as_of:%Y-%m-%d %H:%M} UTC in {out}")
-        for line in kept.expected.split("; "):
+        for line in kept.expected:
             output.say(line)
 
     output.emit(document, as_json, render, kept=f"the list is in {out}")

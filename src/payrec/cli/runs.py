@@ -110,8 +110,7 @@ def monitor(
     settings = options.configured()
     with options.published(url, settings) as store:
         watched = payrec.monitor(store, policy or settings.policy, options.now(), metrics)
-    order = {"alarm": 0, "watch": 1, "ok": 2}
-    rows = sorted(watched.verdicts.to_pylist(), key=lambda r: order[r["level"]])
+    rows = watched.verdicts.to_pylist()
 
     def render() -> None:
         output.say(f"run {watched.run.run_id}, as of {watched.run.as_of:%Y-%m-%d %H:%M} UTC")

@@ -9,7 +9,6 @@ import numpy as np
 
 from payrec.commands.published import Location, current, store_of
 from payrec.common.arrow import Flags, make, pc, text
-from payrec.publish.store import columns_of
 
 SEARCHED = ("customer_id", "name", "email", "phone")
 """Columns of the contacts of a list; order ids come from the list itself."""
@@ -38,7 +37,7 @@ def search_customers(part: str, published: Location = "out/published", most: int
     run_id, wanted = current(store).run.run_id, pc.utf8_lower(part.strip()).as_py()
     if not wanted:
         return CustomerMatches((), 0)
-    orders = columns_of(store, run_id, ("customer_id", "order_id", "customer_rank"), by="order")
+    orders = store.columns(run_id, ("customer_id", "order_id", "customer_rank"), by="order")
     hits = _contains(text(orders, "customer_id"), wanted) | _contains(text(orders, "order_id"), wanted)
     contacts = store.detail(run_id, "contacts")
     if contacts is not None:

@@ -11,7 +11,7 @@ from payrec.commands import night_level, serving
 from payrec.commands.build import reading, scoring_time
 from payrec.common.errors import DataRefused, UsageError
 from payrec.common.progress import Progress, silent
-from payrec.common.text import sql_literal
+from payrec.common.text import sql_literal, sql_timestamp
 from payrec.data import endings, layers
 from payrec.data.engines import Engine
 from payrec.model.explain import Step, waterfall
@@ -67,7 +67,7 @@ def explain(
         at = scoring_time(engine, as_of)
         night = night_level.measure(engine, model, at)
         name = sql_literal(order_id)
-        time = f"TIMESTAMP '{at.isoformat(sep=' ')}'"
+        time = sql_timestamp(at)
         rows = engine.read(f"SELECT * FROM {layers.VIEW} WHERE order_id = {name} AND as_of = {time}")
         ended = None if rows.num_rows else endings.ending(engine, order_id, at)
         known = rows.num_rows or layers.count(engine, "stg_orders", f"order_id = {name}")

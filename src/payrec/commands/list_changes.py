@@ -9,10 +9,8 @@ import pyarrow as pa
 
 from payrec.commands.published import Location, current, store_of
 from payrec.common.arrow import pc
-from payrec.publish.details import CUSTOMERS
-from payrec.publish.folder_store import FolderStore
 from payrec.publish.run_info import RunInfo
-from payrec.publish.store import ListStore, columns_of
+from payrec.publish.store import ListStore
 
 Change = Literal["new", "gone", "moved"]
 COLUMNS = ("customer_id", "ev_currency", "rank", "priority_flag", "suppressed_reason", "outstanding_value")
@@ -65,7 +63,7 @@ def list_changes(published: Location = "out/published") -> ListChanges:
     before = _before(store, now)
     if before is None:
         return ListChanges(now, None)
-    after_rows, before_rows = (columns_of(store, run.run_id, COLUMNS) for run in (now, before))
+    after_rows, before_rows = (store.columns(run.run_id, COLUMNS) for run in (now, before))
     to_work, former = (_keyed(rows.filter(pc.equal(rows["priority_flag"], 1))) for rows in (after_rows, before_rows))
     became = _keyed(_of_customers(after_rows, [key for key in former if key not in to_work]))
     was = _keyed(_of_customers(before_rows, [key for key in to_work if key not in former]))
@@ -81,10 +79,7 @@ def list_changes(published: Location = "out/published") -> ListChanges:
 def _before(store: ListStore, now: RunInfo) -> RunInfo | None:
     """Return the newest earlier run that has a list by customer."""
     earlier = sorted((one.run for one in store.runs() if one.run.as_of < now.as_of), key=lambda run: run.as_of)
-    for run in reversed(earlier):
-        if not isinstance(store, FolderStore) or store.detail_file(run.run_id, CUSTOMERS).is_file():
-            return run
-    return None
+    return next((run for run in reversed(earlier) if store.columns(run.run_id, ("customer_id",)).num_rows), None)
 
 
 def _keyed(rows: pa.Table) -> dict[Key, dict[str, Any]]:

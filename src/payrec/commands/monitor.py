@@ -23,12 +23,10 @@ from payrec.worklist.policy import Policy
 if TYPE_CHECKING:
     import pandas as pd
 
-_SEVERITY = ("alarm", "watch", "ok")
-
 
 @dataclass(frozen=True, repr=False)
 class MonitorReport:
-    """The verdicts on a run, one row each, and the reason codes of its orders that have no meaning yet."""
+    """The verdicts on a run, the most severe first, and the reason codes of its orders that have no meaning yet."""
 
     run: RunInfo
     verdicts: pa.Table
@@ -37,8 +35,7 @@ class MonitorReport:
     @property
     def level(self) -> str:
         """The most severe verdict: ``alarm``, ``watch`` or ``ok``."""
-        levels = [str(level) for level in self.verdicts["level"].to_pylist()]
-        return min(levels, key=_SEVERITY.index, default="ok")
+        return str(self.verdicts["level"][0].as_py()) if self.verdicts.num_rows else "ok"
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -79,10 +76,13 @@ def monitor(
     if silent:
         others = stored.filter(pc.not_equal(stored["metric"], pa.scalar(silence.METRIC)))
         stored = pa.concat_tables([others, verdicts.to_table([silent], run.run_id, run.as_of).cast(others.schema)])
+    rows = sorted(stored.to_pylist(), key=lambda row: -verdicts.SEVERITY[row["level"]])
     if metrics is not None:
         with replacing(Path(metrics)) as file:
-            file.write(metrics_text(run, stored.to_pylist()).encode())
-    return MonitorReport(run, stored, unmapped(store.scores(run.run_id), rules))
+            file.write(metrics_text(run, rows).encode())
+    return MonitorReport(
+        run, pa.Table.from_pylist(rows, schema=stored.schema), unmapped(store.scores(run.run_id), rules)
+    )
 
 
 def unmapped(ranked: pa.Table, rules: Policy) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from payrec.common.arrow import make, whole
+from payrec.common.text import sql_timestamp
 from payrec.data import freshness, layers, snapshots
 from payrec.data.engines import Engine
 from payrec.data.freshness import MissingMonths
@@ -43,7 +44,7 @@ def measure(engine: Engine, model: Model, as_of: datetime) -> NightLevel | None:
     if model.level is None or known_until is None:
         return None
     until = min(as_of, known_until)
-    since, before = (f"TIMESTAMP '{at.isoformat(sep=' ')}'" for at in (model.level.rows_since, until))
+    since, before = (sql_timestamp(at) for at in (model.level.rows_since, until))
     select = snapshots.observed_select(f"v.is_landmark = 1 AND v.as_of >= {since} AND v.as_of < {before}")
     step = partial(_counted, Portable(replace(model, shift=0.0)), until)
     return _level(model, engine.read_batches(select, step), until, freshness.missing_months(engine))

@@ -115,5 +115,5 @@ def score_file(
 def _written(ranked: Worklist, out: Path | str | None) -> Worklist:
     if out is not None:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
-        export.write(ranked.ranked, Path(out), replace(ranked.run.stamp, expected=ranked.expected))
+        export.write(ranked.ranked, Path(out), replace(ranked.run.stamp, expected="; ".join(ranked.expected)))
     return ranked

@@ -99,13 +99,13 @@ class Worklist:
         """The list as a pandas frame."""
         return self.ranked.to_pandas()
 
-    @property
-    def expected(self) -> str:
-        """What its ranked orders bring, in words, with intervals."""
+    @cached_property
+    def expected(self) -> tuple[str, ...]:
+        """What its ranked orders bring, in sentences, with intervals."""
         value = self.summary()["value"]
         sums = [f"{unit} {of['expected']:,.2f} expected" for unit, of in value.items()]
         lines = [line for unit, of in value.items() for line in expected_lines(unit, of, "these")]
-        return "; ".join(sums + lines)
+        return *sums, *lines
 
     def summary(self) -> dict[str, Any]:
         """Return orders and money by currency: open, expected, and expected of the chosen ones."""

@@ -23,7 +23,6 @@ from payrec.publish import actions, export
 from payrec.publish.database_store import DatabaseStore
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.run_info import RunInfo
-from payrec.publish.store import columns_of
 from payrec.publish.team_facts import MONEY, RECEIVABLES, WORK
 from payrec.publish.team_sql import closings
 
@@ -141,7 +140,7 @@ def _lists(
     for one in sorted(runs, key=lambda each: (each.as_of, each.run_id == run.run_id), reverse=True):
         if one.as_of == until:
             continue  # made again for the same time: the served one counts
-        rows = columns_of(store, one.run_id, ("customer_id", "owner", "priority_flag"))
+        rows = store.columns(one.run_id, ("customer_id", "owner", "priority_flag"))
         flagged = rows.filter(pc.equal(rows["priority_flag"], 1)).to_pylist()
         first, last = (bisect_right(steps, moment, key=lambda step: step[0]) for moment in (one.as_of, until))
         worked = {name for _, name in steps[first:last]}

@@ -98,7 +98,7 @@ def worklist(
             raise UsageError(
                 "found no customer to contact, expected at least one\npayrec worklist --by order shows the list"
             )
-        export.write(written, Path(out), replace(run.stamp, expected=listed.expected), people)
+        export.write(written, Path(out), replace(run.stamp, expected="; ".join(listed.expected)), people)
     return listed
 
 

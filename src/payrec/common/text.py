@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from payrec.common.errors import UsageError
@@ -55,6 +56,15 @@ def sql_literal(text: str) -> str:
 def sql_literals(texts: Iterable[str]) -> str:
     """Return texts as a comma-separated list of SQL literals."""
     return ", ".join(map(sql_literal, texts))
+
+
+def sql_timestamp(moment: datetime) -> str:
+    """Return a time (UTC, without zone) as an SQL literal.
+
+    >>> sql_timestamp(datetime(2026, 5, 2, 9, 30))
+    "TIMESTAMP '2026-05-02 09:30:00'"
+    """
+    return f"TIMESTAMP '{moment.isoformat(sep=' ')}'"
 
 
 def terminal_text(text: str) -> str:

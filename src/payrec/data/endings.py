@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from payrec.common.text import sql_literal
+from payrec.common.text import sql_literal, sql_timestamp
 from payrec.data.engines import Engine
 
 ENDINGS = {
@@ -21,7 +21,7 @@ _CLOSED_BY = {"payment": "paid", "credit": "credited", "write_off": "written_off
 
 def ending(engine: Engine, order_id: str, as_of: datetime) -> str | None:
     """Return what ended an order by ``as_of``, one of ``ENDINGS``; None: it is open, or was not known by then."""
-    at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
+    at = sql_timestamp(as_of)
     rows = engine.read(
         "SELECT o.amount_minor, b.is_open, b.closed_by FROM stg_orders AS o LEFT JOIN stg_balances AS b "
         f"ON b.order_no = o.order_no AND b.from_at <= {at} AND (b.until_at IS NULL OR b.until_at > {at}) "

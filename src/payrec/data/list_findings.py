@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from payrec.common.errors import DataRefused
-from payrec.common.text import sql_literals, terminal_text
+from payrec.common.text import sql_literals, sql_timestamp, terminal_text
 from payrec.data import freshness, layers
 from payrec.data.engines import Engine
 from payrec.data.findings import Finding, Level, Limits, Part, first_row
@@ -32,7 +32,7 @@ def paid_on_list(engine: Engine, as_of: datetime) -> tuple[int, int]:
 
     Orders whose payment was taken back, or that the export itself calls owed, are left out.
     """
-    at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
+    at = sql_timestamp(as_of)
     row = engine.read(
         f"SELECT COUNT(*) FILTER (WHERE CAST(t.payment_date AS TIMESTAMP) + INTERVAL '1' DAY <= {at} "
         f"AND b.order_id IS NULL AND NOT {_OWED}) AS paid, COUNT(*) AS n FROM snapshots AS s "
@@ -63,7 +63,7 @@ def ahead(engine: Engine, now: datetime) -> Finding | None:
     What an export says without a time counts from that end on, so orders that it calls paid would be listed until then.
     """
     present, until = now + timedelta(days=1), layers.observed_until(engine)
-    orders = layers.count(engine, "stg_orders", f"known_at > TIMESTAMP '{present.isoformat(sep=' ')}'")
+    orders = layers.count(engine, "stg_orders", f"known_at > {sql_timestamp(present)}")
     moves_end = until is not None and until > present
     if not orders and not moves_end:
         return None
@@ -171,7 +171,7 @@ def _missing_months(engine: Engine, now: datetime, limits: Limits) -> Iterator[F
             rows = layers.count(
                 engine,
                 "stg_orders AS o JOIN stg_balances AS b ON b.order_no = o.order_no AND b.until_at IS NULL",
-                f"b.is_open = 1 AND o.known_at < TIMESTAMP '{gap.until_at.isoformat(sep=' ')}'",
+                f"b.is_open = 1 AND o.known_at < {sql_timestamp(gap.until_at)}",
             )
             text += f"\n{rows:,} open orders are older than its end and may have been paid in it; they teach nothing"
         yield Finding("missing_months", "warn", rows, f"{text}\nload the {gap.kind} of that time", "list")

@@ -8,6 +8,7 @@ from functools import partial
 import pyarrow as pa
 
 from payrec.common.progress import Progress, silent
+from payrec.common.text import sql_timestamp
 from payrec.data import sampling
 from payrec.data.engines import Engine
 from payrec.data.layers import VIEW, count
@@ -50,7 +51,7 @@ def training_rows(engine: Engine, max_rows: int, seed: int, progress: Progress =
 
 def newest_rows(engine: Engine, since: datetime, until: datetime) -> pa.Table:
     """Return the landmark snapshots from ``since`` to before ``until`` (UTC), matured or not; columns as above."""
-    start, end = (f"TIMESTAMP '{at.isoformat(sep=' ')}'" for at in (since, until))
+    start, end = (sql_timestamp(at) for at in (since, until))
     return engine.read(observed_select(f"v.is_landmark = 1 AND v.as_of >= {start} AND v.as_of < {end}"))
 
 
@@ -80,7 +81,7 @@ def _sample(
 
 def outcomes(engine: Engine, as_of: datetime, horizon_days: int) -> pa.Table:
     """Return ``order_id, as_of, label_recovered_30d`` of every order at ``as_of``, which must have matured."""
-    at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
+    at = sql_timestamp(as_of)
     deadline = f"{at} + {int(horizon_days)} * INTERVAL '1' DAY"
     return engine.read(
         f"SELECT o.order_id, {at} AS as_of, {LABEL} AS label_recovered_30d FROM stg_balances AS b "
@@ -91,7 +92,7 @@ def outcomes(engine: Engine, as_of: datetime, horizon_days: int) -> pa.Table:
 
 def open_orders(engine: Engine, at: datetime, oldest_days: int) -> int:
     """Count the orders that are open at a time (UTC) and at most so many days old."""
-    moment = f"TIMESTAMP '{at.isoformat(sep=' ')}'"
+    moment = sql_timestamp(at)
     rows = engine.read(
         "SELECT COUNT(*) AS n FROM stg_balances AS b JOIN stg_orders AS o ON o.order_no = b.order_no "
         f"WHERE b.is_open = 1 AND b.from_at <= {moment} AND (b.until_at IS NULL OR b.until_at > {moment}) "
@@ -102,4 +103,4 @@ def open_orders(engine: Engine, at: datetime, oldest_days: int) -> int:
 
 def scoring_select(as_of: datetime) -> str:
     """Return the query of the open orders at ``as_of``; the label, which nobody knows yet, is left in as NULL."""
-    return f"SELECT * FROM {VIEW} WHERE as_of = TIMESTAMP '{as_of.isoformat(sep=' ')}' ORDER BY order_id"
+    return f"SELECT * FROM {VIEW} WHERE as_of = {sql_timestamp(as_of)} ORDER BY order_id"

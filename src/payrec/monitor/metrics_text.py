@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from payrec.monitor.verdicts import SEVERITY
 from payrec.publish.run_info import RunInfo
 
-LEVELS = {"ok": 0, "watch": 1, "alarm": 2}
 Sample = tuple[Mapping[str, str], float]
 
 
@@ -42,7 +42,7 @@ def metrics_text(run: RunInfo, verdicts: Iterable[Mapping[str, Any]]) -> str:
             "figure", "Figure of monitoring.",
             [(_labels(row), float(row["value"])) for row in rows if _is_number(row["value"])],
         ),
-        ("verdict", "Verdict: 0 ok, 1 watch, 2 alarm.", [(_labels(row), LEVELS[row["level"]]) for row in rows]),
+        ("verdict", "Verdict: 0 ok, 1 watch, 2 alarm.", [(_labels(row), SEVERITY[row["level"]]) for row in rows]),
     ]  # fmt: skip
     return "".join(line for gauge in gauges for line in _lines(*gauge))
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 from uuid import UUID
 
 from payrec.common.errors import UsageError
-from payrec.common.text import sql_literal, terminal_text
+from payrec.common.text import sql_literal, sql_timestamp, terminal_text
 from payrec.data.engines.retry import retrying
 from payrec.data.migrations import migrate_published
 from payrec.publish import added_rows
@@ -136,12 +136,11 @@ def newer(store: ListStore, since: datetime, known: tuple[Action, ...]) -> tuple
             return ()
         last = max((_recorded(action) for action in known), default=since)
         added = _rows(store, max(since, last - LATE_COMMIT), None)
-        kept = store.engine.read(f"SELECT COUNT(*) AS n FROM {TABLE} WHERE recorded_at >= {_literal(since)}")
+        kept = store.engine.read(f"SELECT COUNT(*) AS n FROM {TABLE} WHERE recorded_at >= {sql_timestamp(since)}")
         if kept["n"][0].as_py() != len(by_id | {one.action_id: one for one in added}):
             return read(store, since)
     else:
-        days = [day for day in _folder(store).glob("*-*-*") if day.name >= f"{since:%Y-%m-%d}"]
-        paths = {path.stem: path for day in days for path in day.glob("*.json")}
+        paths = {path.stem: path for path in added_rows.paths(_folder(store), since=since)}
         by_id = {name: action for name, action in by_id.items() if name in paths}
         added = [_from_file(path) for name, path in paths.items() if name not in by_id]
         added = [action for action in added if _recorded(action) >= since]
@@ -233,10 +232,6 @@ def _text(name: str, value: str | None) -> str | None:
     return value or None
 
 
-def _literal(at: datetime) -> str:
-    return f"TIMESTAMP '{at.isoformat(sep=' ')}'"
-
-
 def _recorded(action: Action) -> datetime:
     return action.recorded_at or action.at
 
@@ -291,7 +286,7 @@ def _rows(
         return []
     where = [condition]
     if since is not None:
-        where.append(f"recorded_at >= {_literal(since)}")
+        where.append(f"recorded_at >= {sql_timestamp(since)}")
     if customer_id is not None:
         where.append(f"customer_id = {sql_literal(customer_id)}")
     rows = store.engine.read(f"SELECT {', '.join(COLUMNS)} FROM {TABLE} WHERE {' AND '.join(where)}").to_pylist()

@@ -21,7 +21,16 @@ from payrec.data.migrations import migrate_published
 from payrec.publish import ledger, run_info
 from payrec.publish.details import CUSTOMERS, KEPT_RUNS, NAMES
 from payrec.publish.folder_repair import Damage
-from payrec.publish.lists import Publication, as_contract, is_to_be_served, kept_order, to_publish, unchanged
+from payrec.publish.lists import (
+    By,
+    Publication,
+    as_contract,
+    contract_of,
+    is_to_be_served,
+    kept_order,
+    to_publish,
+    unchanged,
+)
 from payrec.publish.personal import PERSON, Person
 from payrec.publish.run_info import FORECASTS, VERDICTS, Published
 from payrec.worklist import customer_list
@@ -107,11 +116,13 @@ class DatabaseStore:
         order = "rank NULLS LAST, suppressed_reason NULLS LAST, order_id"
         return as_contract(self.engine.read(f"{select} ORDER BY {order}"))
 
-    def columns(self, run_id: str, names: Sequence[str], table: str) -> pa.Table:
-        """Return columns of a list by order or by customer, in no particular order."""
+    def columns(self, run_id: str, names: Sequence[str], by: By = "customer") -> pa.Table:
+        """Return columns of a list, by customer or by order, in no particular order; empty if there is none."""
+        table, contract = BY_CUSTOMER if by == "customer" else SCORES, contract_of(names, by)
         if table not in self.engine.tables():
-            return pa.table({name: pa.nulls(0) for name in names})
-        return self.engine.read(f"SELECT {', '.join(names)} FROM {table} WHERE run_id = {sql_literal(run_id)}")
+            return contract.empty_table()
+        rows = self.engine.read(f"SELECT {', '.join(names)} FROM {table} WHERE run_id = {sql_literal(run_id)}")
+        return as_contract(rows, contract)
 
     def erased(self, published: Published) -> int:
         """Return how many rows of a list were erased since it was published."""

@@ -18,6 +18,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from payrec.common.text import sql_timestamp
 from payrec.data import layers, snapshots
 from payrec.data.engines import Engine
 
@@ -52,7 +53,7 @@ def _reader(engine: Engine, sql: str) -> Callable[[], Iterator[pa.RecordBatch]]:
 
 def queries(as_of: datetime) -> dict[str, str]:
     """Return the query of each detail."""
-    at = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'"
+    at = sql_timestamp(as_of)
     return {
         "features": snapshots.scoring_select(as_of),
         "events": f"""

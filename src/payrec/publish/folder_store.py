@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +28,7 @@ from payrec.common import files
 from payrec.common.arrow import pc
 from payrec.common.errors import DataRefused, UsageError, file_errors
 from payrec.publish import run_info
-from payrec.publish.details import KEPT_RUNS, NAMES, Details
+from payrec.publish.details import CUSTOMERS, KEPT_RUNS, NAMES, Details
 from payrec.publish.folder_files import read_of_runs, read_parquet, write_batches, write_of_run, write_run
 from payrec.publish.folder_repair import (
     Damage,
@@ -38,7 +39,7 @@ from payrec.publish.folder_repair import (
     read_run,
     set_aside,
 )
-from payrec.publish.lists import Publication, as_contract, is_to_be_served, kept_order, to_publish
+from payrec.publish.lists import By, Publication, as_contract, contract_of, is_to_be_served, kept_order, to_publish
 from payrec.publish.personal import PERSON, Person
 from payrec.publish.run_info import FORECASTS, VERDICTS, Published
 from payrec.worklist.rank import SCHEMA
@@ -102,6 +103,13 @@ class FolderStore:
             kept = ", ".join(self._order()) or "none"
             raise UsageError(f"there is no published run {run_id} in {self.folder}; kept are: {kept}")
         return as_contract(read_parquet(path))
+
+    def columns(self, run_id: str, names: Sequence[str], by: By = "customer") -> pa.Table:
+        """Return columns of a list, by customer or by order; empty if there is none."""
+        path = self.detail_file(run_id, CUSTOMERS) if by == "customer" else self.scores_file(run_id)
+        contract = contract_of(names, by)
+        rows = read_parquet(path, columns=list(names)) if path.is_file() else contract.empty_table()
+        return as_contract(rows, contract)
 
     def erased(self, published: Published) -> int:
         """Return how many rows of a list were erased since it was published."""

@@ -5,9 +5,10 @@ The list with the greatest ``as_of`` is served, of several the one published las
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 import pyarrow as pa
 
@@ -15,9 +16,11 @@ from payrec.common.errors import DataRefused, UsageError
 from payrec.publish.details import Details
 from payrec.publish.export import stamped
 from payrec.publish.run_info import Published, RunInfo
+from payrec.worklist import customer_list
 from payrec.worklist.rank import SCHEMA
 
 KEEP_RUNS = 60
+By = Literal["customer", "order"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,12 @@ def to_publish(run: RunInfo, scores: pa.Table) -> pa.Table:
     if times:
         raise DataRefused(f"the list to publish is of {times.pop()}, expected {run.as_of}, the as_of of its run")
     return stamped(scores, run.stamp).cast(SCHEMA)
+
+
+def contract_of(names: Sequence[str], by: By) -> pa.Schema:
+    """Return the types of columns of the list by customer or by order."""
+    contract = customer_list.SCHEMA if by == "customer" else SCHEMA
+    return pa.schema([contract.field(name) for name in names])
 
 
 def as_contract(scores: pa.Table, contract: pa.Schema = SCHEMA) -> pa.Table:

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
 from payrec.data.engines import Engine
-from payrec.publish.database_store import BY_CUSTOMER, SCORES, DatabaseStore
+from payrec.publish.database_store import DatabaseStore
 from payrec.publish.details import CUSTOMERS, NAMES
-from payrec.publish.folder_files import read_parquet
 from payrec.publish.folder_repair import Damage
 from payrec.publish.folder_store import FolderStore
-from payrec.publish.lists import Publication, as_contract
+from payrec.publish.lists import By, Publication, as_contract
 from payrec.publish.personal import Person
 from payrec.publish.run_info import Published
 from payrec.worklist import customer_list
-from payrec.worklist.rank import SCHEMA
 
 
 class ListStore(Protocol):
@@ -50,6 +48,9 @@ class ListStore(Protocol):
         UsageError
             There is no such run.
         """
+
+    def columns(self, run_id: str, names: Sequence[str], by: By = "customer") -> pa.Table:
+        """Return columns of a list, by customer or by order, without reading the others; empty if there is none."""
 
     def erased(self, published: Published) -> int:
         """Return how many rows of a list were erased since it was published."""
@@ -97,21 +98,6 @@ def list_by_customer(store: ListStore, run_id: str) -> pa.Table:
     """Return the list of a run by customer; empty if an older payrec made it."""
     rows = store.detail(run_id, CUSTOMERS)
     return customer_list.SCHEMA.empty_table() if rows is None else as_contract(rows, customer_list.SCHEMA)
-
-
-def columns_of(
-    store: ListStore, run_id: str, names: Sequence[str], *, by: Literal["customer", "order"] = "customer"
-) -> pa.Table:
-    """Return columns of a list, by customer or by order, without reading the others; empty if there is no such list."""
-    contract = customer_list.SCHEMA if by == "customer" else SCHEMA
-    if isinstance(store, FolderStore):
-        path = store.detail_file(run_id, CUSTOMERS) if by == "customer" else store.scores_file(run_id)
-        rows = read_parquet(path, columns=list(names)) if path.is_file() else contract.empty_table()
-    elif isinstance(store, DatabaseStore):
-        rows = store.columns(run_id, names, BY_CUSTOMER if by == "customer" else SCORES)
-    else:
-        rows = list_by_customer(store, run_id) if by == "customer" else store.scores(run_id)
-    return as_contract(rows, pa.schema([contract.field(name) for name in names]))
 
 
 def personal_details(store: ListStore, person: Person) -> dict[str, dict[str, list[dict[str, Any]]]]:

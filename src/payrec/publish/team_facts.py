@@ -23,15 +23,15 @@ from payrec.common.text import sql_literal
 from payrec.data.engines import Engine
 from payrec.publish import actions, promise_states, team_sql
 from payrec.publish.actions import Action
-from payrec.publish.details import Details
+from payrec.publish.details import TEAM, Details
 from payrec.publish.promise_states import Promise
 from payrec.publish.run_info import RunInfo
-from payrec.publish.store import ListStore, columns_of
+from payrec.publish.store import ListStore
 from payrec.publish.team_sql import closings
 from payrec.worklist.policy import Policy
 from payrec.worklist.value import expected_minor, p_units
 
-WORK, MONEY, RECEIVABLES = "team_work", "team_money", "team_receivables"
+WORK, MONEY, RECEIVABLES = TEAM
 _TEXTS: list[tuple[str, pa.DataType]] = [
     (name, pa.string()) for name in ("customer_id", "worker", "team", "kind", "outcome", "channel", "currency")
 ]
@@ -129,17 +129,16 @@ def _with_expected(rows: pa.Table, context: TeamContext) -> pa.Table:
             known = {_key(row): tuple(row[name] for name in _EXPECTED) for row in former.to_pylist()}
             break
     keys = [_key(row) for row in rows.select(["customer_id", "known_at", "currency"]).to_pylist()]
+    listed = [next((run.run_id for run in reversed(runs) if run.as_of <= at), "") for _, at, _ in keys]
     missing: dict[str, set[str]] = {}
-    for customer_id, at, currency in keys:
-        listed = next((run for run in reversed(runs) if run.as_of <= at), None)
-        if known.get((customer_id, at, currency), (None,))[0] is None and listed is not None:
-            missing.setdefault(listed.run_id, set()).add(customer_id)
+    for key, run_id in zip(keys, listed, strict=True):
+        if known.get(key, (None,))[0] is None:
+            missing.setdefault(run_id, set()).add(key[0])
     sums = {run.run_id: _expected(context.store, run, missing[run.run_id]) for run in runs if run.run_id in missing}
     values = []
-    for customer_id, at, currency in keys:
-        listed = next((run for run in reversed(runs) if run.as_of <= at), None)
-        fresh = sums.get(listed.run_id, {}).get((customer_id, currency)) if listed else None
-        values.append(fresh or known.get((customer_id, at, currency)) or (None, None))
+    for key, run_id in zip(keys, listed, strict=True):
+        fresh = sums.get(run_id, {}).get((key[0], key[2]))
+        values.append(fresh or known.get(key) or (None, None))
     for position, name in enumerate(_EXPECTED):
         rows = rows.append_column(name, make.array([value[position] for value in values], pa.int64()))
     return rows
@@ -152,7 +151,7 @@ def _key(row: dict[str, object]) -> tuple[str, datetime, str]:
 def _expected(store: ListStore, run: RunInfo, customers: set[str]) -> dict[tuple[str, str], tuple[int | None, ...]]:
     """Return what a list expected of customers within 7 and 30 days: (customer, currency) -> hundredths."""
     names = ("customer_id", "currency", "outstanding", "p_7d", "p_recover_30d")
-    rows = columns_of(store, run.run_id, names, by="order")
+    rows = store.columns(run.run_id, names, by="order")
     rows = rows.filter(pc.is_in(rows["customer_id"], value_set=pa.array(sorted(customers), pa.string())))
     sums = rows.select(["customer_id", "currency"])
     for name, chance in _WITHIN:

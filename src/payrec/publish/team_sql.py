@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from payrec.common.text import sql_literal
+from payrec.common.text import sql_literal, sql_timestamp
 from payrec.worklist.policy import Policy
 
 WEEK = timedelta(days=7)
@@ -30,10 +30,6 @@ def week_of(at: datetime) -> datetime:
 def closings(as_of: datetime) -> list[datetime]:
     """Return the closing times, the newest first."""
     return [as_of, *(week_of(as_of) - number * WEEK for number in range(CLOSINGS - 1))]
-
-
-def _time(at: datetime) -> str:
-    return f"TIMESTAMP '{at.isoformat(sep=' ')}'"
 
 
 def owned(assigned: Mapping[str, str], policy: Policy) -> str:
@@ -62,14 +58,14 @@ def _pairs(texts: Mapping[str, str]) -> str:
 
 def receivables(owned: str, as_of: datetime) -> str:
     """Return the query of ``team_receivables``."""
-    ends = ", ".join(f"({_time(at)})" for at in closings(as_of))
+    ends = ", ".join(f"({sql_timestamp(at)})" for at in closings(as_of))
     steps = (None, 1, 31, 61, 91, None)
     aged = ",\n".join(
         f"CAST(SUM(CASE WHEN {_between(*bounds)} THEN b.outstanding_minor ELSE 0 END) AS BIGINT) AS {name}"
         for name, bounds in zip(AGED, pairwise(steps), strict=True)
     )
     none = ", ".join(f"CAST(0 AS BIGINT) AS {name}" for name in AGED)
-    since = _time(closings(as_of)[-1] - (WEEKS - CLOSINGS + 1) * WEEK)
+    since = sql_timestamp(closings(as_of)[-1] - (WEEKS - CLOSINGS + 1) * WEEK)
     return f"""
         WITH {owned},
         closing_times AS (SELECT until_at FROM (VALUES {ends}) AS v (until_at))
@@ -86,7 +82,7 @@ def receivables(owned: str, as_of: datetime) -> str:
             {_end_of_week("known_at", as_of)}, owner, team, currency, CAST(SUM(amount_minor) AS BIGINT), {none},
             CAST(0 AS BIGINT), CAST(0 AS INTEGER)
         FROM owned
-        WHERE amount_minor > 0 AND known_at > {since} AND known_at <= {_time(as_of)}
+        WHERE amount_minor > 0 AND known_at > {since} AND known_at <= {sql_timestamp(as_of)}
         GROUP BY {_end_of_week("known_at", as_of)}, owner, team, currency
         UNION ALL
         SELECT
@@ -94,7 +90,7 @@ def receivables(owned: str, as_of: datetime) -> str:
             CAST(SUM(b.paid_minor) AS BIGINT), {_days_late()}
         FROM stg_balances AS b
         JOIN owned AS o ON o.order_no = b.order_no
-        WHERE b.paid_minor > 0 AND b.from_at > {since} AND b.from_at <= {_time(as_of)}
+        WHERE b.paid_minor > 0 AND b.from_at > {since} AND b.from_at <= {sql_timestamp(as_of)}
         GROUP BY {_end_of_week("b.from_at", as_of)}, o.owner, o.team, o.currency, {_days_late()}"""
 
 
@@ -108,7 +104,7 @@ def _between(first: int | None, after: int | None) -> str:
 def _end_of_week(column: str, as_of: datetime) -> str:
     monday = f"DATE_TRUNC('week', {column})"
     end = f"CASE WHEN {column} = {monday} THEN {column} ELSE {monday} + INTERVAL '7' DAY END"
-    return f"LEAST({end}, {_time(as_of)})"
+    return f"LEAST({end}, {sql_timestamp(as_of)})"
 
 
 def _days_late() -> str:
@@ -125,7 +121,8 @@ def contacts(since: datetime, until: datetime) -> str:
             SELECT o.customer_id, e.known_at, e.channel, MIN(o.owner) AS owner, MIN(o.team) AS team
             FROM stg_events AS e
             JOIN owned AS o ON o.order_no = e.order_no
-            WHERE e.event_type = 'contact' AND e.known_at > {_time(since)} AND e.known_at <= {_time(until)}
+            WHERE e.event_type = 'contact'
+              AND e.known_at > {sql_timestamp(since)} AND e.known_at <= {sql_timestamp(until)}
             GROUP BY o.customer_id, e.known_at, e.channel
         )"""
 
@@ -142,7 +139,7 @@ def first_contacts(owned: str, since: datetime, until: datetime) -> str:
         first_contacts AS (
             SELECT customer_id, known_at, owner, team
             FROM turns
-            WHERE known_at > {_time(since)} AND (former_at IS NULL OR former_at < known_at - INTERVAL '30' DAY)
+            WHERE known_at > {sql_timestamp(since)} AND (former_at IS NULL OR former_at < known_at - INTERVAL '30' DAY)
         )
         SELECT
             f.customer_id, f.known_at, f.owner AS worker, f.team, o.currency,

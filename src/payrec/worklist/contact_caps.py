@@ -14,6 +14,8 @@ import pyarrow as pa
 
 from payrec.common.arrow import TIME, Times, Whole, column, make, one_chunk, pc, text, times
 from payrec.common.errors import DataRefused
+from payrec.common.text import sql_timestamp
+from payrec.data.engines import Engine
 from payrec.worklist.policy import Cap, Policy
 
 DAY = np.timedelta64(1, "D")
@@ -25,6 +27,34 @@ def in_force(policy: Policy, as_of: datetime) -> list[Cap]:
     if not policy.applies("contact_cap", as_of):
         return []
     return [cap for cap in policy.cap if cap.of == _EVENT[policy.action] and cap.holds(as_of.date())]
+
+
+def contacts_between(engine: Engine, since: datetime, until: datetime, *, recorded_in_payrec: bool = True) -> pa.Table:
+    """Return contacts and attempts that became known after ``since`` and by ``until``, in that order.
+
+    Columns ``customer_id, order_id, event_type, channel, known_at``. ``recorded_in_payrec`` False leaves out what was
+    loaded from the actions of people.
+    """
+    actions = (
+        ""
+        if recorded_in_payrec
+        else """
+          AND NOT EXISTS (
+              SELECT 1 FROM raw_events AS r
+              WHERE r.order_id = o.order_id AND r.event_ts = e.event_ts AND r.event_id LIKE 'action:%'
+          )"""
+    )
+    return engine.read(
+        f"""
+        SELECT a.customer_id, o.order_id, e.event_type, e.channel, e.known_at
+        FROM stg_events AS e
+        JOIN stg_orders AS o ON o.order_no = e.order_no
+        JOIN accounts AS a ON a.account_no = o.account_no
+        WHERE e.event_type IN ('contact', 'attempt')
+          AND e.known_at > {sql_timestamp(since)} AND e.known_at <= {sql_timestamp(until)}{actions}
+        ORDER BY e.known_at, o.order_id, e.position
+        """
+    )
 
 
 def used(cap: Cap, rows: pa.Table, recent: pa.Table | None, as_of: datetime) -> tuple[Whole, Times]:

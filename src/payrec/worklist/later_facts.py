@@ -14,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from payrec.common.arrow import make, times
+from payrec.common.text import sql_timestamp
 from payrec.data.engines import Engine
+from payrec.worklist import contact_caps
 from payrec.worklist.action_marks import SCHEMA
 
 _FLAGS = {"is_opted_out": "opted_out", "has_chargeback": "chargeback", "is_covered_by_cash": "unapplied_cash"}
@@ -33,8 +35,8 @@ def marks(engine: Engine, as_of: datetime, until: datetime) -> pa.Table:
         f"SELECT o.order_id, a.customer_id, CASE WHEN u.order_no IS NULL THEN 1 ELSE 0 END AS is_settled, {pairs} "
         "FROM features AS f JOIN stg_orders AS o ON o.order_no = f.order_no "
         "JOIN accounts AS a ON a.account_no = o.account_no "
-        f"LEFT JOIN features AS u ON u.order_no = f.order_no AND u.as_of = {_moment(until)} "
-        f"WHERE f.as_of = {_moment(as_of)} AND (u.order_no IS NULL OR {changed}) ORDER BY o.order_id"
+        f"LEFT JOIN features AS u ON u.order_no = f.order_no AND u.as_of = {sql_timestamp(until)} "
+        f"WHERE f.as_of = {sql_timestamp(as_of)} AND (u.order_no IS NULL OR {changed}) ORDER BY o.order_id"
     )
     empty = dict.fromkeys(SCHEMA.names)
     changes = (
@@ -66,18 +68,7 @@ def contacts(engine: Engine, as_of: datetime, until: datetime) -> pa.Table:
     Columns ``customer_id, order_id, event_type, channel, known_at``. What people did in payrec itself is left out: it
     is counted by its actions.
     """
-    rows = engine.read(
-        "SELECT a.customer_id, o.order_id, e.event_type, e.channel, e.known_at FROM stg_events AS e "
-        "JOIN stg_orders AS o ON o.order_no = e.order_no JOIN accounts AS a ON a.account_no = o.account_no "
-        "WHERE e.event_type IN ('contact', 'attempt') AND NOT EXISTS (SELECT 1 FROM raw_events AS r WHERE "
-        "r.order_id = o.order_id AND r.event_ts = e.event_ts AND r.event_id LIKE 'action:%') "
-        f"AND e.known_at > {_moment(as_of)} AND e.known_at <= {_moment(until)} "
-        "ORDER BY e.known_at, o.order_id, e.position"
-    )
+    rows = contact_caps.contacts_between(engine, as_of, until, recorded_in_payrec=False)
     _, number = np.unique(times(rows, "known_at"), return_inverse=True)  # two moments are two contacts
     before = np.datetime64(as_of, "us") - number.astype("timedelta64[us]")
     return rows.set_column(rows.column_names.index("known_at"), "known_at", make.array(before))
-
-
-def _moment(value: datetime) -> str:
-    return f"TIMESTAMP '{value.isoformat(sep=' ')}'"

@@ -21,7 +21,7 @@ from payrec.model.features.matrix import Matrix
 from payrec.model.recipes import curve
 from payrec.model.recipes.model import Model, log_odds, probability
 from payrec.model.store.bundle import Portable
-from payrec.worklist import rank
+from payrec.worklist import contact_caps, rank
 from payrec.worklist.policy import Policy
 
 Through = Callable[[RowFunction], Iterable[pa.RecordBatch]]
@@ -169,18 +169,4 @@ def recent(engine: Engine, as_of: datetime, policy: Policy) -> pa.Table | None:
     days = max((cap.window_days for cap in policy.cap), default=0)
     if not days or engine.read("SELECT COUNT(*) AS n FROM raw_events")["n"][0].as_py() == 0:
         return None
-    return engine.read(
-        f"""
-        SELECT a.customer_id, o.order_id, e.event_type, e.channel, e.known_at
-        FROM stg_events AS e
-        JOIN stg_orders AS o ON o.order_no = e.order_no
-        JOIN accounts AS a ON a.account_no = o.account_no
-        WHERE e.event_type IN ('contact', 'attempt')
-          AND e.known_at > {_moment(as_of - timedelta(days=days))} AND e.known_at <= {_moment(as_of)}
-        ORDER BY e.known_at, o.order_id, e.position
-        """
-    )
-
-
-def _moment(value: datetime) -> str:
-    return f"TIMESTAMP '{value.isoformat(sep=' ')}'"
+    return contact_caps.contacts_between(engine, as_of - timedelta(days=days), as_of)
