@@ -14,13 +14,13 @@ def of_run(history: pa.Table, run_id: str) -> pd.DataFrame:
     """Return the verdicts of one run, the most serious first."""
     frame = history.to_pandas()
     frame = frame[frame["run_id"] == run_id]
-    return frame.sort_values("level", key=lambda level: -level.map(SEVERITY), kind="stable").reset_index(drop=True)
+    return frame.sort_values("level", key=_severity, ascending=False, kind="stable").reset_index(drop=True)
 
 
 def levels(history: pa.Table) -> dict[str, str]:
     """Return the most serious level of each run."""
     frame = history.select(["run_id", "level"]).to_pandas()
-    worst = frame.sort_values("level", key=lambda level: -level.map(SEVERITY), kind="stable").drop_duplicates("run_id")
+    worst = frame.sort_values("level", key=_severity, ascending=False, kind="stable").drop_duplicates("run_id")
     return dict(zip(worst["run_id"].astype(str), worst["level"].astype(str), strict=True))
 
 
@@ -48,3 +48,7 @@ def drift(verdicts: pd.DataFrame) -> pd.DataFrame:
     meanings = {SCORE: "the probabilities", **{name: feature.meaning for name, feature in BY_NAME.items()}}
     named = psi.assign(feature=[meanings.get(str(name), str(name)) for name in psi["feature"]])
     return named[["feature", "psi", "level"]].sort_values("psi", ascending=False, ignore_index=True)
+
+
+def _severity(level: pd.Series) -> pd.Series:
+    return level.map(SEVERITY)
