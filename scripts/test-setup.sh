@@ -38,7 +38,7 @@ if ! has_pyspark; then
   echo "test-setup: installing pyspark"
   . scripts/installer.sh
   if [ -n "$uv" ]; then
-    "$uv" pip install --quiet --python .venv/bin/python --require-hashes -r locks/spark.lock
+    "$uv" pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r locks/spark.lock
   else
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/spark.lock
   fi

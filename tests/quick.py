@@ -2,7 +2,8 @@
 
 In are the tests of the rooms, the folders of ``tests`` that have a namesake in ``src/payrec``. Out are
 
-- files that import one of ``SLOW_IMPORTS``: they start a process, a server or a browser, or train models,
+- files that import one of ``SLOW_IMPORTS``: they start a process, a server or a browser, train models, or run whole
+  pages of commands,
 - files that call ``connect``: they open a database,
 - tests with a fixture that a session or module shares: it is shared because it is expensive,
 - tests with a database: one of the fixtures of ``tests/conftest.py`` that give an engine.
@@ -25,7 +26,7 @@ ROOMS = {path.name for path in (TESTS.parent / "src" / "payrec").iterdir() if pa
 DATABASES = {"engine", "engine_url", "open_engine", "duckdb_url", "duckdb_memory"}
 SLOW_IMPORTS = {
     *("subprocess", "multiprocessing", "playwright", "psycopg", "nbclient", "streamlit", "postgres_server"),
-    *("payrec.model.recipes.training", "payrec.model.evaluate.backtest"),
+    *("payrec.model.recipes.training", "payrec.model.evaluate.backtest", "make_docs"),
 }
 CASES, EXAMPLES = 1, 3
 

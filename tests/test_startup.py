@@ -46,3 +46,5 @@ def test_loading_building_and_watching_import_nothing_that_learns_or_draws(tmp_p
     assert imported(["load", "transactions", str(file)], tmp_path) & light == set()
     assert imported(["build"], tmp_path) & light == set()
     assert imported(["monitor"], tmp_path) & light == set()
+    assert imported(["holdout", "status"], tmp_path) & light == set()
+    assert imported(["worklist", "--out", "list.csv"], tmp_path) & light == set()

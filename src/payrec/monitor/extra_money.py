@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
-from scipy import stats
 
 from payrec.common.arrow import Flags, Floats, Whole
 
@@ -29,8 +29,8 @@ LARGEST = 3
 CAP_QUANTILE = 0.95
 LEAST_SRM_P = 0.001
 EARLIER = 0.3  # standard errors by which the best of many looks is ahead of the last, in the median; simulated
-_Z = float(stats.norm.ppf(1 - ALPHA / 2))
-_POWER_Z = _Z + float(stats.norm.ppf(0.8))
+_Z = NormalDist().inv_cdf(1 - ALPHA / 2)
+_POWER_Z = _Z + NormalDist().inv_cdf(0.8)
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,13 @@ def width(n: int, planned: int, alpha: float = ALPHA) -> float:
 
 def sample_ratio_p(units: Units) -> float:
     """Return the smallest exact p of any stratum that so many are in the arm contact; 1 without units."""
+    from scipy.stats import binomtest  # on use: it takes long to import
+
     ps = [1.0]
     for stratum in np.unique(units.stratum):
         inside = units.stratum == stratum
         e = float(units.propensity[inside][0])
-        ps.append(float(stats.binomtest(int(units.contact[inside].sum()), int(inside.sum()), e).pvalue))
+        ps.append(float(binomtest(int(units.contact[inside].sum()), int(inside.sum()), e).pvalue))
     return min(ps)
 
 
