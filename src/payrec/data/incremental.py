@@ -38,8 +38,8 @@ def changed_orders(engine: Engine, on: str) -> int | None:
     """Hash the raw rows of every order, and return how many orders differ from the last build; None: rebuild all.
 
     ``on`` is the :func:`basis` of this build. The orders that differ, new and vanished ones included, are put aside
-    for :func:`remake`; so are those settled by an undated fact of the export, which moves with the end of the data.
-    :func:`remember` ends what this began.
+    for :func:`remake`; so are those with an undated fact of the export, where it meets other dated facts now that the
+    end of the data has moved. :func:`remember` ends what this began.
     """
     if not engine.row_hash:
         return None
@@ -56,8 +56,12 @@ def changed_orders(engine: Engine, on: str) -> int | None:
         f"JOIN order_numbers AS k ON k.order_id = COALESCE(n.order_id, b.order_id) "
         f"WHERE n.rows_hash IS DISTINCT FROM b.rows_hash "
         f"UNION SELECT k.order_id, k.order_no FROM stg_claims AS c CROSS JOIN stg_observed AS u "
-        f"JOIN order_numbers AS k ON k.order_no = c.order_no WHERE c.is_undated = 1 AND c.from_at <> u.until; "
-        f"ANALYZE {_CHANGED}"
+        f"JOIN order_numbers AS k ON k.order_no = c.order_no WHERE c.is_undated = 1 AND c.from_at <> u.until "
+        # an undated fact that said nothing new at the former end may do so at this one, or the other way round
+        f"UNION SELECT k.order_id, k.order_no FROM stg_money AS m CROSS JOIN stg_observed AS u CROSS JOIN {BASIS} AS f "
+        f"JOIN order_numbers AS k ON k.order_no = m.order_no "
+        f"JOIN raw_transactions AS t ON t.order_id = k.order_id AND t.stated_at IS NULL "
+        f"WHERE m.from_at > LEAST(f.until, u.until) AND m.from_at <= GREATEST(f.until, u.until); ANALYZE {_CHANGED}"
     )
     changed, orders = _count(engine, _CHANGED), _count(engine, _NOW)
     return changed if changed <= MOST * orders else None
@@ -95,8 +99,9 @@ def remember(engine: Engine, on: str) -> None:
         _drop(engine, HASHES, _CHANGED)
         engine.run(f"ALTER TABLE {_NOW} RENAME TO {HASHES}")
     _drop(engine, BASIS)
-    engine.run(f"CREATE TABLE {BASIS} (basis VARCHAR(64) NOT NULL)")
-    engine.write(BASIS, pa.table({"basis": [on]}), key=())
+    until = pa.array(engine.read("SELECT until FROM stg_observed")["until"].to_pylist(), pa.timestamp("us"))
+    engine.run(f"CREATE TABLE {BASIS} (basis VARCHAR(64) NOT NULL, until TIMESTAMP)")
+    engine.write(BASIS, pa.table({"basis": [on], "until": until}), key=())
 
 
 def raw_rows(engine: Engine) -> str:
