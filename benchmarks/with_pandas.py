@@ -142,7 +142,7 @@ def _states(events: pd.DataFrame) -> pd.DataFrame:
             "is_disputed": so_far["disputes"] > 0,
             "has_chargeback": so_far["chargebacks"] > 0,
             "reason_code": pd.Categorical.from_codes(codes["reason"], reason.categories),
-            "promised_until": np.append(dates, np.datetime64("NaT"))[codes["promise"]],
+            "promised_until": np.append(dates, np.datetime64("NaT", "us"))[codes["promise"]],
         }
     )
 
@@ -237,14 +237,14 @@ def _amounts(rows: pd.DataFrame, orders: pd.DataFrame, portfolio: inputs.Portfol
 def _own_state(rows: pd.DataFrame, orders: pd.DataFrame, state: pd.DataFrame) -> pd.DataFrame:
     """Return the order's own state by the last event known."""
     position = _last_known(rows["number"], rows["as_of"], state["number"], state["known_at"])
-    last_at = _at(state["known_at"], position, np.datetime64("NaT"))
+    last_at = _at(state["known_at"], position, np.datetime64("NaT", "us"))
     last_at = np.where(position < 0, orders["known_at"].to_numpy()[rows["number"]], last_at)
     own = {"days_since_last_event": (rows["as_of"] - last_at).dt.days.astype(np.int32)}
     for name in ("attempts", "contacts", "is_disputed", "has_chargeback"):
         own[name] = _at(state[name], position, 0).astype(np.int32)
     for name in ("last_event_type", "reason_code"):
         own[name] = state[name].array.take(position, allow_fill=True)
-    own["promised_until"] = _at(state["promised_until"], position, np.datetime64("NaT"))
+    own["promised_until"] = _at(state["promised_until"], position, np.datetime64("NaT", "us"))
     return pd.DataFrame(own)
 
 
@@ -297,7 +297,7 @@ def _payments(rows: pd.DataFrame, orders: pd.DataFrame, balances: pd.DataFrame) 
         {
             "cust_open_minor": owed_so_far.to_numpy()[in_purse] - rows["outstanding_minor"],
             "cust_open": open_so_far.to_numpy()[of_customer] - 1,
-            "cust_days_since_payment": (rows["as_of"] - _at(paid["at"], last, np.datetime64("NaT"))).dt.days,
+            "cust_days_since_payment": (rows["as_of"] - _at(paid["at"], last, np.datetime64("NaT", "us"))).dt.days,
         }
     )
 

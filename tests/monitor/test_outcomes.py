@@ -78,7 +78,7 @@ def test_expected_pr_auc_is_what_true_probabilities_give() -> None:
 
 def test_money_by_hand(open_orders: Make) -> None:
     found = by_name(list(outcome.money(scores(open_orders, [1.0, 1.0, 0.0]), outcomes([1, 0, 0]))))
-    assert found["money_expected"] == Figure("money_expected", "2026-01-26 EUR", 200.0)
+    assert (found["money_expected"].subject, found["money_expected"].value) == ("2026-01-26 EUR", 200.0)
     assert (found["money_low"].value, found["money_high"].value) == (200.0, 200.0)
     assert (found["money_recovered"].value, found["money_recovered"].reference) == (100.0, 200.0)
     assert found["money_outside"].value == -100.0
@@ -88,8 +88,8 @@ def test_money_by_hand(open_orders: Make) -> None:
 
 def test_money_is_never_added_across_currencies(open_orders: Make) -> None:
     made = rank.rank(open_orders({}, {"currency": "USD"}), Policy())
-    told = [number for number in outcome.money(made, None) if number.metric == "money_expected"]
-    assert told == [Figure("money_expected", "2026-01-26 EUR", 50.0), Figure("money_expected", "2026-01-26 USD", 50.0)]
+    sums = [(one.subject, one.value) for one in outcome.money(made, None) if one.metric == "money_expected"]
+    assert sums == [("2026-01-26 EUR", 50.0), ("2026-01-26 USD", 50.0)]
 
 
 def test_the_money_of_the_chosen_orders_has_figures_of_its_own(open_orders: Make) -> None:

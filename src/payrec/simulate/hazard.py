@@ -72,17 +72,17 @@ def payday_lifts(first_day: np.datetime64, days: int) -> Floats:
     """Return payday and weekend effects on the log hazard, shape (PAYDAYS, days), from ``first_day`` on."""
     dates = first_day + np.arange(-1, days)
     month = dates.astype("datetime64[M]")
-    month_start, next_month = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]")
+    month_start, next_month = month.astype("datetime64[D]"), (month + np.timedelta64(1, "M")).astype("datetime64[D]")
     day_of_month = (dates - month_start).astype(np.int64) + 1
     weekday = (dates.astype(np.int64) + 3) % 7  # 0 = Monday; day 0 of numpy was a Thursday
-    is_last = dates == next_month - 1
+    last_day = next_month - np.timedelta64(1, "D")
     paid = np.stack(
         [
             day_of_month == 25,
-            (day_of_month == 1) | is_last,
+            (day_of_month == 1) | (dates == last_day),
             day_of_month == 10,
             (day_of_month == 1) | (day_of_month == 15),
-            dates == np.busday_offset(next_month - 1, 0, roll="backward"),
+            dates == np.busday_offset(last_day, 0, roll="backward"),
             weekday == 4,
         ]
     )

@@ -128,7 +128,7 @@ def _refuse(orders: int, seed: int, days: int) -> None:
 
 def _span(rng: np.random.Generator, end: date, days: int) -> books.Span:
     """Return the observed days with their months and a drifting rate for each currency."""
-    first = np.datetime64(end, "D") - days
+    first = np.datetime64(end, "D") - np.timedelta64(days, "D")
     month = (first + np.arange(days)).astype("datetime64[M]").astype(np.int64)
     steps = rng.normal(0.0, RATE_SD, (len(RATES_TO_REPORTING), days))
     steps[:, 0] = 0.0

@@ -99,7 +99,7 @@ def held(facts: Facts, known: Log, second: int, owed_minor: Ints, unapplied_mino
     disputed, dispute = newest("dispute_opened", "dispute_closed")
     moved, move = newest("pending", "payment", "attempt", "return", "chargeback", "void")
     since = facts.span.first + known.recorded_at[move] // DAY_SECONDS
-    settles = np.busday_offset(since, PENDING_BUSINESS_DAYS, roll="backward") + 1
+    settles = np.busday_offset(since, PENDING_BUSINESS_DAYS, roll="backward") + np.timedelta64(1, "D")
     settles_at = (settles - facts.span.first).astype(np.int64) * DAY_SECONDS
     opted_out = np.unique(rows.customer[known.order[known.of("opt_out")]])
     holds = {

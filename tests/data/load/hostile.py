@@ -13,6 +13,7 @@ import sqlite3
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -326,7 +327,7 @@ def _zipped(name: str, content: str) -> bytes:
 
 
 def _sqlite() -> bytes:
-    with sqlite3.connect(":memory:") as made:
+    with closing(sqlite3.connect(":memory:")) as made:
         made.execute("CREATE TABLE orders (order_id TEXT)")
         return made.serialize()
 
