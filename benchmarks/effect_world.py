@@ -21,6 +21,7 @@ REASON_EFFECTS = np.array([0.1, -0.1, 0.0, 0.1, -2.6, 0.9, 0.2])
 REASON_SHARES = (0.3, 0.18, 0.12, 0.07, 0.12, 0.11, 0.10)
 LEVELS = {"reason": 7, "provider": 4, "method": 4, "country": 6, "device": 2, "subscription": 2}
 LEARNT_FROM, PROPORTION = 20_000, 0.15
+HIDDEN_TAU = (0.2, 0.4)  # mean and sd
 SHIFTS = {"+5": 0.132, "+2": -0.015}  # added to every tau so that a contact adds so many points on average
 
 
@@ -35,7 +36,11 @@ class World:
 
 
 def drawn(n: int, rng: np.random.Generator, effect: str) -> World:
-    """Draw orders; ``effect``: points that a contact adds on average (+5, +2), ``none``, or ``proportional``."""
+    """Draw orders.
+
+    ``effect``: points that a contact adds on average (``+5``, ``+2``); ``none``; ``proportional`` to the chance; or
+    ``hidden``: what makes effects differ is in no column.
+    """
     text = {name: rng.integers(0, count, n) for name, count in LEVELS.items()}
     text["reason"] = rng.choice(7, n, p=REASON_SHARES)
     text["subscription"] = (rng.random(n) < 0.6).astype(np.int64)
@@ -58,6 +63,8 @@ def drawn(n: int, rng: np.random.Generator, effect: str) -> World:
         contacted = alone
     elif effect == "proportional":
         contacted = np.minimum(alone * (1 + PROPORTION), 1)
+    elif effect == "hidden":
+        contacted = -np.expm1(-np.exp(eta + rng.normal(*HIDDEN_TAU, n)))
     else:
         contacted = -np.expm1(-np.exp(eta + tau + SHIFTS[effect]))
     numbers = (np.log(amount), np.log1p(failures), rate, np.log1p(tenure), np.log1p(age), np.log1p(contacts))

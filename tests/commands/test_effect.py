@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from payrec.commands import effect
+from payrec.commands.explain import explain
 from payrec.commands.replay import replay
 from payrec.common.errors import ModelRefused, UsageError
 from payrec.model.recipes.contact_effect import ContactEffect, EffectColumn
@@ -91,6 +93,15 @@ def test_a_night_ranks_by_extra_money_while_the_champion_has_an_effect(site: Sit
         lists = open_store(site.published or engine)
         orders, customers = lists.scores(run.run_id), list_by_customer(lists, run.run_id)
         assert replay(run.run_id, lists, store, lambda _: None).equal
+        first = orders.filter(pc.equal(orders["rank"], 1)).to_pylist()[0]
+        steps = explain(engine, first["order_id"], store, run.as_of).effect
+    assert steps is not None
+    assert (steps.p_if_contacted, steps.p_if_not, steps.kind) == (
+        pytest.approx(first["p_if_contacted"], abs=1e-6), pytest.approx(first["p_if_not"], abs=1e-6),
+        first["contact_kind"],
+    )  # fmt: skip
+    assert sum(steps.points.values()) == pytest.approx(steps.p_if_contacted - steps.p_if_not, abs=1e-12)
+    assert set(steps.points) == {"any order", "age_days"}
     known = orders.filter(orders["p_recover_30d"].is_valid())
     assert known["p_if_contacted"].null_count == known["contact_kind"].null_count == 0
     ranked = customers.filter(customers["rank"].is_valid())

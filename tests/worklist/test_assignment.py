@@ -14,7 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payrec.worklist import rank
-from payrec.worklist.assignment import CONTACT, EXEMPT, EXPLORED, HOLD, SCHEMA, TOP, Experiment, Running, random_numbers
+from payrec.worklist.assignment import (
+    CONTACT,
+    EXEMPT,
+    EXPLORED,
+    HOLD,
+    SCHEMA,
+    TOP,
+    Experiment,
+    Running,
+    drawn,
+    random_numbers,
+)
 from payrec.worklist.policy import Owner, Policy
 
 Make = Callable[..., pa.Table]
@@ -109,29 +120,31 @@ def test_arms_depend_on_no_order_of_rows_and_stay_for_the_epoch(
         later = rows.set_column(rows.column_names.index("as_of"), "as_of", at)
         _, customers, arms = lists(later, policy, experiment, first.new)
         again = {row["customer_id"]: row["epoch"] for row in arms.new.to_pylist()}
-        drawn = {row["customer_id"]: row["arm"] for row in first.new.to_pylist()}
+        arm_of = {row["customer_id"]: row["arm"] for row in first.new.to_pylist()}
         if number == 1:
-            assert not set(again) & set(drawn), "nobody is drawn twice in an epoch"
+            assert not set(again) & set(arm_of), "nobody is drawn twice in an epoch"
             assert {
-                r["arm"] == drawn[r["customer_id"]] for r in customers.to_pylist() if r["customer_id"] in drawn
+                r["arm"] == arm_of[r["customer_id"]] for r in customers.to_pylist() if r["customer_id"] in arm_of
             } <= {True}
-        assert all(epoch == (number if name in drawn else 1) for name, epoch in again.items())
+        assert all(epoch == (number if name in arm_of else 1) for name, epoch in again.items())
 
 
 def test_each_stratum_is_held_out_with_its_probability(open_orders: Make) -> None:
     """400 seeds, 40 customers, 10 contacts: shares within four standard errors of what the propensity says."""
     rows = open_orders(*({"customer_id": f"c{n}", "outstanding_minor": 100 * (n + 1)} for n in range(40)))
+    _, customers = rank.ranked_lists(rows, Policy(capacity={"total": 10}))
     counts = {(stratum, arm): 0 for stratum in (TOP, EXPLORED) for arm in (CONTACT, HOLD)}
     first_held = 0
     for seed in range(400):
-        _, customers, arms = lists(rows, Policy(capacity={"total": 10}), Experiment("e", seed, 0.2))
-        for row in arms.new.to_pylist():
+        arms = drawn(customers, Running(Experiment("e", seed, 0.2), SCHEMA.empty_table()), AS_OF, 10)
+        new = arms.new.to_pylist()
+        for row in new:
             counts[row["stratum"], row["arm"]] += 1
             first_held += row["rank_if_free"] == 1 and row["arm"] == HOLD
-        assert sum(row["priority_flag"] for row in customers.to_pylist()) == 10
+        assert sum(row["arm"] == CONTACT for row in new) == 10
     for stratum, held in ((TOP, 0.2), (EXPLORED, 0.5)):
-        drawn = counts[stratum, CONTACT] + counts[stratum, HOLD]
-        assert counts[stratum, HOLD] / drawn == pytest.approx(held, abs=4 * (held * (1 - held) / drawn) ** 0.5)
+        count = counts[stratum, CONTACT] + counts[stratum, HOLD]
+        assert counts[stratum, HOLD] / count == pytest.approx(held, abs=4 * (held * (1 - held) / count) ** 0.5)
     assert first_held / 400 == pytest.approx(0.2, abs=0.08)
     assert counts[EXPLORED, CONTACT] / 400 == pytest.approx(2, abs=0.3), "a fifth of the contacts"
 

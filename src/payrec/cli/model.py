@@ -18,6 +18,8 @@ from payrec.common.errors import UsageError
 if TYPE_CHECKING:
     from payrec.commands.explain_customer import CustomerExplanation
 
+EFFECT_STEPS = 5  # shown
+
 
 def train(
     recipe: Recipe = "auto", horizon_days: Horizon = None, as_of: AsOf = None, observed_until: Until = None,
@@ -103,12 +105,16 @@ def explain(
         return
     order_id = str(order)
     with options.database(url, settings) as engine, output.steps(as_json) as step:
-        explained = payrec.explain(engine, order_id, settings.models_dir, options.moment(as_of, "--as-of"), step)
+        explained = payrec.explain(
+            engine, order_id, settings.models_dir, options.moment(as_of, "--as-of"), settings.policy, step
+        )
+    effect = explained.effect
     steps = [{"group": s.group, "fact": s.fact, "points": s.points, "after": s.after} for s in explained.steps]
     document = {
         "order_id": order_id, "as_of": explained.as_of, "model_id": explained.model_id, "base": explained.base,
         "p_recover_30d": explained.probability, "steps": steps,
         **{f"p_{days}d": chance for days, chance in explained.by_day.items()},
+        "effect": effect and asdict(effect),
         "row": {k: v for k, v in explained.row.items() if v is not None},
     }  # fmt: skip
 
@@ -122,6 +128,11 @@ def explain(
         output.say(f"{'':>7}  {explained.base:>6.1%}  average order")
         for s in explained.steps:
             output.say(f"{100 * s.points:>+7.1f}  {s.after:>6.1%}  {_bar(s.points)} {s.fact}")
+        if effect:
+            chances = f"{effect.p_if_contacted:.1%} if contacted, {effect.p_if_not:.1%} if not"
+            output.say(f"{effect.kind}: {chances}; what a contact adds, in points:")
+            for name, points in list(effect.points.items())[:EFFECT_STEPS]:
+                output.say(f"{100 * points:>+7.1f}  {_bar(points)} {name}")
 
     output.emit(document, as_json, render)
 

@@ -7,16 +7,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from payrec.commands import night_level, serving
 from payrec.commands.build import reading, scoring_time
+from payrec.commands.policies import policy_of
 from payrec.common.errors import DataRefused, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.common.text import sql_literal, sql_timestamp
 from payrec.data import endings, layers
 from payrec.data.engines import Engine
 from payrec.model.explain import Step, waterfall
-from payrec.model.recipes import curve
+from payrec.model.recipes import contact_effect, curve
+from payrec.model.recipes.contact_effect import ContactEffect, EffectSteps, effect_steps
 from payrec.model.store.bundle import Bundle
+from payrec.worklist import reason_codes
+from payrec.worklist.policy import Policy
+from payrec.worklist.value import value_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,7 +32,8 @@ class Explanation:
     """One order's probability, from the average order (``base``) step by step; the largest step comes first.
 
     ``row`` holds the order's columns of the feature view; ``base``, ``probability`` and steps are shares of 1.
-    ``by_day``: the probability within other numbers of days, those that are known.
+    ``by_day``: the probability within other numbers of days, those that are known. ``effect``: what a contact adds,
+    None unless lists are ranked by it.
     """
 
     order_id: str
@@ -36,6 +45,7 @@ class Explanation:
     probability: float
     row: dict[str, Any]
     by_day: dict[int, float]
+    effect: EffectSteps | None = None
 
     def __repr__(self) -> str:
         return f"<Explanation of {self.order_id[:40]!r}: {self.probability:.1%} within {self.horizon_days} days>"
@@ -46,9 +56,12 @@ def explain(
     order_id: str,
     models: Path | str | Bundle = "models",
     as_of: datetime | None = None,
+    policy: Policy | Path | str | None = None,
     progress: Progress = silent,
 ) -> Explanation:
     """Explain one open order's probability: the steps from the average order add up to it.
+
+    ``policy`` says what reason codes mean, and in which currency amounts are compared.
 
     Raises
     ------
@@ -61,7 +74,9 @@ def explain(
     >>> abs(explained.base + sum(step.points for step in explained.steps) - explained.probability) < 1e-9
     True
     """
-    bundle = serving.of_database(engine, models, serving.codes_of(None), progress)
+    rules = policy_of(policy)
+    codes = serving.codes_of(rules)
+    bundle = serving.of_database(engine, models, codes, progress)
     model = bundle.model
     with reading(engine, night_level.parameters(model, as_of), progress):
         at = scoring_time(engine, as_of)
@@ -85,4 +100,12 @@ def explain(
     return Explanation(
         order_id, at, bundle.model_id, model.horizon_days, fall.base, fall.steps, fall.probability, row,
         curve.by_day(model.curve, fall.probability, row["age_days"]),
+        _effect(model.effect, reason_codes.annotate(rows, codes), fall.probability, rules),
     )  # fmt: skip
+
+
+def _effect(effect: ContactEffect | None, rows: pa.Table, probability: float, rules: Policy) -> EffectSteps | None:
+    if effect is None or rules.value.rank_by == "expected":
+        return None
+    amount = value_of(rows, rules).outstanding / 100
+    return effect_steps(effect, contact_effect.values_of(rows, np.full(rows.num_rows, probability), amount))

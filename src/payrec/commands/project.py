@@ -97,7 +97,7 @@ class Project:
 
     def explain(self, order_id: str, as_of: datetime | None = None) -> Explanation:
         """Explain one order's probability, as :func:`payrec.explain`."""
-        return explain(self.engine, order_id, self.models, as_of)
+        return explain(self.engine, order_id, self.models, as_of, self.policy)
 
     def run(self, now: datetime, **options: Any) -> RunReport:
         """Publish a list, as :func:`payrec.run`; the database is closed meanwhile, so ``engine`` is another after it.

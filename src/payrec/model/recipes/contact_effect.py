@@ -26,6 +26,7 @@ LEVEL_SHARE = 0.05  # of the orders: rarer levels of a category count as the oth
 BETTER_LEFT_ALONE, CAN_BE_MOVED, PAYS_ANYWAY, UNLIKELY = KINDS = (
     "better left alone", "can be moved", "pays anyway", "unlikely",
 )  # fmt: skip
+ANY_ORDER = "any order"  # the push that every order gets
 LIKELY = 0.5  # chance without a contact from which an order pays anyway
 
 Values = Mapping[str, Any]
@@ -176,13 +177,54 @@ def chances(effect: ContactEffect, values: Values) -> tuple[Floats, Floats]:
     >>> [round(float(p[0]), 3) for p in chances(one, {"chance": np.array([0.5])})]
     [0.5, 0.731]
     """
-    z = [_standardised(_column(values, one.name, one.level), one) for one in effect.columns]
-    beta, gamma = (np.array([getattr(one, name) for one in effect.columns]) for name in ("beta", "gamma"))
-    model = EffectModel(effect.level, effect.push, gamma, beta, 0.0)
+    z, beta, gamma = _standing(effect, values)
     p: Floats = values[CHANCE]
-    alone, contacted = model.chances(p, np.column_stack(z) if z else np.zeros((p.size, 0)))
+    alone, contacted = EffectModel(effect.level, effect.push, gamma, beta, 0.0).chances(p, z)
     unknown = np.isnan(p)
     return np.where(unknown, np.nan, alone), np.where(unknown, np.nan, contacted)
+
+
+def _standing(effect: ContactEffect, values: Values) -> tuple[Floats, Floats, Floats]:
+    """Return the standardised columns (n, k) of the effect, with beta and gamma (k,)."""
+    z = [_standardised(_column(values, one.name, one.level), one) for one in effect.columns]
+    beta, gamma = (np.array([getattr(one, name) for one in effect.columns]) for name in ("beta", "gamma"))
+    return np.column_stack(z) if z else np.zeros((values[CHANCE].size, 0)), beta, gamma
+
+
+@short_repr
+@dataclass(frozen=True)
+class EffectSteps:
+    """What a contact adds to the chance of one order: ``points`` by column (``any order``: the push), shares of 1.
+
+    They sum to ``p_if_contacted`` − ``p_if_not``.
+    """
+
+    p_if_contacted: float
+    p_if_not: float
+    kind: str
+    points: Mapping[str, float]
+
+
+def effect_steps(effect: ContactEffect, values: Values) -> EffectSteps:
+    """Explain the effect on the first row; its log odds are split as they add up, at one scale, the largest first.
+
+    >>> column = EffectColumn("age_days", None, 2.0, 1.0, 0.0, -0.5)
+    >>> row = {"chance": np.array([0.5]), "age_days": np.array([0.0])}
+    >>> steps = effect_steps(ContactEffect(0.0, 1.0, (column,), 0.1, 100), row)
+    >>> steps.kind, {name: round(points, 3) for name, points in steps.points.items()}
+    ('can be moved', {'any order': 0.191, 'age_days': 0.191})
+    """
+    alone, contacted = chances(effect, values)
+    z, beta, _ = _standing(effect, values)
+    names = (ANY_ORDER, *(one.title for one in effect.columns))
+    parts = np.array([effect.push, *(z[0] * beta)])
+    added = float(contacted[0] - alone[0])
+    points = parts * (added / parts.sum() if abs(parts.sum()) > 1e-9 else alone[0] * (1 - alone[0]))
+    largest = np.argsort(-np.abs(points), kind="stable")
+    return EffectSteps(
+        float(contacted[0]), float(alone[0]), str(kinds(effect, alone, contacted)[0]),
+        {names[at]: float(points[at]) for at in largest if points[at]},
+    )  # fmt: skip
 
 
 def kinds(effect: ContactEffect, alone: Floats, contacted: Floats) -> Any:
