@@ -176,11 +176,14 @@ def test_worklist_without_a_published_list_says_what_to_do(tmp_path: Path) -> No
 def test_explain_adds_up(own: Path) -> None:
     with (own / "out" / "demo" / "worklist.csv").open() as file:
         first = next(csv.DictReader(file))
-    done = payrec(own, "explain", first["order_id"], "--json")
+    done = payrec(own, "explain", first["top_order_id"], "--json")
     assert done.code == 0, done.err
     total = done.json["base"] + sum(s["points"] for s in done.json["steps"])
     assert total == pytest.approx(done.json["p_recover_30d"], abs=1e-9)
-    assert done.json["p_recover_30d"] == pytest.approx(float(first["p_recover_30d"]), abs=1e-6)
+    assert payrec(own, "worklist", "--by", "order", "--out", "orders.csv").code == 0
+    with (own / "orders.csv").open() as file:
+        chances = {row["order_id"]: float(row["p_recover_30d"]) for row in csv.DictReader(file)}
+    assert done.json["p_recover_30d"] == pytest.approx(chances[first["top_order_id"]], abs=1e-6)
     assert payrec(own, "explain", "nobody'; DROP TABLE raw_events").code == 2
 
 

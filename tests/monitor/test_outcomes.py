@@ -104,6 +104,14 @@ def test_the_money_of_the_chosen_orders_has_figures_of_its_own(open_orders: Make
     assert outcome.coverage([*came, *figures]) == {"EUR": (3, 2)}
 
 
+def test_the_money_of_a_chosen_customer_is_that_of_all_its_ranked_orders(open_orders: Make) -> None:
+    small, large, other = ({"customer_id": name, "p_recover_30d": 1.0, "outstanding_minor": minor}
+                           for name, minor in (("a", 5_000), ("a", 10_000), ("b", 12_000)))  # fmt: skip
+    by_order, by_customer = rank.ranked_lists(open_orders(small, large, other), Policy(capacity=Capacity(total=1)))
+    named = by_name(list(outcome.money(by_order, None, customers=by_customer)))
+    assert (named["money_expected"].value, named["chosen_money_expected"].value) == (270.0, 150.0)
+
+
 def test_the_first_week_of_a_forecast_by_hand(open_orders: Make) -> None:
     """Two of three orders of 100.00 pay within the week: 200.00 came, 20.00 above the 80 % interval."""
     row = {"week": 1, "as_of": AS_OF, "currency": "EUR", "expected": 120.0, "low_80": 60.0, "high_80": 180.0}

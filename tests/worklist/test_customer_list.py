@@ -68,6 +68,21 @@ def test_sums_of_customers_are_sums_of_orders_in_each_currency(
 
 
 @settings(max_examples=40)
+@given(listed=orders, most=st.integers(0, 5))
+def test_the_chosen_orders_are_worth_what_the_chosen_customers_are(
+    open_orders: Make, listed: list[dict[str, Any]], most: int
+) -> None:
+    by_order, by_customer = rank.ranked_lists(open_orders(*listed), policy(capacity={"total": most}))
+    chosen = by_order.filter(pa.array(customer_list.chosen_orders(by_order, by_customer))).to_pylist()
+    flagged = [row for row in by_customer.to_pylist() if row["priority_flag"]]
+    for currency in ("EUR", "USD"):
+        assert total(chosen, "ev_recovered", currency) == total(flagged, "ev_recovered", currency)
+    assert len(chosen) == sum(row["orders_ranked"] for row in flagged)
+    own_flags = customer_list.chosen_orders(by_order, None)
+    assert own_flags.tolist() == [row["priority_flag"] == 1 for row in by_order.to_pylist()]
+
+
+@settings(max_examples=40)
 @given(listed=orders)
 def test_the_list_of_orders_does_not_depend_on_the_unit(open_orders: Make, listed: list[dict[str, Any]]) -> None:
     rows = open_orders(*listed)

@@ -46,7 +46,7 @@ def _render(done: Any, document: dict[str, Any]) -> None:
     output.say(f"3  list      {'as published before' if done.report.already_done else 'published'}")
     show_list(document)
     output.say()
-    _show_first(done.report.ranked, 5)
+    _show_first(done.report, 5)
     if done.truth is not None:
         output.say()
         _compare(done.truth)
@@ -60,18 +60,21 @@ def _render(done: Any, document: dict[str, Any]) -> None:
     output.say("next: make app, or payrec explain ORDER_ID, or payrec --help")
 
 
-def _show_first(ranked: Any, k: int) -> None:
-    first = ranked.filter(ranked["rank"].is_valid()).slice(0, k).to_pylist()
-    output.table(
-        ["rank", "order", "outstanding", "", "age", "chance", "expected", "first reason"],
-        [
-            (
-                r["rank"], r["order_id"], f"{r['outstanding']:,.2f}", r["currency"], f"{r['age_days']} d",
-                f"{r['p_recover_30d']:.0%}", f"{r['ev_recovered']:,.2f}", r["reason_1"],
-            )
-            for r in first
-        ],
-    )  # fmt: skip
+def _show_first(report: Any, k: int) -> None:
+    """Print the first customers to contact; the first orders, where the policy's unit is the order."""
+    by_customer = report.published.run.summary.unit == "customer"
+    rows = report.customers if by_customer else report.ranked
+    first = rows.filter(rows["rank"].is_valid()).slice(0, k).to_pylist()
+    shown = [
+        (
+            r["rank"], r["customer_id"] if by_customer else r["order_id"],
+            *([r["orders_open"]] if by_customer else []), f"{r['outstanding_value']:,.2f}", r["ev_currency"],
+            f"{r['oldest_age_days' if by_customer else 'age_days']} d", f"{r['ev_recovered']:,.2f}", r["reason_1"],
+        )
+        for r in first
+    ]  # fmt: skip
+    names = ["customer", "orders"] if by_customer else ["order"]
+    output.table(["rank", *names, "outstanding", "", "oldest", "expected", "first reason"], shown)
 
 
 def _show_year(year: Any) -> None:
@@ -92,7 +95,8 @@ def _show_year(year: Any) -> None:
 
 
 def _compare(truth: Any) -> None:
-    output.say(f"what happened next (simulated data: outcome known): {truth.contacted} contacts in this order")
+    what = f"{truth.contacted} contacts about {truth.orders} orders"
+    output.say(f"what happened next (simulated data: outcome known): {what}")
     low, high = truth.interval
     output.say(f"   {'expected':<28}{truth.expected:>12,.0f} EUR  (95 % of the time {low:,.0f} to {high:,.0f})")
     output.say(f"   {'came back within 30 days':<28}{truth.came_back:>12,.0f} EUR")

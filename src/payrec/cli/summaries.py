@@ -34,11 +34,16 @@ def show_list(summary: dict[str, Any], payments_until: datetime | None = None) -
         return
     rows = [(c, f"{v['orders']:,}", f"{v['outstanding']:,.2f}") for c, v in summary["open"].items()]
     output.table(["open, by currency", "orders", "outstanding"], rows)
+    by_customer = summary["unit"] == "customer"
     money = [
-        (c, f"{v['ranked']:,}", f"{v['expected']:,.2f}", f"{v['chosen']:,}", f"{v['expected_of_chosen']:,.2f}")
+        (
+            c, f"{v['ranked']:,}", f"{v['expected']:,.2f}", *([f"{v['chosen_customers']:,}"] if by_customer else []),
+            f"{v['chosen']:,}", f"{v['expected_of_chosen']:,.2f}",
+        )
         for c, v in summary["value"].items()
-    ]
-    output.table(["expected back, in", "ranked", "of all", "chosen", "of the chosen"], money)
+    ]  # fmt: skip
+    chosen = ["customers chosen", "their orders"] if by_customer else ["chosen"]
+    output.table(["expected back, in", "ranked", "of all", *chosen, "of the chosen"], money)
     for currency, value in summary["value"].items():
         lines = expected_lines(currency, value) if value["chosen"] else []
         lines += expected_lines(currency, value, "all ranked") if value["ranked"] else []

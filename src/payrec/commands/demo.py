@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from pyarrow import parquet
 
 from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED, load
@@ -16,41 +15,38 @@ from payrec.commands.policies import policy_of
 from payrec.commands.report import report
 from payrec.commands.run import run
 from payrec.commands.run_report import RunReport
+from payrec.commands.scoring import Worklist
 from payrec.commands.simulate import simulate
 from payrec.commands.simulated_year import SimulatedYear, listed_orders, play
 from payrec.commands.train import Trained, train
+from payrec.common.arrow import make
 from payrec.common.errors import ModelRefused, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.data import layers
 from payrec.data.engines import Engine, connect
 from payrec.model.evaluate import expected_sum, metrics
-from payrec.model.evaluate.expected_sum import Overdispersion
 from payrec.model.store import versions
 from payrec.publish import export
 from payrec.simulate.simulator import REPORTING_CURRENCY
+from payrec.worklist import customer_list
 from payrec.worklist.assignment import Experiment
 from payrec.worklist.policy import Policy
 
 _LISTED = [
-    "order_id",
-    "as_of",
-    "rank",
-    "outstanding_value",
-    "ev_recovered",
-    "p_recover_30d",
-    "age_days",
+    "order_id", "customer_id", "as_of", "chosen", "outstanding_value", "ev_recovered", "p_recover_30d", "age_days",
     "horizon_days",
-]
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What the first K of a list brought within the horizon, in the reporting currency, and what other orders bring.
+    """What the ``contacted`` brought within the horizon, in the reporting currency, and what another sequence brings.
 
     ``contacts_by_amount``: contacts that bring as much if the largest amount comes first; None: all do not.
     """
 
     contacted: int
+    orders: int
     expected: float
     interval: tuple[float, float]
     came_back: float
@@ -128,11 +124,14 @@ def demo(
         lock_folder=lock_folder or folder, alert_to=alert_to, secrets=secrets, retention_days=retention_days,
         progress=progress,
     )  # fmt: skip
-    export.write(chosen(done.ranked), folder / "worklist.csv", done.published.run.stamp)
+    worklist = Worklist(done.ranked, done.customers, done.published.run, done.too_old)
+    export.write(
+        chosen(done.customers if worklist.run.summary.unit == "customer" else done.ranked), folder / "worklist.csv",
+        worklist.run.stamp,
+    )  # fmt: skip
     page = report(folder / "report.html", "champion", store).page
     files = {"worklist": folder / "worklist.csv", "report": page, "published": lists}
-    known = truth(done.ranked, folder, capacity, done.published.run.summary.spread)
-    return Demo(rows, trained, done, known, files, year)
+    return Demo(rows, trained, done, truth(worklist, folder), files, year)
 
 
 def _loaded(engine: Engine, folder: Path, orders: int, now: datetime, progress: Progress) -> dict[str, int]:
@@ -165,28 +164,38 @@ def _trained_on(models: Path, inputs: str) -> bool:
         return False
 
 
-def truth(ranked: pa.Table, folder: Path, k: int, spread: Overdispersion = expected_sum.UNTRIED) -> Truth | None:
-    """Compare the first ``k`` of a ranked list with what happened next; None where the outcome is not known."""
+def truth(listed: Worklist, folder: Path) -> Truth | None:
+    """Compare the chosen of a list with what happened next; None where the outcome is not known.
+
+    One contact is one customer with all ranked orders, or one order where the policy says so.
+    """
     known = parquet.read_table(folder / "truth.parquet", columns=["order_id", "as_of", "recovered_after_days"])
-    listed = ranked.filter(ranked["rank"].is_valid()).select(_LISTED)
-    rows = listed.join(known, ["order_id", "as_of"], join_type="inner")
-    if rows.num_rows == 0:
+    by_customer = listed.run.summary.unit == "customer"
+    chosen = customer_list.chosen_orders(listed.ranked, listed.customers if by_customer else None)
+    orders = listed.ranked.append_column("chosen", make.array(chosen))
+    orders = orders.filter(orders["rank"].is_valid()).select(_LISTED)
+    rows = orders.join(known, ["order_id", "as_of"], join_type="inner").to_pandas()
+    if rows.empty:
         return None
-    value = rows["outstanding_value"].cast(pa.float64()).to_numpy()
-    days = rows["recovered_after_days"].cast(pa.float64()).to_numpy()
-    gain = value * np.nan_to_num(days <= rows["horizon_days"][0].as_py(), nan=0.0)
-    first = np.argsort(rows["rank"].to_numpy(), kind="stable")[:k]
-    share = min(1.0, k / len(gain))
-    scores = {
+    rows["value"] = rows["outstanding_value"].astype(float)
+    rows["gain"] = rows["value"].where(rows["recovered_after_days"] <= rows["horizon_days"], 0.0)
+    contacts = rows.groupby("customer_id" if by_customer else "order_id").agg(
+        value=("value", "sum"), gain=("gain", "sum"), age_days=("age_days", "max"), chosen=("chosen", "max")
+    )
+    gain, value = contacts["gain"].to_numpy(), contacts["value"].to_numpy()
+    contacted, worked = int(contacts["chosen"].sum()), rows[rows["chosen"]]
+    other_orders = {
         "the largest amount first": value,
-        "the oldest first": rows["age_days"].to_numpy().astype(float),
+        "the oldest first": contacts["age_days"].to_numpy(np.float64),
         "at random": np.zeros(len(gain)),
     }
-    others = {name: float(metrics.captured(gain, score, [share])[0]) for name, score in scores.items()}
-    expected = rows["ev_recovered"].cast(pa.float64()).to_numpy()[first].sum()
-    chance = rows["p_recover_30d"].to_numpy()[first]
-    total = expected_sum.expected_sum(np.rint(value[first] * 100).astype(np.int64), chance, spread)
-    interval = total.low_95 / 100, total.high_95 / 100
-    best = float(np.sort(gain)[::-1][:k].sum())
-    came = float(gain[first].sum())
-    return Truth(len(first), float(expected), interval, came, others, best, metrics.rows_needed(gain, value, came))
+    share = [contacted / len(gain)]
+    others = {name: float(metrics.captured(gain, score, share)[0]) for name, score in other_orders.items()}
+    hundredths = np.rint(worked["value"].to_numpy() * 100).astype(np.int64)
+    total = expected_sum.expected_sum(hundredths, worked["p_recover_30d"].to_numpy(), listed.run.summary.spread)
+    came = float(worked["gain"].sum())
+    return Truth(
+        contacted, len(worked), float(worked["ev_recovered"].astype(float).sum()),
+        (total.low_95 / 100, total.high_95 / 100), came, others, float(np.sort(gain)[::-1][:contacted].sum()),
+        metrics.rows_needed(gain, value, came),
+    )  # fmt: skip

@@ -20,6 +20,7 @@ from payrec.model.evaluate.expected_sum import ExpectedSum, Overdispersion
 from payrec.monitor import outcomes, verdicts
 from payrec.publish.run_info import RunInfo
 from payrec.publish.store import ListStore
+from payrec.worklist import customer_list
 
 BY_RULE = "Ranked by rule, not by a model of yours: outstanding amount × a rate by reason and age"
 _READ = [
@@ -29,22 +30,29 @@ _READ = [
 
 
 def summarise(
-    ranked: pa.Table, run: RunInfo, coverage: Mapping[str, tuple[int, int]] = MappingProxyType({})
+    ranked: pa.Table,
+    customers: pa.Table,
+    run: RunInfo,
+    coverage: Mapping[str, tuple[int, int]] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Return what is open (per currency), expected and expected of the chosen orders (per reporting currency).
+    """Return what is open (per currency), expected and expected of the chosen (per reporting currency).
 
-    Each expected sum has its intervals. ``coverage`` holds by currency how many lists have matured, and of how many the
+    The chosen are the customers to act on with their ranked orders; where the policy's unit is the order, orders. Each
+    expected sum has its intervals. ``coverage`` holds by currency how many lists have matured, and of how many the
     chosen orders came inside their 95 % interval.
     """
     rows = ranked.select(_READ).to_pandas()
     rows["listed"] = rows["rank"].notna()
-    rows["chosen"] = rows["priority_flag"] == 1
+    by_customer = run.summary.unit == "customer"
+    rows["chosen"] = customer_list.chosen_orders(ranked, customers if by_customer else None)
+    flagged = customers.filter(pc.equal(customers["priority_flag"], 1))["ev_currency"].to_pylist()
     by_currency = {}
     for name, part in rows.groupby("ev_currency", dropna=True):
         listed, chosen = part[part["listed"]], part[part["chosen"]]
         by_currency[str(name)] = {
             "ranked": len(listed),
             "chosen": len(chosen),
+            "chosen_customers": flagged.count(name),
             "expected": float(listed["ev_recovered"].astype(float).sum()),
             "expected_of_chosen": float(chosen["ev_recovered"].astype(float).sum()),
             "interval": _interval(listed, run.summary.spread),
@@ -61,6 +69,7 @@ def summarise(
         "facts_reach": freshness.sentence(run.summary.feeds),
         "recovery_level": _recovery_level(run),
         "freshness": [dict(vars(feed)) for feed in run.summary.feeds],
+        "unit": run.summary.unit,
         "orders": len(rows),
         "open": {str(c): {"orders": int(r["size"]), "outstanding": float(r["sum"])} for c, r in opened.iterrows()},
         "value": by_currency,

@@ -30,7 +30,7 @@ from payrec.monitor.verdicts import Verdict
 from payrec.publish import action_events, ledger, lists, lock
 from payrec.publish.folder_repair import Damage
 from payrec.publish.run_info import Published, RunInfo
-from payrec.publish.store import ListStore, open_store
+from payrec.publish.store import ListStore, list_by_customer, open_store
 from payrec.worklist.policy import Policy
 
 LAYERS_WAIT_S = 600.0  # a run waits this long for commands that read or rebuild the layers
@@ -204,7 +204,10 @@ def _published(
         judged, sent = _monitored(engine, store, config, request, worklist, damages)
         _retire(store, config)
     published = next(one for one in runs if one.run.run_id == request.run_id)
-    return RunReport(published, runs[0], worklist.ranked, False, tuple(judged), worklist.too_old, config.policy, sent)
+    return RunReport(
+        published, runs[0], worklist.ranked, worklist.customers, False, tuple(judged), worklist.too_old, config.policy,
+        sent,
+    )  # fmt: skip
 
 
 def _monitored(
@@ -244,12 +247,12 @@ def _retire(store: ListStore, config: RunConfig) -> None:
 def _as_before(store: ListStore, former: Published, config: RunConfig) -> RunReport:
     """Report a run that is done already as it ended then; nothing is added, and only a silence is alerted again."""
     run_id, runs = former.run.run_id, store.runs()
-    ranked = store.scores(run_id)
+    ranked, customers = store.scores(run_id), list_by_customer(store, run_id)
     _retire(store, config)
     silent = _silence(config, former.run, runs)
     stored = [one for one in verdicts.from_table(store.verdicts(), run_id) if one.figure.metric != silence.METRIC]
     too_old, sent = ranked["p_recover_30d"].null_count, _alerted(silent, run_id, config)
-    return RunReport(former, runs[0], ranked, True, (*silent, *stored), too_old, config.policy, sent)
+    return RunReport(former, runs[0], ranked, customers, True, (*silent, *stored), too_old, config.policy, sent)
 
 
 def _silence(config: RunConfig, of: RunInfo, runs: list[Published]) -> list[Verdict]:

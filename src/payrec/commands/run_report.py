@@ -17,11 +17,12 @@ from payrec.worklist.policy import Policy
 
 @dataclass(frozen=True, repr=False)
 class RunReport:
-    """What a run did: the published list, which list is served, whether it was there already, and the verdicts."""
+    """What a run did: the list by order and customer, which one is served, if it was done before, and the verdicts."""
 
     published: Published
     served: Published
     ranked: pa.Table
+    customers: pa.Table
     already_done: bool
     verdicts: tuple[Verdict, ...]
     too_old: int
@@ -40,7 +41,9 @@ class RunReport:
 
     def summary(self) -> dict[str, Any]:
         """Return orders and money of the list by currency, as :meth:`Worklist.summary`, and how past lists came out."""
-        return summarise(self.ranked, self.published.run, outcomes.coverage(one.figure for one in self.verdicts))
+        return summarise(
+            self.ranked, self.customers, self.published.run, outcomes.coverage(one.figure for one in self.verdicts)
+        )
 
     def __repr__(self) -> str:
         done = "done before" if self.already_done else "published"

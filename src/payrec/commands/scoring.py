@@ -108,8 +108,8 @@ class Worklist:
         return *sums, *lines
 
     def summary(self) -> dict[str, Any]:
-        """Return orders and money by currency: open, expected, and expected of the chosen ones."""
-        return summarise(self.ranked, self.run, self.coverage)
+        """Return orders and money by currency: open, expected, and expected of the chosen customers or orders."""
+        return summarise(self.ranked, self.customers, self.run, self.coverage)
 
     def __repr__(self) -> str:
         run = self.run

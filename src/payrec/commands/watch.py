@@ -95,4 +95,6 @@ def _came_true(engine: Engine, store: ListStore, past: Published) -> Iterator[dr
         return
     known = snapshots.outcomes(engine, past.run.as_of, past.run.horizon_days)
     yield from outcomes.cohort(listed, known)
-    yield from outcomes.money(listed, known, past.run.summary.spread)
+    customers = store.columns(past.run.run_id, ("customer_id", "ev_currency", "priority_flag"))
+    by_customer = past.run.summary.unit == "customer" and customers.num_rows
+    yield from outcomes.money(listed, known, past.run.summary.spread, customers if by_customer else None)

@@ -13,11 +13,12 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from payrec.common.arrow import TIME, Floats, Whole, constant, floats, minor, pc, text, times, whole
+from payrec.common.arrow import TIME, Flags, Floats, Whole, constant, floats, make, minor, pc, text, times
 from payrec.common.errors import DataRefused
 from payrec.model.evaluate import expected_sum, metrics
 from payrec.model.evaluate.expected_sum import Overdispersion
 from payrec.monitor.drift import Figure
+from payrec.worklist import customer_list
 
 
 def matured(as_of: datetime, horizon_days: int, observed_until: datetime) -> bool:
@@ -85,16 +86,21 @@ def expected_pr_auc(p: Floats) -> float:
 
 
 def money(
-    scores: pa.Table, outcomes: pa.Table | None, spread: Overdispersion = expected_sum.UNTRIED
+    scores: pa.Table,
+    outcomes: pa.Table | None,
+    spread: Overdispersion = expected_sum.UNTRIED,
+    customers: pa.Table | None = None,
 ) -> Iterator[Figure]:
     """Yield expected money of one run with its interval, and what came back, per currency; subject = ``week currency``.
 
-    Metrics are ``money_…`` for all orders with a probability and ``chosen_money_…`` for those that were flagged. Only
-    runs a week apart may be added up: an order that is open for a month is on every list of that month, so a week is
-    represented by its first run (see :func:`first_of_each_week`). ``money_recovered`` counts an order in full when its
-    outstanding balance fell to at most 5 %, and not at all before: what the probability is about.
+    Metrics are ``money_…`` for all orders with a probability and ``chosen_money_…`` for those to act on: the ranked
+    ones of the flagged ``customers``, or without them the flagged ones. Only runs a week apart may be added up: an
+    order that is open for a month is on every list of that month, so a week is represented by its first run (see
+    :func:`first_of_each_week`). ``money_recovered`` counts an order in full when its outstanding balance fell to at
+    most 5 %, and not at all before: what the probability is about.
     """
-    rows = scores.filter(pc.and_(pc.is_valid(scores["p_recover_30d"]), pc.is_valid(scores["outstanding_value"])))
+    rows = scores.append_column("is_chosen", make.array(customer_list.chosen_orders(scores, customers)))
+    rows = rows.filter(pc.and_(pc.is_valid(rows["p_recover_30d"]), pc.is_valid(rows["outstanding_value"])))
     if rows.num_rows == 0:
         return
     rows = (
@@ -106,7 +112,7 @@ def money(
     for unit in sorted(pc.unique(rows["ev_currency"]).to_pylist()):
         part = rows.filter(pc.equal(rows["ev_currency"], unit))
         value, p, label = minor(part, "outstanding_value"), floats(part, "p_recover_30d"), floats(part, "label")
-        chosen = whole(part, "priority_flag") == 1
+        chosen: Flags = part["is_chosen"].to_numpy()
         if outcomes is not None:
             there = ~np.isnan(label)
             value, p, label, chosen = value[there], p[there], label[there], chosen[there]

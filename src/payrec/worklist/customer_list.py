@@ -112,6 +112,23 @@ def customers(rows: pa.Table, orders: pa.Table, context: RuleContext) -> tuple[p
     return table.take(pc.sort_indices(table, sort_keys=[*by, ("ev_currency", "ascending")])), customer_rank
 
 
+def chosen_orders(orders: pa.Table, customers: pa.Table | None) -> Flags:
+    """Return the orders that the work of a list reaches, (n,): the ranked ones of the customers with a flag.
+
+    ``customers`` None, where single orders are worked: the orders with a flag of their own.
+    """
+    if customers is None:
+        flags: Flags = whole(orders, "priority_flag") == 1
+        return flags
+    flagged = customers.filter(pc.equal(customers["priority_flag"], 1))
+    keys = (
+        pc.binary_join_element_wise(text(rows, "customer_id"), text(rows, "ev_currency"), "\0")
+        for rows in (orders, flagged)
+    )
+    is_chosen: Flags = pc.is_in(next(keys), value_set=one_chunk(next(keys))).to_numpy(zero_copy_only=False)
+    return is_chosen & known(orders, "rank")
+
+
 def with_reasons(customers: pa.Table, orders: pa.Table, marks: pa.Table | None = None) -> pa.Table:
     """Return the customers with the reasons of their top orders, a broken promise first."""
     at = pc.index_in(customers["top_order_id"], value_set=one_chunk(orders["order_id"]))
