@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 import openpyxl
 import pytest
@@ -29,6 +30,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from payrec.app import work_table
 from payrec.commands import app as web
 from payrec.publish import actions
 from payrec.publish.store import open_store
@@ -235,6 +237,49 @@ def test_the_slider_and_other_pages_keep_an_uploaded_file(watched: Watched) -> N
     expect(page.get_by_role("heading", name="Ranked list")).to_be_visible(timeout=WAIT_MS)
     watched.settled()
     assert watched.figure("Open") == before
+
+
+COMPONENT = """
+async ([source, count]) => {
+    const { default: draw } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+    const keys = [...Array(count).keys()].map((at) => `c${at}`);
+    const rows = keys.map((key) => ({ key, customer: key, flags: [], reach: [], orders: [] }));
+    const parentElement = document.body.appendChild(document.createElement("div")).attachShadow({ mode: "open" });
+    window.sent = [];
+    const data = { rows, acknowledged: [], today: "2026-06-30", me: "kim", empty: "" };
+    draw({ data, parentElement, setTriggerValue: (name, value) => window.sent.push([name, value]) });
+    document.body.append(document.createElement("p"));
+}"""
+
+
+def test_keys_count_for_the_list_when_streamlit_moves_it_and_the_focus_falls_to_the_body(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content("<!doctype html><p>elsewhere</p>")
+    page.evaluate(COMPONENT, [(work_table.STATIC / "work_table.js").read_text(encoding="utf-8"), 4])
+    selected = page.get_by_role("checkbox", checked=True)
+
+    def lose_focus() -> None:
+        page.evaluate("document.activeElement.shadowRoot?.activeElement.blur()")
+        assert page.evaluate("document.activeElement === document.body")
+
+    for _ in range(3):
+        page.keyboard.press("j")
+        lose_focus()
+        page.keyboard.press("Space")
+    expect(selected).to_have_count(3)
+    lose_focus()
+    page.keyboard.press("n")
+    page.keyboard.type("calls ")
+    lose_focus()
+    page.keyboard.type("back")
+    page.keyboard.press("Enter")
+    name, action = page.evaluate("window.sent.at(-1)")
+    assert (name, {one["note"] for one in action["actions"]}) == ("act", {"calls back"})
+    assert len({UUID(one["action_id"]).version for one in action["actions"]} | {4}) == 1
+    page.get_by_text("elsewhere").click()
+    page.keyboard.press("Space")
+    expect(selected).to_have_count(0)
+    page.close()
 
 
 SUPPRESSED = {"p": "promised", "s": "snoozed", "d": "disputed", "x": "opted_out"}

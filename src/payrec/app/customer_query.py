@@ -18,6 +18,9 @@ from payrec.app.list_query import VALUES, Choices, View, held_back, query, where
 PAGE_ROWS = 50
 ORDERS_SHOWN = 20
 """Of a customer in the list; the page of the customer has all."""
+LISTED = """customer_id, ev_currency, rank, priority_flag, suppressed_reason, owner, net_value, ev_recovered,
+                outstanding_value, oldest_age_days, last_contact_at"""
+"""Columns that parts, sums and the order of rows need; the others are read for the rows of a page alone."""
 Part = Literal["to_do", "done", "not_contacted"]
 SORTS = {
     "Rank": "rank NULLS LAST",
@@ -66,15 +69,19 @@ def choices(files: CustomerList, of_orders: Choices) -> Choices:
 
 
 def _listed(files: CustomerList, of: CustomerView) -> tuple[str, dict[str, Any]]:
-    """Return CTEs ``listed`` (rows in view, with ``is_chosen`` and ``is_done``), and their values."""
+    """Return CTEs ``listed`` (rows in view: ``row``, its number in the file, and columns), and their values."""
     passing, values = where(replace(of.view, owner=()))
     inside = ""
     if passing != "TRUE":
         inside = f"""
-            AND EXISTS (
-                SELECT 1 FROM read_parquet($orders) AS o
-                WHERE o.customer_id = c.customer_id AND o.ev_currency IS NOT DISTINCT FROM c.ev_currency AND {passing}
-            )"""
+            AND (
+                c.rank IN (SELECT customer_rank FROM read_parquet($orders) WHERE {passing})
+                OR c.rank IS NULL AND EXISTS (
+                    SELECT 1 FROM read_parquet($orders) AS o
+                    WHERE o.customer_rank IS NULL AND o.customer_id = c.customer_id
+                        AND o.ev_currency IS NOT DISTINCT FROM c.ev_currency AND {passing}
+                )
+            )"""  # numbers are compared where there are some: ids cost five times as much
         values["orders"] = str(files.orders)
     if of.view.owner:
         inside += " AND COALESCE(owner, 'unknown') IN (SELECT UNNEST($owner))"
@@ -85,10 +92,10 @@ def _listed(files: CustomerList, of: CustomerView) -> tuple[str, dict[str, Any]]
                 OR (owner = $me AND customer_id NOT IN (SELECT UNNEST($others))))"""
         values |= {"me": of.owner, "mine": list(of.marked.mine), "others": list(of.marked.others)}
     sql = f"""
-        WITH passing AS NOT MATERIALIZED (
-            SELECT *, customer_id IN (SELECT UNNEST($done)) AS is_done,
+        WITH passing AS {"" if inside else "NOT"} MATERIALIZED (
+            SELECT file_row_number AS row, {LISTED}, customer_id IN (SELECT UNNEST($done)) AS is_done,
                 rank IS NOT NULL AND net_value >= $cost AND NOT {held_back("$last_flagged")} AS may_be_chosen
-            FROM read_parquet($customers) AS c WHERE TRUE {inside}
+            FROM read_parquet($customers, file_row_number = true) AS c WHERE TRUE {inside}
         ),
         last_chosen AS (
             SELECT MAX(rank) AS rank FROM (SELECT rank FROM passing WHERE may_be_chosen ORDER BY rank LIMIT $capacity)
@@ -143,11 +150,12 @@ def page(files: CustomerList, of: CustomerView, part: Part, sort: str, number: i
     """Return a page of customers with their orders (``orders``, at most 20, ranked ones first)."""
     listed, values = _listed(files, of)
     sql = f"""{listed}
-        SELECT * FROM listed WHERE {_PARTS[part]}
+        SELECT row FROM listed WHERE {_PARTS[part]}
         ORDER BY {SORTS[sort]}, rank NULLS LAST, customer_id, ev_currency
         LIMIT {PAGE_ROWS} OFFSET {(number - 1) * PAGE_ROWS}"""
-    customers = query(sql, values).to_pylist()
-    orders = orders_of(files.orders, [row["customer_id"] for row in customers])
+    customers = _rows(files, query(sql, values)["row"].to_pylist()).to_pylist()
+    ranks = [row["rank"] for row in customers]
+    orders = orders_of(files.orders, [row["customer_id"] for row in customers], None if None in ranks else ranks)
     for row in customers:
         row["orders"] = [
             one for one in orders
@@ -159,21 +167,32 @@ def page(files: CustomerList, of: CustomerView, part: Part, sort: str, number: i
 def whole(files: CustomerList, of: CustomerView, part: Part) -> Any:
     """Return all rows of a part with the columns of the published list, for an export of exactly the view."""
     listed, values = _listed(files, of)
-    sql = f"""{listed}
-        SELECT * EXCLUDE (is_done, may_be_chosen, is_chosen) FROM listed WHERE {_PARTS[part]}
-        ORDER BY rank NULLS LAST, customer_id, ev_currency"""
-    return query(sql, values)
+    sql = f"{listed} SELECT row FROM listed WHERE {_PARTS[part]} ORDER BY rank NULLS LAST, customer_id, ev_currency"
+    return _rows(files, query(sql, values)["row"].to_pylist())
 
 
-def orders_of(file: Path, customers: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the open orders of customers, ranked ones first."""
+def _rows(files: CustomerList, numbers: Sequence[Any]) -> pa.Table:
+    """Return rows of the list with all columns, by their numbers in the file and in this order."""
     sql = """
+        SELECT c.* EXCLUDE (file_row_number) FROM read_parquet($customers, file_row_number = true) AS c
+        JOIN (SELECT UNNEST($rows) AS row, UNNEST(range(len($rows))) AS position) ON row = file_row_number
+        ORDER BY position"""
+    return query(sql, {"customers": str(files.customers), "rows": list(numbers)})
+
+
+def orders_of(file: Path, customers: Sequence[str], ranks: Sequence[int] | None = None) -> list[dict[str, Any]]:
+    """Return the open orders of customers, ranked ones first; read faster if the customers have ``ranks``."""
+    of_customers = "customer_id IN (SELECT UNNEST($customers))"
+    values: dict[str, Any] = {"file": str(file), "customers": list(customers)}
+    if ranks is not None:
+        of_customers, values = "customer_rank IN (SELECT UNNEST($ranks))", {"file": str(file), "ranks": list(ranks)}
+    sql = f"""
         SELECT order_id, customer_id, ev_currency, currency, outstanding, age_days, p_recover_30d, ev_recovered, rank,
             suppressed_reason, suppressed_also, lifted_by, suggested_action, reason_code, reason_1, reason_2, provider,
             horizon_days, outstanding_value, p_7d, p_14d, p_60d, p_90d
-        FROM read_parquet($file) WHERE customer_id IN (SELECT UNNEST($customers))
+        FROM read_parquet($file) WHERE {of_customers}
         ORDER BY rank NULLS LAST, outstanding DESC, order_id"""
-    return query(sql, {"file": str(file), "customers": list(customers)}).to_pylist()
+    return query(sql, values).to_pylist()
 
 
 def customer(file: Path, customer_id: str) -> list[dict[str, Any]]:

@@ -43,7 +43,7 @@ def explain_customer(customer_id: str, published: Location = "out/published") ->
     run = current(store).run
     by_customer = list_by_customer(store, run.run_id)
     rows = by_customer.filter(pc.equal(by_customer["customer_id"], customer_id)).to_pylist()
-    orders = [row for row in store.scores_of(customer_id).to_pylist() if row["run_id"] == run.run_id]
+    orders = store.scores_of(customer_id, run.run_id).to_pylist()
     known = actions.read(store, customer_id=customer_id)
     if not orders and not known:
         msg = f"found no customer {terminal_text(customer_id)} on the list as of {run.as_of:%Y-%m-%d}, and no action"

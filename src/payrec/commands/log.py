@@ -17,6 +17,7 @@ from payrec.publish.actions import Action, Kind
 from payrec.publish.store import ListStore
 
 HELD_OUT = "held_out"
+_LISTED = ("order_id", "currency", "outstanding", "suppressed_reason")
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,7 +112,7 @@ def _listed(store: ListStore, kind: Kind, customer_id: str) -> tuple[list[dict[s
     name, served = terminal_text(customer_id), store.current()
     if served is None:
         return [], ["no list is published yet: the action is recorded for the first one"]
-    rows = [row for row in store.scores_of(customer_id).to_pylist() if row["run_id"] == served.run.run_id]
+    rows = store.scores_of(customer_id, served.run.run_id, _LISTED).to_pylist()
     if not rows:
         day = f"{served.run.as_of:%Y-%m-%d}"
         return [], [

@@ -182,12 +182,12 @@ class DatabaseStore:
             return FORECASTS.empty_table()
         return self.engine.read(f"SELECT {', '.join(FORECASTS.names)} FROM {WEEKS}")
 
-    def scores_of(self, customer_id: str) -> pa.Table:
-        """Return the rows of a customer in all kept lists."""
+    def scores_of(self, customer_id: str, run_id: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows of a customer, in all kept lists or in one, with all columns or some."""
         if SCORES not in self.engine.tables():
             return SCHEMA.empty_table()
-        columns = ", ".join(SCHEMA.names)
-        return self.engine.read(f"SELECT {columns} FROM {SCORES} WHERE {PERSON} = {sql_literal(customer_id)}")
+        where = f"{PERSON} = {sql_literal(customer_id)}" + (f" AND run_id = {sql_literal(run_id)}" if run_id else "")
+        return self.engine.read(f"SELECT {', '.join(columns or SCHEMA.names)} FROM {SCORES} WHERE {where}")
 
     def erase(self, person: Person) -> int:
         """Delete a person's rows from all lists and details, in the caller's transaction; return their number."""

@@ -17,6 +17,8 @@ from payrec.publish import run_info
 from payrec.publish.folder_repair import problem_of_parquet
 from payrec.publish.run_info import Published
 
+ROW_GROUP = 8_192  # of a detail: a page of the list by customer reads all columns of one
+
 
 def write_run(folder: Path, published: Published) -> None:
     """Write ``run.json``, with the names of the details that are there."""
@@ -43,7 +45,7 @@ def write_batches(path: Path, batches: Iterator[pa.RecordBatch]) -> None:
         return
     with files.replacing(path) as sink, pyarrow.parquet.ParquetWriter(sink, first.schema, compression="zstd") as writer:
         for batch in chain((first,), batches):
-            writer.write_batch(batch)
+            writer.write_batch(batch, row_group_size=ROW_GROUP)
 
 
 def write_of_run(path: Path, rows: pa.Table) -> None:

@@ -149,12 +149,16 @@ class FolderStore:
         """Return the forecasts of all runs."""
         return read_of_runs(self.folder / "forecasts", FORECASTS)
 
-    def scores_of(self, customer_id: str) -> pa.Table:
-        """Return the rows of a customer in all kept lists."""
-        paths = [self.scores_file(one.run.run_id) for one in self.runs()]
+    def scores_of(self, customer_id: str, run_id: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows of a customer, in all kept lists or in one, with all columns or some."""
+        contract = SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
+        paths = [self.scores_file(name) for name in ([run_id] if run_id else [one.run.run_id for one in self.runs()])]
         filters = pc.field(PERSON) == customer_id
-        tables = [as_contract(read_parquet(path, filters)) for path in paths]
-        return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+        tables = [
+            as_contract(read_parquet(path, filters, None if columns is None else list(columns)), contract)
+            for path in paths
+        ]
+        return pa.concat_tables(tables) if tables else contract.empty_table()
 
     def erase(self, person: Person) -> int:
         """Delete a person's rows from all lists and details, file by file, and all damaged files; return their number.

@@ -76,8 +76,8 @@ class ListStore(Protocol):
     def forecasts(self) -> pa.Table:
         """Return the forecasts of all runs, in no particular order; they stay when lists are retired."""
 
-    def scores_of(self, customer_id: str) -> pa.Table:
-        """Return the rows of a customer in all kept lists."""
+    def scores_of(self, customer_id: str, run_id: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows of a customer, in all kept lists or in one, with all columns or some."""
 
     def repair(self) -> list[Damage]:
         """Move damaged files out of the way, so that they stop no run; return what was damaged."""

@@ -28,6 +28,9 @@ function node(tag, attributes, ...children) {
 }
 
 const text = (tag, name, words) => (words ? node(tag, { class: name }, words) : null);
+// crypto.randomUUID is missing where a page comes over HTTP from another machine
+const uuid = () => "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (digit) =>
+  (digit ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (digit / 4)))).toString(16));
 const days = (from, count) => {
   const day = new Date(`${from}T00:00:00Z`);
   day.setUTCDate(day.getUTCDate() + count);
@@ -44,12 +47,16 @@ class WorkTable {
     root.append(this.bar, this.list, this.said, node("p", { class: "help" }, HELP));
     this.onKey = (event) => this.key(event);
     this.onMarks = (event) => this.mark(event.detail);
+    this.onFocus = (event) => { this.focus = event.composedPath().includes(root) ? event.composedPath()[0] : null; };
     window.addEventListener("keydown", this.onKey, true);
+    root.addEventListener("focusin", this.onFocus); // the window is not told of moves inside
+    for (const name of ["focusin", "mousedown"]) window.addEventListener(name, this.onFocus, true);
     window.addEventListener("payrec-marks", this.onMarks);
   }
 
   destroy() {
     window.removeEventListener("keydown", this.onKey, true);
+    for (const name of ["focusin", "mousedown"]) window.removeEventListener(name, this.onFocus, true);
     window.removeEventListener("payrec-marks", this.onMarks);
   }
 
@@ -246,7 +253,7 @@ class WorkTable {
     const key = row ? row.key : null;
     // ids are made when the form opens: a form sent twice is one action
     const targets = row ? [row] : this.rows.filter((one) => this.chosen.has(one.key));
-    this.form = { key, element: form, close, kind, ids: new Map(targets.map((one) => [one.customer, crypto.randomUUID()])) };
+    this.form = { key, element: form, close, kind, ids: new Map(targets.map((one) => [one.customer, uuid()])) };
     if (row) this.move(this.rows.indexOf(row), false);
     this.draw();
     form.querySelector("input:not([type=checkbox]), button").focus();
@@ -270,7 +277,7 @@ class WorkTable {
     let targets = row && row.last ? [{ customer_id: row.customer, action_id: row.last }] : this.sent.pop() || [];
     targets = targets.filter((one) => one.kind !== "undone");
     if (!targets.length) return this.tell("Nothing to undo.");
-    this.outbox.push(...targets.map((one) => ({ action_id: crypto.randomUUID(), kind: "undone", customer_id: one.customer_id, action: one.action_id })));
+    this.outbox.push(...targets.map((one) => ({ action_id: uuid(), kind: "undone", customer_id: one.customer_id, action: one.action_id })));
     this.tell(`Undone: ${targets.map((one) => one.customer_id).join(", ")}`);
     this.draw();
     this.flush();
@@ -284,9 +291,19 @@ class WorkTable {
     this.said.textContent = words;
   }
 
-  key(event) {
+  // Streamlit moves the table when it draws the page, and the focus falls to the body: what had it gets it again,
+  // before the key counts. It is null after a click elsewhere: there a space scrolls the page.
+  target(event) {
     const target = event.composedPath()[0];
-    const isOurs = target === document.body || event.composedPath().includes(this.root);
+    if (target !== document.body || !this.focus) return target;
+    const former = this.focus.isConnected ? this.focus : this.current();
+    former?.focus({ preventScroll: true });
+    return former || target;
+  }
+
+  key(event) {
+    const target = this.target(event);
+    const isOurs = target === document.body || this.root.contains(target);
     if (!isOurs || event.ctrlKey || event.metaKey || event.altKey || !this.root.host?.isConnected) return;
     const stop = () => { event.preventDefault(); event.stopImmediatePropagation(); };
     if (event.key === "Escape" && this.form) { stop(); return this.form.close(); }
