@@ -1,14 +1,18 @@
-"""The feature view of orders × 4 landmarks by payrec's SQL on DuckDB: every layer, or what a night needs."""
+"""The feature view of orders × 4 landmarks by payrec's SQL on DuckDB: every layer, or what a night needs; and by 0.1's."""
 
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 from benchmarks import inputs
 from benchmarks.measure import cpu_s, timed
+from payrec.data import incremental
 from payrec.data import layers as warehouse
 from payrec.data.engines import connect
+
+FIRST_RELEASE = Path(__file__).parent / "build_0_1"  # the layers of payrec 0.1.0 as they were released
 
 
 def prepared(orders: int) -> None:
@@ -29,6 +33,24 @@ def on_duckdb(orders: int) -> dict[str, Any]:
 def scoring_only(orders: int) -> dict[str, Any]:
     """Build for one time to score at, the end of the data: what a night needs."""
     return _built(inputs.Portfolio(orders, inputs.MANY_OPEN), warehouse.Parameters(None, ()))
+
+
+def first_release(orders: int) -> dict[str, Any]:
+    """Build the same landmarks, hashing the raw rows as well, by the SQL of payrec 0.1."""
+    path = inputs.copy_of(inputs.Portfolio(orders, inputs.ALL_FAILED), "build-0-1.duckdb")
+    files = sorted(FIRST_RELEASE.glob("*.sql"))
+    with connect(f"duckdb:///{path}") as engine, timed() as cost:
+        warehouse.prepare(engine)
+        with engine.transaction():
+            warehouse.declare(engine, warehouse.Parameters((), inputs.BUILD_AGES))
+            incremental.changed_orders(engine, "")
+            for file in files:
+                sql = file.read_text(encoding="utf-8")
+                engine.run("; ".join([sql, *(f"ANALYZE {table}" for table in incremental.MAKES_TABLE.findall(sql))]))
+    with connect(f"duckdb:///{path}") as engine:
+        rows = warehouse.count(engine, "snapshots")
+    path.unlink()
+    return {"rows": rows, **vars(cost)}
 
 
 def _built(portfolio: inputs.Portfolio, parameters: warehouse.Parameters) -> dict[str, Any]:

@@ -55,6 +55,7 @@ def _all() -> dict[str, Measurement]:
             loading.prepared_export,
         ),
         Measurement("build", "build", "payrec build, DuckDB", building.on_duckdb, build),
+        Measurement("build", "build-0-1", "payrec 0.1 build, DuckDB", building.first_release, build),
         Measurement("build", "build-pandas", "the same view in pandas", with_pandas.measured, build),
         Measurement("build", "build-polars", "the same view in polars", _polars, build),
         Measurement("build", "build-original-view", "a plain view of orders, DuckDB", original_view.measured, build),
