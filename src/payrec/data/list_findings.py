@@ -256,24 +256,30 @@ def _statuses(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding
 
 def _not_in_newest_file(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding]:
     """Orders that are gone from a list of open items: its rows are all open, and some of them are older than it."""
+    account = "COALESCE(t.provider, '') AS provider, COALESCE(t.source_account, '') AS source_account"
+    is_of = "{0}.provider = COALESCE(t.provider, '') AND {0}.source_account = COALESCE(t.source_account, '')"
     row = first_row(
         engine,
-        "WITH newest AS (SELECT COALESCE(provider, '') AS provider, MAX(stated_at) AS at FROM raw_transactions "
-        "GROUP BY COALESCE(provider, '')), items AS (SELECT n.provider AS provider, n.at AS at, "
+        f"WITH newest AS (SELECT {account}, MAX(t.stated_at) AS at FROM raw_transactions AS t "
+        "GROUP BY COALESCE(t.provider, ''), COALESCE(t.source_account, '')), "
+        "items AS (SELECT n.provider AS provider, n.source_account AS source_account, n.at AS at, "
         "CAST(MIN(t.invoice_date) AS TIMESTAMP) AS first_at FROM raw_transactions AS t "
-        "JOIN newest AS n ON n.provider = COALESCE(t.provider, '') AND n.at = t.stated_at GROUP BY n.provider, n.at "
+        f"JOIN newest AS n ON {is_of.format('n')} AND n.at = t.stated_at GROUP BY n.provider, n.source_account, n.at "
         f"HAVING COUNT(*) FILTER (WHERE t.payment_date IS NOT NULL OR {_SETTLED}) = 0) "
-        "SELECT COUNT(*) AS n, MAX(i.at) AS at, MIN(t.order_id) AS example FROM raw_transactions AS t "
-        "JOIN items AS i ON i.provider = COALESCE(t.provider, '') AND t.stated_at < i.at AND i.first_at < t.stated_at "
+        "SELECT COUNT(*) AS n, MAX(i.at) AS at, MIN(t.order_id) AS example, MIN(i.source_account) AS source_account "
+        f"FROM raw_transactions AS t JOIN items AS i ON {is_of.format('i')} AND t.stated_at < i.at "
+        "AND i.first_at < t.stated_at "
         "JOIN stg_orders AS o ON o.order_id = t.order_id "
         "JOIN stg_balances AS b ON b.order_no = o.order_no AND b.until_at IS NULL AND b.is_open = 1",
     )
     if row["n"]:
+        name = row["source_account"].split(":")[0]
         text = (
             f"{_orders(row['n'])} of earlier files {'is' if row['n'] == 1 else 'are'} open and not in the newest file, "
             f"of {row['at']:%Y-%m-%d %H:%M}, for example {row['example']}\n"
             "its rows are all open: if it holds all that is open, the others were settled, and are on the list\n"
-            "load such files in the order of their days with --complete: payrec load transactions FILE --complete"
+            "load such files in the order of their days: "
+            f"payrec load {f'source {name}' if name else 'transactions'} FILE --complete --stated-at DATE"
         )
         yield Finding("not_in_newest_file", "warn", row["n"], text, "list")
 

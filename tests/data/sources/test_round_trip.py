@@ -11,11 +11,13 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import payrec
 from payrec.common.errors import DataRefused
 from payrec.data.load import TARGETS
+from payrec.data.load.stated import IS_OPEN
 from payrec.data.sources.packs import pack_of
 from payrec.simulate import source_files
 
@@ -67,3 +69,38 @@ def test_a_column_that_was_renamed_is_refused_by_its_name(
     message = str(refused.value)
     assert f"lacks {header}" in message
     assert f"{header} may be {header} (new)" in message
+
+
+def _open_items(engine: payrec.Engine) -> dict[str, object]:
+    """Return the outstanding amount of each order without a payment date that is open."""
+    select = f"SELECT order_id, outstanding, amount FROM raw_transactions WHERE {IS_OPEN}"
+    return {row["order_id"]: row for row in engine.read(select).to_pylist()}
+
+
+@pytest.mark.parametrize("source", [name for name in source_files.forms() if "transactions" in pack_of(name).sql])
+def test_a_complete_file_settles_what_is_gone_from_its_own_account_alone(
+    source: str, portfolio: tuple[pa.Table, pa.Table], tmp_path: Path
+) -> None:
+    """Two accounts of a source share its provider; what is gone from the one says nothing of the other."""
+    orders, events = portfolio
+    numbers = pc.cast(pc.utf8_slice_codeunits(orders["order_id"], 1), pa.int64())
+    parts = [orders.filter(pc.equal(pc.bit_wise_and(numbers, 3), part)) for part in (0, 1)]
+
+    def load(engine: payrec.Engine, rows: pa.Table, account: str, day: int) -> None:
+        own = events.filter(pc.is_in(events["order_id"], value_set=rows["order_id"].combine_chunks()))
+        (folder := tmp_path / f"{account}{day}").mkdir()
+        mapping = payrec.load.Mapping(constants={"source_account": account} if account else {})
+        options = payrec.load.Options(stated_at=datetime(2026, 7, day), complete=True, max_rejected_share=0.0)
+        payrec.load.source(engine, source, source_files.write(rows, own, source, folder), mapping, options=options)
+
+    with payrec.connect("duckdb://") as engine:
+        load(engine, parts[0], "", 1)
+        others = _open_items(engine)
+        load(engine, parts[1], "north", 2)
+        mine = {order: row for order, row in _open_items(engine).items() if order not in others}
+        assert mine
+        assert others.items() <= _open_items(engine).items()
+        load(engine, parts[1].slice(parts[1].num_rows // 2), "north", 3)
+        left = _open_items(engine)
+        assert others.items() <= left.items()
+        assert len(left) < len(others) + len(mine)

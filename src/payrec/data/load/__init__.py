@@ -90,10 +90,11 @@ def transactions(
                 report = _store(engine, parsed, options)
                 closed = stated.close_missing(engine, rows, options.stated_at)
             return replace(report, notes=(*report.notes, closed))
-        providers = parsed.providers() if options.complete is None and parsed.is_open_items() else []
-        before = stated.open_orders(engine, providers)
+        is_listed = options.complete is None and parsed.is_open_items()
+        accounts = stated.accounts_of(parsed.stated()) if is_listed else []
+        before = stated.open_orders(engine, accounts)
         report = _store(engine, parsed, options)
-        missing = stated.missing(before, report.loaded, stated.open_orders(engine, providers))
+        missing = stated.missing(before, report.loaded, stated.open_orders(engine, accounts))
         return replace(report, notes=(*report.notes, *missing))
 
 

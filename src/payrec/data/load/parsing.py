@@ -104,18 +104,14 @@ class Parsed:
         return rows
 
     def stated(self) -> pa.Table:
-        """Return ``order_id, provider, stated_at`` of the good rows of a file of orders."""
-        rows: pa.Table = self._db.sql("SELECT order_id, provider, stated_at FROM typed WHERE ok").to_arrow_table()
+        """Return ``order_id, provider, source_account, stated_at`` of the good rows of a file of orders."""
+        select = "SELECT order_id, provider, source_account, stated_at FROM typed WHERE ok"
+        rows: pa.Table = self._db.sql(select).to_arrow_table()
         return rows
 
     def is_open_items(self) -> bool:
         """Whether all good rows of a file of orders are open, as in a list of open items."""
         return not staging.count(self._db, f"(SELECT 1 FROM typed WHERE ok AND NOT ({stated.IS_OPEN}))")
-
-    def providers(self) -> list[str]:
-        """Return the providers of the good rows of a file of orders, '' for none."""
-        rows = self._db.execute("SELECT DISTINCT COALESCE(provider, '') FROM typed WHERE ok ORDER BY 1").fetchall()
-        return [str(provider) for (provider,) in rows]
 
 
 def _good(target: Target) -> str:

@@ -16,6 +16,7 @@ from payrec.data.load.layout import LoadPlan
 from payrec.data.load.origins import Absent
 from payrec.data.load.targets import ENDED
 
+Accounts = list[tuple[str, str]]
 OF_THE_DAY = ("status", "outstanding", "result_status", "chargeback_flag", "reason_code")
 IS_OPEN = (
     f"payment_date IS NULL AND COALESCE(LOWER(status), '') NOT IN ({sql_literals(ENDED)}) "
@@ -71,9 +72,9 @@ def require_whole(rejected: int, file: str) -> None:
 
 
 def require_newest(engine: Engine, rows: pa.Table, stated_at: datetime | None, file: str) -> None:
-    """Raise DataRefused if a complete file is older than what is loaded of its providers: it would open paid orders."""
-    time, providers = stated_at or pc.max(rows["stated_at"]).as_py(), _providers(rows)
-    newest = _one(engine, f"SELECT MAX(stated_at) AS at FROM raw_transactions WHERE {_is_of(providers)}")
+    """Raise DataRefused if a complete file is older than what is loaded of its account: it would open paid orders."""
+    time = stated_at or pc.max(rows["stated_at"]).as_py()
+    newest = _one(engine, f"SELECT MAX(stated_at) AS at FROM raw_transactions WHERE {_is_of(accounts_of(rows))}")
     if time is not None and newest is not None and newest > time:
         raise DataRefused(
             f"{file} is of {time:%Y-%m-%d %H:%M} UTC, and orders as of {newest:%Y-%m-%d %H:%M} are loaded\n"
@@ -87,13 +88,13 @@ def close_missing(engine: Engine, rows: pa.Table, stated_at: datetime | None) ->
     Parameters
     ----------
     rows
-        ``order_id, provider, stated_at`` of the file's rows. Orders of other providers are not touched: a file of one
-        provider says nothing of the others'.
+        ``order_id, provider, source_account, stated_at`` of the file's rows. Orders of other providers, and of other
+        sources or accounts of one provider, are not touched: the file says nothing of them.
     stated_at
         The time of the file; None: the newest in it, else that of the newest fact known.
     """
     time = stated_at or pc.max(rows["stated_at"]).as_py() or _one(engine, NEWEST_FACT)
-    candidates = engine.read(f"SELECT * FROM raw_transactions WHERE {IS_OPEN} AND {_is_of(_providers(rows))}")
+    candidates = engine.read(f"SELECT * FROM raw_transactions WHERE {IS_OPEN} AND {_is_of(accounts_of(rows))}")
     gone: Any = pc.invert(pc.is_in(candidates["order_id"], value_set=rows["order_id"].combine_chunks()))
     closed = candidates.filter(gone)
     for name, value in (("outstanding", 0), ("stated_at", time)):
@@ -105,11 +106,11 @@ def close_missing(engine: Engine, rows: pa.Table, stated_at: datetime | None) ->
     return f"{count}: settled at an unknown time before {time:%Y-%m-%d %H:%M} UTC"
 
 
-def open_orders(engine: Engine, providers: list[str]) -> int:
-    """Count the orders of these providers that have no payment date and are not called settled."""
-    if not providers:
+def open_orders(engine: Engine, accounts: Accounts) -> int:
+    """Count the orders of these accounts that have no payment date and are not called settled."""
+    if not accounts:
         return 0
-    return int(_one(engine, f"SELECT COUNT(*) AS n FROM raw_transactions WHERE {IS_OPEN} AND {_is_of(providers)}"))
+    return int(_one(engine, f"SELECT COUNT(*) AS n FROM raw_transactions WHERE {IS_OPEN} AND {_is_of(accounts)}"))
 
 
 def missing(before: int, loaded: int, after: int) -> tuple[str, ...]:
@@ -122,12 +123,18 @@ def missing(before: int, loaded: int, after: int) -> tuple[str, ...]:
     )
 
 
-def _providers(rows: pa.Table) -> list[str]:
-    return sorted({provider or "" for provider in rows["provider"].unique().to_pylist()})
+def accounts_of(rows: pa.Table) -> Accounts:
+    """Return the accounts that a file's rows are of: their provider and source account, '' for none."""
+    pairs = rows.select(["provider", "source_account"]).group_by(["provider", "source_account"]).aggregate([])
+    return sorted({(row["provider"] or "", row["source_account"] or "") for row in pairs.to_pylist()})
 
 
-def _is_of(providers: list[str]) -> str:
-    return f"COALESCE(provider, '') IN ({sql_literals(providers)})"
+def _is_of(accounts: Accounts) -> str:
+    each = [
+        f"(COALESCE(provider, '') = {sql_literal(provider)} AND COALESCE(source_account, '') = {sql_literal(account)})"
+        for provider, account in accounts
+    ]
+    return f"({' OR '.join(each)})"
 
 
 def _one(engine: Engine, select: str) -> Any:

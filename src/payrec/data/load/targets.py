@@ -102,6 +102,7 @@ TRANSACTIONS = Target(
         Column("outstanding", "amount"),
         Column("status", "status"),
         Column("stated_at", "time"),
+        Column("source_account"),  # a complete file settles orders of its own account alone
     ),
 )
 

@@ -49,6 +49,8 @@ def load(
     """
     mapping, rejects, now, options = settings
     amounts_and_days = mapping or Mapping()
+    constants = {name: text for name, text in amounts_and_days.constants.items() if name != "source_account"}
+    account = ":".join(filter(None, (pack.name, amounts_and_days.constants.get("source_account"))))
     if amounts_and_days.decimal is None:
         amounts_and_days = replace(amounts_and_days, decimal=pack.decimal)
     complete = pack.complete if options.complete is None else options.complete
@@ -69,6 +71,7 @@ def load(
         for kind, file in conversion.files.items():
             kept = replace(options, encoding=None, complete=(complete and kind == "transactions") or None)
             written = rejects / f"{pack.name}.{kind}.rejects.csv" if rejects else None
-            forms = None if kind == "customers" else amounts_and_days
+            of_kind = {"transactions": {**constants, "source_account": account}, "events": constants}.get(kind)
+            forms = None if of_kind is None else replace(amounts_and_days, constants=of_kind)
             reports.append(loaders[kind](engine, file, forms, written, now, kept))
     return SourceReport(pack.name, conversion.inputs, tuple(reports))

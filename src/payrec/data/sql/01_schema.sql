@@ -2,6 +2,7 @@
 -- Reads: nothing. Keys: raw_transactions (order_id), raw_events (event_id), fx_rates (currency, rate_date), raw_customers (customer_id).
 -- Units: amounts in units of their currency with two decimals; times UTC without zone; dates are days, known at their end.
 -- stated_at: when status, outstanding and the other final columns were true; empty: the end of the observed data.
+-- source_account: the source, or the account of it, whose export the order is in; empty: a file of no source.
 
 CREATE TABLE IF NOT EXISTS raw_transactions (
     order_id         VARCHAR(200)   NOT NULL PRIMARY KEY,
@@ -24,7 +25,8 @@ CREATE TABLE IF NOT EXISTS raw_transactions (
     due_date         DATE,
     outstanding      DECIMAL(18, 2),
     status           VARCHAR(200),
-    stated_at        TIMESTAMP
+    stated_at        TIMESTAMP,
+    source_account   VARCHAR(200)
 );
 
 CREATE TABLE IF NOT EXISTS raw_events (
