@@ -1,6 +1,6 @@
 """What a file is loaded into: the columns of each raw table, what they hold and what may be left out.
 
-Keep in step with ``data/sql/01_schema.sql``; ``tests/data/test_load_targets.py`` compares the two.
+Keep in step with ``data/sql/01_schema.sql``; ``tests/data/load/test_mapping.py`` compares the two.
 """
 
 from __future__ import annotations
