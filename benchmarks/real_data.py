@@ -32,7 +32,7 @@ from benchmarks.real_sets import SETS, RealSet
 from payrec.data.engines import connect
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE, KEPT = ROOT / "docs" / "real-data.md", ROOT / "out" / "real-data.json"
+PAGE, MAPS, KEPT = ROOT / "docs" / "real-data.md", ROOT / "docs" / "maps", ROOT / "out" / "real-data.json"
 RECIPES = ("logistic", "xgboost", "original")
 LIST_LENGTH = 100
 TRAIN_ROWS = 150_000  # enough for these sets, so that a busy machine gets done
@@ -82,10 +82,14 @@ def data_folder() -> Path:
     return Path(os.environ.get("PAYREC_REAL_DATA", ROOT.parent / "shared" / "data")).resolve()
 
 
-def load(payrec: Commands, real: RealSet, data: Path) -> list[dict[str, Any]]:
-    """Load the files of a set by its maps; return the reports."""
-    maps = ROOT / "docs" / "maps"
-    return [payrec("load", kind, str(data / file), "--map", str(maps / f"{m}.toml")) for kind, file, m in real.loads]
+def load(payrec: Commands, files: list[tuple[str, Path, Path]]) -> list[dict[str, Any]]:
+    """Load (kind, file, map) in this order; return the reports."""
+    return [payrec("load", kind, str(file), "--map", str(of_map)) for kind, file, of_map in files]
+
+
+def as_mapped(real: RealSet, data: Path) -> list[tuple[str, Path, Path]]:
+    """Return (kind, file, map) of a set by the maps of the documentation."""
+    return [(kind, data / file, MAPS / f"{of_map}.toml") for kind, file, of_map in real.loads]
 
 
 def backtest(payrec: Commands, real: RealSet, recipe: str) -> tuple[dict[str, Any], list[tuple[str, float]]]:
@@ -132,24 +136,44 @@ def night(payrec: Commands, real: RealSet) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def with_entry_delay(data: Path, folder: Path) -> tuple[Path, Path]:
-    """Write the invoices with the band of the delay from invoice to entry as a column, and a map that reads it."""
-    source = data / "supplier_invoices" / "invoices.csv"
-    delayed, map_file = folder / "with_delay.csv", folder / "with_delay.toml"
-    with source.open(newline="", encoding="utf-8") as read, delayed.open("w", newline="", encoding="utf-8") as write:
-        rows = csv.DictReader(read)
-        out = csv.DictWriter(write, [*(rows.fieldnames or ()), "Entry_Delay"])
-        out.writeheader()
-        for row in rows:
-            out.writerow(row | {"Entry_Delay": _delay(row["Invoice_Date"], row["Created"])})
-    text = (ROOT / "docs" / "maps" / "supplier_invoices.toml").read_text(encoding="utf-8")
+def at_invoice_date(real: RealSet, data: Path, folder: Path) -> list[tuple[str, Path, Path]]:
+    """Return (kind, file, map) of a set whose ages count from the invoice date, as the question of its mark does.
+
+    The map loses its due date. Supplier invoices get their terms in days as a column, since they differ, and the band
+    of the delay from invoice to entry, which only the map of :func:`with_entry_delay` reads.
+    """
+    if not real.due_date:
+        return as_mapped(real, data)
+    ((kind, source, of_map),) = as_mapped(real, data)
+    text = of_map.read_text(encoding="utf-8").replace(real.due_date, "")
+    if real.entry_delay:
+        text = text.replace("[columns]\n", '[columns]\npayment_method = "Terms"\n')
+        extended = folder / "with_terms.csv"
+        with source.open(newline="", encoding="utf-8") as read, extended.open("w", newline="", encoding="utf-8") as to:
+            rows = csv.DictReader(read)
+            out = csv.DictWriter(to, [*(rows.fieldnames or ()), "Terms", "Entry_Delay"])
+            out.writeheader()
+            for row in rows:
+                invoiced, due = (datetime.strptime(row[name], "%d-%b-%y") for name in ("Invoice_Date", "Due_Date"))
+                delay = _delay(invoiced, row["Created"])
+                out.writerow(row | {"Terms": f"{(due - invoiced).days} days", "Entry_Delay": delay})
+        source = extended
+    without = folder / f"{of_map.stem}_at_invoice_date.toml"
+    without.write_text(text, encoding="utf-8")
+    return [(kind, source, without)]
+
+
+def with_entry_delay(files: list[tuple[str, Path, Path]]) -> list[tuple[str, Path, Path]]:
+    """Return the same files, with a map that also reads the delay from invoice to entry."""
+    ((kind, file, of_map),) = files
+    map_file = of_map.with_name("with_delay.toml")
+    text = of_map.read_text(encoding="utf-8")
     map_file.write_text(text.replace("[columns]\n", '[columns]\ndevice = "Entry_Delay"\n'), encoding="utf-8")
-    return delayed, map_file
+    return [(kind, file, map_file)]
 
 
-def _delay(invoiced: str, entered: str) -> str:
-    day = datetime.strptime(invoiced, "%d-%b-%y")
-    days = (datetime.strptime(entered, "%d-%m-%Y %H:%M") - day).days
+def _delay(invoiced: datetime, entered: str) -> str:
+    days = (datetime.strptime(entered, "%d-%m-%Y %H:%M") - invoiced).days
     return next(
         (band for most, band in ((0, "none"), (7, "a week"), (14, "two"), (30, "a month")) if days <= most), "more"
     )
@@ -159,7 +183,8 @@ def measure(real: RealSet, url: str, data: Path) -> dict[str, Any]:
     """Do the whole job for one set on one database."""
     with tempfile.TemporaryDirectory() as scratch:
         payrec = Commands(Path(scratch), url.replace("SCRATCH", scratch), real)
-        loaded = load(payrec, real, data)
+        files = at_invoice_date(real, data, Path(scratch))
+        loaded = load(payrec, files)
         checked = payrec("check", accept=(FINE, 3))
         built = payrec("build")
         tests = {recipe: backtest(payrec, real, recipe) for recipe in RECIPES}
@@ -173,10 +198,14 @@ def measure(real: RealSet, url: str, data: Path) -> dict[str, Any]:
             "night": night(payrec, real),
             "seconds": payrec.seconds,
         }
+        if real.due_date and url.startswith("duckdb"):
+            other = Commands(Path(scratch), f"duckdb:///{scratch}/due.duckdb", real)
+            load(other, as_mapped(real, data))
+            other("build")
+            result["at_due_date"] = {recipe: backtest(other, real, recipe)[0] for recipe in RECIPES}
         if real.entry_delay and url.startswith("duckdb"):
             other = Commands(Path(scratch), f"duckdb:///{scratch}/delay.duckdb", real)
-            file, map_file = with_entry_delay(data, Path(scratch))
-            other("load", "transactions", str(file), "--map", str(map_file))
+            load(other, with_entry_delay(files))
             other("build")
             result["with_entry_delay"] = {recipe: backtest(other, real, recipe)[0] for recipe in RECIPES}
         return result

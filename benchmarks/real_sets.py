@@ -31,6 +31,8 @@ class RealSet:
         For the night: trained on what was known then, and the day of the list.
     ages
         Landmark ages built.
+    due_date
+        The map's line of the due date, where an order's age would count from it: the marks ask at the invoice date.
     """
 
     name: str
@@ -42,6 +44,7 @@ class RealSet:
     run_as_of: str
     mark: Mark
     ages: str = "[0,3,7,14,21,30,45,60]"
+    due_date: str = ""
     entry_delay: bool = field(default=False)  # ask once more with a column that only the future knows
 
 
@@ -57,6 +60,7 @@ SETS = (
         train_as_of="2017-05-01",
         run_as_of="2017-06-15",
         mark=Mark(0.830, 0.707, 0.159, 0.348),
+        due_date='due_date = "Due_Date"\n',
         entry_delay=True,
     ),
     RealSet(
@@ -90,5 +94,6 @@ SETS = (
         train_as_of="2013-10-01",
         run_as_of="2013-11-15",
         mark=Mark(0.878, 0.944, 0.126, 0.712),
+        due_date='due_date = "DueDate"\n',
     ),
 )
