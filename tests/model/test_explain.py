@@ -162,7 +162,7 @@ def test_no_rows_no_reasons(model: Model) -> None:
         ("provider", None, {"provider": "adyen"}, "provider adyen", 0),
         ("country", None, {}, None, 0),
         ("payment_method", None, {"payment_method": "card"}, "payment by card", 0),
-        ("weekday", None, {"as_of": datetime(2024, 2, 29)}, "scored on a Thursday, day 29 of the month", 0),
+        ("weekday", None, {"as_of": datetime(2024, 2, 29)}, "scored on a Thursday, day 29 of February", 0),
         ("is_disputed", None, {"is_disputed": 1}, "a dispute is open", 0),
         ("promise", None, {"promised_until": datetime(2024, 3, 5)}, "payment promised by 2024-03-05", 0),
     ],

@@ -14,7 +14,7 @@ from rows import feature_rows
 from payrec.common.errors import DataRefused
 from payrec.model.features.declarations import CATEGORIES, FEATURES, GROUPS, NEEDED, NUMBERS, schema_hash
 from payrec.model.features.matrix import Matrix, learn, matrix
-from payrec.model.features.vocabulary import OTHER, UNKNOWN, Shrinkage, Vocabulary
+from payrec.model.features.vocabulary import FIRST_LEVEL, OTHER, UNKNOWN, Shrinkage, Vocabulary
 
 ROWS = feature_rows(400, seed=1)
 VOCABULARY = learn(feature_rows(3000, seed=2))
@@ -44,12 +44,13 @@ def test_every_feature_is_declared_whole() -> None:
         assert (feature.number is not None) == (feature.kind == "number")
         assert set(feature.needs) <= set(ROWS.schema.names)
         if feature.kind == "category":
-            assert (feature.code is None) == (not feature.levels)
+            assert feature.code is not None or not feature.levels
     assert {feature.group for feature in FEATURES} == set(GROUPS)
 
 
-def test_no_feature_is_made_from_the_label_or_an_id() -> None:
-    assert not set(NEEDED) & {"label_recovered_30d", "order_id", "customer_id"}
+def test_no_feature_is_made_from_the_label_or_an_order_and_one_from_the_customer() -> None:
+    assert not set(NEEDED) & {"label_recovered_30d", "order_id"}
+    assert [feature.name for feature in FEATURES if "customer_id" in feature.needs] == ["customer"]  # a hash of it
 
 
 def test_schema_hash_follows_the_declarations() -> None:
@@ -177,3 +178,24 @@ def test_vocabulary_does_not_depend_on_labels() -> None:
         rows.schema.get_field_index("label_recovered_30d"), "label_recovered_30d", pa.array([1] * 800, pa.int16())
     )
     assert learn(rows) == learn(flipped)
+
+
+def test_a_customer_with_twenty_orders_is_a_level_and_the_bundle_holds_its_hash_alone() -> None:
+    def of(customer: str, orders: int, looks: int) -> list[dict[str, str]]:
+        return [{"customer_id": customer, "order_id": f"{customer}{n}"} for n in range(orders)] * looks
+
+    rows = pa.Table.from_pylist([*of("alice", 20, 1), *of("bob", 19, 9), {"customer_id": None, "order_id": "x"}])
+    vocabulary = learn(rows)
+    assert len(vocabulary.levels["customer"]) == 1
+    assert "alice" not in str(vocabulary.levels)
+    codes = matrix(rows, vocabulary).codes[:, [feature.name for feature in CATEGORIES].index("customer")]
+    assert set(codes[:20]) == {FIRST_LEVEL}
+    assert set(codes[20:-1]) == {OTHER}
+    assert codes[-1] == UNKNOWN
+
+
+@pytest.mark.parametrize(("years", "expected"), [(2, {UNKNOWN}), (3, {FIRST_LEVEL, FIRST_LEVEL + 6})])
+def test_the_month_is_known_where_training_spans_three_years(years: int, expected: set[int]) -> None:
+    rows = pa.table({"as_of": [datetime(2020, 1, 31), datetime(2021, 7, 1), datetime(2020 + years, 1, 31)]})
+    codes = matrix(rows, learn(rows)).codes
+    assert set(codes[:, [feature.name for feature in CATEGORIES].index("month")]) == expected

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from payrec.common.short_repr import short_repr
-from payrec.model.features.declarations import NEEDED, WEEKDAYS
+from payrec.model.features.declarations import CUSTOMER, NEEDED, WEEKDAYS
 from payrec.model.features.view_columns import ViewRows
 
 ViewRow = dict[str, Any]
@@ -232,9 +232,8 @@ def _value(column: str, before: str) -> Clause:
 
 def _calendar(row: ViewRow, usual: float | None) -> str | None:
     when = row["as_of"]
-    if not isinstance(when, datetime):
-        return None
-    return f"scored on a {WEEKDAYS[when.weekday()]}, day {when.day} of the month"
+    is_known = isinstance(when, datetime)
+    return f"scored on a {WEEKDAYS[when.weekday()]}, day {when.day} of {when:%B}" if is_known else None
 
 
 def _flag(column: str, yes: str, no: str) -> Clause:
@@ -290,6 +289,8 @@ CLAUSES: dict[str, Clause] = {
     "payment_method": _value("payment_method", "payment by"),
     "device": _value("device", "device"),
     "transaction_type": _value("transaction_type", "type"),
+    "customer": lambda row, usual: "how this customer usually pays" if row[CUSTOMER] else None,
+    "month": _calendar,
     "weekday": _calendar,
     "day_of_month": _calendar,
     "is_disputed": _flag("is_disputed", "a dispute is open", "no dispute"),

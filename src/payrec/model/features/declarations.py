@@ -35,7 +35,7 @@ class Feature:
     number, code
         How it is made; one of the two, or neither for a text column with its own vocabulary.
     levels
-        The fixed levels of a made category; empty for text, whose levels come from training.
+        The fixed levels of a made category; empty where they come from training.
     scale
         ``log``: a count or amount that models see as ln(1 + x).
     trend
@@ -95,6 +95,7 @@ def _context(of: str, group: str) -> Feature:
     return _number(name, group, "share", meaning, derive.shrunk(name, recovered, decided), needs=(recovered, decided))
 
 
+CUSTOMER = "customer_id"
 IN_TIME = ("cust_recovered_in_time", "cust_decided")
 
 FEATURES: tuple[Feature, ...] = (
@@ -213,6 +214,15 @@ FEATURES: tuple[Feature, ...] = (
     _text("reason_code", "reason", "last known reason of failure"),
     _text("last_event_type", "activity", "kind of the last known event"),
     _derived(
+        "customer",
+        "history",
+        "the customer itself, as a hash, if the training rows have 20 or more of its orders",
+        derive.customer,
+        (),
+        needs=(CUSTOMER,),
+    ),
+    _derived("month", "calendar", "month of as_of, if training spans three years", derive.month, (), needs=("as_of",)),
+    _derived(
         "weekday", "calendar", "day of the week of as_of", derive.weekday, WEEKDAYS, needs=("as_of",), trees="code"
     ),
     _derived(
@@ -259,6 +269,7 @@ FEATURES: tuple[Feature, ...] = (
 NUMBERS = tuple(feature for feature in FEATURES if feature.kind == "number")
 CATEGORIES = tuple(feature for feature in FEATURES if feature.kind == "category")
 TEXTS = tuple(feature for feature in CATEGORIES if feature.code is None)
+LEARNED = tuple(feature for feature in CATEGORIES if not feature.levels)
 BY_NAME = {feature.name: feature for feature in FEATURES}
 
 LABEL = "label_recovered_30d"
@@ -286,13 +297,3 @@ def schema_hash() -> str:
     """Hash of what the features are and what they are made from; a model serves only the features it was made for."""
     rows = [[f.name, f.kind, f.unit, f.scale, f.trend, f.trees, list(f.needs), list(f.levels)] for f in FEATURES]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
-
-
-def as_markdown() -> str:
-    """Return the features as a table for ``docs/features.md``."""
-    head = ["| feature | kind | unit | meaning | made from | explained under |", "|---|---|---|---|---|---|"]
-    rows = [
-        f"| `{f.name}` | {f.kind} | {f.unit} | {f.meaning} | {', '.join(f'`{need}`' for need in f.needs)} | {f.group} |"
-        for f in FEATURES
-    ]
-    return "\n".join(head + rows)

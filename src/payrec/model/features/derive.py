@@ -6,6 +6,7 @@ Everything is element-wise: a row's features depend on that row alone.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -162,6 +163,34 @@ def day_of_month(columns: ViewColumns, _: Vocabulary) -> LevelCodes:
     dates = np.arange(first, int(days.max()) + 1).astype("datetime64[D]")
     table = (dates - dates.astype("datetime64[M]")).astype(np.int16) + np.int16(FIRST_LEVEL)
     return np.where(known, table[np.where(known, days - first, 0)], np.int16(UNKNOWN))
+
+
+def month(columns: ViewColumns, vocabulary: Vocabulary) -> LevelCodes:
+    """Return the month of as_of, January first; unknown where training did not span whole years."""
+    days = day_numbers(columns, "as_of")
+    if not vocabulary.levels.get("month"):
+        return np.full(columns.n, UNKNOWN, np.int16)
+    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
+    return np.where(days == NO_DAY, np.int16(UNKNOWN), (months + FIRST_LEVEL).astype(np.int16))
+
+
+def customer(columns: ViewColumns, vocabulary: Vocabulary) -> LevelCodes:
+    """Return the level of each row's customer, by the hash of its id."""
+    levels, array = vocabulary.levels.get("customer", ()), columns.array("customer_id")
+    if not levels or array is None or array.null_count == len(array):
+        return np.full(columns.n, UNKNOWN, np.int16)
+    known = {level: FIRST_LEVEL + position for position, level in enumerate(levels)}
+    encoded: Any = array.cast(pa.string()).dictionary_encode()
+    of_id = [known.get(customer_hash(one), OTHER) for one in encoded.dictionary.to_pylist()]
+    codes: LevelCodes = np.array([*of_id, UNKNOWN], np.int16)[
+        encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    ]
+    return codes
+
+
+def customer_hash(customer_id: str) -> str:
+    """Return what stands for a customer in a bundle: 16 hexadecimal digits of its id's hash."""
+    return hashlib.blake2b(customer_id.encode(), digest_size=8).hexdigest()
 
 
 def promise(columns: ViewColumns, _: Vocabulary) -> LevelCodes:

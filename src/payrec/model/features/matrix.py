@@ -12,12 +12,14 @@ import pyarrow.compute as pc
 
 from payrec.common.short_repr import short_repr
 from payrec.model.features import derive, shrink
-from payrec.model.features.declarations import CATEGORIES, NUMBERS, TEXTS
-from payrec.model.features.view_columns import ViewColumns, ViewRows
+from payrec.model.features.declarations import CATEGORIES, CUSTOMER, NUMBERS, TEXTS
+from payrec.model.features.view_columns import NO_DAY, ViewColumns, ViewRows, day_numbers
 from payrec.model.features.vocabulary import Shrinkage, Vocabulary
 
 MIN_LEVEL_ROWS = 30  # a value seen less often is "other"
 MAX_LEVELS = 200
+MIN_CUSTOMER_ORDERS = 20
+MIN_SEASON_DAYS = 3 * 365
 
 
 @short_repr
@@ -70,6 +72,7 @@ def learn(rows: ViewRows) -> Vocabulary:
     """Learn levels, typical amounts and shrinkage from the rows a model is trained on, never from a label."""
     columns = ViewColumns(rows)
     levels = {feature.name: _levels(columns.array(feature.name)) for feature in TEXTS}
+    levels |= {"customer": _customers(rows), "month": _months(columns)}
     typical, overall = _typical(columns, levels["currency"])
     start = Vocabulary(levels, typical, overall)
     newest = _newest_of_each_customer(columns)
@@ -95,6 +98,26 @@ def _levels(array: pa.Array[Any] | None) -> tuple[str, ...]:
     counted: list[dict[str, Any]] = values.to_pylist()
     frequent = sorted((-pair["counts"], pair["values"]) for pair in counted if pair["counts"] >= MIN_LEVEL_ROWS)
     return tuple(sorted(value for _, value in frequent[:MAX_LEVELS]))
+
+
+def _customers(rows: ViewRows) -> tuple[str, ...]:
+    """Hash the customers with the most orders, at least ``MIN_CUSTOMER_ORDERS`` each; in the order of the hashes."""
+    if not {CUSTOMER, "order_id"} <= set(rows.schema.names):
+        return ()
+    table = pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows
+    ids = table.select([CUSTOMER, "order_id"]).drop_null()
+    orders = ids.group_by(CUSTOMER).aggregate([("order_id", "count_distinct")])
+    orders = orders.filter(pc.field("order_id_count_distinct") >= MIN_CUSTOMER_ORDERS)
+    most = orders.sort_by([("order_id_count_distinct", "descending"), (CUSTOMER, "ascending")])[:MAX_LEVELS]
+    return tuple(sorted(derive.customer_hash(str(one)) for one in most[CUSTOMER].to_pylist()))
+
+
+def _months(columns: ViewColumns) -> tuple[str, ...]:
+    """Return the twelve months if the rows span enough years to tell a season from a trend, else none."""
+    days = day_numbers(columns, "as_of")
+    known = days[days != NO_DAY]
+    spans = len(known) and int(known.max()) - int(known.min()) >= MIN_SEASON_DAYS
+    return tuple(f"{month:02d}" for month in range(1, 13)) if spans else ()
 
 
 def _typical(columns: ViewColumns, currencies: tuple[str, ...]) -> tuple[dict[str, float], float]:

@@ -13,14 +13,14 @@ import pandas as pd
 import pyarrow as pa
 
 from payrec.common.files import replacing
-from payrec.model.features.declarations import NEEDED, TEXTS
+from payrec.model.features.declarations import CUSTOMER, NEEDED, TEXTS
 from payrec.model.features.view_columns import ViewColumns, ViewRows
 from payrec.model.recipes import sample
 from payrec.model.recipes.training import TrainSpec
 
 TIMES = ("as_of", "promised_until")
 CATEGORIES = tuple(feature.name for feature in TEXTS)
-NUMBERS = tuple(name for name in NEEDED if name not in CATEGORIES + TIMES)
+NUMBERS = tuple(name for name in NEEDED if name not in (*CATEGORIES, *TIMES, CUSTOMER))
 
 
 def export_joblib(rows: ViewRows, spec: TrainSpec, path: Path) -> Path:

@@ -15,7 +15,7 @@ from payrec.common.errors import ModelRefused
 from payrec.common.json import canonical_json
 from payrec.common.short_repr import short_repr
 from payrec.common.text import terminal_text
-from payrec.model.features.declarations import CATEGORIES, NUMBERS, TEXTS, schema_hash
+from payrec.model.features.declarations import CATEGORIES, LEARNED, NUMBERS, schema_hash
 from payrec.model.features.spreads import Spread
 from payrec.model.features.vocabulary import FIRST_LEVEL, Vocabulary
 from payrec.model.recipes import boosting
@@ -173,7 +173,7 @@ def _refuse_foreign(content: bytes, name: str) -> None:
 def _misshapen(document: ModelDocument) -> str:
     """Name the first part whose shape does not fit the features, or nothing."""
     vocabulary, tables = document.vocabulary, document.tables
-    if set(vocabulary.levels) != {feature.name for feature in TEXTS}:
+    if set(vocabulary.levels) != {feature.name for feature in LEARNED}:
         return "vocabulary"
     if len(vocabulary.segment_means) not in (0, vocabulary.size("provider") * vocabulary.size("reason_code")):
         return "segment_means"

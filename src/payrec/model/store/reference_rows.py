@@ -18,7 +18,7 @@ import pyarrow as pa
 from payrec.common.errors import ModelRefused
 from payrec.common.json import canonical_json
 from payrec.common.short_repr import short_repr
-from payrec.model.features.declarations import NEEDED, TEXTS
+from payrec.model.features.declarations import CUSTOMER, NEEDED, TEXTS
 from payrec.model.recipes.model import Model, predict
 from payrec.model.store.model_json import AGAIN
 
@@ -81,7 +81,7 @@ def _rows(columns: dict[str, list[Any]]) -> pa.Table:
 def _type(name: str) -> pa.DataType:
     if name in TIMES:
         return pa.timestamp("us")
-    return pa.string() if name in {feature.name for feature in TEXTS} else pa.int64()
+    return pa.string() if name in {CUSTOMER, *(feature.name for feature in TEXTS)} else pa.int64()
 
 
 def _values(name: str, model: Model) -> list[Any]:
@@ -97,8 +97,8 @@ def _choices(name: str, model: Model) -> list[Any]:
         return [start + timedelta(days=days) for days in range(31)]
     if name == "promised_until":
         return [None, None, *(start + timedelta(days=days) for days in (1, 20, 40))]
-    if name in model.vocabulary.levels:
-        return [*model.vocabulary.levels[name][:ROWS], UNSEEN, None]
+    if name == CUSTOMER or name in model.vocabulary.levels:  # of customers the bundle knows hashes alone
+        return [*model.vocabulary.levels.get(name, ())[:ROWS], UNSEEN, None]
     if name in FLAGS:
         return [0, 0, 1]
     if name == "days_to_due":
