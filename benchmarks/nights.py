@@ -4,7 +4,7 @@ A model is fitted twice, 23 weeks apart, on what had matured by then, over the l
 does; the last 20 are the nights. Each night's open orders get their probabilities at the level of that night, and are
 held against the simulator's true probabilities, age by age (every day from 0 to 60), and their money against what came.
 In a world with shocks all orders of a calendar week share a shift of the log hazard, an AR(1) of that standard
-deviation. ``python -m benchmarks.nights`` prints the table; ``--json FILE`` also keeps the figures.
+deviation. ``python -m benchmarks.nights --write`` puts the table into docs/model.md; each portfolio is kept in out/nights.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from payrec.simulate import hazard, simulator, truth
 
 NIGHTS, LEARNT_WEEKS, REFIT_WEEKS = 20, 26, 23
 KS = (50, 200, 1_000)
+FOLDER = Path("out/nights")
+START, END_MARK = "<!-- figures: python -m benchmarks.nights -->", "<!-- end of the figures -->"
 AR = 0.7  # of the shock of a week on that of the next
 SHOCKS = {"stable": 0.0, "shock-0.15": 0.15, "shock-0.30": 0.3}
 
@@ -125,7 +127,8 @@ def _add(out: dict[str, Any], model: Any, night: pa.Table, p: Floats, spread: Ov
 def pooled(worlds: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the figures of several seeds of one world."""
     age, p, true, is_new = (
-        np.concatenate([part for one in worlds for part in one[name]]) for name in ("age", "p", "true", "is_new")
+        np.concatenate([np.array(part) for one in worlds for part in one[name]])
+        for name in ("age", "p", "true", "is_new")
     )
     known = age >= 0
     bias = {int(a): float((p - true)[age == a].mean() * 100) for a in np.unique(age[known])}
@@ -134,17 +137,28 @@ def pooled(worlds: list[dict[str, Any]]) -> dict[str, Any]:
         lists = [row for one in worlds for row in one["money"] if row["k"] == k]
         sums = {name: sum(row[name] for row in lists) for name in ("expected", "true", "came")}
         money[k] = {
-            "truth_by_expected": sums["true"] / sums["expected"], "came_by_expected": sums["came"] / sums["expected"],
+            "truth_by_expected": sums["true"] / sums["expected"], "se": _ratio_error(worlds, k),
+            "came_by_expected": sums["came"] / sums["expected"],
             "in_80": float(np.mean([row["in_80"] for row in lists])),
             "in_95": float(np.mean([row["in_95"] for row in lists])),
             "phi": float(np.mean([row["phi"] for row in lists])), "lists": len(lists),
         }  # fmt: skip
     return {
-        "rows": int(known.sum()), "bias": float((p - true)[known].mean() * 100),
+        "portfolios": len(worlds), "rows": int(known.sum()), "bias": float((p - true)[known].mean() * 100),
         "bias_by_age": bias, "ece_by_age": {a: _ece(p[age == a], true[age == a]) for a in bias},
         "bias_new_customers": float((p - true)[known & is_new].mean() * 100),
         "money": money, "falling": sum(one["falling"] for one in worlds),
     }  # fmt: skip
+
+
+def _ratio_error(worlds: list[dict[str, Any]], k: str) -> float:
+    """Standard error of Σ true / Σ expected between portfolios, by the jackknife: lists of one share orders and model."""
+    sums = np.array(
+        [[sum(row[name] for row in one["money"] if row["k"] == k) for name in ("true", "expected")] for one in worlds]
+    )
+    left = sums.sum(0) - sums
+    ratios, n = left[:, 0] / left[:, 1], len(worlds)
+    return float(np.sqrt((n - 1) / n * ((ratios - ratios.mean()) ** 2).sum()))
 
 
 def _ece(p: Floats, true: Floats) -> float:
@@ -153,38 +167,78 @@ def _ece(p: Floats, true: Floats) -> float:
     return float(sum(abs((p - true)[at].sum()) for at in tenths) / p.size)
 
 
-def show(world: str, of: dict[str, Any]) -> None:
-    """Print the figures of a world."""
-    bias, ece = of["bias_by_age"], of["ece_by_age"]
-    worst = max(bias, key=lambda age: abs(bias[age]))
-    beyond = {age: round(value, 1) for age, value in bias.items() if abs(value) > 1}
-    print(
-        f"{world}: {of['rows']:,} rows; bias {of['bias']:+.2f} points, new customers {of['bias_new_customers']:+.2f}; "
-        f"by age: worst {bias[worst]:+.2f} at {worst}, beyond 1 point: {beyond or 'none'}; "
-        f"ECE by age: mean {np.mean(list(ece.values())):.4f}, worst {max(ece.values()):.4f}; falling {of['falling']}"
-    )
-    for k, row in of["money"].items():
-        cells = " ".join(f"{name} {value:.3f}" for name, value in row.items() if name != "lists")
-        print(f"   K {k:>5}: {cells} ({row['lists']} lists)")
+def table(measured: dict[str, dict[str, Any]]) -> str:
+    """Return the figures of worlds beside their marks, as Markdown."""
+    rows: list[tuple[str, str, Any]] = [
+        ("portfolios, rows", "", lambda w: f"{w['portfolios']}, {w['rows']:,}"),
+        ("bias, all and new customers, points", "1", lambda w: f"{w['bias']:+.2f}, {w['bias_new_customers']:+.2f}"),
+        ("worst bias at an exact age, points", "1", lambda w: "{1:+.2f} at {0}".format(*_worst(w["bias_by_age"]))),
+        ("ECE by age: mean, worst", "0.02", lambda w: "{:.3f}, {:.3f}".format(*_mean_and_most(w["ece_by_age"]))),
+        ("falling curves", "0", lambda w: f"{w['falling']:,}"),
+        *(
+            (f"true / expected money, {_list(k)}", "0.97–1.03", lambda w, k=k: f"{w['money'][k]['truth_by_expected']:.3f} ± {w['money'][k]['se']:.3f}")
+            for k in ("50", "200", "all")
+        ),
+        *(
+            (f"came inside {share} %, {_list(k)}", f"{mark} %", lambda w, k=k, share=share: f"{w['money'][k][f'in_{share}']:.1%}")
+            for share, mark in ((80, "75–85"), (95, "92–98"))
+            for k in ("50", "200", "all")
+        ),
+    ]  # fmt: skip
+    lines = [("", "mark", *measured), ("---",) * (len(measured) + 2)]
+    lines += [(name, mark, *(figure(of) for of in measured.values())) for name, mark, figure in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _list(k: str) -> str:
+    return "all ranked" if k == "all" else f"K {k}"
+
+
+def _worst(bias: dict[int, float]) -> tuple[int, float]:
+    return max(bias.items(), key=lambda of_age: abs(of_age[1]))
+
+
+def _mean_and_most(errors: dict[int, float]) -> tuple[float, float]:
+    return float(np.mean(list(errors.values()))), max(errors.values())
+
+
+def write(measured: dict[str, dict[str, Any]], page: Path) -> None:
+    """Put the table between its marks in a page."""
+    before, rest = page.read_text(encoding="utf-8").split(START, 1)
+    _, after = rest.split(END_MARK, 1)
+    page.write_text(f"{before}{START}\n{table(measured)}\n{END_MARK}{after}", encoding="utf-8")
+
+
+def kept(world: str, orders: int, seed: int, recipe: str) -> dict[str, Any]:
+    """Return what was measured of one portfolio, from its file if it was before."""
+    file = FOLDER / f"{world}-{orders}-{recipe}-{seed}.json"
+    if not file.exists():
+        one = judged(world, orders, seed, recipe)
+        for name in ("age", "p", "true", "is_new"):
+            one[name] = [part.tolist() for part in one[name]]
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(one))
+    read: dict[str, Any] = json.loads(file.read_text())
+    return read
 
 
 def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.nights", description=__doc__)
-    worlds = (*SHOCKS, "season", "jump")
+    worlds = (*SHOCKS, "season", "jump", "back", "trend")
     parser.add_argument("worlds", nargs="*", default=list(worlds), help=f"all, or some of: {', '.join(worlds)}")
     parser.add_argument("--orders", type=int, default=20_000)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--recipe", default="logistic")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/model.md")
     options = parser.parse_args()
     measured = {}
     for world in options.worlds:
         seeds = range(1, options.seeds + 1)
-        measured[world] = pooled([judged(world, options.orders, seed, options.recipe) for seed in seeds])
-        show(world, measured[world])
-        if options.json:
-            options.json.write_text(json.dumps(measured, indent=1) + "\n")
+        measured[world] = pooled([kept(world, options.orders, seed, options.recipe) for seed in seeds])
+        print(table({world: measured[world]}), flush=True)
+    if options.write:
+        write(measured, Path("docs/model.md"))
 
 
 if __name__ == "__main__":
