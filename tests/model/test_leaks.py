@@ -43,6 +43,13 @@ def test_one_level_that_only_the_paid_have_is_refused():
     assert "'settled'" in leak.message
 
 
+@pytest.mark.parametrize(("slips", "expected"), [(0.0, [("device", "warn")]), (0.15, [])])
+def test_a_level_that_only_the_unpaid_have_is_a_warning_and_one_that_seldom_pays_is_none(slips, expected):
+    drawn = np.random.default_rng(1).random(len(LABEL))
+    values = np.where(drawn < np.where(LABEL == 0, 0.45, slips), "given up", "other")
+    assert names(with_column("device", values)) == expected
+
+
 def test_a_level_that_is_good_at_first_and_worse_later_is_no_leak():
     age = ROWS["age_days"].to_numpy()
     drawn = np.random.default_rng(2).random(len(LABEL))

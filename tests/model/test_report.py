@@ -30,7 +30,7 @@ SPEC = BacktestSpec(folds=2, bootstrap=20, importance_rows=200)
 
 @cache
 def made() -> tuple[Model, backtest.Backtest]:
-    rows = feature_rows(4000, 7)
+    rows = feature_rows(2000, 7)
     names = np.array(rows["reason_code"].to_pylist(), object)
     names[names == "expired_card"] = HOSTILE
     at = rows.column_names.index("reason_code")

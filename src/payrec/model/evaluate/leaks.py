@@ -39,6 +39,8 @@ class LeakLimits:
     level_odds
         Odds of recovery of the rows of one level, as a multiple of those of all others, that refuse training if they
         rise with the age of the orders.
+    never_usual
+        Rows of a level that would be recovered if they paid as the others: none of so many is a warning.
     min_rows
         Rows, and rows of each outcome, that a test needs; rows that a level needs on that day and later.
     """
@@ -46,6 +48,7 @@ class LeakLimits:
     refuse_auc: float = 0.97
     warn_auc: float = 0.93
     level_odds: float = 5.0
+    never_usual: float = 50.0
     min_rows: int = 50
 
 
@@ -123,9 +126,18 @@ def _levels(
     yield from whole
     for level in np.flatnonzero(frequent) if not whole else ():
         at_level = code == level
+        value = terminal_text(str(coded.dictionary[int(level)].as_py()))
+        n, k = int(at_level.sum()), int(label[at_level].sum())
+        usual = n * label[~at_level].mean() if n < len(label) else 0
+        if not k and usual >= limits.never_usual:
+            message = (
+                f"none of {n:,} snapshots with {name} {value!r} were recovered; of as many others {usual:,.0f} were\n"
+                "expected: a few, unless such orders cannot be paid; "
+                "a value written to what stayed unpaid gives the answer away\n"
+                f"look when {name} is written; if after the order was given up, take it out of the map"
+            )
+            yield Leak(name, "warn", n, message)
         if _too_good(at_level, label, ages, limits):
-            value = terminal_text(str(coded.dictionary[int(level)].as_py()))
-            n, k = int(at_level.sum()), int(label[at_level].sum())
             message = (
                 f"{k:,} of {n:,} snapshots with {name} {value!r} were recovered, the better the older the order is\n"
                 f"expected: odds below {limits.level_odds:g} times the others', falling with age; "
