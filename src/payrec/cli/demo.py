@@ -15,7 +15,7 @@ from payrec.cli.summaries import show_figures, show_list
 
 def demo(
     orders: Annotated[int, typer.Option("--orders", min=2_000, help="Number of orders to simulate.")] = 50_000,
-    capacity: Annotated[int, typer.Option("--capacity", min=1, metavar="K", help="Number of contacts.")] = 200,
+    capacity: Annotated[int, typer.Option("--capacity", min=1, metavar="K", help="Number of contacts.")] = 50,
     url: Database = None,
     as_json: Json = False,
 ) -> None:

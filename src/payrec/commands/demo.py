@@ -78,7 +78,7 @@ def demo(
     out: Path | str,
     now: datetime,
     orders: int = 50_000,
-    capacity: int = 200,
+    capacity: int = 50,
     url: str | None = None,
     models: Path | str | None = None,
     published: Path | str | None = None,
@@ -118,7 +118,7 @@ def demo(
             progress("playing a year with an experiment")
             rules = replace(policy_of(policy, capacity), reporting_currency=REPORTING_CURRENCY)
             listed = listed_orders(engine, versions.show(store, trained.model_id), folder)
-            year = play(listed, Experiment("demo", seed, 0.2), rules, max(capacity // 4, 10), seed)
+            year = play(listed, Experiment("demo", seed, 0.2), rules, max(capacity, 10), seed)
     done = run(
         address, now, models=store, published=lists, policy=policy, capacity=capacity,
         lock_folder=lock_folder or folder, alert_to=alert_to, secrets=secrets, retention_days=retention_days,
