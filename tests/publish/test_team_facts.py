@@ -109,6 +109,13 @@ def test_receivables_worked_by_hand(facts: dict[str, list[dict[str, Any]]]) -> N
     assert row["days_beyond_terms"] == (7 * 60 + 35 * 10 - 2 * 80) / 150
 
 
+def test_receivables_come_in_one_order(facts: dict[str, list[dict[str, Any]]]) -> None:
+    names = ("until_at", "owner", "team", "currency", "days_late", "billed_minor", "paid_minor")
+    keys = [tuple("" if row[name] is None else row[name] for name in names) for row in facts["team_receivables"]]
+    assert keys == sorted(keys)
+    assert len(set(keys)) == len(keys)
+
+
 def test_receivables_by_owner_and_week(facts: dict[str, list[dict[str, Any]]]) -> None:
     by_owner = {row["owner"]: row for row in team_figures.receivables(facts["team_receivables"], ("owner",), AS_OF)}
     assert {name: row["outstanding_minor"] for name, row in by_owner.items()} == {"kim": 8_000, "lee": 20_000, None: 0}

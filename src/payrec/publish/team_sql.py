@@ -91,7 +91,8 @@ def receivables(owned: str, as_of: datetime) -> str:
         FROM stg_balances AS b
         JOIN owned AS o ON o.order_no = b.order_no
         WHERE b.paid_minor > 0 AND b.from_at > {since} AND b.from_at <= {sql_timestamp(as_of)}
-        GROUP BY {_end_of_week("b.from_at", as_of)}, o.owner, o.team, o.currency, {_days_late()}"""
+        GROUP BY {_end_of_week("b.from_at", as_of)}, o.owner, o.team, o.currency, {_days_late()}
+        ORDER BY until_at, owner NULLS FIRST, team NULLS FIRST, currency, days_late, billed_minor, paid_minor"""
 
 
 def _between(first: int | None, after: int | None) -> str:
