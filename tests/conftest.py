@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
 
@@ -23,7 +22,7 @@ from payrec.data.engines import Engine, connect
 
 sys.path.insert(0, str(Path(__file__).parent))
 import postgres_server
-import spark_server as spark_cluster
+import spark_server as spark_processes
 from open_orders import open_orders  # noqa: F401 - a fixture
 from quick import (  # noqa: F401 - hooks of `make quick`
     pytest_addoption,
@@ -42,9 +41,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def engines_for(test: pytest.Item) -> tuple[str, ...]:
-    """All engines; but a whole night takes Spark half a minute of a core, so there it gets the tests marked for it."""
-    nights = "commands" in test.path.parts or "site" in test.fixturenames
-    return ENGINES if not nights or test.get_closest_marker("spark") else tuple(e for e in ENGINES if e != "spark")
+    """All engines; Spark, where each step costs most, gets what every engine promises and the tests marked for it."""
+    on_spark = test.path.name == "test_contract.py" or test.get_closest_marker("spark")
+    return ENGINES if on_spark else tuple(engine for engine in ENGINES if engine != "spark")
 
 
 @pytest.fixture(scope="session")
@@ -92,27 +91,6 @@ def duckdb_url(tmp_path: Path) -> str:
     return url
 
 
-# for a few rows: no optimiser pays off that thinks longer than the query takes
-SPARK_SETTINGS = {
-    "spark.driver.memory": "1g",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:MetaspaceSize=400m -XX:NewSize=400m",
-    "spark.sql.shuffle.partitions": "1",
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.autoBroadcastJoinThreshold": "-1",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-}
-
-
-@pytest.fixture
-def spark_url(tmp_path: Path) -> str:
-    """Address of a fresh warehouse folder with the empty raw tables; all tests of a process share one Spark."""
-    url = f"spark-local://1?{urlencode({'warehouse': tmp_path / 'warehouse', **SPARK_SETTINGS})}"
-    with connect(url) as fresh:
-        fresh.run(SCHEMA.read_text(encoding="utf-8"))
-    return url
-
-
 @pytest.fixture(scope="session")
 def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a Spark Connect server on a cluster of two workers, which all tests share.
@@ -123,13 +101,13 @@ def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
         return
-    with spark_cluster.running(tmp_path_factory) as server:
+    with spark_processes.running(tmp_path_factory) as server:
         yield server
 
 
 @pytest.fixture
-def cluster_url(spark_server: str) -> str:
-    """Address of a fresh schema on the cluster with the empty raw tables."""
+def spark_url(spark_server: str) -> str:
+    """Address of a fresh schema of the server with the empty raw tables."""
     url = f"{spark_server}/?schema=test_{os.getpid()}_{next(_numbers)}"
     with connect(url) as fresh:
         fresh.run(SCHEMA.read_text(encoding="utf-8"))

@@ -1,4 +1,7 @@
-"""A cluster of Spark for the tests: a master, two workers and a Connect server, each a process of its own."""
+"""A cluster of Spark for the tests: a master, two workers and a Connect server, each a process of its own.
+
+Its machines are in New York, and so is their Python: what payrec reads and writes must be UTC all the same.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,17 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+ZONE = "America/New_York"
 # for a few rows: no optimiser pays off that thinks longer than the query takes
 SETTINGS = {
     "spark.connect.grpc.binding.address": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.memory": "1g",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:MetaspaceSize=400m -XX:NewSize=400m",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:MetaspaceSize=400m -XX:NewSize=400m "
+    f"-Duser.timezone={ZONE}",
     "spark.executor.memory": "600m",
-    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.executor.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone={ZONE}",
     "spark.ui.enabled": "false",
     "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.shuffle.partitions": "1",
@@ -65,6 +70,7 @@ def start(folder: Path, package: Path, settings: dict[str, str], workers: int = 
         "SPARK_HOME": str(package),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": sys.executable,
+        "TZ": ZONE,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     deploy, address = "org.apache.spark.deploy", f"spark://127.0.0.1:{master}"
@@ -105,7 +111,8 @@ def stop(ids: list[int]) -> None:
         with suppress(ProcessLookupError):
             os.killpg(process, signal.SIGKILL)
     for own in _started:
-        own.wait()
+        if own.pid in ids:
+            own.wait()
 
 
 @contextmanager

@@ -21,8 +21,6 @@ KINDS = {  # of the steps that are found in a run
     "duckdb": {"begin", "inside", "batch", "commit", "open", "write", "sync", "rename", "mkdir"},
     "postgresql": {"begin", "inside", "batch", "commit", "read"},
 }
-# a load into an empty warehouse needs no Java; what it replaces is its catalog
-ON_SPARK = {"most": 4, "of": ["commit", "batch", "rename"], "faults": ["kill", "error"]}
 
 
 @pytest.fixture
@@ -34,13 +32,10 @@ def small(engine_url: str, tmp_path: Path, models: Path) -> Site:
     if url.startswith("duckdb"):
         shutil.move(tmp_path / "payrec.duckdb", folder / "payrec.duckdb")
         url = f"duckdb:///{folder / 'payrec.duckdb'}"
-    if url.startswith("spark"):
-        shutil.move(tmp_path / "warehouse", folder / "warehouse")
-        url = url.replace(quote(str(tmp_path), safe=""), quote(str(folder), safe=""))
     return originals.installed(url, folder, models)
 
 
-def failed(name: str, site: Site, request: pytest.FixtureRequest, **how: Any) -> list[dict[str, Any]]:
+def failed(name: str, site: Site, request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     """Have a command fail at some of its steps; return what the harness saw, the undisturbed run first."""
     copies = site.folder.parent / "copies"
     copies.mkdir()
@@ -56,8 +51,8 @@ def failed(name: str, site: Site, request: pytest.FixtureRequest, **how: Any) ->
         "of": [],
         "faults": every.FAULTS,
     }
-    first, *seen = every.start(told | how, timeout_s=1_800)
-    assert len(seen) == min((told | how)["most"], first["trials"])
+    first, *seen = every.start(told, timeout_s=1_800)
+    assert len(seen) == min(told["most"], first["trials"])
     for trial in seen:
         assert verdict.problems(first, trial) == [], trial
     return [first, *seen]
@@ -77,9 +72,7 @@ def test_a_command_that_fails_at_any_step(small: Site, request: pytest.FixtureRe
     assert first["after"][what] in left, "some after"
 
 
-@pytest.mark.spark
 def test_a_load_that_fails_at_any_step(small: Site, request: pytest.FixtureRequest) -> None:
-    how = ON_SPARK if small.url.startswith("spark") else {}
-    first, *seen = failed("load", small, request, **how)
+    first, *seen = failed("load", small, request)
     assert first["before"]["raw"] != first["after"]["raw"]
     assert all(trial["left"]["lists"] == first["before"]["lists"] for trial in seen), "what is served is not touched"

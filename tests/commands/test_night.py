@@ -74,7 +74,6 @@ def how_it_ended(site: Site, run_id: str) -> list[str]:
         return [entry.status for entry in ledger.entries(engine) if entry.what == "run" and entry.subject == run_id]
 
 
-@pytest.mark.spark
 def test_three_nights_and_the_first_list_against_what_came_true(site: Site) -> None:
     reports = []
     for as_of in (FIRST_NIGHT, FIRST_NIGHT + DAY, FIRST_NIGHT + 2 * DAY):
@@ -103,7 +102,6 @@ def test_three_nights_and_the_first_list_against_what_came_true(site: Site) -> N
     assert {row["run_id"] for row in history} == {*ids, served(site)[0]}
 
 
-@pytest.mark.spark
 def test_the_same_run_again_changes_nothing(site: Site) -> None:
     first = site.night()
     before = everything(site)

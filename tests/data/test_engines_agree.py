@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pytest
 
 from payrec.data import layers, snapshots
-from payrec.data.engines import Engine, spark_rows
+from payrec.data.engines import Engine
 from payrec.model.recipes import training
 from payrec.model.recipes.model import Model
 from payrec.simulate import simulator
@@ -92,16 +92,6 @@ def test_every_layer_and_every_probability_is_the_same_on_every_engine(
             assert first == second, (table, other.name)
     for recipe in ("logistic", "xgboost"):
         assert_same_probabilities((duckdb, *others), recipe)
-
-
-def test_spark_gives_the_same_through_files_as_through_memory(
-    open_engine: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Few rows are handed to Spark from memory, many are read from files and written to them; here all are many."""
-    few = simulator.portfolio(200, 3)
-    expected = read(filled(open_engine("duckdb"), few), "v_feature_view")
-    monkeypatch.setattr(spark_rows, "SMALL_ROWS", 0)
-    assert read(filled(open_engine("spark"), few), "v_feature_view") == expected
 
 
 def test_building_twice_gives_the_same_rows(engine: Engine, portfolio: simulator.Portfolio) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import Phase, given, settings
 
 from payrec.data import layers
@@ -91,6 +92,7 @@ def meaning_in_words(orders: list[Row], events: list[Row], as_of: datetime, rule
     }
 
 
+@pytest.mark.spark
 def test_an_order_is_at_risk_exactly_when_the_plain_reckoning_says_so(engine: Engine) -> None:
     compare(engine, 400 if engine.name == "duckdb" else 80, "events")
 

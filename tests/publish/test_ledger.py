@@ -22,6 +22,7 @@ def test_entries_keep_the_order_in_which_they_came_whatever_the_clock_says(engin
     assert ledger.entries(engine) == made
 
 
+@pytest.mark.spark
 def test_a_run_goes_on_where_it_was_broken_off(engine: Engine) -> None:
     assert ledger.begin(engine, AT, "cron", "r1").done == frozenset()
     ledger.add(engine, Entry(AT, "cron", "step.build", "r1", "done"))

@@ -43,6 +43,7 @@ def another_run(url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
             child.kill()
 
 
+@pytest.mark.spark
 def test_the_second_run_is_told_who_holds_the_lock(engine_url: str, tmp_path: Path) -> None:
     with (
         another_run(engine_url, tmp_path) as child,

@@ -331,6 +331,7 @@ def test_run_ids_come_from_all_that_decides_and_nothing_else() -> None:
         assert run_info.identity(*other) != made
 
 
+@pytest.mark.spark
 def test_migrations_are_applied_once_in_order_and_checked(engine: Engine) -> None:
     names = [migration.name for migration in migrations.published(engine.name)]
     assert names == sorted(names)

@@ -25,7 +25,7 @@ from payrec.commands.customer_states import CustomerState, customer_states
 from payrec.common.errors import DatabaseUnreachable, PayrecError, UsageError
 from payrec.common.settings import Settings
 from payrec.common.text import sql_literal
-from payrec.data.engines import connect, keeps_lists
+from payrec.data.engines import connect, is_cluster, keeps_lists
 from payrec.publish import actions, details, folder_store
 from payrec.publish.actions import Action
 from payrec.publish.database_store import DatabaseStore
@@ -82,7 +82,12 @@ def configured(settings: Settings) -> Source:
 
 
 def of_database(settings: Settings, url: str) -> Source:
-    """Return the source that reads a PostgreSQL database through a folder of its own."""
+    """Return the source that reads a database through a folder of its own."""
+    if is_cluster(url):
+        server, _, named = url.partition("?")
+        shown = f"{server.partition(';')[0]}?{named}"  # after the semicolon stands the token
+        name = hashlib.sha256(shown.encode()).hexdigest()[:16]
+        return Source(settings.out_dir / "app" / name, f"Spark {shown}", url)
     parts = urlsplit(url)
     credentials, _, host = parts.netloc.rpartition("@")
     options = [(name, value) for name, value in parse_qsl(parts.query) if name != "password"]

@@ -26,7 +26,7 @@ Database = Annotated[
     typer.Option(
         "--database",
         metavar="URL",
-        help="duckdb:///FILE, postgresql://USER@HOST/NAME, sc://HOST:PORT/?schema=NAME or spark-local://CORES?warehouse=DIR.",
+        help="duckdb:///FILE, postgresql://USER@HOST/NAME or sc://HOST:PORT/?schema=NAME.",
         show_default=False,
     ),
 ]

@@ -53,7 +53,7 @@ def score(
     payments_until
         Time until which all payments are known (UTC, without zone): the list is as of then at the latest.
     published
-        Folder of the published lists, where people's actions are kept; not used on PostgreSQL, which keeps them.
+        Folder of the published lists, where people's actions are kept; PostgreSQL and Spark keep both themselves.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def score(
     """
     rules = policy_of(policy, capacity)
     bundle = serving.of_database(engine, models, serving.codes_of(rules), progress)
-    store = open_store(engine if engine.name == "postgres" else Path(published))
+    store = open_store(Path(published) if engine.name == "duckdb" else engine)
     action_events.record(engine, store)
     wanted = scoring_request(engine, bundle, rules, as_of, now, progress, store, payments_until=payments_until)
     with wanted as request:

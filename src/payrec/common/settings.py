@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PAYREC_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database: SecretStr | None = Field(
-        None, description="address of the database: duckdb:///FILE, postgresql://…, sc://… or spark-local://…"
+        None, description="address of the database: duckdb:///FILE, postgresql://… or sc://…"
     )
     db_host: str | None = Field(
         None, description="PostgreSQL host or folder of its socket, if PAYREC_DATABASE is not set"

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from payrec.common import files
 from payrec.common.errors import Locked, PayrecError, file_errors
-from payrec.data.engines import is_cluster, keeps_lists, spark_session
+from payrec.data.engines import is_cluster, keeps_lists
 from payrec.publish.ledger import LostLock
 
 NAME = "payrec.lock"
@@ -45,15 +45,13 @@ class Holder:
 def held(url: str, folder: Path, holder: Holder, wait_s: float = 0.0) -> AbstractContextManager[StillHeld]:
     """Hold the lock that belongs to a database: of PostgreSQL its advisory lock, else a lock file.
 
-    The file lies in ``folder``; of a Spark of payrec's own it lies in the warehouse, which several machines may share;
-    a cluster keeps the lock in its catalog. Gives the check that the lock is still held.
+    The file lies in ``folder``; a cluster of Spark keeps the lock in its catalog. Gives the check that the lock is
+    still held.
     """
-    if keeps_lists(url):
-        return advisory_lock(url, holder, wait_s)
     if is_cluster(url):
         return catalog_lock(url, holder, wait_s)
-    if url.startswith("spark"):
-        return file_lock(spark_session.address(url)[1], holder, wait_s)
+    if keeps_lists(url):
+        return advisory_lock(url, holder, wait_s)
     return file_lock(folder, holder, wait_s)
 
 
@@ -126,9 +124,9 @@ def catalog_lock(url: str, holder: Holder, wait_s: float = 0.0) -> Iterator[Stil
     DatabaseUnreachable
         The cluster does not answer.
     """
-    from payrec.data.engines.spark_cluster import SparkCluster
+    from payrec.data.engines.spark import Spark
 
-    with SparkCluster(url) as engine, engine.run_lock(str(holder), wait_s) as lock:
+    with Spark(url) as engine, engine.run_lock(str(holder), wait_s) as lock:
 
         def still_held() -> None:
             if not lock.is_held():

@@ -1,6 +1,7 @@
 """Views of the worklist that people saved under a name; rows are only ever added, and the last one of a name holds.
 
-In a folder ``views/DAY/ID.json``; on PostgreSQL ``payrec_saved_views``, into which the app adds through one function.
+In a folder ``views/DAY/ID.json``; in a database ``payrec_saved_views``, into which the app adds,
+on PostgreSQL through one function.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ def add(store: FolderStore | DatabaseStore, view: SavedView, now: datetime) -> b
         return added_rows.add(store.folder / FOLDER, view.view_id, now, asdict(view))
     values = ["NULL" if value is None else sql_literal(str(value)) for value in asdict(view).values()]
     migrate_published(store.engine)
+    if store.engine.name == "spark":
+        return store.add_row(TABLE, asdict(view), "view_id")
     call = f"SELECT payrec_save_view({', '.join(values)}) AS is_new"
     return retrying(lambda: bool(store.engine.read(call)["is_new"][0].as_py()))
 

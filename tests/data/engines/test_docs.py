@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from payrec.data.engines import duckdb, rows, spark_access, spark_session
+from payrec.data.engines import duckdb, rows, spark_session
 from payrec.data.engines.postgres_session import address
 
 DOCS = Path(__file__).parents[3] / "docs" / "engines.md"
@@ -47,7 +47,5 @@ def test_types() -> None:
 
 
 def test_settings_of_spark_and_their_reasons() -> None:
-    told = re.findall(r"^\| `(spark\.[\w.]+)` \| `(.*)` \| (.*) \|$", section("A Spark of payrec's own"), flags=re.M)
-    assert told == [*spark_session.SETTINGS, *spark_session.LOCAL]
-    cluster = re.findall(r"^\| `(spark\.[\w.]+)` \| `(.*)` \| (.*) \|$", section("Your Spark cluster"), flags=re.M)
-    assert cluster == list(spark_access.SETTINGS)
+    documented = re.findall(r"^\| `(spark\.[\w.]+)` \| `(.*)` \| (.*) \|$", section("Spark"), flags=re.M)
+    assert documented == list(spark_session.SETTINGS)

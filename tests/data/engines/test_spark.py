@@ -1,237 +1,243 @@
-"""What is Spark's own: its address, its warehouse, what a killed program leaves, and that SQL reaches no file."""
+"""A cluster's own catalog: others read its tables, a change shows as a whole, what a killed program left is completed.
+
+The promises that all engines share are a sample here, since each step on a cluster takes long.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
+import socket
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+from tests.data.engines.test_contract import ALL_TYPES, kinds
+from tests.data.test_engines_agree import KEYS, filled
+from tests.data.test_engines_agree import read as sorted_rows
 
 from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, MissingExtra, PayrecError, UsageError
-from payrec.data.engines import Engine, connect, spark, spark_rows, spark_session, spark_sql
+from payrec.data import layers
+from payrec.data.engines import connect, spark, spark_lock, spark_session, spark_sql, spark_views
 from payrec.data.engines.retry import Interrupted
-from payrec.data.engines.spark_catalog import LOCK_WAIT_S, NAME, PARTS
-from payrec.data.engines.spark_session import Cluster, said
+from payrec.data.engines.spark import Spark
+from payrec.data.engines.spark_session import said
+from payrec.data.engines.spark_views import JOURNAL
+from payrec.simulate import simulator
 
-
-def rows(n: int, start: int = 0, day: int = 1) -> pa.Table:
-    return pa.table({"id": list(range(start, start + n)), "day": [day] * n})
+VALUES = [
+    {
+        "id": 1,
+        "small": -(2**15),
+        "big": -(2**63),
+        "money": Decimal("-9999999999999999.99"),
+        "rate": Decimal("0.00000001"),
+        "chance": 5e-324,
+        "yes": True,
+        "word": 'it\'s a \\n ${x} "y" */ ; --',
+        "day": dt.date(1, 1, 1),
+        "moment": dt.datetime(9999, 12, 31, 23, 59, 59, 999999),
+    },
+    {"id": 2},
+]
 
 
 @pytest.fixture
-def warehouse(spark_url: str, tmp_path: Path) -> Path:
-    del spark_url
-    return tmp_path / "warehouse"
+def cluster(spark_server: str, request: pytest.FixtureRequest) -> Iterator[Spark]:
+    """A schema of its own, empty."""
+    schema = f"cluster_{os.getpid()}_{abs(hash(request.node.name))}"
+    with connect(f"{spark_server}/?schema={schema}") as engine:
+        assert isinstance(engine, Spark)
+        yield engine
 
 
-def parts(warehouse: Path) -> set[str]:
-    return {path.name for path in (warehouse / PARTS).iterdir()}
+@pytest.fixture
+def other(cluster: Spark, spark_server: str) -> Iterator[Spark]:
+    """Another program on the same schema."""
+    with connect(f"{spark_server}/?schema={cluster._address.schema}") as engine:
+        assert isinstance(engine, Spark)
+        yield engine
 
 
-class TestAddress:
-    def test_cores_master_folder_and_settings(self) -> None:
-        address = spark_session.address
-        assert address("spark-local://2?warehouse=a/b") == (Cluster("local[2]"), Path("a/b"))
-        assert address("spark-local://?warehouse=w")[0].master == "local[*]"
-        settings = (("spark.driver.memory", "4g"),)
-        assert address("spark://m:7077?warehouse=/w&spark.driver.memory=4g") == (
-            Cluster("spark://m:7077", settings),
-            Path("/w"),
-        )
-
-    @pytest.mark.parametrize(
-        "url", ["spark-local://2", "spark-local://x?warehouse=w", "spark-local://2?warehouse=w&a=1"]
-    )
-    def test_what_cannot_be_meant(self, url: str) -> None:
-        with pytest.raises(UsageError, match="expected"):
-            connect(url)
-
-    def test_without_the_extra(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(spark, "find_spec", lambda _: None)
-        with pytest.raises(MissingExtra, match=r"pip install 'payrec\[spark\]'"):
-            connect(f"spark-local://1?warehouse={tmp_path}")
-
-    def test_without_java(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("PATH", "")
-        monkeypatch.delenv("JAVA_HOME", raising=False)
-        with pytest.raises(UsageError, match="needs Java 17 or newer, and there is none\ninstall it"):
-            spark_session._expect_java()
-
-    def test_a_folder_that_cannot_be_made(self, tmp_path: Path) -> None:
-        (tmp_path / "file").touch()
-        with pytest.raises(DatabaseUnreachable, match="cannot make the warehouse folder"):
-            connect(f"spark-local://1?warehouse={tmp_path}/file/w")
-
-    def test_another_spark_in_one_process(self, spark_url: str) -> None:
-        with connect(spark_url) as engine, connect(spark_url.replace("//1", "//2")) as other:
-            assert engine.read("SELECT 1 AS one").num_rows == 1
-            with pytest.raises(UsageError, match="already uses Spark at local"):
-                other.read("SELECT 1 AS one")
+def test_values_come_back_from_a_view_and_from_files(cluster: Spark, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, marks = kinds(VALUES), set()
+    for cells in (300, 0):
+        monkeypatch.setattr(spark_views, "SMALL_CELLS", cells)
+        cluster.run(f"DROP TABLE IF EXISTS kinds; {ALL_TYPES}")
+        cluster.write("kinds", rows, ("id",))
+        assert bool(cluster._space.table("kinds").files) == (cells == 0)
+        assert cluster.read("SELECT * FROM kinds ORDER BY id").equals(rows)
+        marks.add(cluster.fingerprint("kinds"))
+    assert len(marks) == 1
+    (batch,) = cluster.read_batches("SELECT * FROM kinds ORDER BY id", lambda batch: batch.slice(1))
+    assert batch["id"].to_pylist() == [2]
+    cluster.run("ALTER TABLE kinds ADD COLUMN IF NOT EXISTS why VARCHAR(10); UPDATE kinds SET why = 'x' WHERE id = 2")
+    cluster.run("DELETE FROM kinds WHERE id = 1")
+    assert cluster.read("SELECT id, why FROM kinds").to_pylist() == [{"id": 2, "why": "x"}]
 
 
-class TestWarehouse:
-    def test_what_was_written_is_there_after_closing(self, spark_url: str) -> None:
-        with connect(spark_url) as engine:
-            engine.run("CREATE TABLE t (id BIGINT NOT NULL PRIMARY KEY, day INTEGER CHECK (day > 0))")
-            engine.write("t", rows(3), ("id",))
-            engine.view("v", "SELECT id FROM t")
-        with connect(spark_url) as engine:
-            assert engine.read("SELECT * FROM v ORDER BY id")["id"].to_pylist() == [0, 1, 2]
-            with pytest.raises(DataRefused, match="break its rule: day > 0"):
-                engine.write("t", rows(1, 9, day=0), ("id",))
-            with pytest.raises(DataRefused, match="whose key is there already: id = 1"):
-                engine.write("t", rows(1, 1), ())
-            assert engine.read("SELECT * FROM t").num_rows == 3
-
-    def test_a_new_day_leaves_the_parts_of_the_others_alone(
-        self, spark_url: str, warehouse: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(spark_rows, "SMALL_ROWS", 0)
-        with connect(spark_url) as engine:
-            engine.run("CREATE TABLE t (id BIGINT, day INTEGER)")
-            for day in (1, 2):
-                engine.write("t", rows(5, day=day), ("id", "day"))
-            two = parts(warehouse)
-            engine.write("t", rows(4, day=2), ("id", "day"))
-            assert len(two) == 2
-            assert len(parts(warehouse)) == 3, "the fifth row of day 2 stays, in a part of its own"
-            assert len(parts(warehouse) & two) == 1, "day 1 was not written again"
-            assert engine.read("SELECT id FROM t").num_rows == 10
-
-    def test_what_a_killed_program_left_is_taken_away(self, spark_url: str, warehouse: Path) -> None:
-        with connect(spark_url) as engine:
-            engine.write("horizon", pa.table({"days": [30]}), ())
-        kept = parts(warehouse)
-        (warehouse / PARTS / ("0" * 32)).mkdir()
-        (warehouse / f"{NAME}.new").touch()
-        connect(spark_url).close()
-        assert parts(warehouse) == kept
-        assert not (warehouse / f"{NAME}.new").exists()
-
-    def test_killed_in_the_middle_of_a_transaction(self, spark_url: str, warehouse: Path) -> None:
-        script = (
-            "import os, sys, pyarrow as pa\nfrom payrec.data.engines import connect\n"
-            "engine = connect(sys.argv[1])\nwith engine.transaction():\n"
-            "    engine.write('horizon', pa.table({'days': [30]}), ())\n    os.kill(os.getpid(), 9)\n"
-        )
-        assert subprocess.run([sys.executable, "-c", script, spark_url], check=False).returncode == -9
-        assert len(parts(warehouse)) == 1
-        with connect(spark_url) as engine:
-            assert parts(warehouse) == set()
-            assert engine.read("SELECT days FROM horizon").num_rows == 0
-
-    def test_one_program_at_a_time_changes_tables(self, spark_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert LOCK_WAIT_S > 1
-        monkeypatch.setattr("payrec.data.engines.spark_catalog.LOCK_WAIT_S", 0.05)
-        with connect(spark_url) as one, connect(spark_url) as other, one.transaction():
-            one.write("horizon", pa.table({"days": [30]}), ())
-            assert other.read("SELECT days FROM horizon").num_rows == 0, "a reader sees the old tables"
-            with pytest.raises(Locked, match="another program has been changing"):
-                other.write("horizon", pa.table({"days": [60]}), ())
-
-    def test_others_see_a_change_when_it_is_whole(self, spark_url: str) -> None:
-        with connect(spark_url) as one, connect(spark_url) as other:
-            assert other.read("SELECT days FROM horizon").num_rows == 0
-            one.write("horizon", pa.table({"days": [30]}), ())
-            assert other.read("SELECT days FROM horizon")["days"].to_pylist() == [30]
-
-    def test_a_damaged_and_a_newer_catalog(self, spark_url: str, warehouse: Path) -> None:
-        told = json.loads((warehouse / NAME).read_text())
-        (warehouse / NAME).write_text("{")
-        with pytest.raises(DataRefused, match="is damaged"):
-            connect(spark_url)
-        (warehouse / NAME).write_text(json.dumps(told | {"format": 99}))
-        with pytest.raises(DatabaseUnreachable, match="made by a newer payrec"):
-            connect(spark_url)
-
-    def test_large_rows_go_through_files_and_stay_in_order(
-        self, spark_url: str, warehouse: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(spark_rows, "SMALL_ROWS", 0)
-        with connect(spark_url) as engine:
-            engine.write("landmarks", pa.table({"age_days": [3, 1, 2]}), ())
-            engine.run("CREATE TABLE twice AS SELECT age_days, age_days AS b, NULL AS c FROM landmarks")
-            stream = engine.read_batches("SELECT age_days, b AS age_days FROM twice ORDER BY 1 DESC")
-            first = next(stream)
-            assert first.column(0).to_pylist() == [3, 2, 1]
-            assert first.schema.names == ["age_days", "age_days"]
-            stream.close()
-            assert not list(warehouse.glob("reading-*"))
-            assert engine.read("SELECT age_days FROM twice WHERE age_days > 9").num_rows == 0
-
-    def test_counts_and_small_tables_are_told_without_spark(self, spark_url: str) -> None:
-        with connect(spark_url) as engine:
-            assert isinstance(engine, spark.Spark)
-            engine.write("horizon", pa.table({"days": [7, 30]}), ())
-            plain = (
-                "SELECT COUNT(*) AS n FROM horizon WHERE 1 = 1",
-                "SELECT * FROM horizon;",
-                "SELECT days, days FROM horizon",
-            )
-            found = [engine.read(select) for select in plain]
-            assert engine._session is None
-            for select, rows_of_it in zip(plain, found, strict=True):
-                asked = engine.read(f"SELECT * FROM ({select.removesuffix(';')}) AS t")
-                assert asked.schema == rows_of_it.schema
-                assert asked.equals(rows_of_it)
-            with pytest.raises(UsageError, match="nowhere"):
-                engine.read("SELECT nowhere FROM horizon")
-
-    def test_a_small_table_whose_files_are_gone_is_asked_for_again(self, spark_url: str, warehouse: Path) -> None:
-        with connect(spark_url) as engine:
-            engine.write("horizon", pa.table({"days": [7]}), ())
-            for file in warehouse.glob(f"{PARTS}/*/*.parquet"):
-                file.unlink()
-            with pytest.raises(Interrupted, match="try again"):
-                engine.read("SELECT days FROM horizon")
+def test_rows_of_known_keys_are_replaced_and_bad_ones_refused(cluster: Spark) -> None:
+    cluster.run("CREATE TABLE t (id BIGINT NOT NULL PRIMARY KEY, day INTEGER CHECK (day > 0))")
+    for start, day in ((0, 1), (1, 2)):
+        table = pa.table({"id": range(start, start + 400), "day": [day] * 400})
+        assert cluster.write("t", table, ("id",)) == 400
+    counts = cluster.read("SELECT day, COUNT(*) AS n FROM t GROUP BY day ORDER BY day").to_pylist()
+    assert [row["n"] for row in counts] == [1, 400]
+    for bad, reason in (
+        ({"id": [None], "day": [1]}, "id IS NOT NULL"),
+        ({"id": [9], "day": [0]}, "day > 0"),
+        ({"id": [9, 9], "day": [1, 1]}, "share one: id = 9"),
+    ):
+        with pytest.raises(DataRefused, match=reason):
+            cluster.write("t", pa.table(bad), ("id",))
+    assert cluster.read("SELECT COUNT(*) AS n FROM t").to_pylist() == [{"n": 401}]
 
 
-class TestSql:
+def test_others_see_a_change_when_it_is_whole_and_never_one_that_failed(cluster: Spark, other: Spark) -> None:
+    cluster.run("CREATE TABLE a AS SELECT 1 AS x; CREATE VIEW v AS SELECT x + 1 AS y FROM a")
+
+    def change(*, fails: bool) -> None:
+        with cluster.transaction():
+            cluster.run("DROP TABLE a; CREATE TABLE a AS SELECT 5 AS x; CREATE TABLE b AS SELECT 2 AS x")
+            assert cluster.read("SELECT y FROM v").to_pylist() == [{"y": 6}]
+            assert other.read("SELECT y FROM v").to_pylist() == [{"y": 2}]
+            if fails:
+                raise KeyError
+
+    before = cluster._space.catalog.names()
+    with pytest.raises(KeyError):
+        change(fails=True)
+    assert cluster._space.catalog.names() == before, "nothing of it is left"
+    change(fails=False)
+    assert other.read("SELECT y FROM v").to_pylist() == [{"y": 6}]
+    assert other.tables() == {"a", "b", "v"}
+
+
+def test_one_program_at_a_time_changes_tables(cluster: Spark, other: Spark, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spark_lock, "LOCK_WAIT_S", 0.0)
+    monkeypatch.setattr(spark_lock, "BEAT_S", 0.1)
+    cluster.run("CREATE TABLE a (x INTEGER)")
+    with cluster.transaction():
+        cluster.run("INSERT INTO a VALUES (1)")
+        with pytest.raises(Locked, match=f"process {os.getpid()} on"):
+            other.run("INSERT INTO a VALUES (2)")
+    other.run("INSERT INTO a VALUES (2)")
+    assert cluster.read("SELECT COUNT(*) AS n FROM a").to_pylist() == [{"n": 2}]
+
+
+def test_what_a_program_left_that_was_killed_as_it_published_is_completed(
+    cluster: Spark, spark_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.run("CREATE TABLE a AS SELECT 1 AS x; CREATE TABLE b AS SELECT 1 AS x")
+    catalog = cluster._space.catalog
+    changes = json.dumps({"a": "SELECT 2 AS x", "b": "SELECT 2 AS x"})
+    for statement in (  # a journal of two views of which one was replaced, a claim, and a table that no view reads
+        f"CREATE VIEW {JOURNAL} AS SELECT /* payrec {changes} */ 1 AS one",
+        "CREATE OR REPLACE VIEW a AS SELECT 2 AS x",
+        f"CREATE VIEW {spark_lock.WRITERS}__lock_1 AS SELECT 'process 1' AS holder, 7 AS beat",
+        "CREATE TABLE b__0123abcd USING parquet AS SELECT 3 AS x",
+    ):
+        catalog.run(statement)
+    monkeypatch.setattr(spark_lock, "LEASE_S", 0.3)
+    with connect(f"{spark_server}/?schema={cluster._address.schema}") as next_program:
+        assert next_program.read("SELECT a.x + b.x AS both FROM a CROSS JOIN b").to_pylist() == [{"both": 4}]
+        assert catalog.names() == {"a", "b"}
+
+
+def test_a_lock_that_was_taken_away_keeps_nothing(cluster: Spark) -> None:
+    cluster.run("CREATE TABLE a (x INTEGER)")
+
+    def change() -> None:
+        with cluster.transaction():
+            cluster.run("INSERT INTO a VALUES (1)")
+            cluster._space.catalog.run(f"DROP VIEW {spark_lock.WRITERS}__lock_1")
+
+    with pytest.raises(Interrupted, match="took the lock"):
+        change()
+    assert cluster.read("SELECT x FROM a").num_rows == 0
+
+
+def test_tables_of_others_are_read_where_they_lie_and_never_changed(cluster: Spark) -> None:
+    catalog = cluster._space.catalog
+    catalog.run("CREATE TABLE orders USING parquet AS SELECT 'o1' AS order_id, 'c' AS customer_id")
+    catalog.run("CREATE VIEW raw_transactions AS SELECT order_id, customer_id FROM orders")
+    layers.prepare(cluster)
+    assert cluster.read("SELECT order_id FROM raw_transactions").num_rows == 1
+    with pytest.raises(UsageError, match="raw_transactions is a table or view of yours"):
+        cluster.write("raw_transactions", pa.table({"order_id": ["o2"]}), ())
+    with pytest.raises(UsageError, match="orders"):
+        cluster.run("DROP TABLE orders")
+
+
+def test_the_layers_are_those_of_duckdb(cluster: Spark, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = simulator.portfolio(120, 3)
+    layers.prepare(cluster)
+    filled(cluster, few)
+    with connect("duckdb://") as duckdb:
+        layers.prepare(duckdb)
+        filled(duckdb, few)
+        for table in KEYS:
+            assert sorted_rows(cluster, table) == sorted_rows(duckdb, table), table
+
+
+class TestRefusals:
     @pytest.mark.parametrize(
         "sql",
         [
-            "SELECT * FROM parquet.`{folder}`",
             "SELECT * FROM csv.`/etc/passwd`",
-            "INSERT OVERWRITE DIRECTORY '{folder}/out' USING csv SELECT 1",
-            "WITH a AS (SELECT 1) INSERT OVERWRITE DIRECTORY '{folder}/out' USING csv SELECT * FROM a",
-            "ADD JAR '{folder}/x.jar'",
+            "INSERT OVERWRITE DIRECTORY '/tmp/payrec' USING csv SELECT 1",
+            "WITH a AS (SELECT 1) INSERT OVERWRITE DIRECTORY '/tmp/payrec' USING csv SELECT * FROM a",
             "SET spark.sql.runSQLOnFiles=true",
-            "CREATE FUNCTION f AS 'X' USING JAR '{folder}/x.jar'",
             "DROP DATABASE default",
         ],
     )
-    def test_reaches_no_other_file(self, spark_url: str, tmp_path: Path, sql: str) -> None:
-        told = sql.format(folder=tmp_path)
-        with connect(spark_url) as engine:
-            for ask in (engine.run, engine.read):
-                with pytest.raises(UsageError):
-                    ask(told)
-        assert not (tmp_path / "out").exists()
+    def test_sql_reaches_no_file(self, cluster: Spark, sql: str) -> None:
+        for attempt in (cluster.run, cluster.read):
+            with pytest.raises(UsageError):
+                attempt(sql)
 
+    def test_a_server_that_does_not_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(spark_session, "CONNECT_TIMEOUT_S", 0.5)
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            with pytest.raises(DatabaseUnreachable, match=r"127\.0\.0\.1:\d+ does not answer"):
+                connect(f"sc://127.0.0.1:{unused.getsockname()[1]}/?schema=x")
+
+    def test_a_setting_that_cannot_be_set_and_an_option_that_is_none(self, spark_server: str) -> None:
+        with pytest.raises(UsageError, match=r"does not let payrec set spark\.driver\.memory"):
+            connect(f"{spark_server}/?spark.driver.memory=9g")
+        with pytest.raises(UsageError, match="found warehouse in the address"):
+            connect(f"{spark_server}/?warehouse=x")
+
+    @pytest.mark.parametrize("url", ["spark-local://2?warehouse=w", "spark://m:7077?warehouse=w"])
+    def test_a_warehouse_of_an_older_payrec_is_refused_with_the_way_out(self, url: str) -> None:
+        with pytest.raises(UsageError, match=r"(?s)no longer read: .*load the exports again"):
+            connect(url)
+
+    def test_without_the_extra(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(spark, "find_spec", lambda _: None)
+        with pytest.raises(MissingExtra, match=r"pip install 'payrec\[spark\]'"):
+            connect("sc://127.0.0.1:1")
+
+    def test_no_session_in_this_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("pyspark.sql.SparkSession.getActiveSession", lambda: None)  # other tests may have one
+        with pytest.raises(UsageError, match="found no session of Spark"):
+            connect("spark-session:?schema=x")
+
+
+class TestSql:
     def test_statements_are_split_where_they_end(self) -> None:
         sql = "DELETE FROM a; -- one; two\nINSERT INTO \"b;c\" (x) VALUES (';''--')"
         one, two = spark_sql.statements(sql)
         assert (one.verb, one.name, one.body) == ("delete", "a", "")
         assert (two.verb, two.name, two.listed, two.body) == ("insert", "b;c", "x", "VALUES (';''--')")
 
-    def test_a_column_is_added(self, spark_url: str) -> None:
-        with connect(spark_url) as engine:
-            engine.write("horizon", pa.table({"days": [30]}), ())
-            for _ in range(2):
-                engine.run("ALTER TABLE horizon ADD COLUMN IF NOT EXISTS why VARCHAR(10)")
-            assert engine.read("SELECT * FROM horizon").to_pylist() == [{"days": 30, "why": None}]
-            engine.run("UPDATE horizon SET why = 'a, ' || 'b', days = days + 1 WHERE days = 30")
-            assert engine.read("SELECT * FROM horizon").to_pylist() == [{"days": 31, "why": "a, b"}]
-            with pytest.raises(DataRefused, match="days > 0"):
-                engine.run("UPDATE horizon SET days = 0")
-
-    def test_text_is_taken_as_it_stands(self, spark_url: str) -> None:
-        with connect(spark_url) as engine:
-            (row,) = engine.read(r"SELECT 'it''s' AS a, 'a\nb' AS b, '--' AS c, 'DOUBLE PRECISION' AS d").to_pylist()
+    def test_text_is_taken_as_it_stands(self, cluster: Spark) -> None:
+        (row,) = cluster.read(r"SELECT 'it''s' AS a, 'a\nb' AS b, '--' AS c, 'DOUBLE PRECISION' AS d").to_pylist()
         assert list(row.values()) == ["it's", r"a\nb", "--", "DOUBLE PRECISION"]
 
 
@@ -248,31 +254,18 @@ class TestErrors:
         ],
     )
     def test_are_payrecs_own_in_a_few_lines(self, text: str, kind: str, error: type[PayrecError]) -> None:
-        found = said(text, kind)
-        assert type(found) is error
-        assert "org.x" not in str(found)
-        assert "SQLSTATE" not in str(found)
+        raised = said(text, kind)
+        assert type(raised) is error
+        assert "org.x" not in str(raised)
+        assert "SQLSTATE" not in str(raised)
 
-    def test_nothing_is_printed_by_spark(self, spark_url: str) -> None:
+    def test_nothing_is_printed_by_spark(self, spark_server: str) -> None:
         script = (
             "import sys\nfrom payrec.data.engines import connect\n"
             "with connect(sys.argv[1]) as engine:\n    print(engine.read('SELECT 1 AS one').num_rows)\n"
             "    try:\n        engine.read(\"SELECT CAST('x' AS INTEGER) AS n FROM range(3)\")\n"
             "    except Exception as error:\n        print(type(error).__name__)\n"
         )
-        done = subprocess.run([sys.executable, "-c", script, spark_url], capture_output=True, text=True, check=True)
+        arguments = [sys.executable, "-c", script, f"{spark_server}/"]
+        done = subprocess.run(arguments, capture_output=True, text=True, check=True)
         assert (done.stdout, done.stderr) == ("1\nDataRefused\n", "")
-
-
-def test_a_function_gets_the_bundle_in_the_workers(spark_url: str) -> None:
-    here = os.getpid()
-
-    def where(batch: pa.RecordBatch) -> pa.RecordBatch:
-        pids = pa.array([os.getpid() - here] * batch.num_rows, pa.int64())
-        return pa.record_batch({"days": batch["days"], "away": pids})
-
-    engine: Engine
-    with connect(spark_url) as engine:
-        engine.write("horizon", pa.table({"days": [7, 30]}), ())
-        assert engine.map("SELECT days FROM horizon", "made", ("days",), where) == 2
-        assert 0 not in engine.read("SELECT away FROM made")["away"].to_pylist()

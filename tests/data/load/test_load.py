@@ -43,6 +43,7 @@ def test_what_is_loaded_is_what_was_read(engine: Engine, tmp_path: Path) -> None
     assert by_id["o\n3"]["invoice_date"] == date(2024, 2, 29)
 
 
+@pytest.mark.spark
 def test_fault_24_a_file_sent_again_changes_nothing_and_a_corrected_one_replaces(
     engine: Engine, tmp_path: Path
 ) -> None:

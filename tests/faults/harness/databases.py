@@ -9,7 +9,6 @@ import duckdb
 import psycopg
 from adbc_driver_postgresql import dbapi
 
-from payrec.data.engines import spark_catalog, spark_rows
 from tests.faults.harness.steps import FULL, Step, Watch
 
 
@@ -23,20 +22,6 @@ def watch(watch: Watch) -> None:
 
     duckdb.connect = to_duckdb
     dbapi.connect = lambda uri, **more: Connection(real_server(uri, **more), watch, uri)
-    for owner, name, kind in (
-        (spark_catalog.Warehouse, "commit", "commit"),
-        (spark_rows.Parts, "written", "batch"),
-        (spark_rows.Parts, "merged", "batch"),
-    ):
-        setattr(owner, name, _noting(getattr(owner, name), watch, Step(kind)))
-
-
-def _noting(real: Callable[..., Any], watch: Watch, step: Step) -> Callable[..., Any]:
-    def noted(*args: Any, **more: Any) -> Any:
-        watch.due(step)
-        return real(*args, **more)
-
-    return noted
 
 
 def _word(sql: str) -> str:

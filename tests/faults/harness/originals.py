@@ -30,16 +30,12 @@ COMMANDS = {
 
 
 def installed(url: str, folder: Path, models: Path) -> Site:
-    """Make a small installation after its first night, on the evening before the second; its store is its own.
-
-    On Spark, where a night takes half a minute of a core and only a load is tried, there was no night yet.
-    """
+    """Make a small installation after its first night, on the evening before the second; its store is its own."""
     if not (folder / "models").exists():
         shutil.copytree(models, folder / "models")
     site = Site(url, folder, folder / "models", simulator.portfolio(ORDERS, 2))
-    if not url.startswith("spark"):
-        site.arrive(FIRST_NIGHT)
-        site.night()
+    site.arrive(FIRST_NIGHT)
+    site.night()
     site.arrive(SECOND_NIGHT)
     return site
 

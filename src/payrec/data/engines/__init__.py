@@ -1,8 +1,7 @@
 """The one seam between payrec and a database: ``connect(url)`` gives an :class:`Engine`.
 
 ``duckdb:///path/file.duckdb`` (embedded, the default), ``duckdb://`` (in memory), ``postgresql://user@host/name``,
-``sc://host:15002/?schema=payrec`` (Spark Connect), ``spark-session:?schema=payrec`` (the running session of Spark),
-``spark-local://2?warehouse=folder`` and ``spark://host:7077?warehouse=folder`` (a Spark of this process).
+``sc://host:15002/?schema=payrec`` (Spark Connect), ``spark-session:?schema=payrec`` (the running session of Spark).
 Arrow goes in and out; every other module is blind to which engine it talks to.
 """
 
@@ -100,7 +99,7 @@ class Engine(Protocol):
         """Remove the content of deleted rows from the disk, as far as the engine can; not inside a transaction.
 
         DuckDB writes its file again, which needs as much free space; PostgreSQL runs ``VACUUM FULL``, which locks each
-        table for the time; Spark keeps no deleted rows.
+        table for the time; Spark drops the tables that readers of the former views may still be reading.
         """
         ...
 
@@ -113,16 +112,16 @@ class Engine(Protocol):
 
 
 def is_cluster(url: str) -> bool:
-    """Say whether ``url`` names the catalog of a Spark that is not payrec's own."""
+    """Say whether ``url`` names the catalog of a Spark."""
     return url.startswith(("sc://", "spark-session:"))
 
 
 def keeps_lists(url: str) -> bool:
     """Say whether published lists are kept in the database that ``url`` names, rather than in a folder of files.
 
-    A server answers many at a time; an embedded database and a warehouse of files are for the nightly run alone.
+    A server answers many at a time; an embedded database is for the nightly run alone.
     """
-    return url.startswith(("postgresql://", "postgres://"))
+    return url.startswith(("postgresql://", "postgres://")) or is_cluster(url)
 
 
 def connect(url: str) -> Engine:
@@ -146,14 +145,13 @@ def connect(url: str) -> Engine:
         from payrec.data.engines import postgres
 
         return postgres.Postgres(url)
-    if scheme in ("spark", "spark-local"):
+    if is_cluster(url):
         from payrec.data.engines import spark
 
         return spark.Spark(url)
-    if is_cluster(url):
-        from payrec.data.engines import spark_cluster
-
-        return spark_cluster.SparkCluster(url)
     msg = f"found the database address {scheme}://…, expected duckdb:///FILE, postgresql://USER@HOST/NAME"
-    msg += ", sc://HOST:PORT/?schema=NAME or spark-local://CORES?warehouse=FOLDER"
+    msg += " or sc://HOST:PORT/?schema=NAME"
+    if scheme in ("spark", "spark-local"):
+        msg += "\nthe warehouse folders of payrec 0.1 are no longer read: start a Spark Connect server"
+        msg += "\n(docs/engines.md has the command), and load the exports again into sc://HOST:PORT/?schema=NAME"
     raise UsageError(msg)

@@ -1,57 +1,100 @@
-"""Spark, for what is too large for one machine: ``spark-local://N?warehouse=DIR`` or ``spark://HOST:PORT?warehouse=DIR``.
+"""The company's Spark: its sessions, its catalog, its tables.
 
-Tables are Parquet files in the warehouse folder, which every machine of the cluster must see under the same path. The
-SQL runs as it stands; keys, rules, DELETE and transactions, which Spark does not have over files, are made here (see
-:mod:`payrec.data.engines.spark_catalog` and :mod:`payrec.data.engines.spark_rows`).
+``sc://HOST:PORT/?schema=…`` (Spark Connect) and ``spark-session:?schema=…`` (the session of a notebook). The SQL runs
+as it stands; tables and their views are those of :mod:`payrec.data.engines.spark_views`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.util import find_spec
+from itertools import chain
 from typing import Any, Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from payrec.common.errors import MissingExtra, PayrecError, UsageError
-from payrec.data.engines import RowFunction, Rows, spark_frames, spark_rows, spark_session
+from payrec.common.text import sql_identifier
+from payrec.data.engines import RowFunction, Rows, spark_lock, spark_session, spark_views
 from payrec.data.engines.retry import Interrupted
-from payrec.data.engines.rows import BATCH_ROWS, normalised, query, read_schema
+from payrec.data.engines.rows import BATCH_ROWS, fitted, query, read_schema, rebatched
 from payrec.data.engines.sole import SoleProcess
-from payrec.data.engines.spark_catalog import Part, State, Table, Warehouse
-from payrec.data.engines.spark_session import address, translated
-from payrec.data.engines.spark_sql import spelled, statements, words
-from payrec.data.engines.spark_statements import do
+from payrec.data.engines.spark_arrow import PACKED, in_worker, schema_of, unpacked
+from payrec.data.engines.spark_edits import HANDED_IN, add, carry_out, checked
+from payrec.data.engines.spark_session import translated, whatever_pandas
+from payrec.data.engines.spark_sql import Column, Shape, spark_type, statements, ticked
+from payrec.data.engines.spark_views import Catalog, Part, Table
+from payrec.data.engines.spark_workspace import Workspace
 from payrec.data.engines.writing import expect_key
 
 
 class Spark(SoleProcess):
-    """An :class:`payrec.data.engines.Engine` on Spark, over the Parquet files of one warehouse folder."""
+    """An :class:`payrec.data.engines.Engine` over the tables of one schema of a cluster's catalog."""
 
     name = "spark"
-    row_hash = ""  # a table is a folder of files: taking rows out of it costs as much as making it anew
+    row_hash = ""  # taking rows out of a table of files costs as much as making it again
 
     def __init__(self, url: str) -> None:
-        self._cluster, folder = address(url)
+        self._address = spark_session.address(url)
         if find_spec("pyspark") is None:
             raise MissingExtra("a database address of Spark", "spark")
-        self._warehouse = Warehouse(folder)
-        self._parts = spark_rows.Parts(self._warehouse)
-        self._session: Any = None  # started by the first query: to load rows needs none
-        self._shown: dict[str, Table | str] = {}
-        self.state = State()  # the tables as they will be, inside of a transaction
+        self._spark = spark_session.opened(self._address)
+        is_own = self._address.catalog in ("", "spark_catalog")  # the session's own, whose views are listed as tables
+        self._space = Workspace(Catalog(self._spark, self._address.format or ("parquet" if is_own else ""), is_own))
         self._depth = 0
         self._failed = False
+        self._hashes: dict[str, str] = {}
+        if spark_views.JOURNAL in self._space.catalog.names():  # a program was killed as it published
+            with self.transaction():
+                self._space.lock()
 
     def __repr__(self) -> str:
-        return f"Spark({self._cluster.master}, {self._warehouse.folder})"
+        return f"Spark({self._address.server.partition(';')[0]}, {self._address.schema or 'default'})"
 
-    @property
-    def _now(self) -> State:
-        return self.state if self._depth else self._warehouse.state()
+    def read(self, select: str) -> pa.Table:
+        """Return all rows of ``select``."""
+        return self._once_more(lambda: self._space.read(select))
+
+    def _once_more(self, work: Callable[[], pa.Table]) -> pa.Table:
+        """Do ``work``, again if another program replaced a table in between."""
+        with self._noting():
+            try:
+                return work()
+            except Interrupted:
+                if self._depth:
+                    raise
+                return work()
+
+    def read_batches(self, select: str, through: RowFunction | None = None) -> Generator[pa.RecordBatch, None, None]:
+        """Yield the rows of ``select``, or what ``through`` makes of them in Spark's workers."""
+        with self._noting(), translated():
+            frame = self._space.frame(select)
+            schema = schema_of(frame)
+            if through:
+                schema = read_schema(through(pa.RecordBatch.from_pylist([], schema)).schema)
+            packed = frame.mapInArrow(in_worker(through, schema, pack=True), PACKED)
+            for row in packed.toLocalIterator():
+                batch = unpacked(bytes(row[0]), schema.names)
+                for start in range(0, batch.num_rows, BATCH_ROWS):
+                    yield batch.slice(start, BATCH_ROWS)
+
+    def tables(self) -> frozenset[str]:
+        """Names of the tables and views."""
+        return self._space.names()
+
+    def fingerprint(self, table: str) -> str:
+        """Return a hash of a table's rows, whatever their order."""
+        view = self._space.of(table)
+        known = str(view.parts) if isinstance(view, Table) else ""  # the files of a part never change
+        if not known or known not in self._hashes:
+            source = sql_identifier(table)
+            columns = [sql_identifier(name) for name in self._space.columns(f"SELECT * FROM {source}").names]
+            hashed = ", ".join(f"{column}, {column} IS NULL" for column in columns)
+            total = f"CAST(SUM(CAST(xxhash64({hashed}) AS DECIMAL(30, 0))) AS VARCHAR(40))"
+            (row,) = self.read(f"SELECT COUNT(*) AS n, {total} AS h FROM {source}").to_pylist()
+            self._hashes[known] = f"{row['n']}:{row['h']}"
+        return self._hashes[known]
 
     def run(self, sql: str) -> None:
         """Run one or more statements; several are one transaction."""
@@ -60,7 +103,67 @@ class Spark(SoleProcess):
         if parsed:
             with self.transaction(), self._noting():
                 for statement in parsed:
-                    do(self, statement)
+                    carry_out(self._space, statement)
+
+    def view(self, name: str, select: str) -> None:
+        """Make or replace view ``name``."""
+        with self.transaction(), self._noting():
+            if isinstance(self._space.of(name), Table):
+                raise UsageError(f"found a table named {name}, expected a view or nothing")
+            self._space.change(name, checked(self._space, select))
+
+    def write(self, table: str, rows: Rows, key: tuple[str, ...]) -> int:
+        """Insert rows by column name; a known key is replaced."""
+        batches: Iterable[pa.RecordBatch] = rows.to_batches(BATCH_ROWS) if isinstance(rows, pa.Table) else rows
+        with self.transaction(), self._noting():
+            schema = self._space.table(table).schema
+            expect_key(table, schema, key)
+            part, count = self._handed_in(batches, table, schema)
+            if part:
+                add(self._space, table, part, key)
+        return count
+
+    def _handed_in(self, batches: Iterable[pa.RecordBatch], name: str, schema: pa.Schema) -> tuple[Part | None, int]:
+        """Send rows to Spark, batch by batch; return them as a part, and their number."""
+        stream = (fitted(batch, name, schema) for batch in rebatched(batches))
+        first, second = next(stream, None), next(stream, None)
+        if first is None:
+            return None, 0
+        if second is None and first.num_rows * len(schema) <= spark_views.SMALL_CELLS:
+            return Part(spark_views.values(schema, first.to_pylist())), first.num_rows
+        count, part = 0, None
+        for batch in chain([first], [] if second is None else [second], stream):
+            self._see(self._spark.createDataFrame, pa.Table.from_batches([batch]))
+            if part is None:
+                part = self._space.written(name, f"SELECT * FROM {HANDED_IN}")
+            else:
+                self._space.catalog.run(f"INSERT INTO {ticked(part.table)} SELECT * FROM {HANDED_IN}")
+            count += batch.num_rows
+        return part, count
+
+    @staticmethod
+    def _see(frame_of: Callable[..., Any], *given: object) -> None:
+        with translated(), whatever_pandas():
+            frame_of(*given).createOrReplaceTempView(HANDED_IN)
+
+    def map(self, select: str, into: str, key: tuple[str, ...], function: RowFunction) -> int:
+        """Stream ``select`` through ``function``, in Spark's workers, into table ``into``."""
+        space = self._space
+        with self.transaction(), self._noting():
+            incoming = space.columns(select)
+            if into not in space.names():  # what becomes of the first row shows the columns
+                first = self.read(f"SELECT * FROM ({query(select)}) AS first LIMIT 1").combine_chunks().to_batches()
+                result = function(first[0] if first else pa.RecordBatch.from_pylist([], incoming))
+                columns = (Column(field.name, field.type) for field in read_schema(result.schema))
+                space.change(into, Table(Shape(tuple(columns))))
+            schema = space.table(into).schema
+            kinds = ", ".join(f"{ticked(column.name)} {spark_type(column.type)}" for column in schema)
+            self._see(space.frame(select).mapInArrow, in_worker(function, schema, into), kinds)
+            part = space.written(into, f"SELECT * FROM {HANDED_IN}")
+            rows = space.rows(f"SELECT COUNT(*) AS n FROM {ticked(part.table)}").to_pylist()[0]["n"]
+            if rows:
+                add(space, into, part, key)
+            return int(rows)
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
@@ -70,183 +173,6 @@ class Spark(SoleProcess):
         except PayrecError:
             self._failed = True
             raise
-
-    def view(self, name: str, select: str) -> None:
-        """Make or replace view ``name``."""
-        with self._noting(), self.transaction():
-            if name in self.state.tables:
-                raise UsageError(f"found a table named {name}, expected a view or nothing")
-            self.plan(select)
-            self.state = self.state.with_view(name, query(select))
-
-    def read(self, select: str) -> pa.Table:
-        """Return all rows of ``select``."""
-        with self._noting():
-            batches, schema = self._answer(select)
-            return pa.Table.from_batches(batches, schema)
-
-    def read_batches(self, select: str, through: RowFunction | None = None) -> Generator[pa.RecordBatch, None, None]:
-        """Yield the rows of ``select``, or what ``through`` makes of them in Spark's workers."""
-        with self._noting():
-            batches, _ = self._answer(select, through)
-            yield from (batch for batch in batches if batch.num_rows)
-
-    def _answer(self, select: str, through: RowFunction | None = None) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
-        """Ask Spark, once more if another program replaced a table in between."""
-        try:
-            return self._query(select, through)
-        except Interrupted:
-            if self._depth:
-                raise
-            self._shown.clear()
-            return self._query(select, through)
-
-    def _query(self, select: str, through: RowFunction | None) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
-        at_hand = None if through else self._parts.at_hand(select, self._now.tables)
-        if at_hand is not None:
-            return iter(at_hand.to_batches(BATCH_ROWS)), at_hand.schema
-        frame = self.plan(select)
-        if through:
-            frame = spark_frames.mapped(frame, through, spark_frames.made_by(through, frame))
-        if self._is_small(select):
-            with translated():
-                rows = frame.toArrow()
-            schema = read_schema(rows.schema)
-            return (normalised(batch, schema) for batch in rows.to_batches(BATCH_ROWS)), schema
-        names = frame.columns
-        stream = self._through_files(frame.toDF(*[f"c{at}" for at in range(len(names))]), names)
-        schema = next(stream)
-        return stream, schema
-
-    def _through_files(self, frame: Any, names: list[str]) -> Generator[Any, None, None]:
-        """Yield the schema, then the rows, which Spark writes first: so the driver never holds them all."""
-        with self._warehouse.reading() as path:
-            with translated():
-                frame.write.parquet(str(path))
-            files = sorted(path.glob("part-*.parquet"))
-            schema = read_schema(pq.read_schema(files[0]))
-            yield pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
-            for file in files:
-                for batch in pq.ParquetFile(file).iter_batches(BATCH_ROWS):
-                    yield pa.RecordBatch.from_arrays(normalised(batch, schema).columns, names=names)
-
-    def _spark(self) -> Any:
-        if self._session is None:
-            self._session = spark_session.session(self._cluster)
-        return self._session
-
-    def plan(self, select: str) -> Any:
-        """Return Spark's plan of a query, in the types that the engines agree on."""
-        spark = self._spark()
-        self._show(select)
-        with translated():
-            spark._jsparkSession.sessionState().sqlParser().parseQuery(spelled(select.strip().removesuffix(";")))
-            return spark_frames.agreed(spark.sql(spelled(select)))
-
-    def _mentioned(self, select: str) -> list[str]:
-        """Tables and views that a query needs, each after those that it needs itself."""
-        state, names = self._now, []
-        for name in sorted(words(select) & (state.tables.keys() | state.views.keys())):
-            inner = self._mentioned(state.views[name]) if name in state.views else []
-            names += [one for one in (*inner, name) if one not in names]
-        return names
-
-    def _is_small(self, select: str) -> bool:
-        tables = self._now.tables
-        return sum(tables[name].rows for name in self._mentioned(select) if name in tables) <= spark_rows.SMALL_ROWS
-
-    def _show(self, select: str) -> None:
-        """Let Spark see the tables and views of a query as they are now."""
-        state, needed = self._now, self._mentioned(select)
-        with translated():
-            for name in words(select) & (self._shown.keys() - needed):
-                self._spark().catalog.dropTempView(name)
-                del self._shown[name]
-            for name in needed:
-                wanted = state.tables.get(name) or state.views[name]
-                if self._shown.get(name) != wanted:
-                    self._show_one(name, wanted)
-                    self._shown[name] = wanted
-
-    def _show_one(self, name: str, wanted: Table | str) -> None:
-        ticked = "`" + name.replace("`", "``") + "`"
-        if isinstance(wanted, str):
-            self._spark().sql(f"CREATE OR REPLACE TEMPORARY VIEW {ticked} AS {spelled(wanted)}")
-        elif wanted.rows <= spark_rows.SMALL_ROWS:
-            self._spark().createDataFrame(self._parts.rows(wanted)).createOrReplaceTempView(ticked)
-        else:
-            kinds = spark_frames.struct(wanted.schema)
-            files = self._parts.files(wanted.parts)
-            self._spark().read.schema(kinds).parquet(*files).createOrReplaceTempView(ticked)
-
-    def write(self, table: str, rows: Rows, key: tuple[str, ...]) -> int:
-        """Insert rows by column name; a known key is replaced."""
-        batches: Iterable[pa.RecordBatch] = rows.to_batches(BATCH_ROWS) if isinstance(rows, pa.Table) else rows
-        with self.transaction():
-            schema = self.table(table).schema
-            expect_key(table, schema, key)
-            return self.add(table, self._parts.written(batches, table, schema), key)
-
-    def map(self, select: str, into: str, key: tuple[str, ...], function: RowFunction) -> int:
-        """Stream ``select`` through ``function``, in Spark's workers, into table ``into``."""
-        with self._noting(), self.transaction():
-            frame = self.plan(select)
-            if into not in self.state.tables:  # what becomes of the first row shows the columns
-                with translated():
-                    first = function(spark_frames.first_row(frame))
-                self.create(into, Table(spark_frames.shape(first.schema)))
-            schema = self.table(into).schema
-            return self.add(into, self._written(spark_frames.mapped(frame, function, schema, into)), key)
-
-    def _written(self, frame: Any) -> Part:
-        """Have Spark write the rows of a plan into a new part."""
-        folder = self._warehouse.new_part()
-        with translated():
-            frame.write.parquet(str(self._warehouse.path(folder)))
-        return self._parts.counted(folder)
-
-    def table(self, name: str) -> Table:
-        """Return a table; one that is not there is refused."""
-        table = self._now.tables.get(name)
-        if table is None:
-            raise UsageError(f"found no table {name} in {self._warehouse.folder}\nmake it first, or check its name")
-        return table
-
-    def create(self, name: str, table: Table) -> None:
-        """Add a table; a name that is taken is refused."""
-        if name in self.state.tables or name in self.state.views:
-            raise UsageError(f"found a table or view {name} already, expected none\ndrop it first")
-        self.state = self.state.with_table(name, table)
-
-    def add(self, name: str, part: Part, key: tuple[str, ...] = ()) -> int:
-        """Judge a part by the rules of a table, and put it beside its others; rows of known keys are replaced."""
-        table = self.table(name)
-        parts = self._parts.merged(name, table, part, key)
-        self.state = self.state.with_table(name, replace(table, parts=parts))
-        return part.rows
-
-    def part(self, schema: pa.Schema, select: str, columns: list[str]) -> Part:
-        """Write the rows of a query into a part with the columns of a table; ``columns`` says which are given."""
-        frame = self.plan(select)
-        with translated():
-            whole = spark_frames.fitted(frame, columns, schema)
-        return self.kept(whole, schema, select)
-
-    def kept(self, frame: Any, schema: pa.Schema, select: str) -> Part:
-        """Write the rows of the plan of a query, which has the columns of ``schema``, into a part."""
-        if not self._is_small(select):
-            return self._written(frame)
-        with translated():
-            return self._parts.written(frame.toArrow().to_batches(), "", schema)
-
-    def tables(self) -> frozenset[str]:
-        """Names of the tables and views."""
-        state = self._now
-        return frozenset(state.views) | {name for name, table in state.tables.items() if not table.temporary}
-
-    def fingerprint(self, table: str) -> str:
-        """Return a hash of a table's rows, whatever their order."""
-        return self._parts.fingerprint(self.table(table))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -258,33 +184,35 @@ class Spark(SoleProcess):
             finally:
                 self._depth -= 1
             return
-        with self._warehouse.locked():
-            before = self.state = self._warehouse.state()
-            self._depth, self._failed = 1, False
-            try:
-                yield
-                self._commit(before)
-            except BaseException:
-                self._warehouse.remove(frozenset(self._warehouse.new_parts) - before.folders)
-                raise
-            finally:
-                self._depth = 0
-                self._warehouse.new_parts.clear()
+        self._depth, self._failed = 1, False
+        try:
+            yield
+            if self._failed:
+                msg = "the transaction was undone: a statement in it failed, and the failure was passed over"
+                raise PayrecError(msg)
+            self._space.commit()
+        finally:
+            self._depth = 0
+            self._space.end()
 
-    def _commit(self, before: State) -> None:
-        if self._failed:
-            raise PayrecError("the transaction was undone: a statement in it failed, and the failure was passed over")
-        lasting = {name: table for name, table in self.state.tables.items() if not table.temporary}
-        after = State(lasting, self.state.views)
-        if after != before:
-            self._warehouse.commit(after)
-        self._warehouse.remove((before.folders | self._warehouse.new_parts) - after.folders)
+    def purge(self) -> None:
+        """Drop the tables of former views: with them go the rows that were deleted."""
+        with self.transaction(), self._noting():
+            for name in self._space.names():
+                table = self._space.of(name)
+                if isinstance(table, Table) and table.former:
+                    self._space.change(name, table)
+
+    def run_lock(self, holder: str, wait_s: float) -> AbstractContextManager[spark_lock.Lock]:
+        """Hold the lock of a nightly run, which the catalog keeps."""
+        return spark_lock.locked(self._space.catalog, spark_lock.RUN, holder, wait_s)
 
     def close(self) -> None:
-        """Let go of the tables; Spark itself ends with the process."""
-        self._shown.clear()
-        self._session = None
-        self._parts.close()
+        """Give the session back."""
+        self._space.end()
+        if self._address.server != spark_session.NOTEBOOK:
+            with suppress(Exception):
+                self._spark.stop()
 
     def __enter__(self) -> Self:
         return self

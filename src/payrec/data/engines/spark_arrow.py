@@ -11,7 +11,7 @@ import pyarrow as pa
 from payrec.common.errors import UsageError
 from payrec.data.engines import RowFunction
 from payrec.data.engines.rows import fitted, normalised, read_schema
-from payrec.data.engines.spark_types import arrow_type
+from payrec.data.engines.spark_sql import arrow_type
 
 PACKED = "payrec_batch BINARY"  # what the workers send of a batch that is packed
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 from payrec.common.errors import DataRefused, UsageError
 from payrec.common.text import sql_identifier
 from payrec.data.engines.rows import query
-from payrec.data.engines.spark_sql import Shape, Statement, assignments, names, shape
-from payrec.data.engines.spark_types import in_backticks, spark_type, ticked
+from payrec.data.engines.spark_sql import Shape, Statement, assignments, in_backticks, names, shape, spark_type, ticked
 from payrec.data.engines.spark_views import Part, Table
 from payrec.data.engines.spark_workspace import Workspace, casts
 from payrec.data.engines.writing import expect_one_row_per_key
@@ -24,6 +23,8 @@ def carry_out(space: Workspace, statement: Statement) -> None:
         _create(space, statement)
     elif verb in ("drop table", "drop view"):
         _drop(space, statement)
+    elif verb == "lock":
+        space.lock()  # the one lock of the schema
     elif verb == "query":
         space.columns(statement.body)
     elif verb == "alter":

@@ -1,57 +1,36 @@
-"""The one Spark of a process: how it is set, how it starts and ends, and its errors in payrec's words."""
+"""Sessions of the company's Spark: of a Connect server, or of the notebook that runs; and the settings they need."""
 
 from __future__ import annotations
 
-import atexit
 import builtins
-import os
+import logging
 import re
-import shutil
-import subprocess
-import sys
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from payrec.common import errors
 from payrec.common.errors import DatabaseUnreachable, DataRefused, MissingExtra, PayrecError, UsageError
 from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.rows import BATCH_ROWS
 
-# each with its reason; an address may add to them, or set another value: spark-local://2?warehouse=DIR&spark.…=…
+# payrec sets them in a session of its own and reads them back
 SETTINGS: tuple[tuple[str, str, str], ...] = (
-    ("spark.sql.session.timeZone", "UTC", "all times are UTC, whatever the machine's zone"),
+    ("spark.sql.session.timeZone", "UTC", "all times are UTC, in every zone of the cluster"),
     ("spark.sql.timestampType", "TIMESTAMP_NTZ", "TIMESTAMP means a time without zone, as on the other engines"),
     ("spark.sql.ansi.enabled", "true", "what overflows or cannot be cast is an error, never NULL"),
-    ("spark.sql.ansi.doubleQuotedIdentifiers", "true", "double quotes mean a name, as on the other engines"),
     ("spark.sql.legacy.charVarcharAsString", "true", "VARCHAR(n) is text, without padding or cutting"),
-    ("spark.sql.runSQLOnFiles", "false", "SQL reads the tables of the warehouse and no other file"),
-    ("spark.sql.adaptive.enabled", "true", "joins and partitions follow the sizes that are met, not those guessed"),
-    ("spark.sql.execution.arrow.pyspark.enabled", "true", "rows go to Python as Arrow, not one by one"),
+    ("spark.sql.runSQLOnFiles", "false", "SQL reads the tables of the catalog and no other file"),
+    ("spark.sql.variable.substitute", "false", "text that holds ${…} stays as it is"),
     ("spark.sql.execution.arrow.maxRecordsPerBatch", str(BATCH_ROWS), "the batches that a function gets are bounded"),
-    ("spark.sql.execution.arrow.useLargeVarTypes", "false", "text is handed out as on the other engines"),
-    ("spark.sql.parquet.datetimeRebaseModeInRead", "CORRECTED", "days before 1582 stay the days they are"),
-    ("spark.sql.parquet.datetimeRebaseModeInWrite", "CORRECTED", "the same when writing"),
-    ("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS", "times keep their microseconds"),
-    ("spark.sql.catalogImplementation", "in-memory", "no Hive metastore is made in the working folder"),
-    ("spark.driver.maxResultSize", "0", "large results go through files; small ones are not worth a limit"),
-    ("spark.ui.enabled", "false", "no web server is opened"),
-    ("spark.ui.showConsoleProgress", "false", "no progress bar is drawn into our own output"),
-    ("spark.sql.ui.retainedExecutions", "1", "the driver does not keep what nobody looks at"),
-    ("spark.python.worker.reuse", "true", "a worker loads the model once"),
 )
-LOCAL = (
-    ("spark.driver.bindAddress", "127.0.0.1", "nothing listens to other machines"),
-    ("spark.driver.host", "127.0.0.1", "the same, whatever the machine's name resolves to"),
-    ("spark.sql.shuffle.partitions", "16", "few cores need few partitions; more rows than fit want more"),
-)
-JAVA = "17"
+CONNECT_TIMEOUT_S = 10.0
+PORT = 15002
+NOTEBOOK = "spark-session:"
 _REFUSED = re.compile(
     r"CAST_|OVERFLOW|OUT_OF_RANGE|DIVIDE_BY_ZERO|CANNOT_PARSE|INVALID_INPUT|TOO_MANY_ROWS|NOT_NULL|DATETIME_FIELD"
 )
@@ -61,80 +40,107 @@ _RAISED = re.compile(r"^(?:[\w.]*\.)?(\w+): (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Cluster:
-    """Where Spark runs: its master, and settings beyond :data:`SETTINGS`."""
+class Address:
+    """Where Spark is (``sc://host:port/``, or the session of a notebook), its catalog and schema, further settings.
 
-    master: str
+    ``format``: of new tables; empty: Parquet in the session's own catalog, elsewhere what the catalog makes by itself.
+    """
+
+    server: str
+    catalog: str = ""
+    schema: str = ""
+    format: str = ""
     settings: tuple[tuple[str, str], ...] = ()
 
 
-def address(url: str) -> tuple[Cluster, Path]:
-    """Master, settings and warehouse folder that an address names."""
-    master, _, options = url.partition("?")
-    settings = dict(parse_qsl(options, keep_blank_values=True))
-    folder = settings.pop("warehouse", "")
-    unknown = [name for name in settings if not name.startswith("spark.")]
-    if unknown or not folder:
-        problem = f"found {', '.join(unknown)}" if unknown else "found no warehouse"
-        raise UsageError(f"{problem} in the address of Spark, expected ?warehouse=FOLDER, then &spark.SETTING=VALUE")
-    if not master.startswith("spark-local://"):
-        return Cluster(master, tuple(settings.items())), Path(folder)
-    cores = master.removeprefix("spark-local://") or "*"
-    if cores != "*" and not cores.isdecimal():
-        raise UsageError(f"found spark-local://{cores}, expected a number of cores: spark-local://2?warehouse=FOLDER")
-    return Cluster(f"local[{cores}]", tuple(settings.items())), Path(folder)
+def address(url: str) -> Address:
+    """Read an address.
+
+    >>> address("sc://spark.example:15002/;use_ssl=true?catalog=main&schema=payrec").schema
+    'payrec'
+    """
+    server, _, query = url.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    names = ("catalog", "schema", "format")
+    unknown = [name for name in options if name not in names and not name.startswith("spark.")]
+    if unknown:
+        msg = f"found {', '.join(unknown)} in the address of Spark, expected some of {', '.join(names)}, spark.SETTING"
+        raise UsageError(msg)
+    settings = tuple((name, value) for name, value in options.items() if name.startswith("spark."))
+    catalog, schema, form = (options.get(name, "") for name in names)
+    return Address(server, catalog, schema, form, settings)
 
 
-_running: dict[Cluster, Any] = {}
-
-
-def session(cluster: Cluster) -> Any:
-    """Return a session of its own on the process's one Spark, started if need be; it ends with the process.
+def opened(where: Address) -> Any:
+    """Return a session with payrec's settings, in the catalog and schema of its address.
 
     Raises
     ------
     MissingExtra
-        pyspark is not installed.
+        pyspark is not installed, or lacks its parts for Connect.
     UsageError
-        There is no Java, or this process already uses another Spark.
+        A setting cannot be set, no session runs, or the schema cannot be made.
     DatabaseUnreachable
-        Spark does not start, or its master does not answer.
+        Spark does not answer.
     """
-    if cluster not in _running:
-        if _running:
-            (other,) = _running
-            msg = f"this process already uses Spark at {other.master}, found an address of {cluster.master}"
-            raise UsageError(f"{msg} or with other settings\nuse one address in one process")
-        _running[cluster] = _started(cluster)
-        atexit.register(_stop)
-    with translated():
-        return _running[cluster].newSession()
-
-
-def _started(cluster: Cluster) -> Any:
+    wanted = {name: value for name, value, _ in SETTINGS} | dict(where.settings)
     try:
-        from pyspark import SparkConf, SparkContext
-        from pyspark.java_gateway import launch_gateway
-        from pyspark.logger import PySparkLogger
-        from pyspark.sql import SparkSession
+        with whatever_pandas():
+            session = _running() if where.server == NOTEBOOK else _connected(where.server, wanted)
     except ImportError as error:
         raise MissingExtra("a database address of Spark", "spark") from error
-    _expect_java()
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else the workers look for some python3
-    conf = SparkConf(loadDefaults=False).setAll(_settings(cluster))
+    if where.server == NOTEBOOK:
+        for name, value in wanted.items():
+            with suppress(Exception):  # what did not take is seen below
+                session.conf.set(name, value)
+    with translated():
+        held = {row["key"]: row["value"] for row in session.sql("SET").collect()}
+        refused = [name for name, value in wanted.items() if held.get(name) != value]
+        if refused:
+            msg = f"this session of Spark does not let payrec set {', '.join(refused)}"
+            raise UsageError(f"{msg}\nset it on the cluster, or allow sessions to (docs/engines.md has each reason)")
+        if where.catalog:
+            session.catalog.setCurrentCatalog(where.catalog)
+        if where.schema:
+            quoted = ".".join(f"`{part}`" for part in where.schema.split("."))
+            if not session.catalog.databaseExists(where.schema):
+                session.sql(f"CREATE SCHEMA IF NOT EXISTS {quoted}")
+            session.sql(f"USE {quoted}")
+    return session
+
+
+def _connected(server: str, settings: dict[str, str]) -> Any:
+    network = urlsplit(server.partition(";")[0])
     try:
-        for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
-            PySparkLogger.getLogger(name).disabled = True  # what fails is raised, and said once
-        with whatever_pandas():
-            import_module("pyspark.testing.utils")  # asks for pandas as it is imported, which it is sooner or later
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        SparkContext._ensure_initialized(gateway=launch_gateway(conf, quiet))
-        return SparkSession.builder.config(conf=conf).getOrCreate()
-    except Exception as error:
-        reason = next(iter(str(error).splitlines()), "").partition("] ")[2] or "its Java program ended at once"
-        msg = f"Spark does not start at {cluster.master}: {reason}"
-        advice = f"check that java -version says {JAVA} or newer, that the master runs, and the settings in the address"
-        raise DatabaseUnreachable(f"{msg}\n{advice}") from error
+        socket.create_connection((network.hostname or "", network.port or PORT), timeout=CONNECT_TIMEOUT_S).close()
+    except (OSError, ValueError) as error:
+        msg = f"the Spark Connect server at {network.netloc} does not answer: {error}"
+        raise DatabaseUnreachable(f"{msg}\ncheck the address, and that the server runs") from error
+    from pyspark.logger import PySparkLogger
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+    from pyspark.sql.connect.session import SparkSession
+
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).disabled = True  # what fails is raised, and said once
+    logging.getLogger("pyspark.sql.connect.logging").disabled = True
+    with translated(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Failed to set")  # opened() says which did not hold
+        builder = SparkSession.builder.remote(server if "/" in server.removeprefix("sc://") else f"{server}/")
+        session = builder.config(map=settings).create()
+        session.client.set_retry_policies([DefaultPolicy(max_retries=5, max_backoff=3_000)])
+    return session
+
+
+def _running() -> Any:
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.getActiveSession()
+    if session is None:
+        raise UsageError("found no session of Spark in this process\nstart one, or name a server: sc://HOST:PORT")
+    try:
+        return session.newSession()
+    except Exception:  # serverless clusters give one session: there the settings change in it
+        return session
 
 
 @contextmanager
@@ -143,29 +149,6 @@ def whatever_pandas() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
         yield
-
-
-def _settings(cluster: Cluster) -> list[tuple[str, str]]:
-    ours = {name: value for name, value, _ in (*SETTINGS, *(LOCAL if cluster.master.startswith("local") else ()))}
-    settings = {name: value for name, value in ours.items() if value} | dict(cluster.settings)
-    silence = f"-Dlog4j2.configurationFile={files('payrec.data.engines') / 'spark_log4j2.properties'}"
-    java = f"{silence} {settings.pop('spark.driver.extraJavaOptions', '')}".strip()
-    fixed = {"spark.master": cluster.master, "spark.app.name": "payrec", "spark.driver.extraJavaOptions": java}
-    return list((settings | fixed).items())
-
-
-def _expect_java() -> None:
-    home = os.environ.get("JAVA_HOME")
-    if shutil.which("java") is None and not (home and shutil.which("java", path=os.path.join(home, "bin"))):
-        msg = f"Spark needs Java {JAVA} or newer, and there is none"
-        raise UsageError(f"{msg}\ninstall it (Debian: apt-get install openjdk-17-jre-headless), or set JAVA_HOME")
-
-
-def _stop() -> None:
-    with suppress(Exception):  # the process ends; whatever Spark says of it helps nobody
-        for running in _running.values():
-            running.stop()
-    _running.clear()
 
 
 @contextmanager
@@ -183,11 +166,8 @@ def translated() -> Iterator[None]:
         if module not in ("pyspark", "py4j", "builtins"):
             raise
         if isinstance(error, (ConnectionError, EOFError)) or "Py4JNetwork" in type(error).__name__:
-            _running.clear()
-            msg = "Spark has stopped: its Java program ended, perhaps for want of memory"
-            raise DatabaseUnreachable(
-                f"{msg}\ngive it more (spark.driver.memory in the address), then try again"
-            ) from error
+            msg = "Spark has stopped: its Java program ended, perhaps because memory ran out"
+            raise DatabaseUnreachable(f"{msg}\ngive it more (spark.driver.memory), then try again") from error
         if type(error).__module__ == "builtins":
             raise
         raise said(str(error), type(error).__name__) from error

@@ -1,7 +1,7 @@
-"""The statements that change tables, read for an engine that keeps its tables as files: what each asks for.
+"""The statements that change tables, as the files of payrec spell them, and the words of Spark's SQL.
 
-Queries go to Spark as they stand. Spark itself has no keys, no DELETE and no transaction over files, so the few
-statements around the queries are read here and done by :mod:`payrec.data.engines.spark`.
+Queries go to Spark as they stand. Spark has no CHECK, no DELETE and no transaction over files, so the few statements
+around the queries are read here and carried out by :mod:`payrec.data.engines.spark_edits`.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ _TOKEN = re.compile(
     r"""(?P<text>'(?:[^']|'')*')|(?P<name>"(?:[^"]|"")*")|(?P<remark>--[^\n]*|/\*.*?\*/)|(?P<word>\w+)|(?P<blank>\s+)|.""",
     re.DOTALL,
 )
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/""", re.DOTALL)
 _NAME = r'("(?:[^"]|"")+"|\w+)'
-_KINDS: dict[str, pa.DataType] = {
-    "SMALLINT": pa.int16(),
-    "INTEGER": pa.int32(),
-    "INT": pa.int32(),
+_KINDS: dict[str, pa.DataType] = {  # words of payrec's SQL and of Spark's
+    **dict.fromkeys(("TINYINT", "SMALLINT"), pa.int16()),
+    **dict.fromkeys(("INTEGER", "INT"), pa.int32()),
     "BIGINT": pa.int64(),
-    "REAL": pa.float32(),
+    **dict.fromkeys(("REAL", "FLOAT"), pa.float32()),
     "DOUBLE": pa.float64(),
     "BOOLEAN": pa.bool_(),
-    "VARCHAR": pa.string(),
-    "BYTEA": pa.binary(),
+    **dict.fromkeys(("VARCHAR", "VOID", "STRING"), pa.string()),
+    **dict.fromkeys(("BYTEA", "BINARY"), pa.binary()),
     "DATE": pa.date32(),
-    "TIMESTAMP": pa.timestamp("us"),
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_NTZ"), pa.timestamp("us")),
 }
+_SPARK_WORDS = {kind: word for word, kind in _KINDS.items()}  # the last word of a type is the one that Spark is given
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Shape:
-    """What CREATE TABLE says of a table: columns, keys that no two rows share, and rules that each row keeps."""
+    """What CREATE TABLE says of a table: its columns, and the rules that each row keeps. Keys are for the checks."""
 
     columns: tuple[Column, ...]
-    keys: tuple[tuple[str, ...], ...] = ()
     rules: tuple[str, ...] = ()
 
     @property
@@ -60,7 +60,7 @@ class Shape:
 class Statement:
     """One statement: the verb, the table or view it is about, and the rest.
 
-    ``verb`` is one of create, create as, view, drop table, drop view, delete, update, insert, alter, analyze, query.
+    ``verb``: create, create as, view, drop table, drop view, delete, update, insert, alter, analyze, lock, query.
     """
 
     verb: str
@@ -82,12 +82,8 @@ _FORMS = (
     ("insert", rf"INSERT INTO {_NAME} ?(?:\((?P<listed>[^()]*)\) ?)?(?P<body>(?:SELECT|VALUES|WITH)\b.*)"),
     ("alter", rf"ALTER TABLE {_NAME} ADD COLUMN (?P<iff>IF NOT EXISTS )?(?P<body>.*)"),
     ("analyze", rf"ANALYZE {_NAME}"),
+    ("lock", rf"LOCK TABLE {_NAME} IN .* MODE"),
     ("query", r"(?P<body>(?:SELECT|WITH|VALUES)\b.*|\(.*)"),
-)
-_LIST = rf"\*|{_NAME}(?:, ?{_NAME})*"
-_PLAIN = re.compile(
-    rf"SELECT (?:(?P<count>COUNT\(\*\) AS (?-i:n))|(?P<listed>{_LIST})) FROM (?P<name>{_NAME})(?: WHERE 1 = 1)?",
-    re.IGNORECASE,
 )
 _STATEMENTS = tuple((verb, re.compile(form, re.IGNORECASE | re.DOTALL)) for verb, form in _FORMS)
 
@@ -119,29 +115,6 @@ def _read(sql: str) -> Statement:
             )
     msg = f"found the statement {sql[:60]!r}, which tables kept as files do not take"
     raise UsageError(f"{msg}\nexpected CREATE TABLE, CREATE VIEW, INSERT, UPDATE, DELETE, DROP, ALTER … ADD COLUMN")
-
-
-@dataclass(frozen=True)
-class Plain:
-    """A query for nothing but some columns of one table as it stands (none: all of them), or for the number of rows."""
-
-    table: str
-    columns: tuple[str, ...] = ()
-    counted: bool = False
-
-
-def plain(sql: str) -> Plain | None:
-    """Return what a query asks for if that can be told without Spark.
-
-    >>> plain("SELECT a, b FROM t"), plain("SELECT a + 1 FROM t")
-    (Plain(table='t', columns=('a', 'b'), counted=False), None)
-    """
-    parts = _split(sql.strip().removesuffix(";"), ";")
-    match = _PLAIN.fullmatch(parts[0]) if len(parts) == 1 else None
-    if match is None:
-        return None
-    listing = match["listed"] or "*"
-    return Plain(unquoted(match["name"]), () if listing == "*" else tuple(names(listing)), bool(match["count"]))
 
 
 def unquoted(name: str) -> str:
@@ -186,20 +159,9 @@ def names(listed: str) -> list[str]:
 
 def shape(body: str) -> Shape:
     """Read what stands between the parentheses of a CREATE TABLE."""
-    columns: list[Column] = []
-    keys: list[tuple[str, ...]] = []
-    rules: list[str] = []
-    for part in _split(body, ","):
-        whole = re.fullmatch(r"(?:PRIMARY KEY|UNIQUE) ?\((.*)\)", part, re.IGNORECASE)
-        if whole:
-            keys.append(tuple(names(whole[1])))
-            continue
-        column, rest = _column(part)
-        columns.append(column)
-        rules += _rules(rest)
-        if re.search(r"\b(PRIMARY KEY|UNIQUE)\b", rest, re.IGNORECASE):
-            keys.append((column.name,))
-    return Shape(tuple(columns), tuple(keys), tuple(rules))
+    parts = [part for part in _split(body, ",") if not re.match(r"(?:PRIMARY KEY|UNIQUE) ?\(", part, re.IGNORECASE)]
+    columns = [_column(part) for part in parts]
+    return Shape(tuple(column for column, _ in columns), tuple(rule for _, rest in columns for rule in _rules(rest)))
 
 
 def _column(part: str) -> tuple[Column, str]:
@@ -207,12 +169,8 @@ def _column(part: str) -> tuple[Column, str]:
     if not match:
         raise UsageError(f"found the column {part[:60]!r}, expected its name and its type")
     name, kind, size, rest = unquoted(match[1]), match[2].upper(), match[3], match[4]
-    if kind == "DECIMAL" and size:
-        digits, _, scale = size.partition(",")
-        arrow: pa.DataType = pa.decimal128(int(digits), int(scale or 0))
-    elif kind in _KINDS:
-        arrow = _KINDS[kind]
-    else:
+    arrow = arrow_type(f"{kind}({size if ',' in size else size + ', 0'})" if kind == "DECIMAL" and size else kind)
+    if arrow is None:
         raise UsageError(
             f"found the type {kind} of column {name}, expected DECIMAL(p, s) or one of {', '.join(_KINDS)}"
         )
@@ -244,3 +202,32 @@ def _split(sql: str, sign: str) -> list[str]:
         else:
             parts[-1] += token[0]
     return [part.strip() for part in parts]
+
+
+def spark_type(kind: pa.DataType) -> str:
+    """Name in Spark of a type that tables keep."""
+    return f"DECIMAL({kind.precision}, {kind.scale})" if pa.types.is_decimal(kind) else _SPARK_WORDS[kind]
+
+
+def arrow_type(word: str) -> pa.DataType | None:
+    """Arrow type of a type of Spark, None for one that no table keeps.
+
+    >>> arrow_type("decimal(18,2)"), arrow_type("timestamp_ntz"), arrow_type("array<int>")
+    (Decimal128Type(decimal128(18, 2)), TimestampType(timestamp[us]), None)
+    """
+    match = re.fullmatch(r"DECIMAL\((\d+), ?(\d+)\)", word.upper())
+    return pa.decimal128(int(match[1]), int(match[2])) if match else _KINDS.get(word.upper())
+
+
+def ticked(name: str) -> str:
+    """Quote a name as Spark reads it in every session."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def in_backticks(sql: str) -> str:
+    r"""Return a query as Spark spells it, with backticks around names that stand in double quotes.
+
+    >>> in_backticks("SELECT \"a\" AS b, 'say \"a\"' AS c")
+    'SELECT `a` AS b, \'say "a"\' AS c'
+    """
+    return _QUOTED.sub(lambda m: ticked(unquoted(m[0])) if m[0].startswith('"') else m[0], spelled(sql))

@@ -20,8 +20,7 @@ import pyarrow as pa
 
 from payrec.common.errors import PayrecError, UsageError
 from payrec.data.engines.spark_session import translated
-from payrec.data.engines.spark_sql import Column, Shape
-from payrec.data.engines.spark_types import arrow_type, spark_type, ticked
+from payrec.data.engines.spark_sql import Column, Shape, arrow_type, spark_type, ticked
 
 JOURNAL = "payrec_journal"
 SMALL_CELLS = 300  # up to here rows stand in the view: a file and its job would cost more than the query

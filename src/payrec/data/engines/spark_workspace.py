@@ -16,8 +16,7 @@ from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.rows import query
 from payrec.data.engines.spark_arrow import handed_out, schema_of
 from payrec.data.engines.spark_session import translated
-from payrec.data.engines.spark_sql import Column, Shape, words
-from payrec.data.engines.spark_types import in_backticks, spark_type, ticked
+from payrec.data.engines.spark_sql import Column, Shape, in_backticks, spark_type, ticked, words
 from payrec.data.engines.spark_views import Catalog, Part, Table
 
 View = Table | str  # a table of payrec's, or the text of a view

@@ -1,0 +1,98 @@
+"""The way of the data on a Spark cluster: trained, listed, published in its catalog, read by the app; as on DuckDB."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from payrec import cli
+from payrec.app import list_source
+from payrec.common.settings import Settings
+from payrec.publish import ledger
+from payrec.publish.database_store import DatabaseStore
+from payrec.publish.details import CUSTOMERS
+from payrec.publish.folder_store import FolderStore
+from payrec.simulate import simulator
+from tests.commands.conftest import FIRST_NIGHT, Site
+
+OWN = ["model_id", "run_id", "scored_at"]
+
+
+@pytest.fixture
+def sites(
+    duckdb_url: str, spark_url: str, tmp_path: Path, models: Path, portfolio: simulator.Portfolio
+) -> tuple[Site, Site]:
+    """The same installation on DuckDB and on Spark, with what was known at the first night."""
+    both = Site(duckdb_url, tmp_path / "d", models, portfolio), Site(spark_url, tmp_path / "s", models, portfolio)
+    for site in both:
+        site.folder.mkdir()
+        site.arrive(FIRST_NIGHT)
+    return both
+
+
+def test_a_night_is_that_of_duckdb_and_every_command_works_on_it(
+    sites: tuple[Site, Site], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    duckdb, spark = sites
+    for name, value in spark.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("payrec.cli.options.now", lambda: FIRST_NIGHT + timedelta(hours=3))
+
+    def payrec(*arguments: str) -> dict[str, Any]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*arguments, "--json"])
+        assert ended.value.code in (0, 1), capsys.readouterr().err
+        printed: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return printed
+
+    expected, report = duckdb.night(), spark.night()
+    assert report.ranked.drop(OWN) == expected.ranked.drop(OWN)
+    assert [(v.figure.metric, v.level) for v in report.verdicts] == [
+        (v.figure.metric, v.level) for v in expected.verdicts
+    ]
+    assert spark.night(now=FIRST_NIGHT + timedelta(hours=9)).already_done
+    run_id = report.published.run.run_id
+    with spark.open() as engine:
+        store, files = DatabaseStore(engine), FolderStore(duckdb.folder / "published")
+        (one,), (other,) = store.runs(), files.runs()
+        assert (one.orders, one.prioritised) == (other.orders, other.prioritised)
+        listed, theirs = store.detail(run_id, CUSTOMERS), files.detail(other.run.run_id, CUSTOMERS)
+        assert isinstance(listed, pa.Table)
+        assert isinstance(theirs, pa.Table)
+        own = [name for name in OWN if name in listed.schema.names]
+        assert listed.drop(own) == theirs.drop(own)
+        served = engine.read("SELECT order_id FROM payrec_worklist WHERE rank = 1").to_pylist()
+        assert [entry.status for entry in ledger.entries(engine, "what = 'run'")] == ["started", "done"]
+
+    assert payrec("worklist", "--out", str(tmp_path / "list.csv"))
+    first = served[0]["order_id"]
+    assert payrec("explain", first)["order_id"] == first
+    assert payrec("monitor")["run_id"] == run_id
+    assert payrec("holdout", "status") is not None
+    customer = str(report.ranked.to_pylist()[0]["customer_id"])
+    assert payrec("log", "note", "--customer", customer, "--note", "called back")
+
+    source = list_source.configured(Settings())
+    seen = list_source.look(source)
+    assert seen.current is not None
+    assert seen.current.run.run_id == run_id
+    copied = FolderStore(source.folder).scores(run_id)
+    assert copied.drop(OWN) == report.ranked.select(copied.schema.names).drop(OWN)
+    (noted,) = list_source.actions_since(source, FIRST_NIGHT)
+    assert (noted.customer_id, noted.note) == (customer, "called back")
+
+
+def test_a_cluster_trains_what_duckdb_trains(sites: tuple[Site, Site], tmp_path: Path) -> None:
+    from payrec.commands.train import train
+
+    trained = []
+    for site in sites:
+        with site.open() as engine:
+            one = train(engine, tmp_path / site.folder.name, "logistic", now=FIRST_NIGHT, max_rows=100_000)
+            trained.append(one)
+    assert trained[0].model_id == trained[1].model_id
