@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from payrec.data.engines import Engine, connect
+from payrec.data.engines.spark import Spark
 
 sys.path.insert(0, str(Path(__file__).parent))
 import postgres_server
@@ -105,13 +106,23 @@ def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def spark_template(spark_server: str) -> Iterator[tuple[Spark, dict[str, str]]]:
+    """An engine, and the texts of the views that are the empty raw tables, to be copied for each test."""
+    with Spark(f"{spark_server}/?schema=template_{os.getpid()}") as template:
+        template.run(SCHEMA.read_text(encoding="utf-8"))
+        catalog = template._space.catalog
+        yield template, {name: catalog.text(name) or "" for name in template.tables()}
+
+
 @pytest.fixture
-def spark_url(spark_server: str) -> str:
+def spark_url(spark_server: str, spark_template: tuple[Spark, dict[str, str]]) -> str:
     """Address of a fresh schema of the server with the empty raw tables."""
-    url = f"{spark_server}/?schema=test_{os.getpid()}_{next(_numbers)}"
-    with connect(url) as fresh:
-        fresh.run(SCHEMA.read_text(encoding="utf-8"))
-    return url
+    template, texts = spark_template
+    schema = f"test_{os.getpid()}_{next(_numbers)}"
+    views = [f"CREATE VIEW {schema}.{name} AS {text}" for name, text in texts.items()]
+    template._space.catalog.run_all([f"CREATE SCHEMA {schema}", *views])
+    return f"{spark_server}/?schema={schema}"
 
 
 @pytest.fixture

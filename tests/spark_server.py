@@ -115,13 +115,27 @@ def stop(ids: list[int]) -> None:
             own.wait()
 
 
+def _folder(temporary: pytest.TempPathFactory) -> Path:
+    base = temporary.getbasetemp()
+    return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "spark-cluster"
+
+
+def kill_an_executor(temporary: pytest.TempPathFactory) -> int:
+    """Kill what computes for the first worker, which then starts another one; return its process id."""
+    worker = int((_folder(temporary) / "server").read_text().split("\n")[2])
+    for thread in Path(f"/proc/{worker}/task").iterdir():
+        for child in map(int, (thread / "children").read_text().split()):
+            os.kill(child, signal.SIGKILL)
+            return child
+    raise RuntimeError(f"found no executor of worker {worker}")
+
+
 @contextmanager
 def running(temporary: pytest.TempPathFactory) -> Iterator[str]:
     """Give the address of the cluster's server; processes of pytest-xdist share one, and the last one ends it."""
     import pyspark
 
-    base = temporary.getbasetemp()
-    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "spark-cluster"
+    folder = _folder(temporary)
     folder.mkdir(exist_ok=True)
     users, note = folder / "users", folder / "server"
     with FileLock(folder / "lock"):

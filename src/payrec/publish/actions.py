@@ -1,8 +1,7 @@
 """What people did with a customer: rows that are only ever added. What follows from them is derived, never stored.
 
-In a folder each action is a file, ``actions/DAY/ID.json``, written aside and renamed; in a database it is a row. On
-PostgreSQL it goes through one function, which records when, and under which sign-in, the server took it
-(``publish/sql/08_actions.postgres.sql``).
+In a folder each action is a file, ``actions/DAY/ID.json``, written aside and renamed; in a database a row. On PostgreSQL
+a function adds it (``publish/sql/08_actions.postgres.sql``), which records when, and under which sign-in, it was taken.
 The caller makes the id when the form opens, so that a form sent twice is one action.
 """
 

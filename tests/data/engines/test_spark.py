@@ -12,6 +12,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 
 import pyarrow as pa
@@ -20,6 +22,7 @@ from tests.data.engines.test_contract import ALL_TYPES, kinds
 from tests.data.test_engines_agree import KEYS, filled
 from tests.data.test_engines_agree import read as sorted_rows
 
+import spark_server as spark_server_processes
 from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, MissingExtra, PayrecError, UsageError
 from payrec.data import layers
 from payrec.data.engines import connect, spark, spark_lock, spark_session, spark_sql, spark_views
@@ -148,6 +151,47 @@ def test_what_a_program_left_that_was_killed_as_it_published_is_completed(
         assert catalog.names() == {"a", "b"}
 
 
+def test_a_program_that_is_killed_at_any_statement_leaves_all_or_nothing(
+    cluster: Spark, spark_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"{spark_server}/?schema={cluster._address.schema}"
+    cluster.run("CREATE TABLE a AS SELECT 1 AS x; CREATE TABLE b AS SELECT 1 AS x")
+    monkeypatch.setattr(spark_lock, "LEASE_S", 0.2)
+    real, left = spark_views.Catalog.run, [1]
+
+    def change(value: int, statements: int) -> None:
+        """Change both tables, one statement at a time; after some of them the program does nothing any more."""
+        with connect(url) as program:
+            assert isinstance(program, Spark)
+            victim = program._space.catalog = replace(program._space.catalog, takes_scripts=False)
+            run = iter(range(statements))
+
+            def until_killed(self: spark_views.Catalog, sql: str) -> object:
+                if self is victim and next(run, None) is None:
+                    raise RuntimeError("killed")
+                return real(self, sql)
+
+            monkeypatch.setattr(spark_views.Catalog, "run", until_killed)
+            with program.transaction():
+                for table in "ab":
+                    program.run(f"DELETE FROM {table}; INSERT INTO {table} SELECT {value} AS x")
+
+    for value, statements in enumerate(range(1, 40, 2), 2):
+        with suppress(RuntimeError):
+            change(value, statements)
+        monkeypatch.setattr(spark_views.Catalog, "run", real)
+        with connect(url) as reader:  # completes what it finds begun
+            (both,) = reader.read("SELECT a.x AS a, b.x AS b FROM a CROSS JOIN b").to_pylist()
+        assert both["a"] == both["b"]
+        assert both["a"] in (left[-1], value)
+        left.append(both["a"])
+        if statements > 3 and both["a"] == value and cluster.tables() == {"a", "b"} == cluster._space.catalog.names():
+            break  # it came to its end
+    else:
+        pytest.fail("the program came to no end")
+    assert left[1] == 1
+
+
 def test_a_lock_that_was_taken_away_keeps_nothing(cluster: Spark) -> None:
     cluster.run("CREATE TABLE a (x INTEGER)")
 
@@ -173,15 +217,26 @@ def test_tables_of_others_are_read_where_they_lie_and_never_changed(cluster: Spa
         cluster.run("DROP TABLE orders")
 
 
-def test_the_layers_are_those_of_duckdb(cluster: Spark, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_executor_that_is_killed_in_a_build_changes_nothing(
+    cluster: Spark, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     few = simulator.portfolio(120, 3)
-    layers.prepare(cluster)
-    filled(cluster, few)
+    real, killed = Spark.run, []
+
+    def run(self: Spark, sql: str) -> None:
+        if "CREATE TABLE features" in sql and not os.environ.get("PAYREC_TEST_SPARK"):
+            killed.append(spark_server_processes.kill_an_executor(tmp_path_factory))
+        real(self, sql)
+
     with connect("duckdb://") as duckdb:
         layers.prepare(duckdb)
         filled(duckdb, few)
+        layers.prepare(cluster)
+        monkeypatch.setattr(Spark, "run", run)
+        filled(cluster, few)
         for table in KEYS:
             assert sorted_rows(cluster, table) == sorted_rows(duckdb, table), table
+    assert len(killed) == (0 if os.environ.get("PAYREC_TEST_SPARK") else 1)
 
 
 class TestRefusals:
