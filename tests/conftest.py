@@ -42,9 +42,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def engines_for(test: pytest.Item) -> tuple[str, ...]:
-    """All engines; Spark, where each step costs most, gets what every engine promises and the tests marked for it."""
-    on_spark = test.path.name == "test_contract.py" or test.get_closest_marker("spark")
-    return ENGINES if on_spark else tuple(engine for engine in ENGINES if engine != "spark")
+    """All engines; Spark, where each step costs most, gets the tests that are marked for it."""
+    return ENGINES if test.get_closest_marker("spark") else tuple(engine for engine in ENGINES if engine != "spark")
 
 
 @pytest.fixture(scope="session")

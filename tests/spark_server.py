@@ -70,6 +70,7 @@ def start(folder: Path, package: Path, settings: dict[str, str], workers: int = 
         "SPARK_HOME": str(package),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": sys.executable,
+        "PYTHONPATH": str(Path(__file__).parents[1]),  # workers import the functions of the tests
         "TZ": ZONE,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }

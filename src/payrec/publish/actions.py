@@ -1,7 +1,7 @@
 """What people did with a customer: rows that are only ever added. What follows from them is derived, never stored.
 
-In a folder each action is a file, ``actions/DAY/ID.json``, written aside and renamed; in a database a row. On PostgreSQL
-a function adds it (``publish/sql/08_actions.postgres.sql``), which records when, and under which sign-in, it was taken.
+In a folder each action is a file, ``actions/DAY/ID.json``, written aside and renamed; in a database a row. On
+PostgreSQL a function adds it, which records when, and under which sign-in (``publish/sql/08_actions.postgres.sql``).
 The caller makes the id when the form opens, so that a form sent twice is one action.
 """
 

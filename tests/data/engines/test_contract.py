@@ -68,6 +68,7 @@ def order_ids(engine: Engine) -> list[str]:
 
 
 class TestValues:
+    @pytest.mark.spark
     def test_every_type_at_its_limits_and_null(self, engine: Engine) -> None:
         given_rows = kinds(
             [
@@ -104,6 +105,7 @@ class TestValues:
         assert read.schema.equals(KINDS, check_metadata=True)
         assert read.equals(given_rows.sort_by("id"))
 
+    @pytest.mark.spark
     def test_text_of_every_script_sorts_by_its_bytes(self, engine: Engine) -> None:
         words = [
             "b",
@@ -142,6 +144,7 @@ class TestValues:
         assert engine.read(select).num_rows == 1
         assert sum(batch.num_rows for batch in engine.read_batches(select)) == 1
 
+    @pytest.mark.spark
     @pytest.mark.parametrize(
         "column", ["SUM(CAST(1 AS BIGINT))", "SUM(CAST(1 AS DECIMAL(18, 2)))", "CAST('2024-01-01' AS TIMESTAMPTZ)"]
     )
@@ -212,6 +215,7 @@ class TestWriting:
             assert engine.write("raw_transactions", orders("a", "b", "c"), ("order_id",)) == 3
         assert order_ids(engine) == ["a", "b", "c"]
 
+    @pytest.mark.spark
     def test_a_known_key_is_replaced_as_a_whole(self, engine: Engine) -> None:
         first = orders("a", "b").append_column("provider", pa.array(["p", "p"]))
         engine.write("raw_transactions", first, ("order_id",))
@@ -234,6 +238,7 @@ class TestWriting:
             {"a": 2, "b": "x", "v": 2},
         ]
 
+    @pytest.mark.spark
     @pytest.mark.parametrize("filled", [False, True])
     def test_two_rows_with_one_key_are_refused(self, engine: Engine, filled: bool) -> None:
         engine.run("CREATE TABLE plain (id VARCHAR(5), v INTEGER)")
@@ -264,6 +269,7 @@ class TestWriting:
             engine.write("many", table, ("id",))
         assert engine.read("SELECT v, COUNT(*) AS n FROM many GROUP BY v").to_pylist() == [{"v": 2, "n": n}]
 
+    @pytest.mark.spark
     @pytest.mark.parametrize("key", [(), ("order_id",)])
     def test_all_or_nothing_when_the_rows_end_in_an_error(self, engine: Engine, key: tuple[str, ...]) -> None:
         engine.write("raw_transactions", orders("old"), ("order_id",))
@@ -279,6 +285,7 @@ class TestWriting:
             engine.write("raw_transactions", rows(), key)
         assert order_ids(engine) == ["old"]
 
+    @pytest.mark.spark
     @pytest.mark.parametrize(
         ("change", "reason"),
         [
@@ -302,6 +309,7 @@ class TestWriting:
         with pytest.raises(UsageError, match="nowhere"):
             engine.write("nowhere", orders("a"), ())
 
+    @pytest.mark.spark
     def test_names_that_need_quotes(self, engine: Engine) -> None:
         name = 'Robert"; DROP TABLE raw_events; --'
         engine.run('CREATE TABLE "Robert""; DROP TABLE raw_events; --" ("or der" INTEGER, "select" VARCHAR(5))')
@@ -338,6 +346,7 @@ class TestStreaming:
         assert len(batches) >= 3
         assert sorted(v for batch in batches for v in batch["i"].to_pylist()) == list(range(n))
 
+    @pytest.mark.spark
     @pytest.mark.parametrize("n", [0, 5, BATCH_ROWS + 7])
     def test_a_function_goes_to_the_rows(self, engine: Engine, n: int) -> None:
         def evens_doubled(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -349,6 +358,7 @@ class TestStreaming:
         assert [v for batch in batches for v in batch["twice"].to_pylist()] == list(range(0, 2 * n, 4))
         assert all(batch.schema.names == ["twice", "text"] for batch in batches)
 
+    @pytest.mark.spark
     def test_a_function_that_fails_over_the_rows_says_why(self, engine: Engine) -> None:
         def fails(batch: pa.RecordBatch) -> pa.RecordBatch:
             if batch.num_rows:
@@ -358,6 +368,7 @@ class TestStreaming:
         with pytest.raises(DataRefused, match=r"^found a row that cannot be$"):
             list(engine.read_batches(numbers(engine, 3), fails))
 
+    @pytest.mark.spark
     def test_a_stream_left_in_the_middle_blocks_nothing(self, engine: Engine) -> None:
         for _ in range(3):
             stream = engine.read_batches(numbers(engine, 3 * BATCH_ROWS))
@@ -396,6 +407,7 @@ class TestMap:
             }
         )
 
+    @pytest.mark.spark
     def test_makes_its_table_and_fills_it_once(self, engine: Engine) -> None:
         engine.write("raw_transactions", orders("a", "b"), ("order_id",))
         for _ in range(2):
@@ -411,6 +423,7 @@ class TestMap:
         assert engine.map("SELECT order_id FROM raw_transactions", "made", ("order_id",), called.append) == 0
         assert called == []
 
+    @pytest.mark.spark
     def test_all_or_nothing_when_the_function_fails_late(self, engine: Engine) -> None:
         engine.write("raw_transactions", orders(*map(str, range(BATCH_ROWS + 10))), ("order_id",))
 
@@ -456,6 +469,7 @@ class TestTransactions:
         assert order_ids(engine) == []
         assert not {"inside", "looking"} & engine.tables()
 
+    @pytest.mark.spark
     def test_the_outermost_decides(self, engine: Engine) -> None:
         def work() -> None:
             with engine.transaction():
@@ -472,6 +486,7 @@ class TestTransactions:
             engine.write("raw_transactions", orders("b"), ("order_id",))
         assert order_ids(engine) == ["a", "b"]
 
+    @pytest.mark.spark
     def test_an_inner_error_that_is_caught_undoes_nothing_by_itself(self, engine: Engine) -> None:
         def inner() -> None:
             with engine.transaction():
@@ -484,6 +499,7 @@ class TestTransactions:
                 inner()
         assert order_ids(engine) == ["a", "b"]
 
+    @pytest.mark.spark
     def test_a_failed_statement_that_is_passed_over_keeps_nothing_and_says_so(self, engine: Engine) -> None:
         def work() -> None:
             with engine.transaction():
@@ -517,6 +533,7 @@ class TestStatements:
             engine.run(sql)
             assert engine.read("SELECT 1 AS one").num_rows == 1
 
+    @pytest.mark.spark
     def test_a_wrong_statement_is_named_in_a_few_lines(self, engine: Engine) -> None:
         with pytest.raises(UsageError, match="nowhere") as caught:
             engine.run("SELECT order_id\nFROM nowhere")
@@ -524,6 +541,7 @@ class TestStatements:
         with pytest.raises(UsageError, match="selec"):
             engine.run("selec 1")
 
+    @pytest.mark.spark
     def test_views_are_made_and_replaced(self, engine: Engine) -> None:
         engine.write("raw_transactions", orders("a"), ("order_id",))
         engine.view("looking", "SELECT order_id, amount FROM raw_transactions;")
@@ -534,6 +552,7 @@ class TestStatements:
         engine.view("further", "SELECT order_id FROM looking")
         assert engine.read("SELECT * FROM further").to_pylist() == [{"order_id": "a"}]
 
+    @pytest.mark.spark
     def test_tables_are_ours_only(self, engine: Engine) -> None:
         with engine.transaction():
             engine.run("CREATE TEMP TABLE passing (x INTEGER)")
@@ -541,6 +560,7 @@ class TestStatements:
         assert {"raw_transactions", "raw_events", "fx_rates", "as_of_dates"} <= found
         assert not {name for name in found if name.startswith(("pg_", "duckdb_", "sql_", "passing"))}
 
+    @pytest.mark.spark
     def test_a_fingerprint_is_of_the_rows(self, engine: Engine) -> None:
         empty = engine.fingerprint("raw_transactions")
         engine.write("raw_transactions", orders("a", "b"), ("order_id",))
