@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks import inputs, reading
+from benchmarks import inputs, reading, spark_server
 from benchmarks.inputs import NOW
 from benchmarks.measure import forget_peak, give_back_memory, peak_now_mb, server_cpu_s, timed, tree_cpu_s, tree_peak_mb
 from benchmarks.scoring import folder_of
@@ -114,7 +114,8 @@ def _database(engine: str, scratch: Path) -> Iterator[tuple[str, Path | None]]:
         with reading.server() as (url, data):
             yield url, data
     elif engine == "spark":
-        yield f"spark-local://{CORES}?warehouse={scratch / 'warehouse'}", None
+        with spark_server.running(scratch, CORES) as url:
+            yield url, None
     else:
         yield f"duckdb:///{scratch / 'payrec.duckdb'}?memory_limit={MEMORY}", None
 
