@@ -25,10 +25,10 @@ from tests.data.test_engines_agree import read as sorted_rows
 import spark_server as spark_server_processes
 from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, MissingExtra, PayrecError, UsageError
 from payrec.data import layers
-from payrec.data.engines import connect, spark, spark_lock, spark_session, spark_sql, spark_views
+from payrec.data.engines import connect, spark, spark_arrow, spark_lock, spark_session, spark_sql, spark_views
 from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.spark import Spark
-from payrec.data.engines.spark_session import said
+from payrec.data.engines.spark_session import said, translated
 from payrec.data.engines.spark_views import JOURNAL
 from payrec.simulate import simulator
 
@@ -313,6 +313,18 @@ class TestErrors:
         assert type(raised) is error
         assert "org.x" not in str(raised)
         assert "SQLSTATE" not in str(raised)
+
+    def test_a_cluster_that_goes_away_is_a_database_that_does_not_answer(self) -> None:
+        from pyspark.errors.exceptions.connect import SparkConnectGrpcException
+
+        with pytest.raises(DatabaseUnreachable, match="does not answer any more"), translated():
+            raise SparkConnectGrpcException("status = StatusCode.UNAVAILABLE, failed to connect to all addresses")
+
+    def test_workers_with_another_version_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        worker = spark_arrow.in_worker(None, pa.schema([]))
+        monkeypatch.setattr(spark_arrow, "version", lambda _: "0.0.1")
+        with pytest.raises(UsageError, match=r"workers have payrec 0\.0\.1, this program has .*: install one version"):
+            next(worker(iter([])))
 
     def test_nothing_is_printed_by_spark(self, spark_server: str) -> None:
         script = (
