@@ -309,7 +309,6 @@ class TestWriting:
         with pytest.raises(UsageError, match="nowhere"):
             engine.write("nowhere", orders("a"), ())
 
-    @pytest.mark.spark
     def test_names_that_need_quotes(self, engine: Engine) -> None:
         name = 'Robert"; DROP TABLE raw_events; --'
         engine.run('CREATE TABLE "Robert""; DROP TABLE raw_events; --" ("or der" INTEGER, "select" VARCHAR(5))')
