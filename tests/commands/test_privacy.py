@@ -88,7 +88,6 @@ def test_fault_47_an_export_holds_every_row_of_one_customer(
     assert json.loads(out.read_text())["lists"] == told["lists"]
 
 
-@pytest.mark.spark
 def test_fault_47_an_erasure_takes_out_one_customer_and_nobody_else(
     site: Site, someone: Person, payrec: Payrec, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

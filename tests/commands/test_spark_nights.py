@@ -12,6 +12,7 @@ import pytest
 
 from payrec import cli
 from payrec.app import list_source
+from payrec.commands.train import train
 from payrec.common.settings import Settings
 from payrec.publish import ledger
 from payrec.publish.database_store import DatabaseStore
@@ -83,16 +84,10 @@ def test_a_night_is_that_of_duckdb_and_every_command_works_on_it(
     assert seen.current.run.run_id == run_id
     copied = FolderStore(source.folder).scores(run_id)
     assert copied.drop(OWN) == report.ranked.select(copied.schema.names).drop(OWN)
-    (noted,) = list_source.actions_since(source, FIRST_NIGHT)
-    assert (noted.customer_id, noted.note) == (customer, "called back")
-
-
-def test_a_cluster_trains_what_duckdb_trains(sites: tuple[Site, Site], tmp_path: Path) -> None:
-    from payrec.commands.train import train
-
     trained = []
     for site in sites:
         with site.open() as engine:
-            one = train(engine, tmp_path / site.folder.name, "logistic", now=FIRST_NIGHT, max_rows=100_000)
-            trained.append(one)
+            trained.append(train(engine, tmp_path / site.folder.name, "logistic", now=FIRST_NIGHT, max_rows=100_000))
     assert trained[0].model_id == trained[1].model_id
+    (noted,) = list_source.actions_since(source, FIRST_NIGHT)
+    assert (noted.customer_id, noted.note) == (customer, "called back")

@@ -32,7 +32,7 @@ def layers(engine: Engine) -> dict[str, pa.Table]:
 
 @pytest.fixture(params=("duckdb", "postgres"))
 def going_on(request: pytest.FixtureRequest, open_engine: Callable[[str], Engine]) -> Engine:
-    """Each engine that goes on from the last build; Spark makes all anew each time, see the last test."""
+    """Each engine that goes on from the last build; Spark makes all anew each time."""
     return open_engine(str(request.param))
 
 
@@ -211,20 +211,3 @@ def test_layers_made_by_other_sql_do_not_answer(going_on: Engine, monkeypatch: p
     assert not warehouse.answers(going_on, ASKED)
     warehouse.build(going_on, ASKED)
     assert warehouse.answers(going_on, ASKED)
-
-
-def test_spark_makes_all_anew_each_time(open_engine: Callable[[str], Engine]) -> None:
-    spark = open_engine("spark")
-    rows, log = made(5)
-    load(spark, rows, log)
-    assert warehouse.build(spark, ASKED).orders_remade is None
-    first = layers(spark)
-
-    def stop(file: str) -> None:
-        if file == "20_snapshots.sql":
-            raise DataRefused("stop here")
-
-    with pytest.raises(DataRefused, match="stop here"):
-        warehouse.build(spark, warehouse.Parameters(horizon_days=7), stop)
-    assert warehouse.build(spark, ASKED).orders_remade is None
-    assert layers(spark) == first

@@ -199,6 +199,7 @@ def test_forecasts_are_only_added(store: ListStore) -> None:
     assert kept == [("r1", 1, 5.0), ("r1", 2, 5.0), ("r2", 1, 6.0), ("r2", 2, 6.0)]
 
 
+@pytest.mark.spark
 def test_the_view_shows_the_run_of_today(engine: Engine, ranked: pa.Table) -> None:
     store = open_store(engine)
     for name in ("r1", "r2"):

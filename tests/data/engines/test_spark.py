@@ -19,10 +19,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 from tests.data.engines.test_contract import ALL_TYPES, kinds
-from tests.data.test_engines_agree import KEYS, filled
-from tests.data.test_engines_agree import read as sorted_rows
 
-import spark_server as spark_server_processes
 from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, MissingExtra, PayrecError, UsageError
 from payrec.data import layers
 from payrec.data.engines import connect, spark, spark_arrow, spark_lock, spark_session, spark_sql, spark_views
@@ -30,7 +27,6 @@ from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.spark import Spark
 from payrec.data.engines.spark_session import said, translated
 from payrec.data.engines.spark_views import JOURNAL
-from payrec.simulate import simulator
 
 VALUES = [
     {
@@ -217,26 +213,17 @@ def test_tables_of_others_are_read_where_they_lie_and_never_changed(cluster: Spa
         cluster.run("DROP TABLE orders")
 
 
-def test_an_executor_that_is_killed_in_a_build_changes_nothing(
-    cluster: Spark, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    few = simulator.portfolio(120, 3)
-    real, killed = Spark.run, []
-
-    def run(self: Spark, sql: str) -> None:
-        if "CREATE TABLE features" in sql and not os.environ.get("PAYREC_TEST_SPARK"):
-            killed.append(spark_server_processes.kill_an_executor(tmp_path_factory))
-        real(self, sql)
-
-    with connect("duckdb://") as duckdb:
-        layers.prepare(duckdb)
-        filled(duckdb, few)
-        layers.prepare(cluster)
-        monkeypatch.setattr(Spark, "run", run)
-        filled(cluster, few)
-        for table in KEYS:
-            assert sorted_rows(cluster, table) == sorted_rows(duckdb, table), table
-    assert len(killed) == (0 if os.environ.get("PAYREC_TEST_SPARK") else 1)
+def test_a_purge_leaves_no_file_with_the_rows_that_were_deleted(cluster: Spark) -> None:
+    rows = pa.table({"id": range(400)})
+    cluster.run("CREATE TABLE t (id BIGINT)")
+    cluster.write("t", rows, ())
+    cluster.run("DELETE FROM t WHERE id = 7")
+    former = cluster._space.catalog.names() - {"t"}
+    assert len(former) == 2, "who reads the former view can go on"
+    cluster.purge()
+    (left,) = cluster._space.catalog.names() - {"t"}
+    assert left in former
+    assert cluster.read("SELECT COUNT(*) AS n FROM t").to_pylist() == [{"n": 399}]
 
 
 class TestRefusals:
