@@ -74,5 +74,24 @@ def sequence(per_week: int, _: int) -> dict[str, Any]:
     return {"rows": YEARS, "missed": missed / YEARS, "known_within_a_year": known / YEARS}
 
 
+def plan(_: int) -> dict[str, Any]:
+    """Compare the week that a plan names with the median week in which 200 years first leave out 0, in points."""
+    effect, per_week, weeks = 0.10, 100, []
+    rng = np.random.default_rng(SEED)
+    past = np.bincount(np.arange(4_000), (rng.random(4_000) < 0.4) - 0.4)
+    planned = extra_money.planned_customers(past, effect, SHARE)
+    for _number in range(YEARS):
+        n = per_week * WEEKS
+        contact = rng.random(n) >= SHARE
+        r = (rng.random(n) < 0.4 + effect * contact) - 0.4
+        looks = (slice(0, per_week * week) for week in range(3, WEEKS + 1))
+        known = (
+            at.stop / per_week for at in looks if extra_money.estimate(_units(contact[at]), r[at], planned).low > 0
+        )
+        weeks.append(next(known, 2.0 * WEEKS))
+    named, median = extra_money.forecast(past, effect, SHARE, per_week, 0).weeks, float(np.median(weeks))
+    return {"rows": YEARS, "planned_week": named, "median_week": median, "ratio": named / median}
+
+
 def prepared(_: int) -> None:
     """Prepare nothing."""

@@ -13,6 +13,7 @@ from benchmarks import (
     building,
     chased,
     effect,
+    effect_peers,
     effect_rule,
     loading,
     nightly,
@@ -108,6 +109,7 @@ def _all() -> dict[str, Measurement]:
         ),
         Measurement("night", "write-back", "publish to PostgreSQL", nightly.written_back, night),
         Measurement("effect", "effect-coverage", "extra money, 400 assignments", effect.coverage, effect.prepared),
+        Measurement("effect", "effect-plan", "plan against 200 years", effect.plan, effect.prepared),
         *(
             Measurement(
                 "effect",
@@ -129,7 +131,8 @@ def _all() -> dict[str, Measurement]:
             for world, orders, runs in (
                 ("none", 10_000, 200),
                 ("proportional", 10_000, 200),
-                ("+5", 5_000, 100),
+                ("hidden", 10_000, 200),
+                ("+5", 5_000, 200),
                 ("+2", 5_000, 100),
             )
         ),
@@ -146,6 +149,23 @@ def _all() -> dict[str, Measurement]:
             )
             for name in ("womens", "mens")
             for outcome in ("visit", "conversion")
+        ),
+        *(
+            Measurement(
+                "effect-peers", f"effect-peers-{name}", title, partial(effect_peers.worlds, name), effect.prepared
+            )
+            for name, (title, _) in effect_peers.LEARNERS.items()
+        ),
+        *(
+            Measurement(
+                "effect-peers",
+                f"effect-peers-{mail}-{name}",
+                f"{title}, {mail}'s mail",
+                partial(effect_peers.mail, name, f"{mail.capitalize()} E-Mail"),
+                effect.prepared,
+            )
+            for mail in ("womens", "mens")
+            for name, (title, _) in effect_peers.LEARNERS.items()
         ),
         Measurement("chased", "chased", "twelve nights, who is chased", chased.on_duckdb, chased.prepared),
     ]

@@ -14,6 +14,6 @@ resolve() {
 shared=(--constraint locks/requirements.lock)
 resolve requirements pyproject.toml --extra postgres --extra app --extra alerts --extra dev
 resolve spark pyproject.toml --extra spark "${shared[@]}"
-for group in bench fuzz; do resolve "$group" --group "$group" "${shared[@]}"; done
+for group in bench effect fuzz; do resolve "$group" --group "$group" "${shared[@]}"; done
 resolve docs --group docs
 resolve installer --group installer

@@ -71,7 +71,7 @@ def test_assigned_orders_are_judged_by_what_was_stored_with_them() -> None:
     report, part = effect.judged([drawn], [orders], 1, [])
     assert part is not None
     assert part.reach == 1
-    assert len(report.by_tenth) == 10
+    assert len(report.verdict.by_tenth) == 10
     assert report.verdict.is_on
     assert report.orders == n
     assert report.coefficients["payment_method debit"] > 0.2

@@ -33,7 +33,7 @@ def holdout_plan(
     with output.steps(as_json) as step, options.database(url, settings) as engine:
         planned = payrec.holdout.plan(
             engine, settings.models_dir, policy or settings.policy, capacity, effect_points,
-            options.moment(as_of, "--as-of"), step,
+            options.moment(as_of, "--as-of"), options.now(), step,
         )  # fmt: skip
 
     def render() -> None:
@@ -84,6 +84,9 @@ def holdout_start(
         int, typer.Option("--planned-customers", metavar="N", help="Customers at the planned end, from holdout plan.")
     ] = 5_000,
     name: Annotated[str | None, typer.Option("--name", help="Name; default: the time of the start.")] = None,
+    without_check: Annotated[
+        bool, typer.Option("--without-check", help="Start without the A/A check of holdout plan.")
+    ] = False,
     url: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -92,7 +95,7 @@ def holdout_start(
     with options.database(url, settings) as engine:
         one = payrec.holdout.start(
             engine, options.now(), share, explore_share, _amounts(max_amount), planned_customers,
-            settings.horizon_days, name, settings.seed,
+            settings.horizon_days, name, settings.seed, without_check,
         )  # fmt: skip
     document = {"experiment_id": one.experiment.experiment_id, "share": share, "started_at": one.started_at}
     line = f"experiment {one.experiment.experiment_id} runs: the next list holds out {share:.0%} at random"

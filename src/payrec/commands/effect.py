@@ -36,16 +36,12 @@ LISTED_SHARE = 0.1  # of the assigned orders, on the two lists that are compared
 
 @dataclass(frozen=True)
 class EffectReport:
-    """The verdict, the orders behind it, and what the effect depends on: coefficients of standardised columns.
-
-    ``by_tenth`` of the estimated effect, from the smallest: what was estimated, and what contacts did, in points.
-    """
+    """The verdict, the orders behind it, and what the effect depends on: coefficients of standardised columns."""
 
     verdict: EffectVerdict
     orders: int
     push: float
     coefficients: Mapping[str, float]
-    by_tenth: tuple[tuple[float, float], ...] = ()
 
 
 def train(engine: Engine, models: Path | str = "models", seed: int = SEED) -> EffectReport:
@@ -132,10 +128,8 @@ def show(models: Path | str = "models") -> EffectReport:
             name: math.nan if value is None else value for name, value in stored["verdict"].items()
         }
         verdict["looks"] = tuple(Look(**look) for look in verdict["looks"])
-        by_tenth = tuple((low, high) for low, high in stored["by_tenth"])
-        return EffectReport(
-            EffectVerdict(**verdict), stored["orders"], stored["push"], stored["coefficients"], by_tenth
-        )
+        verdict["by_tenth"] = tuple((low, high) for low, high in verdict["by_tenth"])
+        return EffectReport(EffectVerdict(**verdict), stored["orders"], stored["push"], stored["coefficients"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelRefused(f"{path} is damaged\ntrain it again: payrec effect train") from error
 
@@ -163,7 +157,7 @@ def judged(
         return EffectReport(verdict, rows.num_rows, 0.0, {}), None
     fitted = effect_fit.fit(assigned)
     coefficients = {one.title: beta for one, beta in zip(columns, fitted.beta.tolist(), strict=True)}
-    report = EffectReport(verdict, rows.num_rows, fitted.push, coefficients, effect.by_tenth(assigned, seed))
+    report = EffectReport(verdict, rows.num_rows, fitted.push, coefficients)
     reach = int(pc.max(rows["rank_if_free"]).as_py())
     return report, contact_effect.part(columns, fitted, verdict.mean_effect / 100, reach) if verdict.is_on else None
 

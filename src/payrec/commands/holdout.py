@@ -29,7 +29,7 @@ from payrec.model.store.bundle import Bundle
 from payrec.monitor import experiment_status, extra_money
 from payrec.monitor.experiment_status import ExperimentStatus, sentences
 from payrec.monitor.extra_money import Forecast
-from payrec.publish import experiments
+from payrec.publish import experiments, ledger
 from payrec.publish.experiments import Registered
 from payrec.worklist import policy as rules_of
 from payrec.worklist.assignment import Experiment
@@ -43,6 +43,7 @@ PAST_LISTS = 5  # a week apart, whose outcome is known
 LEAST_CUSTOMERS = 100  # of the past lists
 EFFECT_POINTS = 5.0
 PLACEBO_SEED = 1
+CHECK, LEAST_COVERAGE, CHECK_DAYS = "holdout.plan", 0.9, 30  # three standard errors of 200 assignments below 0.95
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -85,9 +86,12 @@ def plan(
     capacity: int | None = None,
     effect_points: float = EFFECT_POINTS,
     as_of: datetime | None = None,
+    now: datetime | None = None,
     progress: Progress = silent,
 ) -> Plan:
     """Say how long an experiment would take, from five past lists whose outcome is known.
+
+    Its A/A check is what :func:`start` requires; it is recorded if the present is given as ``now``.
 
     Parameters
     ----------
@@ -112,7 +116,11 @@ def plan(
     times = tuple(end - timedelta(days=days + 7 * week) for week in reversed(range(PAST_LISTS)))
     with reading(engine, layers.Parameters(times, (), days), progress):
         lists = list(_past_lists(engine, bundle, rules, times, progress))
-    return _planned(lists, effect_points, days / 7)
+    planned = _planned(lists, effect_points, days / 7)
+    if now is not None:
+        coverage = f"{planned.placebo_coverage:.3f}"
+        ledger.add(engine, ledger.Entry(now, _who(), CHECK, "past lists", "done", coverage))
+    return planned
 
 
 def _past_lists(
@@ -179,8 +187,11 @@ def start(
     horizon_days: int = HORIZON_DAYS,
     name: str | None = None,
     seed: int = SEED,
+    without_check: bool = False,
 ) -> Registered:
     """Start an experiment: the lists that are published from now on hold out customers at random.
+
+    It needs the A/A check of a :func:`plan` of the last 30 days, in which at least 90 % of the intervals cover 0.
 
     Parameters
     ----------
@@ -194,11 +205,15 @@ def start(
         Number of customers at which the comparison is planned to end, from :func:`plan`.
     name, seed
         Both decide the arms; the name is the time of the start if None.
+    without_check
+        Start without an A/A check, where past lists are too few for one.
 
     Raises
     ------
     UsageError
-        Another experiment runs, or a number is out of range.
+        Another experiment runs, a number is out of range, or no plan was made.
+    CannotTell
+        The A/A check failed.
     """
     for label, value, least, most in (
         ("share", share, 0.01, 0.5), ("explore_share", explore_share, 0, 0.5),
@@ -209,10 +224,24 @@ def start(
     name = name or f"e{now:%Y%m%d%H%M%S}"
     if not _NAME.fullmatch(name):
         raise UsageError(f"found the name {name!r}, expected at most 64 letters, digits, _ . -")
+    if not without_check:
+        _require_check(engine, now)
     limits = dict(max_amount or {})
     experiment = Experiment(name, seed, share, explore_share, limits, horizon_days, planned_customers)
     experiments.start(engine, experiment, now, _who())
     return Registered(experiment, now, _who())
+
+
+def _require_check(engine: Engine, now: datetime) -> None:
+    since = now - timedelta(days=CHECK_DAYS)
+    checks = [one for one in ledger.entries(engine, f"what = '{CHECK}'") if one.happened_at >= since]
+    if not checks:
+        msg = f"found no plan of the last {CHECK_DAYS} days, expected the A/A check of one on past lists"
+        raise UsageError(f"{msg}\nmake it: payrec holdout plan; --without-check starts without")
+    coverage = float(checks[-1].detail)
+    if coverage < LEAST_COVERAGE:
+        msg = f"the A/A check failed: without any effect an interval covers 0 in {coverage:.0%}, expected about 95%"
+        raise CannotTell(f"{msg}\na few customers decide the money; --without-check starts all the same")
 
 
 def stop(engine: Engine, now: datetime) -> Registered:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from payrec.common.arrow import Floats, Whole
+from payrec.common.arrow import Floats
 from payrec.common.short_repr import short_repr
 from payrec.model import effect_fit
 from payrec.model.effect_fit import AssignedOrders
@@ -20,12 +20,13 @@ LEAST_Z = 2.24  # one-sided 5 % over four looks
 KEPT_Z = 1.645  # below it the 90 % interval of the slope reaches 0, and the rule switches off again
 LEAST_ORDERS, LEAST_IN_ARM = LOOKS[0], 200
 CAP_QUANTILE = 0.9
+LEAST_VARIANCE = 0.02  # of an outcome, in the weights
 
 
 @short_repr
 @dataclass(frozen=True)
 class Look:
-    """One test on the first ``orders``: z of the slope beside the chance, and the gain of the list by effect."""
+    """One test on the first ``orders``: z of the slope, and the gain of the list by effect."""
 
     orders: int
     z: float
@@ -47,7 +48,8 @@ class EffectVerdict:
     is_on
         A list by effect may replace the list by chance.
     z
-        Slope of what a contact did on its estimated effect, beside the chance, in standard errors; all orders.
+        Slope of what a contact did on its estimated effect, with the chance in the regression, in standard errors; all
+        orders.
     gain
         Money that the list by effect brings more than that by chance, amounts capped, as a share; NaN if not tested.
     mean_effect
@@ -56,6 +58,8 @@ class EffectVerdict:
         One sentence.
     looks
         The declared looks so far.
+    by_tenth
+        By tenth of the estimated effect, from the smallest: its mean, and what contacts did, in points.
     """
 
     is_on: bool
@@ -64,6 +68,7 @@ class EffectVerdict:
     mean_effect: float
     reason: str
     looks: tuple[Look, ...] = ()
+    by_tenth: tuple[tuple[float, float], ...] = ()
 
 
 def untested(reason: str) -> EffectVerdict:
@@ -88,11 +93,13 @@ def judge(orders: AssignedOrders, share_listed: float, seed: int) -> EffectVerdi
         enough = f"{LEAST_ORDERS:,} and {LEAST_IN_ARM} in the smaller arm are needed"
         return untested(f"{n:,} assigned orders with a known outcome, {smaller:,} in the smaller arm; {enough}")
     looks: list[Look] = []
-    for count in (look for look in LOOKS if look <= n):
+    for count in (*(look for look in LOOKS if look < n), n):
         first = orders.take(slice(count))
-        if min(int(first.contact.sum()), int((~first.contact).sum())) >= LEAST_IN_ARM:
-            looks.append(_look(first, share_listed, seed))
-    now = looks[-1] if looks and looks[-1].orders == n else _look(orders, share_listed, seed)
+        if count == n or min(int(first.contact.sum()), int((~first.contact).sum())) >= LEAST_IN_ARM:
+            tau = effect_fit.cross_fitted(first, seed)
+            looks.append(_look(first, tau, share_listed))
+    now = looks[-1]
+    looks = looks if n in LOOKS else looks[:-1]
     switched = next((look for look in looks if look.passes), None)
     is_on = switched is not None and now.z >= KEPT_Z and now.gain > 0
     if is_on:
@@ -105,7 +112,10 @@ def judge(orders: AssignedOrders, share_listed: float, seed: int) -> EffectVerdi
     else:
         best = max(looks, key=lambda look: look.z) if looks else now
         words = f"the effect does not differ beyond what the chance says (z {best.z:.1f}, {LEAST_Z} is needed)"
-    return EffectVerdict(is_on, now.z, now.gain, 100 * float(_pseudo(orders).mean()), words, tuple(looks))
+    pseudo = _pseudo(orders)
+    tenths = np.array_split(np.argsort(tau, kind="stable"), 10)
+    by_tenth = tuple((100 * float(tau[rows].mean()), 100 * float(pseudo[rows].mean())) for rows in tenths)
+    return EffectVerdict(is_on, now.z, now.gain, 100 * float(pseudo.mean()), words, tuple(looks), by_tenth)
 
 
 def _pseudo(orders: AssignedOrders) -> Floats:
@@ -114,38 +124,29 @@ def _pseudo(orders: AssignedOrders) -> Floats:
     return pseudo
 
 
-def _look(orders: AssignedOrders, share_listed: float, seed: int) -> Look:
-    """Test these orders.
+def _look(orders: AssignedOrders, tau: Floats, share_listed: float) -> Look:
+    pseudo = _pseudo(orders)
+    return Look(orders.p.size, _slope_z(pseudo, orders, tau), _gain(pseudo, orders, tau, share_listed))
 
-    Each effect is estimated without the customer's own fold; the regression of ``(y − p)(w − e) / (e (1 − e))`` on 1,
-    p and the estimate is that of Chernozhukov, Demirer, Duflo and Fernández-Val (2018) with the chance added. Standard
-    errors are by customer; z is the median of three splits.
+
+def _slope_z(pseudo: Floats, orders: AssignedOrders, tau: Floats) -> float:
+    """Return the coefficient of tau in standard errors by customer; 0 if all estimates are one.
+
+    The regression of ``(y − p)(w − e) / (e (1 − e))`` on 1, tau, p and p² is that of Chernozhukov, Demirer, Duflo and
+    Fernández-Val (2018) with the chance added, weighted by 1 / (p (1 − p)), the inverse of the variance of y.
     """
-    pseudo, estimates = _pseudo(orders), effect_fit.cross_fitted(orders, seed)
-    zs = [_slope_z(pseudo, orders.p, tau, orders.customer) for tau in estimates]
-    middle = int(np.argsort(zs)[len(zs) // 2])
-    return Look(orders.p.size, zs[middle], _gain(pseudo, orders, estimates[middle], share_listed))
-
-
-def by_tenth(orders: AssignedOrders, seed: int) -> tuple[tuple[float, float], ...]:
-    """Return by tenth of the cross-fitted effect, from the smallest: its mean, and what contacts did, in points."""
-    tau, pseudo = np.median(effect_fit.cross_fitted(orders, seed), axis=0), _pseudo(orders)
-    tenths = np.array_split(np.argsort(tau, kind="stable"), 10)
-    return tuple((100 * float(tau[rows].mean()), 100 * float(pseudo[rows].mean())) for rows in tenths)
-
-
-def _slope_z(pseudo: Floats, p: Floats, tau: Floats, customer: Whole) -> float:
-    """Return the coefficient of tau in standard errors by customer; 0 if all estimates are one."""
     spread = float(tau.std())
     if spread < 1e-9:
         return 0.0
-    x = np.column_stack([np.ones_like(p), p, (tau - tau.mean()) / spread])
-    inverse = np.linalg.pinv(x.T @ x)
-    coefficients = inverse @ (x.T @ pseudo)
-    scores = np.zeros((int(customer.max()) + 1, 3))
-    np.add.at(scores, customer, x * (pseudo - x @ coefficients)[:, None])
+    p = orders.p
+    x = np.column_stack([np.ones_like(p), p, p**2, (tau - tau.mean()) / spread])
+    weighted = x / np.maximum(p * (1 - p), LEAST_VARIANCE)[:, None]
+    inverse = np.linalg.pinv(x.T @ weighted)
+    coefficients = inverse @ (weighted.T @ pseudo)
+    scores = np.zeros((int(orders.customer.max()) + 1, x.shape[1]))
+    np.add.at(scores, orders.customer, weighted * (pseudo - x @ coefficients)[:, None])
     variance = inverse @ (scores.T @ scores) @ inverse
-    return float(coefficients[2] / math.sqrt(max(variance[2, 2], 1e-300)))
+    return float(coefficients[-1] / math.sqrt(max(variance[-1, -1], 1e-300)))
 
 
 def _gain(pseudo: Floats, orders: AssignedOrders, tau: Floats, share_listed: float) -> float:

@@ -121,24 +121,33 @@ def _maximum(design: Floats, offset: Floats, y: Floats) -> _Expansion:
     return expanded
 
 
-def cross_fitted(orders: AssignedOrders, seed: int) -> list[Floats]:
-    """Return for each of three splits into five folds the effect of each order, from customers of other folds, (n,)."""
+def cross_fitted(orders: AssignedOrders, seed: int) -> Floats:
+    """Return the effect of each order as customers of other folds have it, the mean of three splits into five, (n,).
+
+    Each fold has the mean of all: the mean of a fold's estimates comes from the others, so it is lower where the fold's
+    own outcomes are higher, and would hide differences between orders.
+    """
     rng, design = np.random.default_rng(seed), _design(orders)
     at_maximum = _maximum(design, logit(bounded(orders.p)), orders.recovered)
-    return [_of_other_folds(orders, design, at_maximum, rng) for _ in range(SPLITS)]
+    splits = [_of_other_folds(orders, design, at_maximum, rng) for _ in range(SPLITS)]
+    estimates: Floats = np.mean(splits, axis=0)
+    return estimates
 
 
 def _of_other_folds(orders: AssignedOrders, design: Floats, at_maximum: _Expansion, rng: np.random.Generator) -> Floats:
     """Return effects, each from customers of other folds: one Newton step from the maximum of all, without the fold."""
     fold = rng.integers(0, FOLDS, int(orders.customer.max()) + 1)[orders.customer]
-    offset, tau = logit(bounded(orders.p)), np.zeros(orders.p.size)
+    offset, tau, means = logit(bounded(orders.p)), np.zeros(orders.p.size), np.zeros(orders.p.size)
     k = design.shape[1] // 2 - 1
     for number in range(FOLDS):
         inside = fold == number
+        if not inside.any():
+            continue
         others = at_maximum.without(
             _expanded(design[inside], offset[inside], orders.recovered[inside], at_maximum.theta)
         )
         penalty = others.penalty()
         fitted = _model(at_maximum.theta + others.step(_ridge(k, penalty)), penalty)
         tau[inside] = fitted.effect(orders.p[inside], orders.z[inside])
-    return tau
+        means[inside] = tau[inside].mean()
+    return tau - means + means.mean()

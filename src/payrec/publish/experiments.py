@@ -189,7 +189,8 @@ def _stamped(rows: pa.Table, values: dict[str, str]) -> pa.Table:
 def outcomes(engine: Engine, experiment: Experiment) -> pa.Table:
     """Return the assigned orders with ``label`` (1 recovered in the epoch, 0 not, NULL unknown) and ``is_contacted``.
 
-    The layers must have been built. Orders are those of the day of the assignment, whoever owes them since.
+    The layers must have been built. Orders are those of the day of the assignment, whoever owes them since. An order
+    that ended without money is 0: left out, orders would be missing whenever a contact was not in time.
     """
     days, chosen = int(experiment.horizon_days), f"a.experiment_id = {sql_literal(experiment.experiment_id)}"
     deadline = f"a.as_of + {days} * INTERVAL '1' DAY"
@@ -203,7 +204,8 @@ def outcomes(engine: Engine, experiment: Experiment) -> pa.Table:
             WHERE {chosen} AND e.event_type = 'contact' AND e.known_at > a.as_of AND e.known_at <= {deadline}
         )
         SELECT a.customer_id, a.epoch, a.order_id, a.as_of, a.outstanding_value, a.ev_currency, a.p_recover, a.features,
-            {snapshots.LABEL} AS label, CAST(CASE WHEN c.epoch IS NULL THEN 0 ELSE 1 END AS SMALLINT) AS is_contacted
+            CASE WHEN b.closed_by IN ('void', 'credit') THEN 0 ELSE {snapshots.LABEL} END AS label,
+            CAST(CASE WHEN c.epoch IS NULL THEN 0 ELSE 1 END AS SMALLINT) AS is_contacted
         FROM {ASSIGNED_ORDERS} AS a
         LEFT JOIN stg_orders AS o ON o.order_id = a.order_id
         LEFT JOIN stg_balances AS b
