@@ -150,4 +150,5 @@ def _of_other_folds(orders: AssignedOrders, design: Floats, at_maximum: _Expansi
         fitted = _model(at_maximum.theta + others.step(_ridge(k, penalty)), penalty)
         tau[inside] = fitted.effect(orders.p[inside], orders.z[inside])
         means[inside] = tau[inside].mean()
-    return tau - means + means.mean()
+    centred: Floats = tau - means + means.mean()
+    return centred
