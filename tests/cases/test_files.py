@@ -126,6 +126,16 @@ def test_minor_units_follow_the_source(desk: Desk, name: str) -> None:
     assert orders(desk, "order_id", "amount") == MINOR_AMOUNTS
 
 
+def test_yen_and_dinar_are_never_divided_as_hundredths(desk: Desk) -> None:
+    """A division by 100 is refused by row where the currency has none; a factor is calculated as it stands."""
+    hundredths = MINOR_MAP.replace('"amount_due minor"', '"amount_due / 100"')
+    path = text(desk, "minor.csv", MINOR, *MINOR_ROWS)
+    with pytest.raises(DataRefused, match=r"(?s)4 of 6 rows .*4 × amount is divided as if it were in hundredths"):
+        loaded(desk, "transactions", path, hundredths)
+    loaded(desk, "transactions", path, hundredths.replace("/ 100", "* 0.01"))
+    assert orders(desk, "order_id", "amount")[1] == ("in_4", "80.00")
+
+
 AGING: tuple[tuple[Any, ...], ...] = (
     ("Example Company LLC",),
     ("A/R Aging Detail",),
@@ -266,6 +276,17 @@ def test_days_that_became_floats(desk: Desk, form: str, posted: str, due: str) -
 
 
 GUESTS = "id,Created date (UTC),Amount,Currency,Seller Message,Customer ID,Customer Email,Invoice ID"
+GUESTS_JOINED = """
+[columns]
+order_id = ["Invoice ID", "id"]
+invoice_date = "Created date (UTC)"
+
+[derived]
+customer_id = "{Customer ID}{Customer Email}"
+
+[constants]
+payment_date = ""
+"""
 GUESTS_MAP = """
 [columns]
 order_id = ["Invoice ID", "id"]
@@ -288,7 +309,10 @@ def test_guests_are_customers_by_their_address(desk: Desk) -> None:
         f"ch_2,2026-05-20 11:00:00,49.00,eur,{declined},,g1@example.com,",
         "ch_3,2026-05-21 11:00:00,59.00,eur,,,g1@example.com,",
     )
-    loaded(desk, "transactions", text(desk, "guests.csv", GUESTS, *rows), GUESTS_MAP)
+    path = text(desk, "guests.csv", GUESTS, *rows)
+    with pytest.raises(DataRefused, match=r'first that is filled: customer_id = \["Customer ID", "Customer Email"\]'):
+        loaded(desk, "transactions", path, GUESTS_JOINED)
+    loaded(desk, "transactions", path, GUESTS_MAP)
     assert orders(desk, "order_id", "customer_id", "reason_code") == [
         ("ch_2", "g1@example.com", "do_not_honor"),
         ("ch_3", "g1@example.com", None),

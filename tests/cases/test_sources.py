@@ -79,6 +79,39 @@ def test_charges_that_were_paid_at_a_retry_are_not_on_the_list(desk: Desk) -> No
     assert desk.listed("2026-05-10") == {"in_2": "19.00", "ch_5": "8.00"}
 
 
+def test_an_export_with_decline_reasons_needs_no_messages_and_no_refunds(desk: Desk) -> None:
+    """Another shape: a column of decline codes, guests, a refund that only the status names; a map for one kind."""
+    header = "id,Created date (UTC),Amount,Currency,Status,Decline Reason,Customer ID,Customer Email,Invoice ID"
+    path = desk.folder / "payments.csv"
+    rows = (
+        "ch_1,2026-05-20 10:00:00,49.00,eur,Failed,insufficient_funds,cus_1,a@example.com,in_1",
+        "ch_2,2026-05-20 11:00:00,49.00,eur,Failed,insufficient_funds,,g1@example.com,",
+        "ch_3,2026-05-21 11:00:00,59.00,eur,Refunded,,,g1@example.com,",
+    )
+    path.write_text("\n".join((header, *rows)) + "\n", encoding="utf-16")
+    (match,) = payrec.sources.recognise(path, "utf-16")
+    assert match.command(path, "utf-16") == f"payrec load source stripe-dashboard --encoding utf-16 {path}"
+    document = {"constants": {"country": "DE", "source_account": "eu"}, "formats": {"invoice_date": "iso"}}
+    options = payrec.load.Options("utf-16")
+    payrec.load.source(desk.engine, match.source, [path], from_document(document, "map.toml"), None, NOW, options)
+    assert desk.listed("2026-06-01") == {"in_1": "49.00", "ch_2": "49.00"}
+    select = (
+        "SELECT order_id, event_type, CAST(amount AS VARCHAR) AS amount FROM raw_events WHERE event_type = 'refund'"
+    )
+    assert desk.engine.read(select).to_pylist() == [{"order_id": "ch_3", "event_type": "refund", "amount": "59.00"}]
+    accounts = desk.engine.read("SELECT DISTINCT country, source_account FROM raw_transactions").to_pylist()
+    assert accounts == [{"country": "DE", "source_account": "stripe-dashboard:eu"}]
+
+
+def test_the_command_of_a_file_names_what_the_source_needs_with_it(desk: Desk) -> None:
+    path = desk.folder / "invoices.csv"
+    path.write_text(
+        "id,customer,amount_due,amount_paid,currency,created,status\nin_1,cus_1,2000,0,usd,1764547200,open\n"
+    )
+    (match,) = payrec.sources.recognise(path)
+    assert match.command(path) == f"payrec load source stripe-api {path} FILE (FILE: charges)"
+
+
 def test_lines_of_an_invoice_count_once_and_drafts_are_left_out(desk: Desk) -> None:
     report = load(desk, "xero", XERO, XERO_ROWS, stated_at=datetime(2025, 11, 30))
     (account,) = report.inputs
@@ -92,7 +125,9 @@ def test_what_is_written_off_or_void_is_not_on_the_list(desk: Desk) -> None:
 
 
 def test_titles_totals_and_credits_of_an_aging_report_are_left_out(desk: Desk) -> None:
-    with pytest.raises(DataRefused, match="lacks currency"):
+    with pytest.raises(
+        DataRefused, match=r'(?s)lacks currency.* currency = "USD".*payrec load source quickbooks FILE --map'
+    ):
         load(desk, "quickbooks", QUICKBOOKS, QUICKBOOKS_ROWS)
     report = load(desk, "quickbooks", QUICKBOOKS, QUICKBOOKS_ROWS, usd=True)
     assert (report.inputs[0].rows_in, report.inputs[0].used) == (6, 2)

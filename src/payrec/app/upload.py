@@ -76,7 +76,7 @@ class Upload:
     def may_lack_currency(self) -> bool:
         """Whether it is an export that need not state the currency of its amounts."""
         pack = show_source(self.source.source) if self.source else None
-        return pack is not None and not any("currency" in each.required for each in pack.inputs)
+        return pack is not None and not any(("currency",) in each.required for each in pack.inputs)
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ def load(
 ) -> None:
     """Load a file: each row is either loaded or listed as rejected."""
     settings, files = options.configured(), files or []
-    _require_files(kind, files, from_url)
+    _require_files(kind, files, from_url, encoding)
     mapping = payrec.load.mapping_of(map_file, reporting_currency)
     stated = options.moment(stated_at, "--stated-at")
     reading = payrec.load.Options(
@@ -164,9 +164,9 @@ def _write_map(kind: str, files: list[Path], path: Path, reading: payrec.load.Op
     output.emit({"map": written}, as_json, lambda: output.say(f"{written} is written: complete it, then {command}"))
 
 
-def _require_files(kind: str, files: list[Path], from_url: str | None) -> None:
+def _require_files(kind: str, files: list[Path], from_url: str | None, encoding: str | None) -> None:
     if kind not in list(FileKind):
-        raise unknown_kind(kind, files)
+        raise unknown_kind(kind, files, encoding)
     if kind == FileKind.source and (len(files) != 1 if from_url else len(files) < 2):
         raise UsageError(
             f"found {len(files)} words after source{' and --from' if from_url else ''}, "

@@ -31,8 +31,12 @@ def sources_show(name: Name, as_json: Json = False) -> None:
     pack = payrec.sources.show(name)
     files = {
         each.title: {
-            "required": [each.columns[column][0] for column in each.required],
-            "read if there": [headers[0] for column, headers in each.columns.items() if column not in each.required],
+            "required": [" or ".join(each.columns[name][0] for name in names) for names in each.required],
+            "read if there": [
+                headers[0]
+                for name, headers in each.columns.items()
+                if not any(name in names for names in each.required)
+            ],
             "left out": list(each.left_out),
         }
         for each in pack.inputs
@@ -59,16 +63,16 @@ def sources_show(name: Name, as_json: Json = False) -> None:
     output.emit(document, as_json, render)
 
 
-def unknown_kind(word: str, files: list[Path]) -> UsageError:
+def unknown_kind(word: str, files: list[Path], encoding: str | None) -> UsageError:
     """Return the error for ``payrec load FILE``: it names the source that the file comes from, if it is recognised."""
     expected = "expected transactions, events, fx, customers, actions or source"
     path = Path(word)
     if files or not path.is_file():
         return UsageError(f"found {terminal_text(word)!r}, {expected}\npayrec load --help shows what it takes")
-    for recognition in payrec.sources.recognise(path):
+    for recognition in payrec.sources.recognise(path, encoding):
         return UsageError(
             f"{path.name} is {recognition.title} of {recognition.source} ({'; '.join(recognition.reasons)})\n"
-            f"load it with: {recognition.command(path)}"
+            f"load it with: {recognition.command(path, encoding)}"
         )
     return UsageError(
         f"{path.name} is no export that payrec knows (payrec sources list), so say what it holds, {expected}\n"

@@ -266,5 +266,5 @@ def _refuse_source(file: Path, encoding: str | None) -> None:
     for match in _recognised(file.absolute(), encoding, written and (written.st_mtime_ns, written.st_size)):
         raise UsageError(
             f"{file.name} is {match.title} of {match.source}: its orders and events are made by the source\n"
-            f"load it with: {match.command(file)}\nor say in a map how its columns are meant: --map MAP.toml"
+            f"load it with: {match.command(file, encoding)}\nor say in a map how its columns are meant: --map MAP.toml"
         )

@@ -80,4 +80,4 @@ def test_a_pack_says_what_it_reads_and_what_a_row_is(pack: payrec.sources.Pack) 
         assert select.startswith("-- One row is one ")
         assert select.splitlines()[1].startswith("-- Reads ")
     for each in pack.inputs:
-        assert set(each.required) | set(each.evidence) <= set(each.columns)
+        assert {name for names in each.required for name in names} | set(each.evidence) <= set(each.columns)

@@ -83,7 +83,7 @@ def test_a_column_that_was_renamed_is_refused_by_its_name(
 ) -> None:
     paths = source_files.write(*portfolio, source, tmp_path)
     needed = next(each for each in pack_of(source).inputs if not each.is_optional)
-    header = needed.columns[needed.required[-1]][0]
+    header = needed.columns[needed.required[-1][0]][0]
     for path in paths:
         text = path.read_text()
         path.write_text(text.replace(f'"{header}"', f'"{header} (new)"'))

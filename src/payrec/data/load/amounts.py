@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from payrec.common.text import sql_literal, sql_literals
 from payrec.data.load import numbers
-from payrec.data.load.minor_units import THREE_DECIMALS, unit_sql
+from payrec.data.load.minor_units import NO_DECIMALS, THREE_DECIMALS, unit_sql
 from payrec.data.load.origins import Difference, FromColumn, Minor, Origin, Scaled
 from payrec.data.load.targets import Column
 
@@ -12,6 +12,10 @@ _READ_AS = {"amount": "DECIMAL(15, 2)", "rate": "DECIMAL(18, 8)"}  # 13 or 10 di
 _THIRD_DECIMAL = (
     "has a third decimal, which its currency has and payrec's two decimals lose; if rounding is meant, say so in the "
     'map: third_decimal = "round"'
+)
+_NOT_HUNDREDTHS = (
+    "is divided as if it were in hundredths, which its currency does not have: write in the map "
+    '[derived] amount = "COLUMN minor" and units = "stripe", "adyen" or "iso" (or "COLUMN * 0.01", if it is meant)'
 )
 
 
@@ -31,10 +35,15 @@ def value_sql(column: Column, form: numbers.Form, origin: Origin, *, may_round: 
     reasons: Reasons = []
     if isinstance(origin, Minor):
         reasons.append(("p_currency IS NULL", "has no currency that says its minor unit"))
+    if is_money and isinstance(origin, Scaled) and origin.is_divided:
+        other = THREE_DECIMALS if origin.factor != "0.001" else ()
+        is_wrong = f"coalesce(p_currency IN ({sql_literals((*NO_DECIMALS, *other))}), FALSE)"
+        reasons.append((is_wrong, _NOT_HUNDREDTHS))
+        accepted = f"NOT {is_wrong}"
     if is_money and not may_round:
         loses = f"coalesce({number} <> {p}, FALSE)"
         has_lost = f"CASE WHEN p_currency IN ({sql_literals(THREE_DECIMALS)}) THEN {loses} ELSE FALSE END"
-        accepted = f"NOT {has_lost}"
+        accepted = f"NOT {has_lost}" if accepted == "TRUE" else f"{accepted} AND NOT {has_lost}"
         reasons.append((has_lost, _THIRD_DECIMAL))
     return value, accepted, [*reasons, *_reasons(r, p, plain, whole_digits=13 if is_money else 10)]
 

@@ -163,7 +163,10 @@ def _check_required(planned: tuple[PlannedColumn, ...], header: Header) -> None:
     hints = "; ".join(
         f"{name} may be {' or '.join(map(terminal_text, names))}" for name, names in near.items() if names
     )
+    way = f'[columns] {lacking[0]} = "a column of the file"'
+    if lacking == ["currency"]:
+        way += ', or one currency for all rows: [constants] currency = "USD"'
     raise DataRefused(
         f"{header.file} lacks {', '.join(lacking)}; it has {header.listed()}\n"
-        f'name them in a map: [columns] {lacking[0]} = "a column of the file"{f" ({hints})" if hints else ""}'
+        f"name them in a map: {way}{f' ({hints})' if hints else ''}"
     )

@@ -25,6 +25,7 @@ DECIMALS: dict[str, dict[int, str]] = {  # source -> decimals -> currencies; all
     },
 }
 THREE_DECIMALS = tuple(_ISO[3].split())  # currencies in which the third decimal is money
+NO_DECIMALS = tuple(_ISO[0].split())
 
 
 def unit_sql(currency: str, source: str) -> str:

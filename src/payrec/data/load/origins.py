@@ -66,10 +66,14 @@ class Shift:
 
 @dataclass(frozen=True)
 class Scaled:
-    """The number in the file's column at a place, times a factor (``0.01`` for cents)."""
+    """The number in the file's column at a place, times a factor (``0.01`` for cents).
+
+    ``is_divided``: by 10, 100 or 1000, as minor units are, whose number depends on the currency.
+    """
 
     position: int
     factor: str
+    is_divided: bool = False
 
 
 @dataclass(frozen=True)
@@ -218,7 +222,7 @@ def _calculated(column: Column, rule: str, header: Header, mapping: Mapping) -> 
     match = _SCALE.fullmatch(rule)
     factor = match and (match[3] if match[2] == "*" else _DIVISORS.get(match[3]))
     if match and factor and _FACTOR.fullmatch(factor):
-        return Scaled(header.position(match[1], where), factor)
+        return Scaled(header.position(match[1], where), factor, match[2] == "/")
     splits = [(rule[: minus.start()], rule[minus.end() :]) for minus in re.finditer(r"\s+[-−]\s+", rule)]
     for minuend, subtrahend in splits:  # a name may hold a minus, too
         position, less = header.find(minuend), header.find(subtrahend)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from payrec.common.text import sql_literal, sql_literals
+from payrec.common.text import sql_literal, sql_literals, terminal_text
 from payrec.data.load import amounts, dates, numbers, workbook, zones
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.map_values import Texts
@@ -153,16 +153,24 @@ def _reading(planned: PlannedColumn, plan: LoadPlan, form: Form | None, now: dat
         errors = f"regexp_matches(r_{column.name}, '{'|'.join(workbook.ERRORS)}')"
         accepted = f"{accepted} AND NOT coalesce({errors}, FALSE)"
         reasons = [(errors, "is an error of the spreadsheet: correct its formula, or leave the cell empty"), *reasons]
+    empty = "is empty"
+    if isinstance(planned.origin, Template) and len(planned.positions()) > 1:
+        positions = [part.position for part in planned.origin.parts if isinstance(part, Part)]
+        names = ", ".join(f'"{terminal_text(plan.dialect.header[each])}"' for each in positions if each is not None)
+        empty += (
+            f": its text in [derived] needs all columns; to take the first that is filled: {column.name} = [{names}]"
+        )
+    reasons = [(f"r_{column.name} IS NULL", empty), *reasons]
     return Reading(column, text, value, accepted, _case(f"r_{column.name}", reasons, column))
 
 
 def _case(r: str, reasons: Reasons, column: Column) -> str:
-    """Return SQL: the sentence of the first condition that holds."""
-    first = [(f"{r} IS NULL", "is empty")]
+    """Return SQL: the sentence of the first condition that holds; the first reason is that there is no value."""
+    first = reasons[:1]
     if column.holds not in ("text", "currency", "status"):
         words = _NULL_WORDS if column.holds not in ("amount", "rate") else set(_NULL_WORDS) - {"nan"}
         first.append((f"lower({r}) IN ({sql_literals(sorted(words))})", 'no value? add it to the map: empty = ["…"]'))
-    cases = " ".join(f"WHEN {test} THEN {sql_literal(sentence)}" for test, sentence in [*first, *reasons])
+    cases = " ".join(f"WHEN {test} THEN {sql_literal(sentence)}" for test, sentence in [*first, *reasons[1:]])
     return f"CASE {cases} END"
 
 

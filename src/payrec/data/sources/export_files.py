@@ -72,7 +72,13 @@ def read_export(path: Path, packs: Iterable[Pack], named_encoding: str | None = 
     """Open a file; its header is the line, among the first, that has most of the columns that inputs require."""
     with opened(path, Limits(), FORMS) as file:
         if file.form != "json":
-            required = [each.columns[name] for pack in packs for each in pack.inputs for name in each.required]
+            required = [
+                each.columns[name]
+                for pack in packs
+                for each in pack.inputs
+                for names in each.required
+                for name in names
+            ]
             wanted = frozenset(header.casefold() for headers in required for header in headers)
             yield ExportFile(file, TableExport(table_of(file, Hints(wanted, encoding=named_encoding))))
             return
@@ -102,7 +108,9 @@ def columns_of(source_input: Input, names: tuple[str, ...]) -> dict[str, tuple[i
 def lacking(source_input: Input, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the required columns that a file does not have, by the source's newest header."""
     columns = columns_of(source_input, names)
-    return tuple(source_input.columns[name][0] for name in source_input.required if name not in columns)
+    return tuple(
+        source_input.columns[names[0]][0] for names in source_input.required if columns.keys().isdisjoint(names)
+    )
 
 
 def input_of(pack: Pack, candidates: Sequence[Input], names: tuple[str, ...], file: str) -> Input:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from pyarrow import parquet
+
 from payrec.common.errors import DataRefused, UsageError
 from payrec.data.engines import Engine
-from payrec.data.load import LoadReport, Mapping, Options, customers, events, transactions
-from payrec.data.sources.conversion import InputReport, converted
+from payrec.data.load import TARGETS, Kind, LoadReport, Mapping, Options, customers, events, transactions
+from payrec.data.sources.conversion import Converted, InputReport, converted
 from payrec.data.sources.database_tables import DatabaseTables
 from payrec.data.sources.packs import Pack
 
@@ -48,11 +51,7 @@ def load(
         As :func:`payrec.data.sources.conversion.converted` and :func:`payrec.data.load.transactions`.
     """
     mapping, rejects, now, options = settings
-    amounts_and_days = mapping or Mapping()
-    constants = {name: text for name, text in amounts_and_days.constants.items() if name != "source_account"}
-    account = ":".join(filter(None, (pack.name, amounts_and_days.constants.get("source_account"))))
-    if amounts_and_days.decimal is None:
-        amounts_and_days = replace(amounts_and_days, decimal=pack.decimal)
+    amounts_and_days = _for_source(mapping or Mapping(), pack)
     complete = pack.complete if options.complete is None else options.complete
     if pack.complete and complete and options.stated_at is None:
         raise UsageError(
@@ -67,11 +66,50 @@ def load(
                 + "; ".join(each.line() for each in conversion.inputs)
                 + "\nnothing was loaded"
             )
+        if "transactions" in conversion.files and "currency" not in amounts_and_days.constants:
+            _require_currency(conversion, pack)
         reports = []
         for kind, file in conversion.files.items():
             kept = replace(options, encoding=None, complete=(complete and kind == "transactions") or None)
             written = rejects / f"{pack.name}.{kind}.rejects.csv" if rejects else None
-            of_kind = {"transactions": {**constants, "source_account": account}, "events": constants}.get(kind)
-            forms = None if of_kind is None else replace(amounts_and_days, constants=of_kind)
-            reports.append(loaders[kind](engine, file, forms, written, now, kept))
+            with _naming_the_map(mapping, pack):
+                reports.append(loaders[kind](engine, file, _of_kind(amounts_and_days, kind, pack), written, now, kept))
     return SourceReport(pack.name, conversion.inputs, tuple(reports))
+
+
+def _for_source(mapping: Mapping, pack: Pack) -> Mapping:
+    """Return a map with what the source itself declares: the mark in its amounts, and the account of its orders."""
+    constants = dict(mapping.constants)
+    if "transactions" in pack.sql:
+        constants["source_account"] = ":".join(filter(None, (pack.name, constants.get("source_account"))))
+    return replace(mapping, decimal=mapping.decimal or pack.decimal, constants=constants)
+
+
+def _of_kind(mapping: Mapping, kind: Kind, pack: Pack) -> Mapping:
+    """Return a map of the source for the rows of one kind, without constants and formats of its other kinds."""
+    own = set(TARGETS[kind].names())
+    others = {name for other in pack.sql for name in TARGETS[other].names()} - own
+    constants = {name: text for name, text in mapping.constants.items() if name not in others}
+    formats = {name: text for name, text in mapping.formats.items() if name not in others}
+    return replace(mapping, constants=constants, formats=formats)
+
+
+@contextmanager
+def _naming_the_map(mapping: Mapping | None, pack: Pack) -> Iterator[None]:
+    """Say how a map is given, if an error asks for one and there is none."""
+    try:
+        yield
+    except DataRefused as error:
+        if mapping is not None or " map: " not in str(error):
+            raise
+        way = f"the map is a text file of yours: payrec load source {pack.name} FILE --map map.toml"
+        raise DataRefused(f"{error}\n{way}") from error
+
+
+def _require_currency(conversion: Converted, pack: Pack) -> None:
+    if "currency" not in parquet.read_schema(conversion.files["transactions"]).names:
+        raise DataRefused(
+            f"{', '.join(each.file for each in conversion.inputs)} lacks currency, expected one for its amounts\n"
+            'say it in a text file, such as map.toml, with two lines: [constants] and below it currency = "USD"\n'
+            f"then: payrec load source {pack.name} FILE --map map.toml"
+        )

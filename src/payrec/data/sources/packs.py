@@ -21,6 +21,7 @@ class Input:
     """A file of a source, a kind of object in its JSON, or a table of its copy in a database.
 
     ``columns`` maps names in SQL to the source's headers, newest first; ``a.b`` is a value inside a JSON object.
+    ``required``: a file has at least one of each of these names.
     ``evidence`` maps names to regular expressions that values of this source match; ``left_out`` maps a reason to the
     SQL condition of the rows that it leaves out. ``object_form`` matches what names the kind of a JSON object
     (:class:`JsonForm`); ``tables`` are the names of the table in a database.
@@ -29,7 +30,7 @@ class Input:
     name: str
     title: str
     columns: Mapping[str, tuple[str, ...]]
-    required: tuple[str, ...]
+    required: tuple[tuple[str, ...], ...]
     evidence: Mapping[str, str]
     left_out: Mapping[str, str]
     is_optional: bool
@@ -139,7 +140,7 @@ def _input(name: str, entry: Mapping[str, Any]) -> Input:
         name,
         entry["title"],
         {column: _names(headers) for column, headers in entry["columns"].items()},
-        tuple(entry["required"]),
+        tuple(map(_names, entry["required"])),
         entry.get("evidence", {}),
         {rule["reason"]: rule["when"] for rule in entry.get("left_out", ())},
         entry.get("optional", False),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,16 +16,21 @@ SAMPLE_ROWS = 200
 
 @dataclass(frozen=True)
 class Recognition:
-    """A source that a file comes from: ``confidence`` is the smallest share of values that have the source's form."""
+    """A source that a file comes from: ``confidence`` is the smallest share of values that have the source's form.
+
+    ``needed``: what the source needs besides this file.
+    """
 
     source: str
     title: str
     confidence: float
     reasons: tuple[str, ...]
+    needed: tuple[str, ...] = ()
 
-    def command(self, file: Path) -> str:
+    def command(self, file: Path, encoding: str | None = None) -> str:
         """Return the command that loads the file."""
-        return f"payrec load source {self.source} {file}"
+        others = f" FILE (FILE: {' and '.join(self.needed)})" if self.needed else ""
+        return f"payrec load source {self.source}{f' --encoding {encoding}' if encoding else ''} {file}{others}"
 
 
 def recognise(path: Path, encoding: str | None = None) -> tuple[Recognition, ...]:
@@ -54,7 +59,16 @@ def recognise(path: Path, encoding: str | None = None) -> tuple[Recognition, ...
             match = _match(pack, each, export.names, samples[id(export)])
             if match and match.confidence > (recognised[pack.name].confidence if pack.name in recognised else 0):
                 recognised[pack.name] = match
-    return tuple(sorted(recognised.values(), key=lambda each: -each.confidence))
+        needed = {
+            pack.name: tuple(
+                each.title
+                for each in pack.inputs
+                if not each.is_optional and (pack.name, each.name) not in {(p.name, i.name) for p, i, _ in candidates}
+            )
+            for pack in named
+        }
+    matches = (replace(match, needed=needed[match.source]) for match in recognised.values())
+    return tuple(sorted(matches, key=lambda each: -each.confidence))
 
 
 def _match(pack: Pack, source_input: Input, names: tuple[str, ...], sample: pa.Table) -> Recognition | None:

@@ -4,7 +4,11 @@
 WITH
 charges AS (
     SELECT
-        * REPLACE (COALESCE(refunded, created) AS refunded), method AS channel,
+        * REPLACE (
+            COALESCE(refunded, created) AS refunded,
+            COALESCE(amount_refunded, CASE WHEN LOWER(status) = 'refunded' THEN amount END) AS amount_refunded
+        ),
+        method AS channel,
         CASE
             WHEN LOWER(status) IN ('failed', 'blocked') THEN 'attempt'
             WHEN LOWER(status) IN ('pending', 'processing', 'uncaptured') THEN 'pending'
