@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks import inputs
 from benchmarks.measure import cpu_s, timed
-from payrec.data import incremental
+from payrec.data import incremental, parameters
 from payrec.data import layers as warehouse
 from payrec.data.engines import connect
 
@@ -42,7 +42,7 @@ def first_release(orders: int) -> dict[str, Any]:
     with connect(f"duckdb:///{path}") as engine, timed() as cost:
         warehouse.prepare(engine)
         with engine.transaction():
-            warehouse.declare(engine, warehouse.Parameters((), inputs.BUILD_AGES))
+            parameters.declare(engine, warehouse.Parameters((), inputs.BUILD_AGES))
             incremental.changed_orders(engine, "")
             for file in files:
                 sql = file.read_text(encoding="utf-8")
@@ -53,11 +53,11 @@ def first_release(orders: int) -> dict[str, Any]:
     return {"rows": rows, **vars(cost)}
 
 
-def _built(portfolio: inputs.Portfolio, parameters: warehouse.Parameters) -> dict[str, Any]:
+def _built(portfolio: inputs.Portfolio, wanted: warehouse.Parameters) -> dict[str, Any]:
     path = inputs.copy_of(portfolio, "build.duckdb")
     marks: list[tuple[str, float]] = []
     with connect(f"duckdb:///{path}") as engine, timed() as cost:
-        built = warehouse.build(engine, parameters, lambda name: marks.append((name, cpu_s())))
+        built = warehouse.build(engine, wanted, lambda name: marks.append((name, cpu_s())))
         marks.append(("commit", cpu_s()))
     path.unlink()
     layers = {name: after - cpu for (name, cpu), (_, after) in itertools.pairwise(marks)}

@@ -16,6 +16,7 @@ from payrec.common.errors import UsageError
 from payrec.common.files import replacing
 from payrec.common.progress import Progress, silent
 from payrec.data import layers, snapshots
+from payrec.data.drawing import Draw
 from payrec.data.engines import Engine
 from payrec.model.evaluate import backtest as testing
 from payrec.model.evaluate.backtest import Backtest, BacktestSpec
@@ -62,7 +63,8 @@ def backtest(
     require_recipe(recipe)
     if until is not None and split is None:
         raise UsageError("found --until without --split, expected both or neither")
-    with reading(engine, parameters(horizon_days, None, observed_until, landmark_ages), progress):
+    wanted = replace(parameters(horizon_days, None, observed_until, landmark_ages), draw=Draw(max_rows, seed))
+    with reading(engine, wanted, progress):
         audit = audited(engine, now, progress)
         unsafe = [f for f in audit.refusals if f.code != "newest_cohorts_too_good"]  # a split may end before those
         require_safe(replace(audit, findings=tuple(unsafe)))

@@ -19,6 +19,7 @@ from payrec.common.errors import DataRefused, ModelRefused, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.data import freshness, layers, snapshots, version_changes
 from payrec.data.audit import Audit
+from payrec.data.drawing import Draw
 from payrec.data.engines import Engine
 from payrec.model.evaluate import backtest as testing
 from payrec.model.evaluate import gate, metrics, model_report, worth
@@ -108,7 +109,7 @@ def train(
     """
     require_recipe(recipe)
     spec, store = TrainSpec(recipe, horizon_days, seed, max_rows), Path(models)
-    wanted = parameters(horizon_days, None, observed_until, landmark_ages)
+    wanted = replace(parameters(horizon_days, None, observed_until, landmark_ages), draw=Draw(max_rows, seed))
     with serving.until_trained(store), reading(engine, wanted, progress):
         audit = audited(engine, now, progress)
         require_safe(audit)

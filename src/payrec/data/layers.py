@@ -13,10 +13,36 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from payrec.common.errors import UsageError
-from payrec.data import incremental, migrations, version_changes
+from payrec.data import drawing, incremental, migrations, version_changes
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
 from payrec.data.leases import exclusive
+from payrec.data.parameters import LANDMARK_AGES, Parameters, declare
+
+__all__ = [
+    "BUILD_TABLES",
+    "DECLARED",
+    "INPUTS",
+    "LANDMARK_AGES",
+    "NUMBERS",
+    "OBSERVED",
+    "VIEW",
+    "Build",
+    "Parameters",
+    "answers",
+    "build",
+    "build_layers",
+    "build_number",
+    "build_shared",
+    "built_from",
+    "change",
+    "count",
+    "fingerprint",
+    "layers",
+    "observed_until",
+    "prepare",
+    "scoring_times",
+]
 
 Changed = TypeVar("Changed")
 
@@ -26,28 +52,8 @@ OBSERVED = "09_stg_observed.sql"  # the end of the data, which the layers of sin
 INPUTS = ("fx_rates", "payment_source", "known_at_creation", "reporting_currency")  # inputs besides the raw rows
 BUILD_TABLES = ("as_of_dates", "landmarks", "landmarks_since", "horizon", "built_from", "build_number")  # not by loads
 DECLARED = ("horizon", "payment_source", "known_at_creation", "reporting_currency")  # layers of single orders need
-LANDMARK_AGES = (-14, -7, 0, 1, 2, 3, 7, 14, 21, 30, 45, 60)  # those below 0: of orders with a due date
 _LAYER = re.compile(r"^(\d\d)_\w+\.sql$")
 _SCHEMA_TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """The rows of the policy tables: the parameters of a build.
-
-    ``as_of``: times (UTC, naive) at which open orders are scored; None: the end of the observed data.
-    ``landmark_ages``: ages in days at which every order is observed for training; below 0: before its due date;
-    empty: for scoring only.
-    ``landmarks_since``: time (UTC, naive) before which no landmark is needed; None: all are.
-    ``horizon_days``: days within which a payment counts.
-    ``observed_until``: declared end of the data (UTC, naive); None: what a map declared, else the latest known fact.
-    """
-
-    as_of: tuple[datetime, ...] | None = ()
-    landmark_ages: tuple[int, ...] = LANDMARK_AGES
-    horizon_days: int = 30
-    observed_until: datetime | None = None
-    landmarks_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -94,24 +100,9 @@ def _prepare(engine: Engine) -> None:
         present = engine.tables()
         for statement in re.split(r"(?<=;)\n", layers()[0][1]):
             created = _SCHEMA_TABLE.search(statement)
-            if created and (created[1] in BUILD_TABLES or created[1] not in present):
+            if created and (created[1] in (*BUILD_TABLES, *drawing.DRAW_TABLES) or created[1] not in present):
                 engine.run(statement)
         migrations.apply(engine, migrations.migrations_in(_folder("migrations"), engine.name))
-
-
-def declare(engine: Engine, parameters: Parameters) -> None:
-    """Write the parameters as rows of the policy tables; what is not given here stays as a map declared it."""
-    rows = {
-        "as_of_dates": pa.table({"as_of": pa.array(sorted(set(parameters.as_of or ())), pa.timestamp("us"))}),
-        "landmarks": pa.table({"age_days": pa.array(sorted(set(parameters.landmark_ages)), pa.int32())}),
-        "landmarks_since": pa.table({"since": pa.array([parameters.landmarks_since], pa.timestamp("us")).drop_null()}),
-        "horizon": pa.table({"days": pa.array([parameters.horizon_days], pa.int32())}),
-    }
-    if parameters.observed_until is not None:
-        rows["observed_until"] = pa.table({"until": pa.array([parameters.observed_until], pa.timestamp("us"))})
-    for table, declared in rows.items():
-        engine.run(f"DELETE FROM {table}")
-        engine.write(table, declared, key=())
 
 
 def build(
@@ -148,6 +139,7 @@ def build_layers(engine: Engine, parameters: Parameters, progress: Callable[[str
         _prepare(engine)
         declare(engine, parameters)
         remade = _orders_layers(engine, progress, full=full)
+        drawing.draw_orders(engine, parameters.draw, progress)
         if parameters.as_of is None:
             engine.run("INSERT INTO as_of_dates SELECT until FROM stg_observed WHERE until IS NOT NULL")
         for name, sql in _files(of_one_order=False):
@@ -294,6 +286,7 @@ def answers(engine: Engine, parameters: Parameters) -> bool:
     return (
         ages >= set(parameters.landmark_ages)
         and (not parameters.landmark_ages or (parameters.landmarks_since or datetime.min) >= since)
+        and (not parameters.landmark_ages or drawing.has_landmarks(engine, parameters.draw))
         and horizons == [parameters.horizon_days]
         and times <= set(scoring_times(engine))
         and parameters.observed_until in (None, until)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from payrec.common.progress import Progress, silent
 from payrec.common.text import sql_timestamp
-from payrec.data import sampling
+from payrec.data import drawing, sampling
 from payrec.data.engines import Engine
 from payrec.data.layers import VIEW, count
 
@@ -75,7 +75,8 @@ def _sample(
         batches = list(engine.read_batches(select))
     else:
         progress(f"reading a sample of about {max_rows:,} of {total:,} snapshots, whole orders drawn by seed {seed}")
-        batches = list(engine.read_batches(select, partial(sampling.sample_orders, share=max_rows / total, seed=seed)))
+        share = drawing.share_drawn(engine, seed) * max_rows / total
+        batches = list(engine.read_batches(select, partial(sampling.sample_orders, share=share, seed=seed)))
     return pa.Table.from_batches(batches) if batches else pa.table({})
 
 

@@ -71,6 +71,9 @@ CREATE TABLE IF NOT EXISTS raw_customers (
 CREATE TABLE IF NOT EXISTS as_of_dates (as_of TIMESTAMP NOT NULL PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS landmarks (age_days INTEGER NOT NULL PRIMARY KEY CHECK (age_days >= -365));
 CREATE TABLE IF NOT EXISTS landmarks_since (since TIMESTAMP NOT NULL PRIMARY KEY);
+-- Where training uses fewer snapshots than there are: the share of the orders that get landmarks, and which (no row of sample_share: all).
+CREATE TABLE IF NOT EXISTS sample_share (max_snapshots BIGINT NOT NULL PRIMARY KEY, seed BIGINT NOT NULL, share DECIMAL(10, 9) NOT NULL);
+CREATE TABLE IF NOT EXISTS sampled_orders (order_no INTEGER NOT NULL PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS horizon (days INTEGER NOT NULL PRIMARY KEY CHECK (days > 0));
 CREATE TABLE IF NOT EXISTS observed_until (until TIMESTAMP NOT NULL PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS payment_source (source VARCHAR(10) NOT NULL PRIMARY KEY CHECK (source IN ('events', 'dates')));

@@ -1,12 +1,14 @@
 -- One row per (order, as_of) at which the order was unpaid and could still be recovered, with the order's own state by then.
--- Reads stg_orders, stg_balances, stg_events, raw_transactions, landmarks, landmarks_since, as_of_dates, stg_observed. Key (order_no, as_of).
+-- Reads stg_orders, stg_balances, stg_events, raw_transactions, landmarks, landmarks_since, sample_share, sampled_orders, as_of_dates, stg_observed. Key (order_no, as_of).
 -- Units: as_of in UTC, age_days whole days since clock_at (below 0 before the due date), outstanding_minor in hundredths at as_of.
 -- Example: an order of 2 May, with a dispute opened on 4 May (position 2) and closed on 9 May (position 3), all at 12:00. At age 3,
 -- 5 May 00:00, MAX(position * 2 + dispute) is 2 * 2 + 1 = 5, odd: disputed. At age 7, 10 May, it is 3 * 2 + 0 = 6, even: not.
 
 CREATE TABLE snapshots AS
 WITH bounds AS (
-    SELECT s.since, s.since - l.oldest * INTERVAL '1' DAY AS clock_since, u.until
+    SELECT
+        s.since, s.since - l.oldest * INTERVAL '1' DAY AS clock_since, u.until,
+        (SELECT COUNT(*) FROM sample_share) AS is_sample
     FROM (SELECT COALESCE(MAX(since), TIMESTAMP '1900-01-01 00:00:00') AS since FROM landmarks_since) AS s
     CROSS JOIN (SELECT COALESCE(MAX(age_days), 0) AS oldest FROM landmarks) AS l
     CROSS JOIN stg_observed AS u
@@ -17,8 +19,11 @@ aged AS (
     JOIN stg_orders AS o ON o.order_no = b.order_no
     CROSS JOIN landmarks AS l
     CROSS JOIN bounds AS x
+    LEFT JOIN sampled_orders AS d ON d.order_no = b.order_no
     WHERE b.is_open = 1
       AND o.clock_at >= x.clock_since  -- for speed: the others have no landmark since then
+      -- of an order that is not drawn, a landmark that is also a scoring time stays
+      AND (x.is_sample = 0 OR d.order_no IS NOT NULL OR o.clock_at + l.age_days * INTERVAL '1' DAY IN (SELECT as_of FROM as_of_dates))
 ),
 opened AS (
     SELECT order_no, as_of, 1 AS is_landmark, outstanding_minor
