@@ -23,6 +23,10 @@ faults: setup  ## every fault at every step of load, train, run and publish, on 
 pairs: setup  ## two commands at once and a fault between them, drawn at random on both databases: 500 trials, hours
 	@$(PY) -m tests.faults.harness.pairs $(PAIRS)
 
+loops: setup  ## all commands in loops at the same time, five minutes on each database
+	@$(PY) -m tests.soak.side_by_side --engine duckdb $(LOOPS)
+	@$(PY) -m tests.soak.side_by_side --engine postgres $(LOOPS)
+
 check: setup  ## lint, types, import contract, known vulnerabilities
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .

@@ -55,10 +55,10 @@ TWO_COMMANDS = """
 `make pairs` draws two commands, a step of the first, and a fault (or none). The first pauses at that step while the
 second runs for up to a minute; then the fault comes. Both must end with a documented code and a sentence; the raw
 rows, the champion and every published list must be what one of the two orders leaves, whole; and the same commands
-again, the night last, must serve the list that an undisturbed pair serves. An erasure in a folder that was interrupted
-may have erased lists in part, until the same command completes it. The table holds the {trials} trials made so far,
-{wrong} of them wrong; 500 are a run of `make pairs`. Trials of an erasure on DuckDB are not in it: in them the harness
-itself had failed the erasure, which it no longer does. `make pairs PAIRS="--seed 1 --first 8 --trials 1"` repeats one.
+again, unless they ended well, and the night last, must serve the list that an undisturbed pair serves. An erasure in a
+folder that was interrupted may have erased lists in part, until the same command completes it. The table holds the
+{trials} trials of seed {seed} made so far, {wrong} of them wrong; `make pairs` goes on from there to 500.
+`make pairs PAIRS="--first 8 --trials 1 --again"` runs trial 8 once more.
 
 | first + second | trials | killed | error | disk full | cut | no answer | no fault | wrong |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|
@@ -157,11 +157,13 @@ def page() -> str:
     steps = json.loads(FAULTS.read_text(encoding="utf-8"))
     lines = EVERY_STEP.format(possible=sum(found["possible"] for found in steps.values()))
     lines += "".join(_of_command(name, found) for name, found in steps.items())
-    pairs = json.loads(PAIRS.read_text(encoding="utf-8"))
-    wrong = sum(found.get("wrong", 0) for found in pairs.values())
-    trials = sum(sum(found.values()) for found in pairs.values()) - wrong
-    lines += TWO_COMMANDS.format(trials=trials, wrong=wrong)
-    lines += "".join(_of_pair(name, found) for name, found in pairs.items())
+    figures = json.loads(PAIRS.read_text(encoding="utf-8"))
+    pairs = {pair: {fault: len(numbers) for fault, numbers in faults.items()} for pair, faults in
+             figures["trials"].items()}  # fmt: skip
+    wrong = sum(counts.get("wrong", 0) for counts in pairs.values())
+    trials = sum(sum(counts.values()) for counts in pairs.values()) - wrong
+    lines += TWO_COMMANDS.format(trials=trials, seed=figures["seed"], wrong=wrong)
+    lines += "".join(_of_pair(name, counts) for name, counts in pairs.items())
     return HEAD + "".join(_row(case, of_case(case, known)) for case in cases()) + lines + GUARDS
 
 

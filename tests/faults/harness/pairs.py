@@ -1,8 +1,9 @@
 """Two commands at once and a fault between them: one pauses at its n-th step, the other runs, then the fault comes.
 
 ``python -m tests.faults.harness.pairs --trials 500`` (``make pairs``) draws commands, steps and faults at
-random, prints what came out wrong, and writes the figures to ``tests/faults/pairs.json`` for docs/reliability.md.
-Trial n of a seed is always the same one; several trials run at once (``--at-once``), each on a copy of its own.
+random, prints what came out wrong, and adds the trials to ``tests/faults/pairs.json`` for docs/reliability.md. Trials
+that the file holds are not made again, so the command goes on where it stopped (``--minutes``); ``--again`` makes them
+all. Trial n of a seed is always the same one; several run at once (``--at-once``), each on a copy of its own.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ import gc
 import json
 import os
 import random
+import re
 import select
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import astuple, dataclass, field
 from functools import partial
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,9 @@ PAIRS = (
     *(("run", other) for other in ("load", "build", "explain", "erase", "earlier", "run")),
     ("load", "run"), ("erase", "run"), ("earlier", "run"),
 )  # fmt: skip
+DATABASES = ("duckdb", "postgres")
+Trial = tuple[int, str, str, bool]
+"""Number, database and pair, fault, whether it came out wrong."""
 PATIENCE_S = 60.0  # for the second command, which may wait for the first; the fault comes after that
 FINE, BUSY = (0, 1), (5, 6)
 NO_FAULT = "none"
@@ -145,7 +150,8 @@ class Bench:
             # an erasure in a folder goes file by file: one that was interrupted is completed by the same command
             in_part = first == "erase" and fault != NO_FAULT and self.original.admin is None
             wrong += _unknown(state(place, pair), known, in_part=in_part)
-            again = [self.ended(name, place) for name in afterwards(pair)]
+            fine = {name for name, said in ((first, ended[1]), (second, beside[1])) if said and said["code"] in FINE}
+            again = [self.ended(name, place) for name in afterwards(pair) if name == "run" or name not in fine]
             wrong += _not_repaired({**again[-1], "state": state(place, pair)}, known)
         except AssertionError as error:
             wrong.append(str(error))
@@ -154,7 +160,7 @@ class Bench:
 
 
 def afterwards(pair: tuple[str, str]) -> tuple[str, ...]:
-    """Return what runs after each trial: the command that is no run, then the night."""
+    """Return what runs after each trial: the command that is no run, unless it ended well; then the night."""
     return (*(name for name in pair if name != "run"), "run")
 
 
@@ -224,13 +230,18 @@ def bench(url: str, template: str, scratch: Path, models: Path, admin: str | Non
     return Bench(Original(template, base, copies, admin), words)
 
 
-def drawn(one: Bench, rng: random.Random, pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], int, str, str]:
-    """Draw a pair, a step of its first command (of a kind that is drawn first), and a fault."""
-    pair = rng.choice(pairs)
-    all_steps = one.steps(pair[0])
+def database_and_pair(seed: int, number: int) -> tuple[str, tuple[str, str]]:
+    """Return the database and the commands of a trial."""
+    return DATABASES[number % len(DATABASES)], random.Random(f"{seed}:{number}").choice(PAIRS)
+
+
+def drawn(one: Bench, seed: int, number: int) -> tuple[int, str, str]:
+    """Draw a step of the first command of a trial (of a kind that is drawn first), and a fault."""
+    rng = random.Random(f"{seed}:{number}")
+    all_steps = one.steps(rng.choice(PAIRS)[0])
     kind = rng.choice(sorted({step.name for step in all_steps}))
     at = rng.choice([number for number, step in enumerate(all_steps, 1) if step.name == kind])
-    return pair, at, kind, rng.choice([*all_steps[at - 1].faults, NO_FAULT])
+    return at, kind, rng.choice([*all_steps[at - 1].faults, NO_FAULT])
 
 
 def prepared(benches: Iterable[Bench], pairs: tuple[tuple[str, str], ...], at_once: int) -> None:
@@ -254,39 +265,67 @@ def _known(jobs: list[tuple[Bench, str, Any]]) -> list[Any]:
     ]
 
 
-def tried(
-    benches: dict[str, Bench], numbers: Iterable[int], until: float, seed: int, pairs: tuple[tuple[str, str], ...]
-) -> Iterator[tuple[str, str, bool]]:
-    """Make trials, on each database in turn; print what is wrong; yield pair, fault and whether it was wrong."""
+def tried(benches: dict[str, Bench], numbers: Iterable[int], until: float, seed: int) -> Iterator[Trial]:
+    """Make trials; print what is wrong; yield each."""
     for number in numbers:
         if time.monotonic() > until:
             return
-        rng, name = random.Random(f"{seed}:{number}"), sorted(benches)[number % len(benches)]
-        pair, at, kind, fault = drawn(benches[name], rng, pairs)
+        name, pair = database_and_pair(seed, number)
+        at, kind, fault = drawn(benches[name], seed, number)
         wrong = benches[name].trial(pair, at, fault)
         for sentence in wrong:
             print(f"{number}: {name} {pair}, step {at} ({kind}), {fault}: {sentence}", flush=True)
-        yield f"{name}:{pair[0]} + {pair[1]}", fault, bool(wrong)
+        yield number, f"{name}:{pair[0]} + {pair[1]}", fault, bool(wrong)
 
 
-def counted(benches: dict[str, Bench], numbers: range, at_once: int, **how: Any) -> Iterator[dict[str, Counter[str]]]:
-    """Make trials in several processes; yield the counts by pair and database after each."""
+def at_once(processes: int, benches: dict[str, Bench], numbers: list[int], *how: Any) -> Iterator[Trial]:
+    """Make trials in several processes; yield each when it has ended."""
     reading, writing = os.pipe()
 
-    def work(own: range) -> None:
-        for line in tried(benches, own, **how):
-            os.write(writing, json.dumps(line).encode() + b"\n")
+    def work(own: list[int]) -> None:
+        for trial in tried(benches, own, *how):
+            os.write(writing, json.dumps(trial).encode() + b"\n")
 
-    children = [started(partial(work, numbers[number::at_once])) for number in range(at_once)]
+    children = [started(partial(work, numbers[number::processes])) for number in range(processes)]
     os.close(writing)
-    counts = dict[str, Counter[str]]()
     with os.fdopen(reading, encoding="utf-8") as lines:
-        for line in lines:
-            name, fault, wrong = json.loads(line)
-            counts.setdefault(name, Counter()).update([fault, *(["wrong"] if wrong else [])])
-            yield counts
+        yield from map(json.loads, lines)
     for status, _ in [finished(*child) for child in children]:
         assert status == 0, "a process of the harness failed: see above"
+
+
+@dataclass
+class Figures:
+    """The trials of one seed: their numbers by pair and fault, and those that came out wrong; kept in a file."""
+
+    path: Path
+    seed: int
+    trials: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path, seed: int) -> Figures:
+        """Read the figures of a seed; there are none if the file holds those of another."""
+        content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return cls(path, seed, content["trials"] if content.get("seed") == seed else {})
+
+    def made(self) -> set[int]:
+        """Return the numbers of the trials made."""
+        return {number for faults in self.trials.values() for numbers in faults.values() for number in numbers}
+
+    def add(self, number: int, pair: str, fault: str, wrong: bool) -> None:
+        """Add a trial, in the place of an earlier one of this number; write the file."""
+        for faults in self.trials.values():
+            for numbers in faults.values():
+                if number in numbers:
+                    numbers.remove(number)
+        for kind in (fault, *(["wrong"] if wrong else [])):
+            numbers = self.trials.setdefault(pair, {}).setdefault(kind, [])
+            numbers.append(number)
+            numbers.sort()
+        content = {name: dict(sorted(faults.items())) for name, faults in sorted(self.trials.items())}
+        text = json.dumps({"seed": self.seed, "trials": content}, indent=1)
+        text = re.sub(r"\[[\d\s,]*\]", lambda match: " ".join(match[0].split()), text)
+        self.path.write_text(text + "\n", encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -297,13 +336,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--trials", type=int, default=500)
     parser.add_argument("--minutes", type=float, default=240.0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", choices=("duckdb", "postgres"))
+    parser.add_argument("--only", choices=DATABASES)
     parser.add_argument("--pair", action="append", help="only this pair, such as erase+run; repeatable")
     parser.add_argument("--at-once", type=int, default=2, help="trials at a time")
-    parser.add_argument("--first", type=int, default=0, help="number of the first trial, to repeat one")
+    parser.add_argument("--first", type=int, default=0, help="number of the first trial")
+    parser.add_argument("--again", action="store_true", help="also the trials that the file holds")
     parser.add_argument("--models", type=Path, help="store of a trained model to use, instead of training one")
     parser.add_argument("--out", type=Path, default=RESULTS, help="file for the figures")
     options = parser.parse_args(arguments)
+    figures = Figures.read(options.out, options.seed)
+    known = set() if options.again else figures.made()
+    chosen = tuple(pair for pair in PAIRS if not options.pair or "+".join(pair) in options.pair)
+    of_each = ((number, *database_and_pair(options.seed, number)) for number in count(options.first))
+    matching = (number for number, name, pair in of_each if options.only in (None, name) and pair in chosen)
+    numbers = [number for number in islice(matching, options.trials) if number not in known]
     with tempfile.TemporaryDirectory(prefix="payrec-pairs-") as folder, ExitStack() as stack:
         scratch, admin = Path(folder), ""
         if options.only != "duckdb":
@@ -321,15 +367,12 @@ def main(arguments: list[str] | None = None) -> int:
             made["duckdb"] = bench(file, file, scratch / "duckdb", models, None)
         commands.warm()
         gc.freeze()
-        pairs = tuple(pair for pair in PAIRS if not options.pair or "+".join(pair) in options.pair)
-        prepared(made.values(), pairs, options.at_once)
-        how = {"until": time.monotonic() + options.minutes * 60, "seed": options.seed, "pairs": pairs}
-        counts = dict[str, Counter[str]]()
-        for counts in counted(made, range(options.first, options.first + options.trials), options.at_once, **how):
-            figures = {name: dict(sorted(count.items())) for name, count in sorted(counts.items())}
-            options.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    wrong = sum(count["wrong"] for count in counts.values())
-    print(f"{sum(count.total() - count['wrong'] for count in counts.values())} trials, {wrong} wrong")
+        prepared(made.values(), chosen, options.at_once)
+        until = time.monotonic() + options.minutes * 60
+        for trial in at_once(options.at_once, made, numbers, until, options.seed):
+            figures.add(*trial)
+    wrong = sum(len(faults.get("wrong", ())) for faults in figures.trials.values())
+    print(f"{len(figures.made())} trials, {wrong} wrong")
     return int(wrong > 0)
 
 
