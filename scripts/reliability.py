@@ -9,6 +9,7 @@ import ast
 import json
 import re
 import tomllib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,9 +57,9 @@ TWO_COMMANDS = """
 second runs for up to a minute; then the fault comes. Both must end with a documented code and a sentence; the raw
 rows, the champion and every published list must be what one of the two orders leaves, whole; and the same commands
 again, unless they ended well, and the night last, must serve the list that an undisturbed pair serves. An erasure in a
-folder that was interrupted may have erased lists in part, until the same command completes it. The table holds the
-{trials} trials of seed {seed} made so far, {wrong} of them wrong; `make pairs` goes on from there to 500.
-`make pairs PAIRS="--first 8 --trials 1 --again"` runs trial 8 once more.
+folder that was interrupted may have erased lists in part, until the same command completes it. The table holds all
+{trials} trials so far; `make pairs` goes on from there to 500, and `make pairs PAIRS="--first 8 --trials 1 --again"`
+runs trial 8 once more. Wrong: {wrong}, an erasure on DuckDB that the first version of this harness failed itself.
 
 | first + second | trials | killed | error | disk full | cut | no answer | no fault | wrong |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|
@@ -157,22 +158,28 @@ def page() -> str:
     steps = json.loads(FAULTS.read_text(encoding="utf-8"))
     lines = EVERY_STEP.format(possible=sum(found["possible"] for found in steps.values()))
     lines += "".join(_of_command(name, found) for name, found in steps.items())
-    figures = json.loads(PAIRS.read_text(encoding="utf-8"))
-    pairs = {pair: {fault: len(numbers) for fault, numbers in faults.items()} for pair, faults in
-             figures["trials"].items()}  # fmt: skip
-    wrong = sum(counts.get("wrong", 0) for counts in pairs.values())
-    trials = sum(sum(counts.values()) for counts in pairs.values()) - wrong
-    lines += TWO_COMMANDS.format(trials=trials, seed=figures["seed"], wrong=wrong)
+    pairs = _pairs()
+    wrong = sum(counts["wrong"] for counts in pairs.values())
+    lines += TWO_COMMANDS.format(trials=sum(counts.total() for counts in pairs.values()) - wrong, wrong=wrong)
     lines += "".join(_of_pair(name, counts) for name, counts in pairs.items())
     return HEAD + "".join(_row(case, of_case(case, known)) for case in cases()) + lines + GUARDS
 
 
-def _of_pair(name: str, found: dict[str, int]) -> str:
+def _pairs() -> dict[str, Counter[str]]:
+    """Return the trials of two commands, by pair and fault."""
+    figures = json.loads(PAIRS.read_text(encoding="utf-8"))
+    counts = {pair: Counter(faults) for pair, faults in figures["before"].items()}
+    for pair, faults in figures["trials"].items():
+        counts.setdefault(pair, Counter()).update({fault: len(numbers) for fault, numbers in faults.items()})
+    return dict(sorted(counts.items()))
+
+
+def _of_pair(name: str, found: Counter[str]) -> str:
     database, _, pair = name.partition(":")
     title = {"duckdb": "DuckDB", "postgres": "PostgreSQL"}[database]
     trials = sum(count for kind, count in found.items() if kind != "wrong")
-    of_each = " | ".join(str(found.get(kind, "–")) for kind in (*KINDS, "none"))
-    return f"| {pair}, {title} | {trials} | {of_each} | {found.get('wrong', 0)} |\n"
+    of_each = " | ".join(str(found[kind] or "–") for kind in (*KINDS, "none"))
+    return f"| {pair}, {title} | {trials} | {of_each} | {found['wrong']} |\n"
 
 
 def _of_command(name: str, found: dict[str, Any]) -> str:

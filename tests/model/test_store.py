@@ -7,9 +7,11 @@ import json
 import os
 import pickle
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.publish.test_folder_repair import DAMAGES, change_a_byte
 
 from payrec.common.errors import ModelRefused, UsageError
 from payrec.model.recipes.model import Model
@@ -88,6 +90,21 @@ def test_a_damaged_version_is_listed_with_its_problem_and_never_promoted(folder:
     with pytest.raises(ModelRefused):
         versions.promote(folder, bad)
     assert versions.champion(folder).model_id == good
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, change_a_byte])
+def test_damage_to_any_file_of_the_champion_is_refused_and_another_version_serves(
+    folder: Path, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    serving, *others = versions.ids(folder)
+    versions.promote(folder, serving)
+    for name in ("champion", *(f"{serving}/{path.name}" for path in sorted((folder / serving).iterdir()))):
+        copy = tmp_path / name.replace("/", "-")
+        shutil.copytree(folder, copy)
+        damage(copy / name)
+        with pytest.raises(ModelRefused, match=r"payrec (models promote|train)"):
+            versions.champion(copy)
+        assert versions.promote(copy, others[0]) == versions.champion(copy).model_id
 
 
 def test_a_version_under_a_foreign_name_is_a_problem(folder: Path) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from tests.publish.test_published_lists import AS_OF, Make, named
 
@@ -60,7 +61,25 @@ def make_pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-DAMAGES = (remove, empty, cut_in_half, append, make_folder, make_unreadable, make_pipe)
+def another_version(path: Path) -> None:
+    """Write a whole file of the same kind, as an unknown version of payrec might."""
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(pa.table({"later": [1]}), path)
+    elif path.suffix == ".duckdb":
+        with path.open("r+b") as file:
+            file.seek(12)  # the version of the storage
+            file.write((9_999).to_bytes(8, "little"))
+    else:
+        path.write_text('{"version": 9999}')
+
+
+def change_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+DAMAGES = (remove, empty, cut_in_half, append, make_folder, make_unreadable, make_pipe, another_version)
 
 
 @pytest.fixture

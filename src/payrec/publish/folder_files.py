@@ -14,7 +14,7 @@ import pyarrow.parquet
 from payrec.common import files
 from payrec.common.errors import DataRefused, file_errors
 from payrec.publish import run_info
-from payrec.publish.folder_repair import problem_of_parquet
+from payrec.publish.folder_repair import foreign_columns, problem_of_parquet
 from payrec.publish.run_info import Published
 
 ROW_GROUP = 8_192  # of a detail: a page of the list by customer reads all columns of one
@@ -33,6 +33,8 @@ def write_run(folder: Path, published: Published) -> None:
 def read_parquet(path: Path, filters: Any = None, columns: list[str] | None = None) -> pa.Table:
     """Return the rows of a file, all columns or some that it has; one that cannot be read is refused."""
     try:
+        if foreign := foreign_columns(path):
+            raise ValueError(foreign)
         return pyarrow.parquet.read_table(path, partitioning=None, filters=filters, columns=columns)
     except (OSError, ValueError) as error:
         raise DataRefused(f"{path} is damaged: {str(error).splitlines()[0]}\npublish again: payrec run") from error

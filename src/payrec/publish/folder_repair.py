@@ -21,6 +21,12 @@ from payrec.common.errors import PayrecError
 from payrec.publish.run_info import FORECASTS, VERDICTS, Published, from_json
 
 DAMAGED = ".damaged-"
+KEYS = {
+    "scores": ("order_id", "customer_id", "rank"),
+    **dict.fromkeys(("features", "events", "examples"), ("order_id",)),
+    **dict.fromkeys(("contacts", "customers"), ("customer_id",)),
+}
+"""Columns without which a file of a run is another one's, whatever the version that wrote it."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ def problem_of_run(folder: Path) -> str | None:
         published = read_run(folder / name)
         name = "scores.parquet"
         rows = _rows(folder / name)
+        if foreign := foreign_columns(folder / name):
+            return f"{name}: {foreign}"
     except (OSError, ValueError, KeyError, TypeError, PayrecError) as error:
         return f"{name}: {_one_line(error)}"
     # an erasure leaves fewer rows than were published
@@ -67,11 +75,16 @@ def problem_of_parquet(path: Path, schema: pa.Schema | None = None) -> str | Non
     """Return what is wrong with a Parquet file, None if nothing is; ``schema``: the columns it must have."""
     try:
         _rows(path)
-        if schema is not None and pyarrow.parquet.read_schema(path).names != schema.names:
-            return "other columns than expected"
+        return foreign_columns(path, schema and schema.names)
     except (OSError, ValueError) as error:
         return _one_line(error)
-    return None
+
+
+def foreign_columns(path: Path, expected: list[str] | None = None) -> str | None:
+    """Return what is wrong with the columns of a file: not the ``expected`` ones, or without the key of its kind."""
+    names = pyarrow.parquet.read_schema(path).names
+    fits = set(KEYS.get(path.stem, ())) <= set(names) if expected is None else names == expected
+    return None if fits else f"its columns are {', '.join(names)[:100]}, not those of this kind of file"
 
 
 def set_aside(folder: Path, path: Path, problem: str) -> Damage:

@@ -296,17 +296,23 @@ def at_once(processes: int, benches: dict[str, Bench], numbers: list[int], *how:
 
 @dataclass
 class Figures:
-    """The trials of one seed: their numbers by pair and fault, and those that came out wrong; kept in a file."""
+    """The trials of one seed: their numbers by pair and fault, and those that came out wrong; kept in a file.
+
+    ``before`` counts trials whose numbers were not kept.
+    """
 
     path: Path
     seed: int
     trials: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    before: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path, seed: int) -> Figures:
         """Read the figures of a seed; there are none if the file holds those of another."""
         content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        return cls(path, seed, content["trials"] if content.get("seed") == seed else {})
+        if content.get("seed") != seed:
+            return cls(path, seed)
+        return cls(path, seed, content["trials"], content.get("before", {}))
 
     def made(self) -> set[int]:
         """Return the numbers of the trials made."""
@@ -323,7 +329,7 @@ class Figures:
             numbers.append(number)
             numbers.sort()
         content = {name: dict(sorted(faults.items())) for name, faults in sorted(self.trials.items())}
-        text = json.dumps({"seed": self.seed, "trials": content}, indent=1)
+        text = json.dumps({"before": self.before, "seed": self.seed, "trials": content}, indent=1)
         text = re.sub(r"\[[\d\s,]*\]", lambda match: " ".join(match[0].split()), text)
         self.path.write_text(text + "\n", encoding="utf-8")
 

@@ -160,7 +160,7 @@ def promote(folder: Path, reference: str) -> str:
         serving, before = _pointer(folder)
     except ModelRefused:  # a damaged pointer is replaced
         serving, before = None, ()
-        if pointer.is_dir():
+        if not pointer.is_file():
             pointer.rename(folder / f"{ASIDE}{POINTER}-{model_id}")
     if serving != model_id:
         _point(folder, model_id, ((serving,) if serving else ()) + before)
@@ -192,9 +192,11 @@ def _version(folder: Path, model_id: str, serving: str | None) -> Version:
 
 def _pointer(folder: Path) -> tuple[str | None, tuple[str, ...]]:
     path = folder / POINTER
-    if not path.exists():
+    if not os.path.lexists(path):
         return None, ()
     try:
+        if not path.is_file():  # to read a pipe would wait for ever
+            raise ValueError
         content = json.loads(path.read_bytes()[:10_000])
         serving, before = content["champion"], tuple(content["before"])
         if not all(MODEL_ID.fullmatch(model_id) for model_id in (serving, *before)):
