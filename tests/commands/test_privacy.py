@@ -5,23 +5,26 @@ from __future__ import annotations
 import html
 import json
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from payrec.commands import privacy
+from payrec.commands import holdout, privacy
 from payrec.common.errors import Locked
 from payrec.common.text import sql_literal
 from payrec.data.engines import Engine
 from payrec.data.load.targets import TRANSACTIONS
-from payrec.publish import actions, details, ledger, lock, personal
+from payrec.publish import actions, details, ledger, lock, personal, saved_views
 from payrec.publish.actions import Action
 from payrec.publish.personal import Person
+from payrec.publish.saved_views import SavedView
 from payrec.simulate import simulator
 from payrec.worklist.policy import Hold, Policy
 from tests.commands.conftest import DAY, FIRST_NIGHT, Site
@@ -252,16 +255,37 @@ def test_uploads_are_searched_and_other_temporary_files_are_not(
 
 
 HOSTILE = 'a"b,é'
+EMAIL = "hostile@example.org"
 
 
 @pytest.fixture
 def hostile(site: Site) -> Person:
-    """A customer whose id has to be quoted and escaped, on the published list and in a hold of its policy."""
+    """A customer whose id has to be quoted and escaped, in all that a site keeps: the list, a hold of its policy,
+    an experiment, contacts, their own actions, texts about others."""
     with site.open() as engine:
         rows = engine.read("SELECT customer_id FROM raw_transactions WHERE payment_date IS NULL ORDER BY order_id")
         name = sql_literal(str(rows["customer_id"][0].as_py()))
         engine.run(f"UPDATE raw_transactions SET customer_id = {sql_literal(HOSTILE)} WHERE customer_id = {name}")
         mine = engine.read(f"SELECT order_id FROM raw_transactions WHERE customer_id = {sql_literal(HOSTILE)}")
+        other, other_order = (
+            engine.read(
+                f"SELECT customer_id, order_id FROM raw_transactions WHERE customer_id <> {sql_literal(HOSTILE)} "
+                "AND payment_date IS NULL ORDER BY order_id DESC LIMIT 1"
+            )
+            .to_pylist()[0]
+            .values()
+        )
+        contacts = {"customer_id": [HOSTILE, other], "email": [EMAIL, None], "parent_id": [None, HOSTILE]}
+        engine.write("raw_customers", pa.table(contacts), key=("customer_id",))
+        event = {"event_id": "e-other", "order_id": other_order, "event_ts": FIRST_NIGHT - DAY, "event_type": "contact",
+                 "detail": f"paid for by {HOSTILE}"}  # fmt: skip
+        engine.write("raw_events", pa.Table.from_pylist([event]), key=("event_id",))
+        holdout.start(engine, FIRST_NIGHT)
+    about = Action(str(UUID(int=2)), FIRST_NIGHT, "ann", HOSTILE, "contacted", outcome="spoke", note="owes")
+    with store_of(site) as store:
+        actions.add(store, about, FIRST_NIGHT)
+        for at, (name, query) in enumerate(((HOSTILE, None), ("x", f"q={quote(HOSTILE)}"), ("y", f"q={EMAIL}"))):
+            saved_views.add(store, SavedView(str(UUID(int=at)), FIRST_NIGHT, "ann", name, query), FIRST_NIGHT)
     hold = Hold(name="lawyer", column="customer_id", values=(HOSTILE, "c-2"))
     site.night(policy=Policy(capacity={"total": 50}, hold=(hold,)))
     return Person(HOSTILE, frozenset(mine["order_id"].to_pylist()))
@@ -270,8 +294,11 @@ def hostile(site: Site) -> Person:
 def forms_of(text: str) -> list[bytes]:
     """Every way in which a file may spell the id."""
     spelled = (text, text.replace('"', '""'), json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1],
-               html.escape(text), text.encode("ascii", "xmlcharrefreplace").decode())  # fmt: skip
-    return [one.encode(codec) for one in spelled for codec in ("utf-8", "utf-16-le", "utf-16-be", "cp1252")]
+               html.escape(text), text.encode("ascii", "xmlcharrefreplace").decode(), quote(text),
+               unicodedata.normalize("NFD", text), EMAIL)  # fmt: skip
+    return [
+        one.encode(codec, "replace") for one in spelled for codec in ("utf-8", "utf-16-le", "utf-16-be", "cp1252")
+    ]
 
 
 def bytes_of_site(site: Site) -> Iterator[tuple[str, bytes]]:
@@ -300,8 +327,9 @@ def test_fault_59_no_byte_of_a_hostile_id_is_left(
 ) -> None:
     folder = site.folder / ("published" if site.published else "app/copy")
     folder.mkdir(parents=True, exist_ok=True)
-    line = {"at": "2026-05-20", "who": HOSTILE, "file": "list.csv", "sha256": "0", "rows": 3, "run_id": "r", "view": ""}
-    other = {**line, "who": "ana"}
+    line = {"at": "2026-05-20", "who": HOSTILE, "file": "list.csv", "sha256": "0", "rows": 3, "run_id": "r",
+            "view": f"q={quote(HOSTILE)}"}  # fmt: skip
+    other = {**line, "who": "ana", "view": ""}
     (folder / "exports.jsonl").write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in (line, other)))
     if site.published:
         (site.published / ".damaged-old").write_text(HOSTILE)
@@ -310,9 +338,15 @@ def test_fault_59_no_byte_of_a_hostile_id_is_left(
         f'line,column,value,reason\r\n3,amount,"{HOSTILE.replace(chr(34), chr(34) * 2)}",bad\r\n4,amount,x,bad\r\n'
     )
     with site.open() as engine:
-        ledger.add(engine, ledger.Entry(FIRST_NIGHT, "here", "build", "", "failed", f"customer_id={HOSTILE}, twice"))
-        engine.write("raw_customers", pa.table({"customer_id": ["c-2"], "parent_id": [HOSTILE]}), key=("customer_id",))
-    about = Action(str(UUID(int=1)), FIRST_NIGHT, "ann", "c-2", "note", note=f"same office as {HOSTILE}")
+        ledger.add(engine, ledger.Entry(FIRST_NIGHT, "here", "export", HOSTILE, "failed", f"customer {HOSTILE}, twice"))
+    about = Action(
+        str(UUID(int=1)),
+        FIRST_NIGHT,
+        "ann",
+        "c-2",
+        "note",
+        note=f"same office as {unicodedata.normalize('NFD', HOSTILE)}",
+    )
     with store_of(site) as store:
         actions.add(store, about, FIRST_NIGHT)
     assert any(form in content for _, content in bytes_of_site(site) for form in forms_of(HOSTILE))

@@ -29,6 +29,11 @@ from payrec.publish.personal import Person
 from payrec.publish.store import ListStore, open_store, personal_details
 
 RAW = ("raw_events", "raw_transactions", "raw_customers")
+TEXTS = {
+    "raw_customers": ("parent_id", "name", "email", "phone", "segment", "owner"),
+    "raw_events": ("detail",),
+    ledger.TABLE: ("who", "subject", "detail"),
+}
 SCRATCH = ("payrec-upload-*", "payrec-load-*", "payrec-source-*", "payrec-replay-*")  # in the temporary folder
 
 
@@ -180,8 +185,8 @@ def _erase_rows(
         published = store.erase(person) + experiments.erase(engine, person.customer_id)
         published += actions.erase(store, person) + saved_views.erase(store, person)
         rows = {table: _delete(engine, table, person.customer_id) for table in RAW} | {"published": published}
-        _redact_customers(engine, person)
-        _redact_ledger(engine, person)
+        for table, columns in TEXTS.items():
+            _redact(engine, table, columns, person)
         _record(engine, now, "privacy.erase", tag, rows)
         return rows
 
@@ -221,7 +226,9 @@ def _person(engine: Engine, store: ListStore, customer_id: str) -> tuple[Person,
     listed = store.scores_of(customer_id)
     rows = engine.read(f"SELECT order_id FROM raw_transactions WHERE customer_id = {sql_literal(customer_id)}")
     names: list[Any] = [*listed["order_id"].to_pylist(), *rows["order_id"].to_pylist()]
-    return Person(customer_id, frozenset(names)), listed
+    known = engine.read(f"SELECT email, phone FROM raw_customers WHERE customer_id = {sql_literal(customer_id)}")
+    contacts = frozenset(value for row in known.to_pylist() for value in row.values() if value)
+    return Person(customer_id, frozenset(names), contacts), listed
 
 
 def _of_person(table: str, customer_id: str) -> str:
@@ -257,21 +264,14 @@ def _database(url: str) -> set[Path]:
     return {path} if url.startswith("duckdb:///") else set()
 
 
-def _redact_customers(engine: Engine, person: Person) -> None:
-    """Remove the id from the rows of other customers, such as those who name it as their parent."""
-    name = sql_literal(person.customer_id)
-    for column in TARGETS["customers"].names():
-        if column in ("parent_id", "name", "email", "phone", "segment", "owner"):
-            engine.run(f"UPDATE raw_customers SET {column} = NULL WHERE {column} = {name}")
-
-
-def _redact_ledger(engine: Engine, person: Person) -> None:
-    """Replace the id in the details of the ledger, such as the message of a failure."""
-    if ledger.TABLE in engine.tables():
-        for row in engine.read(f"SELECT entry_no, detail FROM {ledger.TABLE}").to_pylist():
-            if (redacted := person.redacted(row["detail"] or "")) != (row["detail"] or ""):
-                set_detail = f"UPDATE {ledger.TABLE} SET detail = {sql_literal(redacted)}"
-                engine.run(f"{set_detail} WHERE entry_no = {row['entry_no']}")
+def _redact(engine: Engine, table: str, columns: tuple[str, ...], person: Person) -> None:
+    """Replace the id in texts of the rows that stay, such as the parent of another customer or a failure's message."""
+    for column in columns if table in engine.tables() else ():
+        texts = engine.read(f"SELECT DISTINCT {column} AS t FROM {table} WHERE {column} IS NOT NULL")["t"].to_pylist()
+        for text in texts:
+            if (redacted := person.redacted(text)) != text:
+                value = "NULL" if table in RAW and redacted == personal.ERASED else sql_literal(redacted)
+                engine.run(f"UPDATE {table} SET {column} = {value} WHERE {column} = {sql_literal(text)}")
 
 
 def _record(engine: Engine, now: datetime, what: str, tag: str, counts: dict[str, int]) -> None:

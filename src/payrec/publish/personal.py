@@ -1,7 +1,8 @@
 """A person's rows in what is published: to hand over, or to erase. Sums and counts stay: they name nobody.
 
 A person is a customer id. Their rows are those that name it, and those that name one of their orders. In texts, such
-as the policy that is stored with a list, the id is replaced by ``[erased]``.
+as the policy that is stored with a list, the id is replaced by ``[erased]``; so are the ids of their orders, and their
+email address and phone number.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import io
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pyarrow as pa
 
@@ -27,41 +31,61 @@ PERSON, ORDER = "customer_id", "order_id"
 ERASED = "[erased]"
 EXPORT_LOG = "exports.jsonl"
 EXPORT_COLUMNS = ("at", "who", "file", "sha256", "rows", "run_id")
-LEAST_IN_TEXT = 4  # characters: a shorter id is replaced only where it is the whole text, since "7" stands in "17 days"
+LEAST_IN_TEXT, LEAST_DIGITS = 4, 8
+"""Characters of an id that is replaced within a text: "7" stands in "17 days", and an order 2026 in dates."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """A customer id and the ids of their orders."""
+    """A customer id, the ids of their orders, and the addresses and numbers at which they are reached."""
 
     customer_id: str
     orders: frozenset[str]
+    contacts: frozenset[str] = frozenset()
 
     def rows(self, table: pa.Table) -> pa.Table:
         """Return the rows of ``table`` that name this person."""
         return table.filter(self._named(table))
 
     def without(self, table: pa.Table) -> pa.Table:
-        """Return the rows of ``table`` that do not name this person, with the id replaced in JSON texts."""
+        """Return the rows of ``table`` that do not name this person, with the id replaced in all other texts."""
         others = table.filter(pc.invert(self._named(table)))
         for at, (name, column) in enumerate(zip(others.column_names, others.columns, strict=True)):
-            is_text = pa.types.is_string(column.type) and name not in (PERSON, ORDER)
-            if is_text and pc.any(pc.match_substring_regex(column, r"^\s*[\[{]")).as_py():
-                texts = [value and self.redacted_json(value) for value in column.to_pylist()]
-                others = others.set_column(at, others.schema.field(at), pa.array(texts, column.type))
+            if not pa.types.is_string(column.type) or name in (PERSON, ORDER):
+                continue
+            is_json = pc.any(pc.match_substring_regex(column, r"^\s*[\[{]")).as_py()
+            texts = [value and (self.redacted_json(value) if is_json else self.redacted(value))
+                     for value in column.unique().to_pylist()]  # fmt: skip
+            if texts != column.unique().to_pylist():
+                indices = pc.index_in(column, value_set=column.unique())
+                others = others.set_column(at, others.schema.field(at), pa.array(texts, column.type).take(indices))
         return others
 
     def redacted(self, text: str) -> str:
-        """Return a text without the id.
+        """Return a text without the ids, also if they are percent-encoded or composed of other characters.
 
         >>> Person("c-17", frozenset()).redacted("lawyer of c-17, not of c-171")
         'lawyer of [erased], not of c-171'
+        >>> Person("c/17", frozenset({"o-2"})).redacted("q=c%2F17&order=o-2")
+        'q=[erased]&order=[erased]'
         """
-        if text == self.customer_id:
+        if text in (self.customer_id, *self.contacts) or text in self.orders:
             return ERASED
-        if len(self.customer_id) < LEAST_IN_TEXT or self.customer_id not in text:
-            return text
-        return re.sub(rf"(?<!\w){re.escape(self.customer_id)}(?!\w)", lambda _: ERASED, text)
+        for spelling in (str, partial(unicodedata.normalize, "NFC"), unquote_plus if "%" in text else str):
+            spelled = spelling(text)
+            if (changed := self._in_text.sub(ERASED, spelled)) != spelled:
+                text = changed
+        return text
+
+    @cached_property
+    def _in_text(self) -> re.Pattern[str]:
+        """What is replaced within texts: nothing that may well be a number of something else."""
+        ids = {self.customer_id: LEAST_IN_TEXT, **dict.fromkeys(self.orders | self.contacts, LEAST_DIGITS)}
+        unique = [
+            name for name, least in ids.items() if len(name) >= least or re.search(r"\d.*[^\W\d]|[^\W\d].*\d", name)
+        ]
+        either = "|".join(re.escape(name) for name in sorted(unique, key=len, reverse=True))
+        return re.compile(rf"(?<!\w)(?:{either})(?!\w)" if unique else r"(?!)")
 
     def redacted_json(self, text: str) -> str:
         """Return a JSON document without the id in its keys and values; as it is if it is no JSON."""
