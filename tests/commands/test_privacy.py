@@ -296,9 +296,7 @@ def forms_of(text: str) -> list[bytes]:
     spelled = (text, text.replace('"', '""'), json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1],
                html.escape(text), text.encode("ascii", "xmlcharrefreplace").decode(), quote(text),
                unicodedata.normalize("NFD", text), EMAIL)  # fmt: skip
-    return [
-        one.encode(codec, "replace") for one in spelled for codec in ("utf-8", "utf-16-le", "utf-16-be", "cp1252")
-    ]
+    return [one.encode(codec, "replace") for one in spelled for codec in ("utf-8", "utf-16-le", "utf-16-be", "cp1252")]
 
 
 def bytes_of_site(site: Site) -> Iterator[tuple[str, bytes]]:

@@ -268,7 +268,7 @@ def _redact(engine: Engine, table: str, columns: tuple[str, ...], person: Person
     """Replace the id in texts of the rows that stay, such as the parent of another customer or a failure's message."""
     for column in columns if table in engine.tables() else ():
         texts = engine.read(f"SELECT DISTINCT {column} AS t FROM {table} WHERE {column} IS NOT NULL")["t"].to_pylist()
-        for text in texts:
+        for text in map(str, texts):
             if (redacted := person.redacted(text)) != text:
                 value = "NULL" if table in RAW and redacted == personal.ERASED else sql_literal(redacted)
                 engine.run(f"UPDATE {table} SET {column} = {value} WHERE {column} = {sql_literal(text)}")

@@ -75,7 +75,7 @@ def problem_of_parquet(path: Path, schema: pa.Schema | None = None) -> str | Non
     """Return what is wrong with a Parquet file, None if nothing is; ``schema``: the columns it must have."""
     try:
         _rows(path)
-        return foreign_columns(path, schema and schema.names)
+        return foreign_columns(path, None if schema is None else schema.names)
     except (OSError, ValueError) as error:
         return _one_line(error)
 
