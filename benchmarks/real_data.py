@@ -288,7 +288,7 @@ def main() -> None:
             kept[real.name] = {**measured, "largest_difference": largest}
             KEPT.parent.mkdir(exist_ok=True)
             KEPT.write_text(json.dumps(kept, indent=1))
-            PAGE.write_text(real_data_page.page(kept), encoding="utf-8")
+            PAGE.write_text(real_data_page.page(kept, PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

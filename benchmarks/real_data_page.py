@@ -53,10 +53,11 @@ categories, did not reach the mark either, so its features held something that t
 """
 
 
-def page(kept: dict[str, Figures]) -> str:
-    """Return the page for the sets measured so far."""
-    parts = [HEAD, *(_section(real, kept[real.name]) for real in SETS if real.name in kept)]
-    return "\n".join(parts).rstrip() + "\n"
+def page(kept: dict[str, Figures], before: str = "") -> str:
+    """Return the page: the sets measured so far, and of the others what the page said before."""
+    former = {part.split("\n", 1)[0]: f"## {part.rstrip()}\n" for part in before.split("\n## ")[1:]}
+    sections = (_section(real, kept[real.name]) if real.name in kept else former.get(real.name, "") for real in SETS)
+    return "\n".join([HEAD, *filter(None, sections)]).rstrip() + "\n"
 
 
 def _section(real: RealSet, engines: Figures) -> str:
