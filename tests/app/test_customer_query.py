@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from payrec.app import customer_query, list_query
 from payrec.app.customer_query import CustomerList, CustomerView, Marked
 from payrec.app.list_query import View
-from payrec.worklist import policy, rank
+from payrec.worklist import action_marks, policy, rank
 from tests.app.test_list_query import scored
 
 EVERYONE = tuple(f"c{at}" for at in range(5))
@@ -111,3 +111,26 @@ def test_mine_are_those_assigned_to_me_and_the_policys_that_nobody_else_took(fil
     marked = Marked(mine=("c1",), others=("c2",))
     rows = customer_query.page(files, CustomerView(View(80), 0, marked, "kim"), "to_do", "Rank")
     assert {row["customer_id"] for row in rows} == {"c1"}
+
+
+def test_a_contact_with_one_customer_of_a_parent_is_that_of_all(tmp_path: Path) -> None:
+    parents = [{"customer_id": name, "mark": "parent", "text": "holding"} for name in ("c0", "c1")]
+    marks = pa.Table.from_pylist(parents, schema=action_marks.SCHEMA)
+    rules = policy.Policy(capacity=policy.Capacity(total=2))
+    orders, customers = rank.ranked_lists(scored(60), rules, marks=marks)
+    paths = CustomerList(tmp_path / "customers.parquet", tmp_path / "scores.parquet")
+    pyarrow.parquet.write_table(customers, paths.customers)
+    pyarrow.parquet.write_table(orders, paths.orders)
+    flagged = customers.filter(pa.compute.field("priority_flag") == 1)
+    view = CustomerView(View(2), all_choices(paths).last_flagged)
+    assert keys(customer_query.page(paths, view, "to_do", "Rank")) == keys(flagged.to_pylist())
+    everyone = CustomerView(View(80), 0)
+    left = customer_query.page(paths, everyone, "to_do", "Rank")
+    spoken = CustomerView(View(80), 0, Marked(done=("c0",), spoken=("c0",)))
+    after = customer_query.page(paths, spoken, "to_do", "Rank")
+    assert keys(after) == [key for key in keys(left) if key[0] not in ("c0", "c1")]
+    older = CustomerList(tmp_path / "older.parquet", paths.orders)
+    names = ["contact_group", "contact_no", "machine_flag"]
+    pyarrow.parquet.write_table(customers.drop_columns(names), older.customers)
+    assert keys(customer_query.page(older, everyone, "to_do", "Rank")) == keys(left)
+    assert keys(customer_query.page(older, spoken, "done", "Rank")) == [key for key in keys(left) if key[0] == "c0"]

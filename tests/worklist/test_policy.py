@@ -114,7 +114,7 @@ def test_without_a_file_the_defaults_hold() -> None:
     ("text", "said"),
     [
         ("promise_grace = 1", "unknown key 'promise_grace'; valid: reporting_currency, horizon_days, action"),
-        ("[capacity]\ntotl = 1", "unknown key 'totl' in capacity; valid: total, channel, owner"),
+        ("[capacity]\ntotl = 1", "unknown key 'totl' in capacity; valid: total, retry, channel, owner"),
         ("[[cap]]\ncount = 1\nwindow_days = 1\nx = 1", "unknown key 'x' in cap.0; valid: on, valid_from"),
         ("[rules]\ndisputd = true", "there is no rule disputd; valid: opted_out, chargeback"),
         ("[rules]\ndisputed = { from = 2026-01-01 }", "unknown key 'from' in rules.disputed; valid: on, valid_from"),

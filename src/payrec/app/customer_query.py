@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.parquet
 
 from payrec.app.list_query import VALUES, Choices, View, held_back, query, where
 
@@ -19,9 +20,9 @@ PAGE_ROWS = 50
 ORDERS_SHOWN = 20
 """Of a customer in the list; the page of the customer has all."""
 LISTED = """customer_id, ev_currency, rank, priority_flag, suppressed_reason, owner, net_value, ev_recovered,
-                outstanding_value, oldest_age_days, last_contact_at"""
+                outstanding_value, oldest_age_days, last_contact_at, contact_group, contact_no, machine_flag"""
 """Columns that parts, sums and the order of rows need; the others are read for the rows of a page alone."""
-Part = Literal["to_do", "done", "not_contacted"]
+Part = Literal["to_do", "done", "not_contacted", "machine"]
 SORTS = {
     "Rank": "rank NULLS LAST",
     "Outstanding, largest first": "outstanding_value DESC",
@@ -29,6 +30,7 @@ SORTS = {
     "Oldest first": "oldest_age_days DESC",
     "Last contact, longest ago first": "last_contact_at NULLS FIRST",
     "Customer": "customer_id",
+    "Parent": "contact_group NULLS LAST",
 }
 
 
@@ -42,9 +44,13 @@ class CustomerList:
 
 @dataclass(frozen=True)
 class Marked:
-    """Customers whom the team has dealt with since the list was made, and those assigned to me and to others since."""
+    """Customers whom the team has dealt with since the list was made, and those assigned to me and to others since.
+
+    ``spoken``: those contacted since; it was the contact of all customers of their parent.
+    """
 
     done: tuple[str, ...] = ()
+    spoken: tuple[str, ...] = ()
     mine: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 
@@ -68,8 +74,8 @@ def choices(files: CustomerList, of_orders: Choices) -> Choices:
     return replace(of_orders, **query(sql, {"file": str(files.customers)}).to_pylist()[0])
 
 
-def _listed(files: CustomerList, of: CustomerView) -> tuple[str, dict[str, Any]]:
-    """Return CTEs ``listed`` (rows in view: ``row``, its number in the file, and columns), and their values."""
+def _filters(files: CustomerList, of: CustomerView) -> tuple[str, dict[str, Any]]:
+    """Return the conditions of the view on customers, and their values."""
     passing, values = where(replace(of.view, owner=()))
     inside = ""
     if passing != "TRUE":
@@ -91,17 +97,34 @@ def _listed(files: CustomerList, of: CustomerView) -> tuple[str, dict[str, Any]]
             AND (customer_id IN (SELECT UNNEST($mine))
                 OR (owner = $me AND customer_id NOT IN (SELECT UNNEST($others))))"""
         values |= {"me": of.owner, "mine": list(of.marked.mine), "others": list(of.marked.others)}
+    return inside, values
+
+
+def _listed(files: CustomerList, of: CustomerView) -> tuple[str, dict[str, Any]]:
+    """Return CTEs ``listed`` (rows in view: ``row``, its number in the file, and columns), and their values."""
+    inside, values = _filters(files, of)
+    of_group = ""
+    if of.marked.spoken:
+        of_group = """
+                OR COALESCE(contact_group IN (
+                    SELECT contact_group FROM read_parquet($customers)
+                    WHERE contact_group IS NOT NULL AND customer_id IN (SELECT UNNEST($spoken))
+                ), FALSE)"""
+        values["spoken"] = list(of.marked.spoken)
     sql = f"""
         WITH passing AS {"" if inside else "NOT"} MATERIALIZED (
-            SELECT file_row_number AS row, {LISTED}, customer_id IN (SELECT UNNEST($done)) AS is_done,
-                rank IS NOT NULL AND net_value >= $cost AND NOT {held_back("$last_flagged")} AS may_be_chosen
-            FROM read_parquet($customers, file_row_number = true) AS c WHERE TRUE {inside}
+            SELECT file_row_number AS row, {LISTED}, customer_id IN (SELECT UNNEST($done)) {of_group} AS is_done,
+                rank IS NOT NULL AND machine_flag IS NULL AND NOT {held_back("$last_flagged")}
+                    AND (net_value >= $cost OR contact_group IS NOT NULL AND priority_flag = 1) AS may_be_chosen
+            FROM {_source(files)} AS c WHERE TRUE {inside}
         ),
         last_chosen AS (
-            SELECT MAX(rank) AS rank FROM (SELECT rank FROM passing WHERE may_be_chosen ORDER BY rank LIMIT $capacity)
+            SELECT MAX(contact_no) AS contact_no FROM (
+                SELECT DISTINCT contact_no FROM passing WHERE may_be_chosen ORDER BY contact_no LIMIT $capacity
+            )
         ),
         listed AS (
-            SELECT *, may_be_chosen AND COALESCE(rank <= (SELECT rank FROM last_chosen), FALSE) AS is_chosen
+            SELECT *, may_be_chosen AND COALESCE(contact_no <= (SELECT contact_no FROM last_chosen), FALSE) AS is_chosen
             FROM passing
         )"""
     values |= {
@@ -115,7 +138,16 @@ _PARTS: dict[Part, str] = {
     "to_do": "is_chosen AND NOT is_done",
     "done": "is_done",
     "not_contacted": "suppressed_reason IS NOT NULL AND NOT is_done",
+    "machine": "machine_flag = 1 AND NOT is_done",
 }
+
+
+def _source(files: CustomerList) -> str:
+    """Return the rows of the list by customer; columns that an older payrec did not write are NULL."""
+    rows = "read_parquet($customers, file_row_number = true)"
+    if "contact_no" in pyarrow.parquet.read_schema(files.customers).names:
+        return rows
+    return f"(SELECT *, NULL AS contact_group, rank AS contact_no, NULL AS machine_flag FROM {rows})"
 
 
 def totals(files: CustomerList, of: CustomerView) -> list[dict[str, Any]]:
@@ -129,6 +161,7 @@ def totals(files: CustomerList, of: CustomerView) -> list[dict[str, Any]]:
             COUNT(*) FILTER (WHERE is_chosen AND NOT is_done) AS to_do,
             COUNT(*) FILTER (WHERE is_done) AS done,
             COUNT(*) FILTER (WHERE suppressed_reason IS NOT NULL AND NOT is_done) AS not_contacted,
+            COUNT(*) FILTER (WHERE machine_flag = 1 AND NOT is_done) AS machine,
             COALESCE(SUM(ev_recovered) FILTER (WHERE is_chosen), 0)::DOUBLE AS expected
         FROM listed GROUP BY ev_currency ORDER BY chosen DESC, customers DESC, ev_currency"""
     return query(sql, values).to_pylist()

@@ -31,7 +31,9 @@ from payrec.model.evaluate.expected_sum import ExpectedSum
 from payrec.publish.actions import Action
 from payrec.publish.folder_store import FolderStore
 
-PARTS: dict[str, Part] = {"To do": "to_do", "Done": "done", "Not contacted": "not_contacted"}
+PARTS: dict[str, Part] = {
+    "To do": "to_do", "Done": "done", "Not contacted": "not_contacted", "Retry or new card": "machine",
+}  # fmt: skip
 CHANGES, MONTHS = "Changes", "Billing months"
 MARKS_EVERY_S = 1.5
 TOTALS, EXPECTED = "work_totals", "work_expected"
@@ -39,6 +41,7 @@ EMPTY = {
     "to_do": "Nothing left to do in this view. Remove a filter, or raise the number of contacts.",
     "done": "Nobody has been dealt with since this list was made.",
     "not_contacted": "No customer of this view is suppressed: all may be contacted.",
+    "machine": "Nothing to retry, no card to ask for. This list begins with `[capacity] retry` in the policy.",
 }
 
 
@@ -87,6 +90,7 @@ def _marked(view: CustomerView) -> CustomerView:
     states, me = state.customer_states(), state.me()
     marked = Marked(
         tuple(name for name, one in states.items() if one.is_done),
+        tuple(name for name, one in states.items() if one.step and one.step.kind in ("contacted", "promised")),
         tuple(name for name, one in states.items() if one.owner == me),
         tuple(name for name, one in states.items() if one.owner not in (None, me)),
     )

@@ -139,6 +139,8 @@ def _row(of: dict[str, Any], status: CustomerState | None, person: Mapping[str, 
     count = of["orders_open"]
     orders_text = f"{count:,} order{'s' * (count != 1)}" + (f", {alone:,} left alone" if alone and of["rank"] else "")
     flags = [f"{formatting.exact_money(of['disputed_value'], unit)} disputed"] if of["disputed_value"] else []
+    if group := of.get("contact_group"):
+        flags.append(f"one contact with the other customers of {group}")
     reasons = [of[f"reason_{at}"] for at in (1, 2, 3) if of[f"reason_{at}"]]
     why = " · ".join(reasons) if of["rank"] else suppression(of)
     owner = status.owner if status and status.owner else of["owner"]

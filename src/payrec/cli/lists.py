@@ -80,6 +80,9 @@ def worklist(
         bool, typer.Option("--with-contact", help="Put names and ways to reach customers into the file.")
     ] = False,
     owner: Annotated[str | None, typer.Option("--owner", metavar="NAME", help="Only the rows of this person.")] = None,
+    machine: Annotated[
+        bool, typer.Option("--machine", help="Customers who need no person: payments to retry, new cards to ask for.")
+    ] = False,
     url: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -89,7 +92,7 @@ def worklist(
         known_until = options.moment(payments_until, "--payments-until")
         kept = payrec.worklist(
             store, capacity, out, known_until, by.value if by else None, tool.value if tool else None, with_contact,
-            owner,
+            owner, machine,
         )  # fmt: skip
     run = kept.run
     unit = "customer" if tool else by.value if by else run.summary.unit

@@ -144,6 +144,10 @@ def _show_customer(explained: CustomerExplanation, as_json: bool) -> None:
             standing = f"rank {row['rank']}" if row["rank"] else f"not ranked: {row['suppressed_reason']}"
             money = f"{row['outstanding_value']:,.2f} {row['ev_currency']} outstanding"
             output.say(f"{standing}, {money}, {row['ev_recovered'] or 0:,.2f} expected; {row['reason_1'] or ''}")
+            if row["contact_group"]:
+                output.say(f"one contact with the other customers of {row['contact_group']}")
+            if row["machine_flag"] is not None:
+                output.say("needs no person: payrec worklist --machine")
         output.table(
             ["order", "outstanding", "age", "chance", "why not"],
             [

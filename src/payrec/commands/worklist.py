@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
-from payrec.commands.list_summary import chosen, coverage_of
+from payrec.commands.list_summary import coverage_of
 from payrec.commands.published import Location, current, store_of
 from payrec.commands.scoring import Worklist
 from payrec.common.arrow import one_chunk, pc
@@ -30,6 +30,7 @@ def worklist(
     tool: Tool | None = None,
     with_contact: bool = False,
     owner: str | None = None,
+    machine: bool = False,
 ) -> Worklist:
     """Return the published list: the rows to act on, or the first ``capacity`` that are worth a contact.
 
@@ -52,6 +53,8 @@ def worklist(
         The file also holds names and ways to reach the customers.
     owner
         Only the rows of this person.
+    machine
+        The customers that need no person: payments to retry, new cards to ask for (``[capacity] retry`` of the policy).
 
     Raises
     ------
@@ -77,8 +80,7 @@ def worklist(
     rows = customers if by == "customer" else orders
     if owner is not None:
         rows = rows.filter(pc.equal(rows["owner"], owner))
-    pays = pc.and_(pc.is_valid(rows["rank"]), pc.greater_equal(rows["net_value"], pa.scalar(Decimal(0))))
-    kept = chosen(rows) if capacity is None else rows.filter(pays).slice(0, capacity)
+    kept = _to_act_on(rows, by, capacity, machine)
     too_old, coverage = orders["p_recover_30d"].null_count, coverage_of(store, run.run_id)
     ids = kept["customer_id"].combine_chunks()
     if by == "customer":
@@ -100,6 +102,24 @@ def worklist(
             )
         export.write(written, Path(out), replace(run.stamp, expected="; ".join(listed.expected)), people)
     return listed
+
+
+def _to_act_on(rows: pa.Table, by: Literal["customer", "order"], capacity: int | None, machine: bool) -> pa.Table:
+    """Return the flagged rows, or those of the first contacts that pay; customers of one parent are one contact."""
+    if machine and by == "order":
+        raise UsageError("found --machine by order, expected by customer: what needs no person is a list of customers")
+    flag = "machine_flag" if machine else "priority_flag"
+    if by == "customer":
+        rows = rows.filter(pc.is_valid(rows[flag]) if machine else pc.is_null(rows["machine_flag"]))
+    if capacity is None:
+        return rows.filter(pc.equal(rows[flag], 1))
+    pays = pc.and_(pc.is_valid(rows["rank"]), pc.greater_equal(rows["net_value"], pa.scalar(Decimal(0))))
+    rows = rows.filter(pays)
+    if by == "order":
+        return rows.slice(0, capacity)
+    numbers = pc.coalesce(rows["contact_no"], rows["rank"])  # an older payrec wrote no numbers
+    first: Any = pc.unique(numbers).slice(0, capacity)
+    return rows.filter(pc.is_in(numbers, value_set=first))
 
 
 def _with_contacts(rows: pa.Table, contacts: pa.Table) -> pa.Table:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from payrec.worklist.policy import Policy, validated
+from payrec.worklist.policy import Policy
+from payrec.worklist.policy_tables import validated
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

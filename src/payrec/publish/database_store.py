@@ -31,7 +31,7 @@ from payrec.publish.lists import (
     to_publish,
     unchanged,
 )
-from payrec.publish.personal import PERSON, Person
+from payrec.publish.personal import ERASED, PERSON, Person
 from payrec.publish.run_info import FORECASTS, VERDICTS, Published
 from payrec.worklist import customer_list
 from payrec.worklist.rank import SCHEMA
@@ -207,6 +207,9 @@ class DatabaseStore:
         for listed in {SCORES, BY_CUSTOMER} & self.engine.tables():
             erased += int(self.engine.read(f"SELECT COUNT(*) AS n FROM {listed} WHERE {named}")["n"][0].as_py())
             self.engine.run(f"DELETE FROM {listed} WHERE {named}")
+            if listed == BY_CUSTOMER:
+                of_parent = f"contact_group = {sql_literal(person.customer_id)}"
+                self.engine.run(f"UPDATE {listed} SET contact_group = {sql_literal(ERASED)} WHERE {of_parent}")
         return erased
 
     def add_row(self, table: str, row: dict[str, Any], key: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,13 @@ def write_run(folder: Path, published: Published) -> None:
             sink.write(content)
 
 
-def read_parquet(path: Path, filters: Any = None, columns: list[str] | None = None) -> pa.Table:
+def read_parquet(path: Path, filters: Any = None, columns: Sequence[str] | None = None) -> pa.Table:
     """Return the rows of a file, all columns or some that it has; one that cannot be read is refused."""
     try:
         if foreign := foreign_columns(path):
             raise ValueError(foreign)
-        return pyarrow.parquet.read_table(path, partitioning=None, filters=filters, columns=columns)
+        names = list(columns) if columns else None
+        return pyarrow.parquet.read_table(path, partitioning=None, filters=filters, columns=names)
     except (OSError, ValueError) as error:
         raise DataRefused(f"{path} is damaged: {str(error).splitlines()[0]}\npublish again: payrec run") from error
 

@@ -151,13 +151,10 @@ class FolderStore:
 
     def scores_of(self, customer_id: str, run_id: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the rows of a customer, in all kept lists or in one, with all columns or some."""
-        contract = SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
-        paths = [self.scores_file(name) for name in ([run_id] if run_id else [one.run.run_id for one in self.runs()])]
-        filters = pc.field(PERSON) == customer_id
-        tables = [
-            as_contract(read_parquet(path, filters, None if columns is None else list(columns)), contract)
-            for path in paths
-        ]
+        contract = contract_of(columns or SCHEMA.names, "order")
+        names = [run_id] if run_id else [one.run.run_id for one in self.runs()]
+        is_theirs = pc.field(PERSON) == customer_id
+        tables = [as_contract(read_parquet(self.scores_file(name), is_theirs, columns), contract) for name in names]
         return pa.concat_tables(tables) if tables else contract.empty_table()
 
     def erase(self, person: Person) -> int:

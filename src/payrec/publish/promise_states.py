@@ -126,12 +126,14 @@ def _rows(action: Action, mark: str, text: str | None = None) -> list[dict[str, 
 
 
 def of_customers(engine: Engine) -> pa.Table:
-    """Return marks of ``do_not_contact`` and ``owner`` as customers were loaded, in the columns of ``marks_of``."""
+    """Return marks of ``do_not_contact``, ``owner`` and ``parent_id`` as customers were loaded, as ``marks_of``."""
     rows = engine.read("""
         SELECT customer_id, 'opted_out' AS mark, CAST(NULL AS VARCHAR(200)) AS owner
         FROM raw_customers WHERE do_not_contact = 1
         UNION ALL
         SELECT customer_id, 'loaded_owner', owner FROM raw_customers WHERE owner IS NOT NULL
+        UNION ALL
+        SELECT customer_id, 'parent', parent_id FROM raw_customers WHERE parent_id <> customer_id
         ORDER BY customer_id, mark""")
     given = {"customer_id": rows["customer_id"], "mark": rows["mark"], "text": rows["owner"]}
     columns = [given.get(column.name, pa.nulls(rows.num_rows, column.type)) for column in SCHEMA]

@@ -81,7 +81,8 @@ def _invoices(orders: list[dict[str, Any]]) -> str:
 
 
 def _why(customer: dict[str, Any]) -> str:
-    return "; ".join(customer[name] for name in ("reason_1", "reason_2", "reason_3") if customer[name])
+    parent = [f"one contact with the other customers of {group}"] if (group := customer.get("contact_group")) else []
+    return "; ".join([*parent, *(customer[name] for name in ("reason_1", "reason_2", "reason_3") if customer[name])])
 
 
 def _title(customer: dict[str, Any], orders: list[dict[str, Any]], contact: dict[str, Any]) -> str:

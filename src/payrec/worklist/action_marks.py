@@ -3,8 +3,8 @@
 ``opted_out``, ``disputed``, ``dispute_solved``, ``snoozed`` and ``promised`` were recorded after the list's ``as_of``:
 they suppress at once. So do the marks of :mod:`payrec.worklist.later_facts`: these, ``settled``, ``chargeback``,
 ``in_flight`` and ``unapplied_cash``. ``known_promise`` states the amount of an earlier promise, ``assigned`` the owner,
-``loaded_owner`` the one that was loaded with the customer. ``broken`` is a promise that the payments did not keep: its
-customer comes first, with the sentence in ``text``.
+``loaded_owner`` the one that was loaded with the customer, ``parent`` its ``parent_id``. ``broken`` is a promise that
+the payments did not keep: its customer comes first, with the sentence in ``text``.
 """
 
 from __future__ import annotations

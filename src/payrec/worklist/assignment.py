@@ -147,21 +147,23 @@ def drawn(customers: pa.Table, running: Running, as_of: datetime, capacity: int 
     experiment = running.experiment
     listed = _listed(customers, experiment)
     names: list[Any] = listed["customer_id"].to_pylist()
-    ranks = whole(listed, "rank")
+    keys: list[Any] = listed["contact"].to_pylist()
+    ranks, at = whole(listed, "rank"), np.datetime64(as_of, "us")
     pays, exempt = ranks > 0, listed["exempt"].to_numpy(zero_copy_only=False)
     now = _standing(names, running.earlier, as_of, experiment.horizon_days)
     epochs = np.where(now.is_in_window, now.epoch, now.epoch + 1)
-    number = random_numbers(experiment, names, epochs.tolist())
+    number = random_numbers(experiment, keys, epochs.tolist())
     free = pays & ~now.is_in_window & ~exempt
-    to_explore = random_numbers(experiment, names, epochs.tolist(), use=f"explored {as_of.isoformat()}")
+    to_explore = random_numbers(experiment, keys, epochs.tolist(), use=f"explored {as_of.isoformat()}")
     explored = now.is_explored_now | _explored(ranks, free, now, to_explore, experiment.explore_share, capacity)
     held = np.where(now.is_in_window, now.is_held, number < np.where(explored, EXPLORED_HELD, experiment.share))
-    held &= ~exempt
-    contacted = pays & ~held & ~explored
-    before: Whole = np.cumsum(contacted) - contacted  # contacts by rank that come before this customer
-    left = np.inf if capacity is None else capacity - int((pays & explored & ~held).sum())
-    reached = pays & ((before < left) | (ranks <= least_reach) | explored)
+    first, decides = _of_contacts(keys, now.is_in_window)  # customers of one parent have one arm
+    held, explored, exempt = (held & ~exempt)[decides], explored[decides], exempt[decides]
     propensity = np.where(exempt, 1.0, np.where(explored, 1.0 - EXPLORED_HELD, 1.0 - experiment.share))
+    leads = pays & ~held & ~explored & (first == np.arange(first.size))
+    before: Whole = (np.cumsum(leads) - leads)[first]  # contacts by rank that come before this customer's
+    left = np.inf if capacity is None else capacity - np.unique(first[pays & explored & ~held]).size
+    reached = pays & ((before < left) | (ranks <= least_reach) | explored)
     columns = {
         "customer_id": listed["customer_id"],
         "epoch": make.array(epochs),
@@ -170,15 +172,14 @@ def drawn(customers: pa.Table, running: Running, as_of: datetime, capacity: int 
         "propensity": make.array(propensity),
         "stratum": make.array(np.where(exempt, EXEMPT, np.where(explored, EXPLORED, TOP))),
         "rank_if_free": make.array(ranks),
-        "as_of": make.array(np.full(ranks.size, np.datetime64(as_of, "us"))),
+        "as_of": make.array(np.full(ranks.size, at)),
     }
     table = pa.table(columns, schema=SCHEMA)
     is_held = held & (reached | now.is_in_window)
-    begins = np.where(now.is_in_window, now.since, np.datetime64(as_of, "us"))
-    until = begins[is_held] + np.timedelta64(experiment.horizon_days, "D")
+    begins, horizon = np.where(now.is_in_window, now.since, at), np.timedelta64(experiment.horizon_days, "D")
     return Arms(
         held=table["customer_id"].filter(make.array(is_held)),
-        held_until=make.array(until.astype("datetime64[us]")),
+        held_until=make.array((begins[is_held] + horizon).astype("datetime64[us]")),
         explored=table["customer_id"].filter(make.array(pays & explored & ~held)),
         known=table["customer_id"].filter(make.array(reached | now.is_in_window)),
         new=table.filter(make.array(reached & ~now.is_in_window)),
@@ -196,8 +197,26 @@ class _Standing:
     is_explored_now: Flags
 
 
+def _of_contacts(keys: list[Any], is_in_window: Flags) -> tuple[Whole, Whole]:
+    """Return for each customer, in the order of ranks, the first of its contact, and the one whose arm all have (n,).
+
+    That is the first within its window, else the first.
+    """
+    of = np.unique(make.array(keys, pa.string()).to_numpy(zero_copy_only=False).astype(str), return_inverse=True)[1]
+    firsts = []
+    for later in (np.zeros(of.size, dtype=np.bool_), ~is_in_window):
+        in_order = np.lexsort((np.arange(of.size), later, of))
+        begins = np.concatenate(([True], np.diff(of[in_order]) != 0)) if of.size else later
+        firsts.append(in_order[begins][of] if of.size else of)
+    return firsts[0], firsts[1]
+
+
 def _listed(customers: pa.Table, experiment: Experiment) -> pa.Table:
-    """Return ``customer_id, rank, exempt`` by rank, one row a customer; rank 0, last: no contact pays."""
+    """Return ``customer_id, contact, rank, exempt`` by rank, one row a customer; rank 0, last: no contact pays.
+
+    What a machine does is no contact.
+    """
+    customers = customers.filter(pc.is_null(customers["machine_flag"]))
     exempt = np.zeros(customers.num_rows, dtype=np.bool_)
     owed = minor(pa.table({"owed": pc.fill_null(customers["outstanding_value"], Decimal())}), "owed")
     for currency, most in experiment.max_amount.items():
@@ -206,12 +225,17 @@ def _listed(customers: pa.Table, experiment: Experiment) -> pa.Table:
         )
     ids = text(customers, "customer_id")
     net = minor(pa.table({"net": pc.fill_null(customers["net_value"], Decimal(-1))}), "net")
-    ranks = np.where(net >= 0, whole(customers, "rank"), 0)
+    contact_no = whole(customers, "contact_no")
+    of_contact = np.zeros(int(contact_no.max(initial=0)) + 1, dtype=np.int64)
+    np.add.at(of_contact, contact_no, net)
+    ranks = np.where(of_contact[contact_no] >= 0, whole(customers, "rank"), 0)
     by_rank = np.lexsort((ranks, ranks == 0))
     _, first = np.unique(ids.to_numpy(zero_copy_only=False).astype(str)[by_rank], return_index=True)
     kept = make.array(by_rank[np.sort(first)])
-    is_exempt = pc.is_in(ids, value_set=ids.filter(make.array(exempt)))
-    return pa.table({"customer_id": ids, "rank": make.array(ranks), "exempt": is_exempt}).take(kept)
+    contact = pc.coalesce(text(customers, "contact_group"), ids)
+    is_exempt = pc.is_in(contact, value_set=contact.filter(make.array(exempt)))
+    columns = {"customer_id": ids, "contact": contact, "rank": make.array(ranks), "exempt": is_exempt}
+    return pa.table(columns).take(kept)
 
 
 def _standing(names: list[str], earlier: pa.Table, as_of: datetime, horizon_days: int) -> _Standing:

@@ -96,7 +96,7 @@ def limits(rows: pa.Table, context: RuleContext, channel: Any, owner: Any) -> li
     ]
     for cap in contact_caps.in_force(policy, context.as_of):
         counts, _ = contact_caps.used(cap, rows, context.recent, context.as_of)
-        who = one_chunk(text(rows, f"{cap.per}_id").dictionary_encode(null_encoding="encode"))
+        who = one_chunk(text(rows, contact_caps.key_of(cap, rows)).dictionary_encode(null_encoding="encode"))
         of = who.indices.to_numpy().astype(np.int64)
         places = np.zeros(len(who.dictionary), dtype=np.int64)
         places[of] = np.maximum(cap.count - counts, 0)

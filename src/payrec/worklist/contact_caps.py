@@ -16,6 +16,7 @@ from payrec.common.arrow import TIME, Times, Whole, column, make, one_chunk, pc,
 from payrec.common.errors import DataRefused
 from payrec.common.text import sql_timestamp
 from payrec.data.engines import Engine
+from payrec.worklist.contact_groups import COLUMN
 from payrec.worklist.policy import Cap, Policy
 
 DAY = np.timedelta64(1, "D")
@@ -61,6 +62,7 @@ def used(cap: Cap, rows: pa.Table, recent: pa.Table | None, as_of: datetime) -> 
     """Contacts used up in the cap's window and when the next one is free, for each row: whole numbers (n,), times (n,).
 
     ``recent`` has ``customer_id, order_id, event_type, channel, known_at``; without ``channel`` all are of one channel.
+    Customers of one ``contact_group`` share the contacts.
 
     Raises
     ------
@@ -74,9 +76,10 @@ def used(cap: Cap, rows: pa.Table, recent: pa.Table | None, as_of: datetime) -> 
     moments = times(recent, "known_at")
     inside = (moments > until - cap.window_days * DAY) & (moments <= until)
     inside &= pc.equal(text(recent, "event_type"), cap.of).to_numpy(zero_copy_only=False)
-    inside &= pc.is_valid(text(recent, f"{cap.per}_id")).to_numpy(zero_copy_only=False)
+    key = key_of(cap, rows)
+    inside &= pc.is_valid(text(recent, key)).to_numpy(zero_copy_only=False)
     counted, moments = recent.filter(pa.array(inside)), moments[inside]
-    who = one_chunk(text(counted, f"{cap.per}_id").dictionary_encode())
+    who = one_chunk(text(counted, key).dictionary_encode())
     codes = who.indices.to_numpy()
     if cap.of == "contact":
         channel = one_chunk(text(counted, "channel").dictionary_encode(null_encoding="encode")).indices.to_numpy()
@@ -91,9 +94,14 @@ def used(cap: Cap, rows: pa.Table, recent: pa.Table | None, as_of: datetime) -> 
         full = np.flatnonzero(counts >= cap.count)
         # a contact becomes free when the count-th newest contact leaves the window
         free[full] = moments[newest_first[begins[full] + cap.count - 1]] + cap.window_days * DAY
-    positions = pc.index_in(text(rows, f"{cap.per}_id"), value_set=who.dictionary)
+    positions = pc.index_in(text(rows, key), value_set=who.dictionary)
     positions = pc.fill_null(positions, len(who.dictionary)).to_numpy(zero_copy_only=False)
     return counts[positions], free[positions]
+
+
+def key_of(cap: Cap, rows: pa.Table) -> str:
+    """Return the column of ``rows`` whose values share a cap."""
+    return COLUMN if cap.per == "customer" and COLUMN in rows.column_names else f"{cap.per}_id"
 
 
 def latest(customer_id: Any, recent: pa.Table | None) -> dict[str, Any]:

@@ -6,7 +6,6 @@ are suppressed add nothing to it. Without rates a customer with orders in two cu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -28,9 +27,18 @@ from payrec.common.arrow import (
     times,
     whole,
 )  # fmt: skip
-from payrec.worklist import action_marks, capacity, contact_caps, extra_value, value
+from payrec.worklist import (
+    action_marks,
+    contact_caps,
+    contact_groups,
+    customer_ranks,
+    customer_reasons,
+    extra_value,
+)
 from payrec.worklist.assignment import Arms
-from payrec.worklist.suppression import RULES_IN_ORDER, RuleContext
+from payrec.worklist.customer_ranks import Candidates
+from payrec.worklist.policy import Policy
+from payrec.worklist.suppression import RuleContext
 
 AGED = {"aged_current": 0, "aged_1_30": 30, "aged_31_60": 60, "aged_61_90": 90, "aged_over_90": None}
 """Columns of the balance by days past the due date (without one: age), with the last day of each."""
@@ -73,6 +81,9 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("rank_if_free", pa.int64()),  # if nobody were held out and nobody explored
     (extra_value.EXTRA, MONEY),  # of the ranked orders, as ev_recovered
     (extra_value.KIND, pa.string()),  # of the top order
+    (contact_groups.COLUMN, pa.string()),  # the parent of several customers that are one contact
+    ("contact_no", pa.int64()),  # rank of the contact: customers of one group have the same
+    ("machine_flag", pa.int16()),  # what needs no person: 1 within the capacity for it, 0 beyond, NULL: not such work
 ]
 SCHEMA = pa.schema(_COLUMNS)
 """One row per customer and ``ev_currency``."""
@@ -169,33 +180,30 @@ def _decided(
     top = make.array(_top_orders(orders, group, ranked, outstanding))
     of_top = orders.take(top)
     unit, customer_id, owner = (text(of_top, name) for name in ("ev_currency", "customer_id", "owner"))
-    quiet = _first_reason(orders, group, len(top), policy.customer.quiet)
-    stilled = pc.coalesce(quiet, _first_reason(orders, group, len(top), ("held_out",)))  # one order held out: all are
+    quiet = customer_reasons.first_reason(orders, group, len(top), policy.customer.quiet)
+    held_out = customer_reasons.first_reason(orders, group, len(top), ("held_out",))
+    stilled = pc.coalesce(quiet, held_out)  # one order held out: all are
     ranked_orders, ev = _total(ranked, group), _total(_cents(orders, "ev_recovered") * ranked, group)
-    channel, cost = value.channel_of(policy, unit, _total(outstanding * ranked, group))
     extra, is_by_extra = _extra(orders, group, ranked, by_extra)
-    net = np.where(is_by_extra, extra, ev) - cost
     wanted = (ranked_orders > 0) & pc.is_null(quiet).to_numpy(zero_copy_only=False)
-    broken = action_marks.sentences(customer_id, unit, context.marks)
-    first = np.array([one is not None for one in broken], dtype=np.bool_)
-    turns = [wanted & turn for turn in (first, ~first & is_by_extra, ~first & ~is_by_extra)]
-    order, rank = _ranks(turns, net, (unit, customer_id), context)
-    limits = capacity.limits(rows.take(top), context, channel, owner)
-    flags = capacity.chosen(order, net >= 0, limits, policy.capacity.total)
+    candidates = Candidates(
+        rows=rows.take(top), keys=(unit, customer_id), owner=owner, worth=np.where(is_by_extra, extra, ev),
+        is_by_extra=is_by_extra, owed=_total(outstanding * ranked, group), wanted=wanted,
+        needs_person=_total(ranked & ~_by_machine(orders, policy), group) > 0,
+    )  # fmt: skip
+    ranks = customer_ranks.ranked(candidates, context)
     balances = _balances(rows, orders, group, outstanding, policy.customer.warn)
-    reason, also, lifted_by = _suppressed(orders, group, of_top, wanted, stilled)
+    reason, also, lifted_by = customer_reasons.suppressed(orders, group, of_top, wanted, stilled)
     return {
         **{name: one_chunk(of_top[name]) for name in _OF_TOP_ORDER},
         "customer_id": customer_id,
-        "rank": make.array(rank, mask=rank == 0),
-        "priority_flag": make.array(flags.astype(np.int16)),
+        **ranks.columns,
         "suppressed_reason": reason,
         "suppressed_also": also,
         "lifted_by": lifted_by,
-        "channel": channel,
         "ev_recovered": money(ev),
         extra_value.EXTRA: money(extra, np.full(extra.size, by_extra is not None)),
-        "net_value": money(net, ranked_orders > 0),
+        "net_value": money(ranks.net, ranked_orders > 0),
         **balances,
         "promised_amount": action_marks.promised_amounts(customer_id, unit, balances["promised_until"], context.marks),
         "orders_ranked": make.array(ranked_orders),
@@ -203,17 +211,16 @@ def _decided(
         "top_order_id": text(of_top, "order_id"),
         "suggested_action": _action(orders, group, of_top, ranked),
         **contact_caps.latest(customer_id, context.recent),
-    }, rank
+    }, ranks.rank
 
 
-def _ranks(turns: Sequence[Flags], net: Whole, keys: tuple[Any, Any], context: RuleContext) -> tuple[Whole, Whole]:
-    """Rank as :func:`payrec.worklist.capacity.ranks_in_turn`; explored customers lie between."""
-    order, rank = capacity.ranks_in_turn(turns, net, *keys)
-    if context.arms is not None:
-        explored = pc.is_in(keys[1], value_set=context.arms.explored).to_numpy(zero_copy_only=False)
-        order = capacity.spread(order, explored, context.policy.capacity.total)
-        rank[order] = np.arange(1, order.size + 1)
-    return order, rank
+def _by_machine(orders: pa.Table, policy: Policy) -> Flags:
+    """Return the orders (n,) that need no person: a charge to try again, or a card to ask for; none without a list."""
+    if policy.capacity.retry is None:
+        return np.zeros(orders.num_rows, dtype=np.bool_)
+    actions = make.array(("retry_later", "ask_new_card"), pa.string())
+    by_machine: Flags = pc.is_in(text(orders, "suggested_action"), value_set=actions).to_numpy(zero_copy_only=False)
+    return by_machine
 
 
 def _extra(orders: pa.Table, group: Whole, ranked: Flags, by_extra: Flags | None) -> tuple[Whole, Flags]:
@@ -243,7 +250,7 @@ def _balances(
         "outstanding_value": money(_total(outstanding, group)),
         "overdue_value": money(_total(outstanding * (past_due > 0), group)),
         **{name: money(_total(outstanding * (step == at), group)) for at, name in enumerate(AGED)},
-        "disputed_value": money(_total(outstanding * _has_reason(orders, warn), group)),
+        "disputed_value": money(_total(outstanding * customer_reasons.has_reason(orders, warn), group)),
         "orders_open": make.array(np.bincount(group).astype(np.int64)),
         "oldest_age_days": make.array(_largest(ages, group)),
         "promised_until": make.array(_largest(promised, group).view("datetime64[us]")),
@@ -276,40 +283,3 @@ def _top_orders(orders: pa.Table, group: Whole, ranked: Flags, outstanding: Whol
     in_order: Whole = pc.sort_indices(table, sort_keys=keys).to_numpy().astype(np.int64)
     first = np.concatenate(([True], np.diff(group[in_order]) != 0))
     return in_order[first]
-
-
-def _has_reason(orders: pa.Table, reasons: tuple[str, ...]) -> Flags:
-    """Return True where one of the reasons suppresses the order, be it the leading one or not."""
-    hit = np.zeros(orders.num_rows, dtype=np.bool_)
-    others = pc.fill_null(text(orders, "suppressed_also"), "")
-    every = pc.binary_join_element_wise("", pc.fill_null(text(orders, "suppressed_reason"), ""), others, "", ",")
-    for reason in reasons:
-        hit |= pc.match_substring(every, f",{reason},").to_numpy(zero_copy_only=False)
-    return hit
-
-
-def _first_reason(orders: pa.Table, group: Whole, count: int, reasons: tuple[str, ...]) -> Any:
-    """Return for each group the first of the reasons, in the order of the rules, that any of its orders has."""
-    first = np.full(count, None, dtype=object)
-    for reason in sorted(reasons, key=list(RULES_IN_ORDER).index, reverse=True):
-        first[np.unique(group[_has_reason(orders, (reason,))])] = reason
-    return make.array(first, pa.string())
-
-
-def _suppressed(orders: pa.Table, group: Whole, of_top: pa.Table, wanted: Flags, quiet: Any) -> tuple[Any, Any, Any]:
-    """Return the leading reason of the customers that are not ranked, the other reasons, and what lifts the first."""
-    leading = pc.coalesce(quiet, text(of_top, "suppressed_reason"))
-    reason = np.array(leading.to_pylist(), dtype=object)
-    reason[wanted] = None
-    also, lifts = np.full(wanted.size, None, dtype=object), np.full(wanted.size, None, dtype=object)
-    others: dict[int, set[str]] = {}
-    reasons = (text(orders, name).to_pylist() for name in ("suppressed_reason", "suppressed_also", "lifted_by"))
-    for at, first, more, lift in zip(group.tolist(), *reasons, strict=True):
-        if wanted[at] or first is None:
-            continue
-        others.setdefault(at, set()).update((first, *(more or "").split(",")))
-        if first == reason[at]:
-            lifts[at] = max(lifts[at] or "", lift)  # the latest day, where the sentence names one
-    for at, names in others.items():
-        also[at] = ",".join(sorted(names - {reason[at], ""})) or None
-    return make.array(reason, pa.string()), make.array(also, pa.string()), make.array(lifts, pa.string())

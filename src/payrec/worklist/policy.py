@@ -13,13 +13,14 @@ from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, TypeAdapter, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
 from payrec.common.errors import UsageError
+from payrec.worklist.policy_tables import validated
 
 # the built-in rules that may be switched off; src/payrec/worklist/suppression.py says what each one does
 RULES = (
@@ -50,7 +51,6 @@ GROUP_COLUMNS = (
     "amount_bucket",
 )
 
-T = TypeVar("T")
 _FROZEN = ConfigDict(extra="forbid")
 # money may be a whole number of any size but never more exact than hundredths
 Money = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=18)]
@@ -78,9 +78,14 @@ class Rule:
 
 @dataclass(frozen=True, config=_FROZEN)
 class Capacity:
-    """Most customers, or orders, to act on in one run: in all (None: as many as pay), per channel, per owner."""
+    """Most customers, or orders, to act on in one run: in all (None: as many as pay), per channel, per owner.
+
+    ``retry``: customers for whom a machine retries payments or asks for a new card, in a list of their own; None: there
+    is no such list, and people contact them.
+    """
 
     total: Count | None = 500
+    retry: Count | None = None
     channel: Mapping[str, Count] = Field(default_factory=dict)
     owner: Mapping[str, Count] = Field(default_factory=dict)
 
@@ -154,10 +159,14 @@ class ContactHours:
 
 @dataclass(frozen=True, config=_FROZEN)
 class CustomerRules:
-    """Reasons of suppressed orders: ``quiet`` ones silence the whole customer, ``warn`` ones the caller should know."""
+    """Reasons of suppressed orders: ``quiet`` ones silence the whole customer, ``warn`` ones the caller should know.
+
+    ``by_parent``: customers of one ``parent_id`` are one contact.
+    """
 
     quiet: tuple[CustomerReason, ...] = ("promised", "stop_code", "opted_out")
     warn: tuple[CustomerReason, ...] = ("disputed", "chargeback")
+    by_parent: bool = True
 
 
 @dataclass(frozen=True, config=_FROZEN)
@@ -219,6 +228,12 @@ class Policy:
                 raise ValueError(f"capacity.{kind} limits {strange[0]}; the policy has: {', '.join(sorted(named))}")
         return self
 
+    @model_validator(mode="after")
+    def _retries_of_contacts(self) -> Self:
+        if self.capacity.retry is not None and (self.action, self.listed_by) != ("contact", "customer"):
+            raise ValueError("capacity.retry is a part of the list of customers to contact; take it out, or set total")
+        return self
+
     @property
     def listed_by(self) -> Literal["customer", "order"]:
         """What one row of the list to work is: the unit, or the default of the action."""
@@ -256,45 +271,9 @@ def fingerprint(policy: Policy) -> str:
     plain = TypeAdapter(Policy).dump_python(policy, mode="json", exclude={"monitor": True, "reason_codes": {"file"}})
     if policy.value == Valuation():  # so that lists of policies from before it can be replayed
         del plain["value"]
+    if policy.capacity.retry is None:
+        del plain["capacity"]["retry"]
+    if policy.customer.by_parent:
+        del plain["customer"]["by_parent"]
     content = policy.reason_codes.file.read_bytes() if policy.reason_codes.file else b""
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode() + b"\0" + content).hexdigest()
-
-
-def validated(kind: type[T], table: Mapping[str, Any], source: str, section: tuple[str, ...] = ()) -> T:
-    """Return a table of a policy as ``kind``, a pydantic dataclass; ``source`` and ``section`` name it in messages.
-
-    Raises
-    ------
-    UsageError
-        The first problem in one line: where it is, the value, what is valid.
-    """
-    adapter = TypeAdapter(kind)
-    try:
-        return adapter.validate_python(table)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-    except KeyError as error:  # ZoneInfoNotFoundError
-        raise UsageError(f"{source}: {error.args[0]}; expected a name such as Europe/Berlin") from None
-    path = [*section, *map(str, first["loc"])]
-    where = ".".join(path)
-    if first["type"] == "unexpected_keyword_argument":
-        above = f" in {'.'.join(path[:-1])}" if path[:-1] else ""
-        valid = ", ".join(_valid_keys(adapter.json_schema(), first["loc"][:-1]))
-        raise UsageError(f"{source}: unknown key {path[-1]!r}{above}; valid: {valid}")
-    if first["type"] == "value_error":  # raised by a validator of this module
-        problem = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{source}: " + (f"{where}: {problem}" if where else problem))
-    raise UsageError(f"{source}: {where}: {first['msg']} (found {str(first['input'])[:80]!r})")
-
-
-def _valid_keys(schema: dict[str, Any], path: tuple[int | str, ...]) -> dict[str, Any]:
-    """Return the properties of the table at ``path`` of a JSON schema."""
-    node = schema
-    for step in path:
-        inner = node["items"] if isinstance(step, int) else node.get("properties", {}).get(step)
-        if inner is None:  # a value of a table with free keys, or the name pydantic gives to one branch of a choice
-            inner = node.get("additionalProperties") or node
-        refs = [branch["$ref"] for branch in (inner, *inner.get("anyOf", ())) if "$ref" in branch]
-        node = schema["$defs"][refs[0].rsplit("/", 1)[1]] if refs else inner
-    properties: dict[str, Any] = node.get("properties", {})
-    return properties

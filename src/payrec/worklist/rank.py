@@ -18,6 +18,7 @@ from payrec.worklist import (
     action_marks,
     assignment,
     capacity,
+    contact_groups,
     customer_list,
     extra_value,
     reason_codes,
@@ -138,7 +139,8 @@ def assigned_lists(
     CannotTell
         The policy ranks by extra money, which was not measured.
     """
-    rows = action_marks.applied(collectable(scored), marks)
+    rows = contact_groups.with_groups(action_marks.applied(collectable(scored), marks), marks, policy)
+    recent = recent and contact_groups.with_groups(recent, marks, policy)
     if policy.value.rank_by == "extra" and effect is None:
         msg = "cannot rank by extra money: no experiment shows that contacts change some orders more than others"
         raise CannotTell(f'{msg}\ntest it: payrec effect train; or set rank_by = "auto" under [value] in the policy')
