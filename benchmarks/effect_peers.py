@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def _meta(learner: str, known: AssignedOrders) -> Effects:
     return lambda _p, z: model.predict(z, **{name: value(z) for name, value in more.items()}).ravel()
 
 
-LEARNERS: dict[str, tuple[str, Callable[[AssignedOrders], Effects]]] = {
+ALL: dict[str, tuple[str, Callable[[AssignedOrders], Effects]]] = {
     "chance": ("P × amount, no learner", _chance),
     "own": ("payrec effect", _own),
     "linear-dr": ("EconML LinearDRLearner", _linear_dr),
@@ -89,6 +90,12 @@ LEARNERS: dict[str, tuple[str, Callable[[AssignedOrders], Effects]]] = {
     "r": ("CausalML BaseRRegressor, XGBoost", partial(_meta, "BaseRRegressor")),
     "t": ("CausalML BaseTRegressor, XGBoost", partial(_meta, "BaseTRegressor")),
 }
+LEARNERS = {
+    name: learner
+    for name, learner in ALL.items()
+    if all(find_spec(package) for package in ("econml", "causalml") if package in learner[0].lower())
+}
+"""Those that are installed."""
 
 
 def worlds(learner: str, _: int) -> dict[str, Any]:
