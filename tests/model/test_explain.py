@@ -84,6 +84,19 @@ def test_no_reason_contradicts_itself(model: Model) -> None:
     assert not [text for text in texts if "was not recovered in time (raises" in text]
 
 
+def test_no_fact_is_said_twice(model: Model) -> None:
+    ages = pa.compute.negate(ROWS["age_days"]).cast(ROWS["days_to_due"].type)
+    due = ROWS.set_column(
+        ROWS.column_names.index("days_to_due"), "days_to_due", ages
+    )  # the age counts from the due date
+    for row, of_row in enumerate(explain.reasons(model, due, top=13)):
+        facts = [reason.text.rpartition(" (")[0] for reason in of_row]
+        assert len(facts) == len(set(facts))
+        if row < 20:
+            steps = [step.fact for step in explain.waterfall(model, due.slice(row, 1)).steps]
+            assert len(steps) == len(set(steps))
+
+
 def test_nothing_is_said_of_columns_that_are_not_in_the_data(model: Model) -> None:
     few = ROWS.select(["order_id", "as_of", "age_days", "outstanding_minor", "amount_minor", "currency"])
     groups = {reason.reason_id.split(".")[0] for reasons in explain.reasons(model, few, top=13) for reason in reasons}

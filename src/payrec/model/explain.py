@@ -110,12 +110,14 @@ def reasons(model: Model, rows: ViewRows, top: int = 3) -> list[tuple[ModelReaso
     result = []
     for row, facts in enumerate(sentences.facts(rows, usual_values(model))):
         chosen: list[ModelReason] = []
+        said: set[str] = set()
         for at in np.argsort(-np.abs(parts.values[row]), kind="stable"):
             points, group = float(parts.values[row, at]), parts.groups[at]
             if len(chosen) == top or abs(points) < LEAST_POINTS:
                 break
-            fact = _agreeing_fact(facts, group, points, parts.by_feature[row])
+            fact = _agreeing_fact(facts, group, points, parts.by_feature[row], said)
             if fact:
+                said.add(fact)
                 direction, words = ("up", "raises the chance") if points > 0 else ("down", "lowers the chance")
                 chosen.append(ModelReason(f"{group}.{direction}", points, f"{fact} ({words})"))
         result.append(tuple(chosen))
@@ -126,13 +128,14 @@ def waterfall(model: Model, row: ViewRows) -> Waterfall:
     """Return the steps from the base to the probability of the first row; groups that add nothing are left out."""
     parts = contributions(model, row.slice(0, 1))
     facts = sentences.facts(row.slice(0, 1), usual_values(model))[0]
-    after, steps = parts.base, []
+    after, steps, said = parts.base, [], set[str]()
     for at in np.argsort(-np.abs(parts.values[0]), kind="stable"):
         points, group = float(parts.values[0, at]), parts.groups[at]
         if points:
             after += points
             known = any(facts.of(FEATURES[feature].name) for feature in MEMBERS[group])
-            fact = _agreeing_fact(facts, group, points, parts.by_feature[0])
+            fact = _agreeing_fact(facts, group, points, parts.by_feature[0], said)
+            said.add(fact)
             fact = fact or f"{GROUPS[group]}: {'several facts together' if known else 'not in these data'}"
             steps.append(Step(group, GROUPS[group], fact, points, after))
     return Waterfall(parts.base, tuple(steps), float(parts.probability[0]))
@@ -149,14 +152,17 @@ def usual_values(model: Model) -> dict[str, float]:
     return medians
 
 
-def _agreeing_fact(facts: sentences.Facts, group: str, points: float, by_feature: Floats) -> str:
-    """Return the fact of the strongest feature of a group that pulls as the group does and whose fact says no other."""
+def _agreeing_fact(facts: sentences.Facts, group: str, points: float, by_feature: Floats, said: set[str]) -> str:
+    """Return the fact of the strongest feature of a group that pulls as the group does and whose fact says no other.
+
+    What was ``said`` of another group is left out: one sentence does not both raise and lower the chance.
+    """
     sign = 1 if points > 0 else -1
     for feature in sorted(MEMBERS[group], key=lambda at: -sign * by_feature[at]):
         if sign * by_feature[feature] <= 0:
             break
         fact = facts.of(FEATURES[feature].name)
-        if fact and fact.favours * sign >= 0:
+        if fact and fact.favours * sign >= 0 and fact.text not in said:
             return fact.text
     return ""
 
