@@ -280,7 +280,7 @@ def hostile(site: Site) -> Person:
         event = {"event_id": "e-other", "order_id": other_order, "event_ts": FIRST_NIGHT - DAY, "event_type": "contact",
                  "detail": f"paid for by {HOSTILE}"}  # fmt: skip
         engine.write("raw_events", pa.Table.from_pylist([event]), key=("event_id",))
-        holdout.start(engine, FIRST_NIGHT)
+        holdout.start(engine, FIRST_NIGHT, without_check=True)
     about = Action(str(UUID(int=2)), FIRST_NIGHT, "ann", HOSTILE, "contacted", outcome="spoke", note="owes")
     with store_of(site) as store:
         actions.add(store, about, FIRST_NIGHT)
