@@ -43,6 +43,14 @@ def test_one_level_that_only_the_paid_have_is_refused():
     assert "'settled'" in leak.message
 
 
+def test_terms_that_nine_of_ten_pay_are_a_warning_and_train():
+    drawn = np.random.default_rng(1).random(len(LABEL))
+    values = np.where(
+        drawn < np.where(LABEL == 1, 0.3, 0.3 * LABEL.mean() / (1 - LABEL.mean()) / 10), "6 days", "30 days"
+    )
+    assert names(with_column("device", values)) == [("device", "warn")]
+
+
 @pytest.mark.parametrize(("slips", "expected"), [(0.0, [("device", "warn")]), (0.15, [])])
 def test_a_level_that_only_the_unpaid_have_is_a_warning_and_one_that_seldom_pays_is_none(slips, expected):
     drawn = np.random.default_rng(1).random(len(LABEL))
