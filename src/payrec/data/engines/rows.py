@@ -150,6 +150,8 @@ def fitted(batch: pa.RecordBatch, table: str, schema: pa.Schema) -> pa.RecordBat
 def _cast(column: pa.Array[Any], field: pa.Field[Any], table: str) -> pa.Array[Any]:
     if column.type == field.type:
         return column
+    if pa.types.is_null(column.type):
+        return pa.nulls(len(column), field.type)
     try:
         if pa.types.is_decimal(field.type) and pa.types.is_integer(column.type):
             column = pc.cast(column, pa.decimal128(38, field.type.scale))  # Arrow wants room for any integer first
