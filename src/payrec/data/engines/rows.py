@@ -141,7 +141,9 @@ def fitted(batch: pa.RecordBatch, table: str, schema: pa.Schema) -> pa.RecordBat
         msg = f"table {table} has no column {', '.join(unknown)}\nexpected some of: {', '.join(schema.names)}"
         raise DataRefused(msg)
     columns = [
-        _cast(batch.column(field.name), field, table) if field.name in names else pa.nulls(batch.num_rows, field.type)
+        _cast(batch.column(field.name), field, table)
+        if field.name in names and not pa.types.is_null(batch.schema.field(field.name).type)
+        else pa.nulls(batch.num_rows, field.type)
         for field in schema
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
@@ -150,8 +152,6 @@ def fitted(batch: pa.RecordBatch, table: str, schema: pa.Schema) -> pa.RecordBat
 def _cast(column: pa.Array[Any], field: pa.Field[Any], table: str) -> pa.Array[Any]:
     if column.type == field.type:
         return column
-    if pa.types.is_null(column.type):
-        return pa.nulls(len(column), field.type)
     try:
         if pa.types.is_decimal(field.type) and pa.types.is_integer(column.type):
             column = pc.cast(column, pa.decimal128(38, field.type.scale))  # Arrow wants room for any integer first
