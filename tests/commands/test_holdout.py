@@ -14,7 +14,7 @@ from payrec.commands.replay import replay
 from payrec.common.errors import CannotTell, Locked, UsageError
 from payrec.data import layers, snapshots
 from payrec.data.engines import Engine
-from payrec.publish import experiments
+from payrec.publish import experiments, ledger
 from payrec.publish.store import ListStore, list_by_customer, open_store
 from payrec.worklist.policy import Policy
 from tests.commands.conftest import DAY, FIRST_NIGHT, Site
@@ -156,6 +156,24 @@ def test_what_an_experiment_cannot_be(site: Site) -> None:
         holdout.start(engine, at, name="e1", without_check=True)
     with pytest.raises(UsageError, match="e1 assigns customers, but the policy lists orders"):
         site.night(policy=replace(Policy(), unit="order"))
+
+
+def test_an_experiment_starts_after_a_check_of_the_last_days_that_passed(duckdb_memory: Engine) -> None:
+    def check(days_ago: int, coverage: float) -> None:
+        at = FIRST_NIGHT - days_ago * DAY
+        ledger.add(duckdb_memory, ledger.Entry(at, "kim", holdout.CHECK, "past lists", "done", f"{coverage:.3f}"))
+
+    with pytest.raises(UsageError, match="found no plan of the last 30 days"):
+        holdout.start(duckdb_memory, FIRST_NIGHT)
+    check(31, 0.95)
+    with pytest.raises(UsageError, match="payrec holdout plan"):
+        holdout.start(duckdb_memory, FIRST_NIGHT)
+    check(30, 0.95)
+    check(2, 0.895)  # the newest counts
+    with pytest.raises(CannotTell, match="covers 0 in 90%, expected about 95%"):
+        holdout.start(duckdb_memory, FIRST_NIGHT)
+    check(1, 0.9)
+    assert holdout.start(duckdb_memory, FIRST_NIGHT, name="e1").experiment.experiment_id == "e1"
 
 
 def test_the_outcome_of_assigned_orders_is_that_of_their_balances_and_the_plan_needs_customers(site: Site) -> None:
