@@ -85,10 +85,10 @@ def test_a_night_is_that_of_duckdb_and_every_command_works_on_it(
     assert copied.drop(OWN) == report.ranked.select(copied.schema.names).drop(OWN)
     models = []
     for site in sites:
-        store = tmp_path / site.folder.name
+        own_models = tmp_path / site.folder.name
         with site.open() as engine:
-            trained = train(engine, store, "logistic", now=FIRST_NIGHT, max_rows=100_000)
-        models.append(json.loads((store / trained.model_id / "model.json").read_text()))
+            trained = train(engine, own_models, "logistic", now=FIRST_NIGHT, max_rows=100_000)
+        models.append(json.loads((own_models / trained.model_id / "model.json").read_text()))
         del models[-1]["card"]["inputs_sha256"]  # each engine has a hash of its own
     assert models[0] == models[1]
     (noted,) = list_source.actions_since(source, FIRST_NIGHT)
