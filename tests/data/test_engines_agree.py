@@ -171,7 +171,7 @@ def test_the_machines_time_zone_changes_nothing() -> None:
     root = Path(__file__).resolve().parents[2]
 
     def view_under(zone: str) -> str:
-        given = {**os.environ, "TZ": zone, "PYTHONPATH": str(root)}
+        given = {**os.environ, "TZ": zone, "PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}"}
         done = subprocess.run(
             [sys.executable, "-c", _PRINT], capture_output=True, text=True, env=given, check=True, cwd=root
         )
