@@ -22,7 +22,6 @@ def view(engine: Engine) -> pa.Table:
     return engine.read(f"SELECT * FROM {layers.VIEW} ORDER BY order_id, as_of")
 
 
-@pytest.mark.spark
 def test_rows_of_drawn_orders_are_those_of_the_full_build(engine: Engine) -> None:
     load(engine, *made(3, orders=80))
     layers.build(engine, EVERYTHING)
