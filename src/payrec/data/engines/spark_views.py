@@ -170,7 +170,8 @@ class Catalog:
     def run_all(self, statements: list[str]) -> None:
         """Run statements one after another, in one message where the server takes scripts."""
         if len(statements) > 1 and self.takes_scripts:
-            statements = ["BEGIN\n" + ";\n".join(statements) + ";\nEND"]
+            script = "\n;\n".join(statements)  # the last line of a statement may be a comment
+            statements = [f"BEGIN\n{script}\n;\nEND"]
         for statement in statements:
             self.run(statement)
 
