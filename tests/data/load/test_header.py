@@ -282,7 +282,7 @@ def test_values_are_typed_as_the_table(tmp_path: Path) -> None:
             "result_status": None, "reason_code": "51", "auth_ts": datetime(2025, 1, 30, 10), "capture_ts": None,
             "retries": None, "chargeback_flag": None, "invoice_date": date(2025, 1, 31),
             "payment_date": date(2025, 2, 10), "due_date": date(2025, 3, 1), "outstanding": Decimal(4),
-                "status": None, "stated_at": None,
+                "status": None, "stated_at": None, "source_account": None,
         }
     ]  # fmt: skip
 
