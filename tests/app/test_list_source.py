@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -14,7 +15,7 @@ from payrec.app import export_log, list_source
 from payrec.common.errors import DatabaseUnreachable, UsageError
 from payrec.common.settings import Settings
 from payrec.data.engines import connect
-from payrec.publish import details, ledger
+from payrec.publish import actions, details, ledger
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.lists import Publication
 from payrec.publish.run_info import Published
@@ -54,6 +55,17 @@ def test_what_cannot_be_written_down_does_not_leave(tmp_path: Path) -> None:
     (tmp_path / export_log.FILE).mkdir()
     with pytest.raises(UsageError, match="cannot write"):
         export_log.add(tmp_path, ONE)
+
+
+def test_an_action_of_the_same_tick_of_the_clock_is_seen(tmp_path: Path) -> None:
+    at = datetime(2026, 6, 30, 8)
+    log, seen = list_source.ActionLog(list_source.Source(tmp_path, "lists"), at), []
+    for number in (1, 2):
+        action_id = f"{number}1111111-1111-4111-8111-111111111111"
+        actions.add(FolderStore(tmp_path), actions.Action(action_id, at, "kim", "c1", "contacted", outcome="spoke"), at)
+        os.utime(tmp_path / actions.FOLDER / "2026-06-30", (0, 0))  # as two files of one tick leave it
+        seen.append(len(log.look()))
+    assert seen == [1, 2]
 
 
 def test_a_database_is_told_too(tmp_path: Path, duckdb_url: str) -> None:

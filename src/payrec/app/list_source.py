@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -190,7 +191,9 @@ class ActionLog:
         with self._lock:
             if self._source.url is None:
                 days = sorted(self._source.folder.joinpath(actions.FOLDER).glob("*-*-*"))
-                key = [day.stat().st_mtime_ns for day in days if day.name >= f"{self._since:%Y-%m-%d}"]
+                days = [day for day in days if day.name >= f"{self._since:%Y-%m-%d}"]
+                # two files of one tick of the file system's clock leave one time of the folder
+                key = [(day.stat().st_mtime_ns, len(os.listdir(day))) for day in days]
                 if key != self._key:
                     self._actions, self._key = self._newer(), key
             elif time.monotonic() - self._looked_s >= LOOK_EVERY_S:
