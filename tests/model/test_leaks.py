@@ -43,14 +43,6 @@ def test_one_level_that_only_the_paid_have_is_refused():
     assert "'settled'" in leak.message
 
 
-def test_terms_that_nine_of_ten_pay_at_every_age_are_a_warning():
-    age, drawn = ROWS["age_days"].to_numpy(), np.random.default_rng(1).random(len(LABEL))
-    unpaid = np.where(age == 0, 0.02, 0.01)  # so old, the others pay ever less
-    values = np.where(drawn < np.where(LABEL == 1, 0.3, unpaid), "6 days", "30 days")
-    (leak,) = leaks.find(with_column("device", values))
-    assert (leak.column, leak.verdict) == ("device", "warn")
-
-
 @pytest.mark.parametrize(("slips", "expected"), [(0.0, [("device", "warn")]), (0.15, [])])
 def test_a_level_that_only_the_unpaid_have_is_a_warning_and_one_that_seldom_pays_is_none(slips, expected):
     drawn = np.random.default_rng(1).random(len(LABEL))

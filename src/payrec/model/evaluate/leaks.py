@@ -37,11 +37,8 @@ class LeakLimits:
     refuse_auc, warn_auc
         ROC AUC of one column alone on the day orders fall due; 0.5 knows nothing, 1 gives the outcome away.
     level_odds
-        Odds of recovery of the rows of one level, as a multiple of those of all others, that are too high if they rise
-        with the age of the orders.
-    level_share
-        Share of such a level that was recovered, from which on training is refused; below it, some terms of payment
-        are that good (suppliers that are paid within 6 days: 91 %), and it is a warning.
+        Odds of recovery of the rows of one level, as a multiple of those of all others, that refuse training if they
+        rise with the age of the orders.
     never_usual
         Rows of a level that would be recovered if they paid as the others: none of so many is a warning.
     min_rows
@@ -51,7 +48,6 @@ class LeakLimits:
     refuse_auc: float = 0.97
     warn_auc: float = 0.93
     level_odds: float = 5.0
-    level_share: float = 0.97
     never_usual: float = 50.0
     min_rows: int = 50
 
@@ -148,7 +144,7 @@ def _levels(
                 "a value written after the payment gives the answer away\n"
                 f"take {name} out of the map, or map a column that is fixed when the order is made"
             )
-            yield Leak(name, "refuse" if k >= limits.level_share * n else "warn", n, message)
+            yield Leak(name, "refuse", n, message)
 
 
 def _too_good(at_level: Flags, label: Floats, ages: tuple[Flags, Flags], limits: LeakLimits) -> bool:
