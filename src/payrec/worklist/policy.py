@@ -9,7 +9,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -208,6 +208,12 @@ class Policy:
     reason_codes: CodeFile = Field(default_factory=CodeFile)
     monitor: Mapping[str, float] = Field(default_factory=dict)  # validated by payrec.monitor.limits
 
+    def __repr__(self) -> str:
+        """Return what differs from the default policy."""
+        given = {name: getattr(self, name) for name in (field.name for field in fields(self))}
+        changed = [f"{name}={value!r}" for name, value in given.items() if value != getattr(_DEFAULT, name)]
+        return f"Policy({', '.join(changed)})"
+
     @field_validator("rules", mode="before")
     @classmethod
     def _on_or_off(cls, rules: Any) -> Any:  # as in the file, before validation
@@ -242,6 +248,9 @@ class Policy:
     def applies(self, rule: str, as_of: datetime) -> bool:
         """Say whether a built-in rule holds at ``as_of``: all do, unless switched off or out of their period."""
         return self.rules.get(rule, Rule()).holds(as_of.date())
+
+
+_DEFAULT = Policy()
 
 
 def read(path: Path | None = None) -> Policy:
