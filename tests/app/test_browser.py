@@ -244,10 +244,15 @@ async ([source, count]) => {
     const { default: draw } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
     const keys = [...Array(count).keys()].map((at) => `c${at}`);
     const rows = keys.map((key) => ({ key, customer: key, flags: [], reach: [], orders: [] }));
-    const parentElement = document.body.appendChild(document.createElement("div")).attachShadow({ mode: "open" });
     window.sent = [];
     const data = { rows, acknowledged: [], today: "2026-06-30", me: "kim", empty: "" };
-    draw({ data, parentElement, setTriggerValue: (name, value) => window.sent.push([name, value]) });
+    const setTriggerValue = (name, value) => window.sent.push([name, value]);
+    window.mount = () => {
+        const host = document.body.appendChild(document.createElement("div"));
+        const end = draw({ data, parentElement: host.attachShadow({ mode: "open" }), setTriggerValue });
+        window.unmount = () => { end(); host.remove(); };
+    };
+    window.mount();
     document.body.append(document.createElement("p"));
 }"""
 
@@ -279,6 +284,30 @@ def test_keys_count_for_the_list_when_streamlit_moves_it_and_the_focus_falls_to_
     page.get_by_text("elsewhere").click()
     page.keyboard.press("Space")
     expect(selected).to_have_count(0)
+    page.close()
+
+
+def test_a_table_that_streamlit_mounts_elsewhere_keeps_its_place_selection_form_and_what_is_not_acknowledged(
+    browser: Browser,
+) -> None:
+    page = browser.new_page()
+    page.set_content("<!doctype html><p>elsewhere</p>")
+    page.evaluate(COMPONENT, [(work_table.STATIC / "work_table.js").read_text(encoding="utf-8"), 4])
+    selected = page.get_by_role("checkbox", checked=True)
+    for key in ("j", "Space", "j"):
+        page.keyboard.press(key)
+    page.evaluate("window.unmount(); window.mount()")
+    page.keyboard.press("Space")
+    expect(selected).to_have_count(2)
+    page.keyboard.press("n")
+    page.keyboard.type("calls ")
+    page.evaluate("window.unmount(); window.mount()")
+    page.keyboard.type("back")
+    page.keyboard.press("Enter")
+    sent = page.evaluate("window.sent.at(-1)")[1]["actions"]
+    assert [(one["customer_id"], one["note"]) for one in sent] == [("c1", "calls back"), ("c2", "calls back")]
+    page.evaluate("window.unmount(); window.mount()")
+    assert page.evaluate("window.sent.at(-1)")[1]["actions"] == sent
     page.close()
 
 

@@ -15,6 +15,8 @@ const HELP = "Keys: j k next and previous · c contacted · p promise · s snooz
   "space select · o orders · Enter customer · Esc close";
 
 const tables = new WeakMap();
+const REMOUNT_MS = 2000;
+let idle = null; // the table that was taken away last: drawing the page, Streamlit may put the component elsewhere
 
 function node(tag, attributes, ...children) {
   const made = document.createElement(tag);
@@ -38,23 +40,28 @@ const days = (from, count) => {
 };
 
 class WorkTable {
-  constructor(root) {
-    this.root = root;
+  constructor() {
     Object.assign(this, { rows: [], at: 0, chosen: new Set(), open: new Set(), outbox: [], sent: [], form: null });
     this.list = node("ol", { class: "rows", "aria-label": "Customers to work, best first" });
     this.bar = node("div", { class: "bar", role: "toolbar", "aria-label": "Selected customers" });
     this.said = node("div", { class: "said", role: "status", "aria-live": "polite" });
-    root.append(this.bar, this.list, this.said, node("p", { class: "help" }, HELP));
     this.onKey = (event) => this.key(event);
     this.onMarks = (event) => this.mark(event.detail);
-    this.onFocus = (event) => { this.focus = event.composedPath().includes(root) ? event.composedPath()[0] : null; };
+    this.onFocus = (event) => { this.focus = event.composedPath().includes(this.root) ? event.composedPath()[0] : null; };
+  }
+
+  attach(root) {
+    this.root = root;
+    root.append(this.bar, this.list, this.said, node("p", { class: "help" }, HELP));
     window.addEventListener("keydown", this.onKey, true);
     root.addEventListener("focusin", this.onFocus); // the window is not told of moves inside
     for (const name of ["focusin", "mousedown"]) window.addEventListener(name, this.onFocus, true);
     window.addEventListener("payrec-marks", this.onMarks);
   }
 
-  destroy() {
+  detach() {
+    this.root.removeEventListener("focusin", this.onFocus);
+    this.leftMs = performance.now();
     window.removeEventListener("keydown", this.onKey, true);
     for (const name of ["focusin", "mousedown"]) window.removeEventListener(name, this.onFocus, true);
     window.removeEventListener("payrec-marks", this.onMarks);
@@ -332,12 +339,17 @@ export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   let table = tables.get(parentElement);
   if (!table) {
-    table = new WorkTable(parentElement);
+    const isMoved = idle && performance.now() - idle.leftMs < REMOUNT_MS;
+    table = isMoved ? idle : new WorkTable();
+    if (idle && !isMoved) table.outbox = idle.outbox; // not yet acknowledged
+    idle = null;
+    table.attach(parentElement);
     tables.set(parentElement, table);
   }
   table.update(data, setTriggerValue);
   return () => {
-    table.destroy();
+    table.detach();
+    idle = table;
     tables.delete(parentElement);
     parentElement.replaceChildren();
   };
