@@ -124,14 +124,12 @@ def demo(
         lock_folder=lock_folder or folder, alert_to=alert_to, secrets=secrets, retention_days=retention_days,
         progress=progress,
     )  # fmt: skip
-    worklist = Worklist(done.ranked, done.customers, done.published.run, done.too_old)
-    export.write(
-        chosen(done.customers if worklist.run.summary.unit == "customer" else done.ranked), folder / "worklist.csv",
-        worklist.run.stamp,
-    )  # fmt: skip
+    run_info = done.published.run
+    listed = done.customers if run_info.summary.unit == "customer" else done.ranked
+    export.write(chosen(listed), folder / "worklist.csv", run_info.stamp)
     page = report(folder / "report.html", "champion", store).page
     files = {"worklist": folder / "worklist.csv", "report": page, "published": lists}
-    return Demo(rows, trained, done, truth(worklist, folder), files, year)
+    return Demo(rows, trained, done, truth(done.worklist, folder), files, year)
 
 
 def _loaded(engine: Engine, folder: Path, orders: int, now: datetime, progress: Progress) -> dict[str, int]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
-from payrec.commands.list_summary import summarise
 from payrec.commands.monitor import unmapped
+from payrec.commands.scoring import Worklist
 from payrec.monitor import alerts, outcomes, verdicts
 from payrec.monitor.verdicts import Level, Verdict
 from payrec.publish.run_info import Published
@@ -34,6 +35,12 @@ class RunReport:
         """The most severe verdict."""
         return verdicts.worst(self.verdicts)
 
+    @cached_property
+    def worklist(self) -> Worklist:
+        """The published list."""
+        coverage = outcomes.coverage(one.figure for one in self.verdicts)
+        return Worklist(self.ranked, self.customers, self.published.run, self.too_old, coverage=coverage)
+
     @property
     def unmapped_reason_codes(self) -> list[dict[str, Any]]:
         """The reason codes of the list that have no meaning yet, with the orders that have them."""
@@ -41,9 +48,7 @@ class RunReport:
 
     def summary(self) -> dict[str, Any]:
         """Return orders and money of the list by currency, as :meth:`Worklist.summary`, and how past lists came out."""
-        return summarise(
-            self.ranked, self.customers, self.published.run, outcomes.coverage(one.figure for one in self.verdicts)
-        )
+        return self.worklist.summary()
 
     def __repr__(self) -> str:
         done = "done before" if self.already_done else "published"

@@ -20,6 +20,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 
 class PayrecError(Exception):
@@ -67,6 +68,12 @@ class Locked(PayrecError):
     """Another run holds the lock."""
 
     exit_code = 5
+
+    @classmethod
+    def by_run(cls, holder: str | None) -> Self:
+        """Return the refusal of a run while another one goes on, on every engine."""
+        who = holder or "another process (holder unknown yet)"
+        return cls(f"another run holds the lock: {who}\nwait until it finishes, or start with --wait")
 
 
 class DatabaseUnreachable(PayrecError):

@@ -76,7 +76,7 @@ def file_lock(folder: Path, holder: Holder, wait_s: float = 0.0) -> Iterator[Sti
         try:
             lock.acquire()
         except Timeout:
-            raise Locked(_refusal(_held_by(folder))) from None
+            raise Locked.by_run(_held_by(folder)) from None
     try:
         with files.replacing(_note(folder)) as sink:
             sink.write(json.dumps(asdict(holder), default=datetime.isoformat).encode())
@@ -102,11 +102,6 @@ def _held_by(folder: Path) -> str | None:
         return str(Holder(note["pid"], note["host"], datetime.fromisoformat(note["started_at"])))
     except (OSError, ValueError, KeyError, TypeError):
         return None  # the holder is just coming or going
-
-
-def _refusal(held_by: str | None) -> str:
-    who = held_by or "another process (holder unknown yet)"
-    return f"another run holds the lock: {who}\nwait until it finishes, or start with --wait"
 
 
 def _lost(reason: str) -> str:
@@ -160,7 +155,7 @@ def advisory_lock(url: str, holder: Holder, wait_s: float = 0.0) -> Iterator[Sti
             sessions = session.read(_WHO.format(key=ADVISORY_KEY)).to_pylist()
             runs = [one["who"] for one in sessions if one["may_publish"]]
             if runs or not sessions:  # else a role that may not publish keeps runs away: the ledger tells runs apart
-                raise Locked(_refusal(_named(str(runs[0])) if runs else None))
+                raise Locked.by_run(_named(str(runs[0])) if runs else None)
 
         def still_held() -> None:
             try:

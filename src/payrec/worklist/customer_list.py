@@ -112,8 +112,7 @@ def customers(rows: pa.Table, orders: pa.Table, context: RuleContext) -> tuple[p
     if positions.size == 0:
         return SCHEMA.empty_table(), customer_rank
     rows, orders = rows.take(make.array(positions)), orders.take(make.array(positions))
-    key = pc.binary_join_element_wise(text(orders, "customer_id"), text(orders, "ev_currency"), "\0")
-    group = one_chunk(key.dictionary_encode()).indices.to_numpy().astype(np.int64)
+    group = one_chunk(_keys(orders).dictionary_encode()).indices.to_numpy().astype(np.int64)
     by_extra = context.extra.ranks_by[positions] if context.extra is not None else None
     columns, rank = _decided(rows, orders, group, context, by_extra)
     customer_rank[positions] = rank[group]
@@ -132,12 +131,13 @@ def chosen_orders(orders: pa.Table, customers: pa.Table | None) -> Flags:
         flags: Flags = whole(orders, "priority_flag") == 1
         return flags
     flagged = customers.filter(pc.equal(customers["priority_flag"], 1))
-    keys = (
-        pc.binary_join_element_wise(text(rows, "customer_id"), text(rows, "ev_currency"), "\0")
-        for rows in (orders, flagged)
-    )
-    is_chosen: Flags = pc.is_in(next(keys), value_set=one_chunk(next(keys))).to_numpy(zero_copy_only=False)
+    is_chosen: Flags = pc.is_in(_keys(orders), value_set=one_chunk(_keys(flagged))).to_numpy(zero_copy_only=False)
     return is_chosen & known(orders, "rank")
+
+
+def _keys(rows: pa.Table) -> Any:
+    """Return customer and currency as one text, of orders or of customers."""
+    return pc.binary_join_element_wise(text(rows, "customer_id"), text(rows, "ev_currency"), "\0")
 
 
 def with_reasons(customers: pa.Table, orders: pa.Table, marks: pa.Table | None = None) -> pa.Table:
@@ -156,13 +156,10 @@ def with_reasons(customers: pa.Table, orders: pa.Table, marks: pa.Table | None =
 
 def with_arms(customers: pa.Table, free: pa.Table, arms: Arms) -> pa.Table:
     """Return the customers with their arms, and with their ranks in ``free``, the list without a holdout."""
-    ids, keys = text(customers, "customer_id"), ("customer_id", "ev_currency")
-    key, of_free = (
-        pc.binary_join_element_wise(*(text(rows, name) for name in keys), "\0") for rows in (customers, free)
-    )
+    ids = text(customers, "customer_id")
     arm = pc.if_else(pc.is_in(ids, value_set=arms.known), "contact", make.scalar(None, pa.string()))
     arm = pc.if_else(pc.is_in(ids, value_set=arms.held), "hold", arm)
-    ranks = one_chunk(free["rank"]).take(pc.index_in(key, value_set=of_free))
+    ranks = one_chunk(free["rank"]).take(pc.index_in(_keys(customers), value_set=_keys(free)))
     for name, values in (("arm", arm), ("rank_if_free", ranks)):
         customers = customers.set_column(customers.column_names.index(name), name, values)
     return customers

@@ -16,10 +16,7 @@ from payrec.data.engines.spark_views import JOURNAL, Catalog, literal
 WRITERS, RUN = "payrec_writers", "payrec_run"
 LOCK_WAIT_S, LEASE_S, BEAT_S, POLL_S = 30.0, 25.0, 3.0, 0.1
 _HOLDER = re.compile(r"'((?:[^'\\]|\\.)*)' AS holder")
-BUSY = {
-    WRITERS: "another program is changing the tables of this schema: {who}\nwait until it finishes, then try again",
-    RUN: "another run holds the lock: {who}\nwait until it finishes, or start with --wait",
-}
+BUSY = "another program is changing the tables of this schema: {who}\nwait until it finishes, then try again"
 
 
 @dataclass
@@ -59,7 +56,8 @@ class Lock:
                 return bool(dead)
             if living - dead and now - begin >= wait_s:
                 holder = _HOLDER.search(texts.get(min(living - dead), ""))
-                raise Locked(BUSY[self.name].format(who=holder[1] if holder else "holder unknown yet"))
+                who = holder[1] if holder else None
+                raise Locked.by_run(who) if self.name == RUN else Locked(BUSY.format(who=who or "holder unknown yet"))
             time.sleep(POLL_S * (1 + secrets.randbelow(10) / 10))
 
     def _claims(self) -> frozenset[str]:

@@ -83,15 +83,15 @@ def transactions(
     options = options or Options()
     with parse(path, "transactions", mapping, rejects, now, options) as parsed:
         if options.complete:
-            rows = parsed.stated()
+            rows, accounts = parsed.stated(), parsed.accounts()
             stated.require_whole(parsed.report.rejected, parsed.report.file)
             with engine.transaction():
-                stated.require_newest(engine, rows, options.stated_at, parsed.report.file)
+                stated.require_newest(engine, rows, accounts, options.stated_at, parsed.report.file)
                 report = _store(engine, parsed, options)
-                closed = stated.close_missing(engine, rows, options.stated_at)
+                closed = stated.close_missing(engine, rows, accounts, options.stated_at)
             return replace(report, notes=(*report.notes, closed))
         is_listed = options.complete is None and parsed.is_open_items()
-        accounts = stated.accounts_of(parsed.stated()) if is_listed else []
+        accounts = parsed.accounts() if is_listed else []
         before = stated.open_orders(engine, accounts)
         report = _store(engine, parsed, options)
         missing = stated.missing(before, report.loaded, stated.open_orders(engine, accounts))

@@ -22,6 +22,7 @@ from payrec.data.load.load_report import LoadReport, notes
 from payrec.data.load.mapping import Mapping, for_kind
 from payrec.data.load.origins import Absent, Constant, FromColumn
 from payrec.data.load.readings import readings
+from payrec.data.load.stated import Accounts
 from payrec.data.load.tables import FORMS, FileTable, Hints, table_of
 from payrec.data.load.targets import TARGETS, Kind, Target
 
@@ -104,10 +105,15 @@ class Parsed:
         return rows
 
     def stated(self) -> pa.Table:
-        """Return ``order_id, provider, source_account, stated_at`` of the good rows of a file of orders."""
-        select = "SELECT order_id, provider, source_account, stated_at FROM typed WHERE ok"
-        rows: pa.Table = self._db.sql(select).to_arrow_table()
+        """Return ``order_id, stated_at`` of the good rows of a file of orders."""
+        rows: pa.Table = self._db.sql("SELECT order_id, stated_at FROM typed WHERE ok").to_arrow_table()
         return rows
+
+    def accounts(self) -> Accounts:
+        """Return the accounts of the good rows of a file of orders: provider and source account, '' for none."""
+        pair = "COALESCE(provider, ''), COALESCE(source_account, '')"
+        rows = self._db.execute(f"SELECT DISTINCT {pair} FROM typed WHERE ok ORDER BY 1, 2").fetchall()
+        return [(str(provider), str(account)) for provider, account in rows]
 
     def is_open_items(self) -> bool:
         """Whether all good rows of a file of orders are open, as in a list of open items."""

@@ -71,10 +71,10 @@ def require_whole(rejected: int, file: str) -> None:
         )
 
 
-def require_newest(engine: Engine, rows: pa.Table, stated_at: datetime | None, file: str) -> None:
+def require_newest(engine: Engine, rows: pa.Table, accounts: Accounts, stated_at: datetime | None, file: str) -> None:
     """Raise DataRefused if a complete file is older than what is loaded of its account: it would open paid orders."""
     time = stated_at or pc.max(rows["stated_at"]).as_py()
-    newest = _one(engine, f"SELECT MAX(stated_at) AS at FROM raw_transactions WHERE {_is_of(accounts_of(rows))}")
+    newest = _one(engine, f"SELECT MAX(stated_at) AS at FROM raw_transactions WHERE {_is_of(accounts)}")
     if time is not None and newest is not None and newest > time:
         raise DataRefused(
             f"{file} is of {time:%Y-%m-%d %H:%M} UTC, and orders as of {newest:%Y-%m-%d %H:%M} are loaded\n"
@@ -82,19 +82,21 @@ def require_newest(engine: Engine, rows: pa.Table, stated_at: datetime | None, f
         )
 
 
-def close_missing(engine: Engine, rows: pa.Table, stated_at: datetime | None) -> str:
+def close_missing(engine: Engine, rows: pa.Table, accounts: Accounts, stated_at: datetime | None) -> str:
     """Settle orders without a payment date that are not in a complete file: 0.00 outstanding, at its time; count them.
 
     Parameters
     ----------
     rows
-        ``order_id, provider, source_account, stated_at`` of the file's rows. Orders of other providers, and of other
-        sources or accounts of one provider, are not touched: the file says nothing of them.
+        ``order_id, stated_at`` of the file's rows.
+    accounts
+        Of its rows. Orders of other providers, and of other sources or accounts of one provider, are not touched: the
+        file says nothing of them.
     stated_at
         The time of the file; None: the newest in it, else that of the newest fact known.
     """
     time = stated_at or pc.max(rows["stated_at"]).as_py() or _one(engine, NEWEST_FACT)
-    candidates = engine.read(f"SELECT * FROM raw_transactions WHERE {IS_OPEN} AND {_is_of(accounts_of(rows))}")
+    candidates = engine.read(f"SELECT * FROM raw_transactions WHERE {IS_OPEN} AND {_is_of(accounts)}")
     gone: Any = pc.invert(pc.is_in(candidates["order_id"], value_set=rows["order_id"].combine_chunks()))
     closed = candidates.filter(gone)
     for name, value in (("outstanding", 0), ("stated_at", time)):
@@ -121,12 +123,6 @@ def missing(before: int, loaded: int, after: int) -> tuple[str, ...]:
         f"{after - loaded:,} open orders that were loaded before are not in this file: they stay open; "
         "if it holds all that is open, load it with --complete",
     )
-
-
-def accounts_of(rows: pa.Table) -> Accounts:
-    """Return the accounts that a file's rows are of: their provider and source account, '' for none."""
-    pairs = rows.select(["provider", "source_account"]).group_by(["provider", "source_account"]).aggregate([])
-    return sorted({(row["provider"] or "", row["source_account"] or "") for row in pairs.to_pylist()})
 
 
 def _is_of(accounts: Accounts) -> str:

@@ -59,11 +59,10 @@ def recognise(path: Path, encoding: str | None = None) -> tuple[Recognition, ...
             match = _match(pack, each, export.names, samples[id(export)])
             if match and match.confidence > (recognised[pack.name].confidence if pack.name in recognised else 0):
                 recognised[pack.name] = match
+        present = {(pack.name, each.name) for pack, each, _ in candidates}
         needed = {
             pack.name: tuple(
-                each.title
-                for each in pack.inputs
-                if not each.is_optional and (pack.name, each.name) not in {(p.name, i.name) for p, i, _ in candidates}
+                each.title for each in pack.inputs if not each.is_optional and (pack.name, each.name) not in present
             )
             for pack in named
         }
