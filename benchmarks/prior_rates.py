@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from payrec.commands.serving import reason_classes
 from payrec.data import layers
 from payrec.data.engines import connect
+from payrec.data.parameters import LANDMARK_AGES, Parameters
 from payrec.model.features import matrix
 from payrec.model.features.declarations import AGE_BANDS, LABEL
 from payrec.model.recipes import rule_rates
@@ -25,7 +26,7 @@ from payrec.simulate import simulator
 from payrec.worklist.reason_codes import CATEGORIES, read
 
 ORDERS, SEEDS = 60_000, (11, 12, 13)
-LANDMARK_AGES = (*layers.LANDMARK_AGES, 75, 90)
+LANDMARK_AGES = (*LANDMARK_AGES, 75, 90)
 WIDE = (10.0, 10.0)  # spreads that leave the portfolios free
 TABLE = Path(__file__).parent.parent / "src" / "payrec" / "model" / "recipes" / "prior_rates.json"
 
@@ -39,7 +40,7 @@ def matured(seed: int, orders: int = ORDERS) -> pa.Table:
             engine.write(table, rows, ())
         engine.write("fx_rates", simulated.fx, ())
         engine.run("INSERT INTO payment_source VALUES ('events')")
-        layers.build(engine, layers.Parameters(landmark_ages=LANDMARK_AGES))
+        layers.build(engine, Parameters(landmark_ages=LANDMARK_AGES))
         return engine.read(f"SELECT * FROM {layers.VIEW} WHERE is_landmark = 1 AND {LABEL} IS NOT NULL")
 
 

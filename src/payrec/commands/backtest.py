@@ -15,9 +15,10 @@ from payrec.commands.train import require_recipe
 from payrec.common.errors import UsageError
 from payrec.common.files import replacing
 from payrec.common.progress import Progress, silent
-from payrec.data import layers, snapshots
+from payrec.data import snapshots
 from payrec.data.drawing import Draw
 from payrec.data.engines import Engine
+from payrec.data.parameters import LANDMARK_AGES
 from payrec.model.evaluate import backtest as testing
 from payrec.model.evaluate.backtest import Backtest, BacktestSpec
 
@@ -33,7 +34,7 @@ def backtest(
     predictions: Path | str | None = None,
     observed_until: datetime | None = None,
     now: datetime | None = None,
-    landmark_ages: tuple[int, ...] = layers.LANDMARK_AGES,
+    landmark_ages: tuple[int, ...] = LANDMARK_AGES,
     seed: int = SEED,
     max_rows: int = MAX_ROWS,
     progress: Progress = silent,

@@ -14,6 +14,7 @@ from payrec.data import layers
 from payrec.data import reading as read
 from payrec.data.engines import Engine
 from payrec.data.load import payment_source
+from payrec.data.parameters import LANDMARK_AGES, Parameters
 
 
 def build(
@@ -23,7 +24,7 @@ def build(
     observed_until: datetime | None = None,
     out: Path | str | None = None,
     full: bool = False,
-    landmark_ages: tuple[int, ...] = layers.LANDMARK_AGES,
+    landmark_ages: tuple[int, ...] = LANDMARK_AGES,
     payments_from_events: bool | None = None,
     progress: Progress = silent,
 ) -> layers.Build:
@@ -64,14 +65,14 @@ def parameters(
     horizon_days: int = HORIZON_DAYS,
     as_of: datetime | None = None,
     observed_until: datetime | None = None,
-    landmark_ages: tuple[int, ...] = layers.LANDMARK_AGES,
-) -> layers.Parameters:
+    landmark_ages: tuple[int, ...] = LANDMARK_AGES,
+) -> Parameters:
     """Return the parameters of a build with one time to score at; ``as_of`` None: the end of the observed data."""
-    return layers.Parameters((as_of,) if as_of else None, landmark_ages, horizon_days, observed_until)
+    return Parameters((as_of,) if as_of else None, landmark_ages, horizon_days, observed_until)
 
 
 def reading(
-    engine: Engine, wanted: layers.Parameters, progress: Progress, *, wait_s: float = 0.0, shared: bool = False
+    engine: Engine, wanted: Parameters, progress: Progress, *, wait_s: float = 0.0, shared: bool = False
 ) -> AbstractContextManager[None]:
     """Give layers with these parameters, unchanged until the end; see :func:`payrec.data.reading.reading`."""
     return read.reading(engine, wanted, lambda file: progress(f"building {file}"), wait_s=wait_s, shared=shared)

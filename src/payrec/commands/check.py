@@ -14,6 +14,7 @@ from payrec.common.progress import Progress, silent
 from payrec.data import audit, layers, snapshots
 from payrec.data.engines import Engine
 from payrec.data.findings import Finding, in_order
+from payrec.data.parameters import LANDMARK_AGES
 from payrec.model.evaluate import leaks
 
 LEAK_ROWS = 60_000  # snapshots read to test columns for leaks
@@ -24,7 +25,7 @@ def check(
     horizon_days: int = HORIZON_DAYS,
     observed_until: datetime | None = None,
     now: datetime | None = None,
-    landmark_ages: tuple[int, ...] = layers.LANDMARK_AGES,
+    landmark_ages: tuple[int, ...] = LANDMARK_AGES,
     progress: Progress = silent,
 ) -> audit.Audit:
     """Audit the data, building first what is missing; ``refusals`` lists what makes training unsafe.

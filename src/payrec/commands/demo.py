@@ -24,6 +24,7 @@ from payrec.common.errors import ModelRefused, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.data import layers
 from payrec.data.engines import Engine, connect
+from payrec.data.parameters import LANDMARK_AGES
 from payrec.model.evaluate import expected_sum, metrics
 from payrec.model.store import versions
 from payrec.publish import export
@@ -85,7 +86,7 @@ def demo(
     lock_folder: Path | str | None = None,
     policy: Policy | Path | str | None = None,
     horizon_days: int = HORIZON_DAYS,
-    landmark_ages: tuple[int, ...] = layers.LANDMARK_AGES,
+    landmark_ages: tuple[int, ...] = LANDMARK_AGES,
     seed: int = SEED,
     max_rows: int = MAX_ROWS,
     alert_to: str | None = None,

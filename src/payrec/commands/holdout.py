@@ -24,6 +24,7 @@ from payrec.common.errors import CannotTell, UsageError
 from payrec.common.progress import Progress, silent
 from payrec.data import freshness, layers, snapshots
 from payrec.data.engines import Engine
+from payrec.data.parameters import Parameters
 from payrec.data.reading import reading
 from payrec.model.store.bundle import Bundle
 from payrec.monitor import experiment_status, extra_money
@@ -111,10 +112,10 @@ def plan(
         raise UsageError(f"effect_points is {effect_points:g}: expected more than 0, at most 100")
     bundle, rules = champion(models), policy_of(policy, capacity)
     days = bundle.model.horizon_days
-    with reading(engine, layers.Parameters(None, (), days), progress):
+    with reading(engine, Parameters(None, (), days), progress):
         end = min(scoring_time(engine, as_of), freshness.payments_known_until(engine) or datetime.max)
     times = tuple(end - timedelta(days=days + 7 * week) for week in reversed(range(PAST_LISTS)))
-    with reading(engine, layers.Parameters(times, (), days), progress):
+    with reading(engine, Parameters(times, (), days), progress):
         lists = list(_past_lists(engine, bundle, rules, times, progress))
     planned = _planned(lists, effect_points, days / 7)
     if now is not None:

@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from payrec.common.arrow import make, whole
 from payrec.common.text import sql_timestamp
-from payrec.data import freshness, layers, snapshots
+from payrec.data import freshness, snapshots
 from payrec.data.engines import Engine
 from payrec.data.freshness import MissingMonths
+from payrec.data.parameters import Parameters
 from payrec.model.recipes import level, payment_book
 from payrec.model.recipes.level import EPOCH, NightLevel
 from payrec.model.recipes.model import Model, predict
@@ -25,13 +26,13 @@ from payrec.model.store.bundle import Portable
 DAY = timedelta(days=1)
 
 
-def parameters(model: Model, as_of: datetime | None) -> layers.Parameters:
+def parameters(model: Model, as_of: datetime | None) -> Parameters:
     """Return what a build needs for a list at ``as_of`` (None: the end of the observed data) and its level."""
     times = (as_of,) if as_of else None
     if model.level is None:
-        return layers.Parameters(times, (), model.horizon_days)
+        return Parameters(times, (), model.horizon_days)
     ages = model.level.timing.ages
-    return layers.Parameters(times, ages, model.horizon_days, landmarks_since=model.level.rows_since)
+    return Parameters(times, ages, model.horizon_days, landmarks_since=model.level.rows_since)
 
 
 def measure(engine: Engine, model: Model, as_of: datetime) -> NightLevel | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from payrec.commands import HORIZON_DAYS, MAX_ROWS, SEED
 from payrec.commands.build import parameters, reading
 from payrec.common.progress import Progress, silent
-from payrec.data import layers, snapshots
+from payrec.data import snapshots
 from payrec.data.engines import Engine
+from payrec.data.parameters import LANDMARK_AGES
 from payrec.model.recipes import notebook
 from payrec.model.recipes.training import TrainSpec
 
@@ -17,7 +18,7 @@ def export_notebook_model(
     engine: Engine,
     out: Path | str = "models/model_calibrated.joblib",
     horizon_days: int = HORIZON_DAYS,
-    landmark_ages: tuple[int, ...] = layers.LANDMARK_AGES,
+    landmark_ages: tuple[int, ...] = LANDMARK_AGES,
     seed: int = SEED,
     max_rows: int = MAX_ROWS,
     progress: Progress = silent,

@@ -21,6 +21,7 @@ from payrec.data import freshness, layers, snapshots, version_changes
 from payrec.data.audit import Audit
 from payrec.data.drawing import Draw
 from payrec.data.engines import Engine
+from payrec.data.parameters import LANDMARK_AGES
 from payrec.model.evaluate import backtest as testing
 from payrec.model.evaluate import gate, metrics, model_report, worth
 from payrec.model.evaluate.backtest import Backtest, BacktestSpec
@@ -74,7 +75,7 @@ def train(
     as_of: datetime | None = None,
     observed_until: datetime | None = None,
     now: datetime | None = None,
-    landmark_ages: tuple[int, ...] = layers.LANDMARK_AGES,
+    landmark_ages: tuple[int, ...] = LANDMARK_AGES,
     seed: int = SEED,
     max_rows: int = MAX_ROWS,
     policy: Policy | Path | str | None = None,

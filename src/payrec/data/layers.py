@@ -17,32 +17,7 @@ from payrec.data import drawing, incremental, migrations, version_changes
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
 from payrec.data.leases import exclusive
-from payrec.data.parameters import LANDMARK_AGES, Parameters, declare
-
-__all__ = [
-    "BUILD_TABLES",
-    "DECLARED",
-    "INPUTS",
-    "LANDMARK_AGES",
-    "NUMBERS",
-    "OBSERVED",
-    "VIEW",
-    "Build",
-    "Parameters",
-    "answers",
-    "build",
-    "build_layers",
-    "build_number",
-    "build_shared",
-    "built_from",
-    "change",
-    "count",
-    "fingerprint",
-    "layers",
-    "observed_until",
-    "prepare",
-    "scoring_times",
-]
+from payrec.data.parameters import Parameters, declare
 
 Changed = TypeVar("Changed")
 

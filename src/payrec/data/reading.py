@@ -9,6 +9,7 @@ from payrec.common.errors import Locked
 from payrec.data import incremental, layers, leases, migrations
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import LostLease, retrying
+from payrec.data.parameters import Parameters
 
 TRIES = 5
 
@@ -16,7 +17,7 @@ TRIES = 5
 @contextmanager
 def reading(
     engine: Engine,
-    parameters: layers.Parameters,
+    parameters: Parameters,
     progress: Callable[[str], None] = lambda _: None,
     *,
     wait_s: float = 0.0,

@@ -224,6 +224,19 @@ def test_carried_columns_are_of_rows_before_never_of_later_ones(tmp_path: Path) 
     assert found.report.left_out == 2
 
 
+def test_carried_columns_serve_wherever_the_map_may_name_a_column(tmp_path: Path) -> None:
+    header = EVENTS_HEADER + ",article"
+    rows = ["e1,A,2025-01-01,contact,5,157", "e2,A,2025-01-02,attempt,6,", "e3,B,2025-01-03,attempt,7,x9"]
+    path = written(tmp_path, lines(*rows, header=header))
+    carry = {"by": "order_id", "seen": "article"}
+    joined = read(path, "events", carry=carry, derived={"detail": "{seen}/{order_id}"})
+    assert joined.column("detail") == ["157/A", "157/A", "x9/B"]
+    first = read(path, "events", carry=carry, first={"per": "order_id", "by": "amount"}, columns={"detail": "seen"})
+    assert first.column("detail") == ["157", "x9"]
+    with pytest.raises(DataRefused, match="seen has values such as 'x9'"):
+        read(path, "events", carry=carry, first={"per": "order_id", "by": "seen"})
+
+
 def test_constants_and_names_are_data_never_sql(tmp_path: Path) -> None:
     nasty = "x'); DROP TABLE staged; --"
     found = read(

@@ -49,6 +49,11 @@ class LoadPlan:
         """Names of the file's columns that are read."""
         return tuple(self.dialect.header[position] for position in self.positions)
 
+    def column_name(self, position: int) -> str:
+        """Return the name of a column that the map may use: the file's own, or one that is carried."""
+        carried = tuple(self.mapping.carry.columns) if self.mapping.carry else ()
+        return (*self.dialect.header, *carried)[position]
+
     @property
     def ignored(self) -> tuple[str, ...]:
         """Names of the file's columns that are not read."""
