@@ -43,6 +43,23 @@ def test_one_level_that_only_the_paid_have_is_refused():
     assert "'settled'" in leak.message
 
 
+def test_a_level_that_pays_sooner_is_no_leak_where_all_pay_in_the_end():
+    """Invoices at 6 days: nearly all recovered within 30 days, all others later."""
+    drawn = np.random.default_rng(1).random(len(LABEL))
+    short = with_column("payment_method", np.where((LABEL == 1) & (drawn < 0.45), "6 days", "30 days"))
+    assert names(short) == [("payment_method", "refuse")]
+    assert names(short.append_column("ended_by", pa.array(["payment"] * len(LABEL)))) == []
+
+
+def test_a_final_value_of_orders_that_were_paid_late_is_refused():
+    """An order marked as settled may be paid after its horizon; none of them stays unpaid."""
+    drawn = np.random.default_rng(1).random(len(LABEL))
+    ended = np.where((LABEL == 1) | (drawn < 0.2), "payment", "write_off")
+    settled = np.where((ended == "payment") & (drawn < 0.45 * (0.2 + 0.8 * LABEL)), "settled", "other")
+    rows = with_column("device", settled).append_column("ended_by", pa.array(ended))
+    assert names(rows) == [("device", "refuse")]
+
+
 @pytest.mark.parametrize(("slips", "expected"), [(0.0, [("device", "warn")]), (0.15, [])])
 def test_a_level_that_only_the_unpaid_have_is_a_warning_and_one_that_seldom_pays_is_none(slips, expected):
     drawn = np.random.default_rng(1).random(len(LABEL))

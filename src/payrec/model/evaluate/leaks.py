@@ -12,9 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from payrec.common.arrow import Flags, Floats
+from payrec.common.arrow import Flags, Floats, pc, text
 from payrec.common.short_repr import short_repr
 from payrec.common.text import terminal_text
 from payrec.model.evaluate import metrics
@@ -38,7 +37,9 @@ class LeakLimits:
         ROC AUC of one column alone on the day orders fall due; 0.5 knows nothing, 1 gives the outcome away.
     level_odds
         Odds of recovery of the rows of one level, as a multiple of those of all others, that refuse training if they
-        rise with the age of the orders.
+        rise with the age of the orders and hardly an order of the level stays unpaid.
+    unpaid_share, unpaid_usual
+        Hardly: at most this share of those that would stay unpaid if the level paid as the others, who must be so many.
     never_usual
         Rows of a level that would be recovered if they paid as the others: none of so many is a warning.
     min_rows
@@ -48,6 +49,8 @@ class LeakLimits:
     refuse_auc: float = 0.97
     warn_auc: float = 0.93
     level_odds: float = 5.0
+    unpaid_share: float = 0.1
+    unpaid_usual: float = 10.0
     never_usual: float = 50.0
     min_rows: int = 50
 
@@ -83,16 +86,25 @@ def find(rows: pa.Table, limits: LeakLimits = LeakLimits()) -> tuple[Leak, ...]:
     due = age == np.nanmin(age)
     if min(label[due].sum(), (1 - label[due]).sum()) < limits.min_rows:
         return ()
+    outcome = label, _ever_paid(rows, label)
     leaks: list[Leak] = []
     for name in rows.column_names:
         kind = rows.schema.field(name).type
         if name in NO_INPUT:
             continue
         if pa.types.is_string(kind) or pa.types.is_dictionary(kind):
-            leaks += _levels(name, rows[name], label, (due, age >= OLD_DAYS), limits)
+            leaks += _levels(name, rows[name], outcome, (due, age >= OLD_DAYS), limits)
         elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
             leaks += _number(name, columns.number(name)[due].astype(np.float64), label[due], limits)
     return tuple(sorted(leaks, key=lambda leak: leak.verdict != "refuse"))
+
+
+def _ever_paid(rows: pa.Table, label: Floats) -> Flags:
+    """Mark the orders that were paid, also after the horizon where the rows tell."""
+    paid: Flags = label == 1
+    if ENDED_BY in rows.column_names:
+        paid = paid | pc.fill_null(pc.equal(text(rows, ENDED_BY), "payment"), False).to_numpy(zero_copy_only=False)
+    return paid
 
 
 def _number(name: str, values: Floats, label: Floats, limits: LeakLimits) -> Iterator[Leak]:
@@ -108,12 +120,18 @@ def _number(name: str, values: Floats, label: Floats, limits: LeakLimits) -> Ite
 
 
 def _levels(
-    name: str, column: pa.ChunkedArray[Any], label: Floats, ages: tuple[Flags, Flags], limits: LeakLimits
+    name: str,
+    column: pa.ChunkedArray[Any],
+    outcome: tuple[Floats, Flags],
+    ages: tuple[Flags, Flags],
+    limits: LeakLimits,
 ) -> Iterator[Leak]:
     """Test all levels together by their shares on the due day, and each level by itself, then and later.
 
-    ``ages`` marks the rows of the due day, and those of old orders.
+    ``outcome`` is recovery within the horizon, and payment at any time; ``ages`` marks the rows of the due day, and
+    those of old orders.
     """
+    label, paid = outcome
     coded = column.combine_chunks().cast(pa.string()).fill_null("").dictionary_encode()
     code = np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
     due = ages[0]
@@ -137,14 +155,25 @@ def _levels(
                 f"look when {name} is written; if after the order was given up, take it out of the map"
             )
             yield Leak(name, "warn", n, message)
-        if _too_good(at_level, label, ages, limits):
+        if _is_final(at_level[due], paid[due], limits) and _too_good(at_level, label, ages, limits):
             message = (
-                f"{k:,} of {n:,} snapshots with {name} {value!r} were recovered, the better the older the order is\n"
+                f"{k:,} of {n:,} snapshots with {name} {value!r} were recovered, the better the older the order is, "
+                f"and {int((at_level & due & ~paid).sum()):,} of {int((at_level & due).sum()):,} orders stayed unpaid\n"
                 f"expected: odds below {limits.level_odds:g} times the others', falling with age; "
                 "a value written after the payment gives the answer away\n"
                 f"take {name} out of the map, or map a column that is fixed when the order is made"
             )
             yield Leak(name, "refuse", n, message)
+
+
+def _is_final(at_level: Flags, paid: Flags, limits: LeakLimits) -> bool:
+    """Whether hardly an order of the level stayed unpaid, where a usual share of the others did.
+
+    A value that is written when the payment comes leaves no order unpaid. Where all orders are paid sooner or later, as
+    in many books of invoices, a level that pays sooner (short terms) proves nothing.
+    """
+    usual = at_level.sum() * (~paid[~at_level]).mean() if not at_level.all() else 0.0
+    return bool(usual >= limits.unpaid_usual and (at_level & ~paid).sum() <= limits.unpaid_share * usual)
 
 
 def _too_good(at_level: Flags, label: Floats, ages: tuple[Flags, Flags], limits: LeakLimits) -> bool:
