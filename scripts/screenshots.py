@@ -108,7 +108,7 @@ def open_customer(page: Page) -> None:
     """Open a customer with several orders from the worklist."""
     page.goto(page.url.removesuffix("customer"))
     settle(page)
-    page.locator("li.row", has_text="left alone").first.locator("a.who").click()
+    page.locator("li.row", has_text="not\u00a0contacted").first.locator("a.who").click()
     page.get_by_role("heading", name="What happened").wait_for(timeout=60_000)
 
 

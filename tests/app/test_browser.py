@@ -210,8 +210,7 @@ def test_a_link_reproduces_the_view(watched: Watched) -> None:
     watched.open("?by=Orders&k=9&age=0-7")
     assert watched.figure("Orders to work") == "9"
     page = watched.page
-    page.get_by_role("slider").focus()
-    page.keyboard.press("ArrowRight")
+    page.get_by_label("Number of contacts").press("ArrowUp")
     expect(page).to_have_url(re.compile(r"[?&]k=10\b"), timeout=WAIT_MS)
     watched.settled()
     link, shown = page.url, watched.figure("Expected recovery")
@@ -219,7 +218,7 @@ def test_a_link_reproduces_the_view(watched: Watched) -> None:
     assert (watched.figure("Orders to work"), watched.figure("Expected recovery")) == ("10", shown)
 
 
-def test_the_slider_and_other_pages_keep_an_uploaded_file(watched: Watched) -> None:
+def test_another_capacity_and_other_pages_keep_an_uploaded_file(watched: Watched) -> None:
     page = watched.open("score")
     page.get_by_role("button", name="Try the sample file").click()
     watched.settled()
@@ -227,8 +226,7 @@ def test_the_slider_and_other_pages_keep_an_uploaded_file(watched: Watched) -> N
     expect(page.get_by_role("heading", name="Ranked list")).to_be_visible(timeout=WAIT_MS)
     watched.settled()
     before = watched.figure("Open")
-    page.get_by_role("slider").focus()
-    page.keyboard.press("ArrowLeft")
+    page.get_by_label("Number of contacts").press("ArrowDown")
     watched.settled()
     assert watched.figure("Open") == before
     page.get_by_role("link", name="Model").click()
@@ -478,7 +476,7 @@ def test_fault_40_a_reload_in_the_middle_leaves_a_page_that_works(watched: Watch
     def reload_in_the_middle() -> None:
         page = watched.open("?by=Orders&k=9")
         for _ in range(3):
-            page.get_by_role("slider").press("ArrowRight")
+            page.get_by_label("Number of contacts").press("ArrowUp")
             page.reload(wait_until="commit")  # before the answer is there
         watched.settled()
 

@@ -111,14 +111,14 @@ def test_the_first_view_is_the_published_one(home: Path) -> None:
 def test_a_smaller_capacity_keeps_the_data(home: Path) -> None:
     test = page("worklist", by="Orders")
     before = figures(test)["Open"]
-    test.slider("k").set_value(7).run()
+    test.number_input("k").set_value(7).run()
     assert figures(test) == figures(test) | {"Orders to work": "7", "Open": before}
 
 
 def test_a_link_shows_the_view_again(home: Path) -> None:
     country = list_query.choices(state.list_file()).values["country"][0]
     first = page("worklist", k="5", country=country)
-    assert first.slider("k").value == 5
+    assert first.number_input("k").value == 5
     assert first.multiselect("country").value == [country]
     again = page("worklist", k="5", country=country)
     assert figures(again) == figures(first)
@@ -155,7 +155,7 @@ def test_a_view_is_saved_under_a_name_opened_by_others_and_deleted(home: Path) -
     other = page("worklist", k="3", country="nowhere")
     other.button("view_A <b> view").click().run()
     assert not other.exception
-    assert (other.slider("k").value, other.selectbox("sort").value, other.text_input("find").value) == (
+    assert (other.number_input("k").value, other.selectbox("sort").value, other.text_input("find").value) == (
         5, "Customer", "c00",
     )  # fmt: skip
     other.button("drop_A <b> view").click().run()
@@ -305,7 +305,7 @@ def test_what_is_loaded_is_not_walked_over_again_after_every_move(home: Path) ->
     test = AppTest.from_file(str(main.__file__), default_timeout=WAIT_S).run()
     loaded = gc.get_freeze_count()
     assert loaded > 10_000
-    test.slider[0].set_value(7).run()
+    test.number_input("k").set_value(7).run()
     assert gc.get_freeze_count() <= loaded, "once a page, not with each move"
     gc.unfreeze()
 

@@ -105,7 +105,7 @@ def test_feeds_that_stop_altogether_are_alarmed_on_the_next_night(
         monkeypatch.setattr("payrec.cli.options.now", lambda: FIRST_NIGHT + 3 * HOUR + DAY)
         capsys.readouterr()
         assert payrec("run") == 1
-        sentence = "the newest fact is of 19 May 2026, 1.1 days ago: nothing new since the run of 2026-05-20 03:00 UTC"
+        sentence = "the newest data are of 19 May 2026, 1.1 days ago: nothing new since the run of 2026-05-20 03:00 UTC"
         assert sentence in capsys.readouterr().out
         assert [sentence in one["text"] for one in heard.got] == [True]
         assert payrec("monitor") == 1

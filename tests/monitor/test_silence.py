@@ -45,7 +45,7 @@ def test_a_feed_has_stopped_when_an_earlier_night_saw_its_newest_fact(
     verdict = silence.verdict(runs[0].run.summary, runs, NEWEST + now, Limits())
     assert verdict is not None
     assert verdict.level == level
-    assert verdict.sentence.startswith("the newest fact is of 31 May 2026, ")
+    assert verdict.sentence.startswith("the newest data are of 31 May 2026, ")
     assert verdict.figure.value == pytest.approx(now / DAY)
 
 

@@ -60,8 +60,9 @@ def show(of: ShownList, customers: Path) -> None:
             key="part", bind="query-params", label_visibility="collapsed",
         )  # fmt: skip
         sort: str = st.selectbox(
-            "Order of rows", list(customer_query.SORTS), key="sort", bind="query-params", width=260
-        )
+            "Sorted by", list(customer_query.SORTS), key="sort", bind="query-params", width=260,
+            disabled=tab not in PARTS,
+        )  # fmt: skip
     listed: list[str] = []
     if tab == CHANGES:
         _changes()

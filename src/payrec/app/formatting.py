@@ -119,6 +119,15 @@ def best_share(card: dict[str, Any] | None, worked: float) -> float | None:
     return model / best if best else None
 
 
+def days(count: int) -> str:
+    """Return a number of days in words.
+
+    >>> days(1), days(1200)
+    ('1 day', '1,200 days')
+    """
+    return f"{count:,} day{'' if count == 1 else 's'}"
+
+
 def moment(at: datetime | None) -> str:
     """Return a time in UTC.
 

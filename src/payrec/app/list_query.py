@@ -18,7 +18,7 @@ import pyarrow as pa
 from payrec.common import duck
 from payrec.common.errors import DataRefused
 
-TABLE_ROWS = 500  # of a page: 2,000 rows with their reasons are 700 kB, sent again with every move of the slider
+TABLE_ROWS = 500  # of a page: 2,000 rows with their reasons are 700 kB, sent again with every change of a filter
 CURVE_POINTS = 60
 AGES = {"0-7": (0, 7), "8-14": (8, 14), "15-30": (15, 30), "31-60": (31, 60), "61-90": (61, 90), "over 90": (91, 10**6)}
 """Age bands in days: label -> first and last day."""
@@ -61,7 +61,7 @@ class View:
 
 @dataclass(frozen=True)
 class Choices:
-    """What a list offers to filter by, and what its slider spans."""
+    """What a list offers to filter by, and how many rows it has."""
 
     values: dict[str, tuple[str, ...]]
     ranked: int

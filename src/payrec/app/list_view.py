@@ -127,7 +127,7 @@ def _columns(rows: pa.Table, choices: Choices) -> dict[str, Any]:
         "ev_currency": config.TextColumn("Converted to", width=100),
         "age_days": config.NumberColumn("Age, days", format="%d", width=80),
         "suppressed_reason": config.TextColumn("Why not contacted", width="medium"),
-        "suppressed_also": config.TextColumn("Other reasons"),
+        "suppressed_also": config.TextColumn("Other reasons", width="medium"),
         "lifted_by": config.TextColumn("What would lift it", width="large"),
         "suggested_action": config.TextColumn("Suggested action"),
         "reason_1": config.TextColumn("First reason", width="large"),

@@ -21,6 +21,13 @@ from payrec.app.views import (
 )
 
 STATIC = Path(__file__).parent / "static"
+# on a phone; one a line, as Streamlit has it, would put the list below the first screen
+TWO_FIGURES_A_LINE = """
+<style>
+@media (max-width: 640px) {
+    [data-testid=stColumn]:has([data-testid=stMetric]) { min-width: calc(50% - 1rem) !important; }
+}
+</style>"""
 
 
 def main() -> None:
@@ -43,6 +50,7 @@ def main() -> None:
     ]
     chosen = st.navigation(pages)
     st.session_state[parts.PAGES] = {page.url_path: page for page in pages}
+    st.html(TWO_FIGURES_A_LINE)
     with parts.errors():
         parts.age_banner()
     with parts.errors():

@@ -103,7 +103,8 @@ def age_banner() -> None:
     silent = silence.verdict(of, served.runs, state.now(), limits)
     if silent and silent.level != "ok":
         draw = st.error if silent.level == "alarm" else st.warning
-        draw(f"**{markdown_text(silent.sentence[:1].upper() + silent.sentence[1:])}.** The list knows nothing since.")
+        sentence = silent.sentence[:1].upper() + silent.sentence[1:]
+        draw(f"**{markdown_text(sentence)}.** The list does not know what happened since.")
 
 
 def figures(of: Sequence[tuple[str, str, str, str]]) -> None:

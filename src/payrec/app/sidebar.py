@@ -19,7 +19,7 @@ LABELS = {
     "owner": "Owner",
     "currency": "Currency",
 }
-SLIDER_LEAST = 2_000
+CAPACITY_LEAST = 2_000
 MOST_COST = 1_000_000
 
 
@@ -29,9 +29,9 @@ def filters(prefix: str, choices: Choices, unit: str) -> View:
     most = largest_capacity(choices)
     with st.sidebar:
         st.subheader("Capacity", anchor=False)
-        capacity = st.slider(
-            unit, 1, most + (most == 1), default_capacity(choices), key=f"{prefix}k",
-            help="Contacts that the team can make; the list is cut after as many rows.", **bound,
+        capacity = st.number_input(
+            unit, 1, most, default_capacity(choices), key=f"{prefix}k", **bound,
+            help=f"Contacts that the team can make, at most {most:,}; the list is cut after as many rows.",
         )  # fmt: skip
         cost = st.number_input(
             "Cost of one contact", 0.0, float(MOST_COST), 0.0, 1.0, key=f"{prefix}cost", **bound,
@@ -87,7 +87,7 @@ def default_capacity(choices: Choices) -> int:
 
 def largest_capacity(choices: Choices) -> int:
     """Return the largest capacity that may be chosen."""
-    return max(min(choices.ranked, max(SLIDER_LEAST, 10 * choices.prioritised)), 1)
+    return max(min(choices.ranked, max(CAPACITY_LEAST, 10 * choices.prioritised)), 1)
 
 
 def _address_key(prefix: str, column: str) -> str:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from payrec.app import formatting, list_source, state
+from payrec.charts.order_story import DOWN, UP
 from payrec.commands.customer_states import CustomerState
 from payrec.commands.log import log
 from payrec.common.errors import PayrecError, UsageError
@@ -137,12 +138,12 @@ def reach(person: Mapping[str, Any]) -> list[dict[str, str]]:
 def _row(of: dict[str, Any], status: CustomerState | None, person: Mapping[str, Any]) -> dict[str, Any]:
     unit, alone = of["ev_currency"], of["orders_left_alone"]
     count = of["orders_open"]
-    orders_text = f"{count:,} order{'s' * (count != 1)}" + (f", {alone:,} left alone" if alone and of["rank"] else "")
+    orders_text = f"{count:,} order{'s' * (count != 1)}"
+    orders_text += f", {alone:,}\u00a0not\u00a0contacted" if alone and of["rank"] else ""
     flags = [f"{formatting.exact_money(of['disputed_value'], unit)} disputed"] if of["disputed_value"] else []
     if group := of.get("contact_group"):
         flags.append(f"one contact with the other customers of {group}")
-    reasons = [of[f"reason_{at}"] for at in (1, 2, 3) if of[f"reason_{at}"]]
-    why = " · ".join(reasons) if of["rank"] else suppression(of)
+    why = reasons(of, "reason_1", "reason_2", "reason_3") if of["rank"] else suppression(of)
     owner = status.owner if status and status.owner else of["owner"]
     return {
         "key": f"{of['customer_id']}\0{unit}",
@@ -154,7 +155,7 @@ def _row(of: dict[str, Any], status: CustomerState | None, person: Mapping[str, 
         "currency": unit,
         "orders_text": orders_text,
         "expected": formatting.exact_money(of["ev_recovered"], unit) if of["rank"] else "–",
-        "oldest": f"{of['oldest_age_days']:,} days" if of["oldest_age_days"] >= 0 else "not due",
+        "oldest": formatting.days(of["oldest_age_days"]) if of["oldest_age_days"] >= 0 else "not due",
         "action": formatting.words(of["suggested_action"]) if of["rank"] else "",
         "name": person.get("name"),
         "reach": reach(person),
@@ -170,23 +171,30 @@ def _row(of: dict[str, Any], status: CustomerState | None, person: Mapping[str, 
     }
 
 
+def reasons(of: Mapping[str, Any], *names: str) -> str:
+    """Join the reasons of a chance, each with an arrow that says whether it raises or lowers it."""
+    texts = [of[name] for name in names if of[name]]
+    for words, sign in ((UP, "↑"), (DOWN, "↓")):
+        texts = [f"{sign} {one.removesuffix(end)}" if one.endswith(end := f" ({words})") else one for one in texts]
+    return " · ".join(texts)
+
+
 def suppression(of: Mapping[str, Any]) -> str:
     """Say why an order or a customer is not contacted, and what lifts it."""
-    reasons = formatting.words(of["suppressed_reason"])
+    reason = formatting.words(of["suppressed_reason"])
     also = f" (also {formatting.words(of['suppressed_also'])})" if of["suppressed_also"] else ""
-    return f"Not contacted: {reasons}{also}. What would lift it: {of['lifted_by'] or 'nothing'}."
+    return f"Not contacted: {reason}{also}. What would lift it: {of['lifted_by'] or 'nothing'}."
 
 
 def _order(of: dict[str, Any]) -> dict[str, Any]:
     is_left_alone, p = of["suppressed_reason"] is not None, of["p_recover_30d"]
-    reasons = " · ".join(of[name] for name in ("reason_1", "reason_2") if of[name])
     return {
         "id": of["order_id"],
         "href": f"order?id={quote(of['order_id'], safe='')}",
         "outstanding": formatting.exact_money(of["outstanding"], of["currency"]),
         "chance": "" if p is None or is_left_alone else f"{formatting.share(p, 1)} chance",
-        "age": f"{of['age_days']:,} days",
-        "why": suppression(of) if is_left_alone else reasons,
+        "age": formatting.days(of["age_days"]) if of["age_days"] >= 0 else "not due",
+        "why": suppression(of) if is_left_alone else reasons(of, "reason_1", "reason_2"),
         "left_alone": is_left_alone,
     }
 

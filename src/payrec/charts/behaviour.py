@@ -17,7 +17,7 @@ def importance(frame: pd.DataFrame) -> Chart:
     """
     frame = frame.assign(log_loss_rise=frame["log_loss_rise"].clip(lower=0.0))
     frame = frame.sort_values("log_loss_rise", ascending=False, kind="stable")
-    y = alt.Y("meaning:N", sort=frame["meaning"].tolist(), title=None, axis=alt.Axis(labelLimit=280, grid=False))
+    y = alt.Y("meaning:N", sort=frame["meaning"].tolist(), title=None, axis=alt.Axis(grid=False))
     x = alt.X("log_loss_rise:Q", title="rise of the log loss when shuffled", axis=alt.Axis(tickCount=4))
     bar = alt.Chart(frame).mark_bar(color=COLORS["model"], height={"band": 0.6}, cornerRadiusEnd=3).encode(x=x, y=y)
     return styled(bar.properties(width=420, height={"step": 26}))

@@ -73,7 +73,7 @@ def segments(frame: pd.DataFrame, title: str) -> Chart:
     """
     labels = [f"{shown(name)}  ({rows:,})" for name, rows in zip(frame["segment"], frame["rows"], strict=True)]
     frame = frame.assign(label=labels)
-    y = alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=200))
+    y = alt.Y("label:N", sort=labels, title=None)
     scale = alt.Scale(domain=[0, min(1.0, max(0.01, float(frame[["high", "mean_p"]].max().max()) * 1.08))])
     words = f"share recovered, by {title} (in brackets: snapshots)"
     x = alt.X("value:Q", title=words, axis=alt.Axis(format="%", tickCount=5), scale=scale)

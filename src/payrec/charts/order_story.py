@@ -23,13 +23,13 @@ def waterfall(base: float, steps: pd.DataFrame, probability: float) -> Chart:
     frame = pd.DataFrame(rows, columns=["title", "from", "to", "kind", "text"])
     frame["end"] = frame[["from", "to"]].max(axis=1)
     top = min(1.0, float(frame["end"].max()) * 1.25 + 0.02)
-    y = alt.Y("title:N", sort=frame["title"].tolist(), title=None, axis=alt.Axis(labelLimit=260, grid=False))
+    y = alt.Y("title:N", sort=frame["title"].tolist(), title=None, axis=alt.Axis(grid=False))
     axis = alt.Axis(format="%", tickCount=5)
     x = alt.X("from:Q", title="probability of recovery", axis=axis, scale=alt.Scale(domain=[0, top]))
     kinds = [UP, DOWN, ENDS]
     colors = alt.Scale(domain=kinds, range=[COLORS["amount"], COLORS["history"], COLORS["model"]])
     color = alt.Color(
-        "kind:N", scale=colors, legend=alt.Legend(title=None, orient="top", symbolSize=90, values=[UP, DOWN])
+        "kind:N", scale=colors, legend=alt.Legend(title=None, orient="top", columns=1, symbolSize=90, values=[UP, DOWN])
     )
     bars = alt.Chart(frame).mark_bar(height={"band": 0.62}, cornerRadius=2).encode(y=y, x=x, x2="to:Q", color=color)
     words = alt.Chart(frame).mark_text(align="left", dx=6, color=COLORS["ink"], fontSize=12)
@@ -102,7 +102,7 @@ def timeline(events: pd.DataFrame) -> Chart:
     step = {"interval": "day", "step": max(1, -(-days // 7))}
     axis = alt.Axis(format="%d %b", values=ticks, tickCount=step)
     x = alt.X("known_at:T", title=None, axis=axis, scale=alt.Scale(padding=24))
-    y = alt.Y("kind:N", sort=kinds, title=None, axis=alt.Axis(labelLimit=200))
+    y = alt.Y("kind:N", sort=kinds, title=None)
     dots = alt.Chart(events).mark_circle(size=130, color=COLORS["model"], opacity=0.85).encode(x=x, y=y)
     return styled(dots.properties(height=max(34 * len(kinds), 70)))
 

@@ -92,7 +92,7 @@ def bars(frame: pd.DataFrame, title: str, best: float | None = 1.0) -> Chart:
     frame = frame.assign(label=[SERIES[name][0] for name in frame["series"]], is_model=frame["series"] == "model")
     frame = frame.assign(text=[percent(value) if best is not None else f"{value:.2f}" for value in frame["value"]])
     top = best if best is not None else float(frame[["value", "high"]].max().max()) * 1.1
-    y = alt.Y("label:N", sort=frame["label"].tolist(), title=None, axis=alt.Axis(labelLimit=220, grid=False))
+    y = alt.Y("label:N", sort=frame["label"].tolist(), title=None, axis=alt.Axis(grid=False))
     axis = alt.Axis(format="%" if best is not None else ".1f", tickCount=5)
     x = alt.X("value:Q", title=title, axis=axis, scale=alt.Scale(domain=[0, top]))
     color = alt.condition(alt.datum.is_model, alt.value(COLORS["model"]), alt.value(COLORS["random"]))

@@ -75,7 +75,7 @@ MEASURES = {"points": "recovery, points", "capped": "money, large orders cut", "
 def extra_money(frame: pd.DataFrame, unit: str) -> Chart:
     """Draw what the list brought beyond what came anyway, with its interval. Columns ``measure, total, low, high``."""
     frame = frame.assign(title=frame["measure"].map(MEASURES))
-    y = alt.Y("title:N", sort=list(MEASURES.values()), title=None, axis=alt.Axis(labelLimit=300, grid=False))
+    y = alt.Y("title:N", sort=list(MEASURES.values()), title=None, axis=alt.Axis(grid=False))
     title = "more recovered, points" if unit == "%" else f"more recovered, {unit}"
     x = alt.X("low:Q", title=title, axis=alt.Axis(tickCount=6, labelExpr=SHORT_NUMBER))
     base = alt.Chart(frame)
@@ -88,7 +88,7 @@ def extra_money(frame: pd.DataFrame, unit: str) -> Chart:
 def drift(frame: pd.DataFrame, watch: float, alarm: float) -> Chart:
     """Draw the PSI of each feature, the largest first. Columns ``feature``, ``psi``, ``level``."""
     frame = frame.assign(feature=[shown(name, 64) for name in frame["feature"]])
-    y = alt.Y("feature:N", sort=frame["feature"].tolist(), title=None, axis=alt.Axis(labelLimit=420, grid=False))
+    y = alt.Y("feature:N", sort=frame["feature"].tolist(), title=None, axis=alt.Axis(grid=False))
     x = alt.X("psi:Q", title="PSI against the earlier run", axis=alt.Axis(tickCount=5))
     kinds = ["ok", "watch", "alarm"]
     colors = alt.Scale(domain=kinds, range=[COLORS["model"], COLORS["history"], COLORS["oldest"]])

@@ -50,8 +50,8 @@ def styled(chart: Chart) -> Chart:
     return (
         chart.configure(background="transparent", font=FONT, padding=4)
         .configure_view(stroke=None)
-        .configure_axis(**axis, tickSize=0)
-        .configure_legend(**text, titleFontWeight="normal", symbolSize=500, symbolStrokeWidth=2.5, labelLimit=320)
+        .configure_axis(**axis, tickSize=0, labelLimit=0)
+        .configure_legend(**text, titleFontWeight="normal", symbolSize=500, symbolStrokeWidth=2.5, labelLimit=0)
         .configure_text(fontSize=12)
     )
 

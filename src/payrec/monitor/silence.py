@@ -32,7 +32,7 @@ def verdict(summary: RunSummary, runs: Iterable[Published], now: datetime, limit
         return None
     age = now - newest
     figure = Figure(METRIC, "", age / DAY)
-    sentence = f"the newest fact is of {freshness.day_name(newest)}, {_days(age)} ago"
+    sentence = f"the newest data are of {freshness.day_name(newest)}, {_days(age)} ago"
     gaps = [feed.usual_gap_days for feed in summary.feeds if feed.usual_gap_days is not None]
     if age <= max(timedelta(days=limits.silent_days), timedelta(days=min(gaps, default=0))):
         return Verdict(figure, "ok", sentence)

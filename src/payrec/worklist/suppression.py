@@ -227,12 +227,12 @@ def _below_minimum(rows: pa.Table, context: RuleContext) -> Iterator[Suppression
 
 def _older_than_model(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
     hit = ~context.p_known & (whole(rows, "age_days") >= 0)
-    yield Suppression("older_than_model", hit, "a model trained with older landmarks")
+    yield Suppression("older_than_model", hit, "a model trained on orders as old")
 
 
 def _younger_than_model(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
     hit = ~context.p_known & (whole(rows, "age_days") < 0)
-    yield Suppression("younger_than_model", hit, "the approach of the due date, or a model with earlier landmarks")
+    yield Suppression("younger_than_model", hit, "a nearer due date, or a model trained on orders not yet due")
 
 
 def _no_rate(rows: pa.Table, context: RuleContext) -> Iterator[Suppression]:
@@ -260,7 +260,7 @@ RULES_IN_ORDER: dict[str, SuppressionRule] = {
     "legal_window_closed": _legal_window,
     "promised": _promised,
     "snoozed": _snoozed,
-    "not_due": _flag("is_not_due", "not_due", "the end of the due date"),
+    "not_due": _flag("is_not_due", "not_due", "the day after the due date"),
     "unapplied_cash": _flag(
         "is_covered_by_cash", "unapplied_cash", "a refund of the cash, or its use for other orders"
     ),

@@ -11,8 +11,8 @@ const ACTIONS = [
   ["a", "assigned", "Assign"], ["d", "disputed", "Disputed"], ["x", "do_not_contact", "Do not contact"],
 ];
 const IN_ROW = 4; // the others stand behind "More"
-const HELP = "Keys: j k next and previous · c contacted · p promise · s snooze · n note · a assign · u undo · " +
-  "space select · o orders · Enter customer · Esc close";
+const HELP = "Keys: j k next, previous · c contacted · p promise · s snooze · n note · a assign · d disputed · " +
+  "x do not contact · u undo · space select · o orders · Enter customer · Esc close. ↑ raises, ↓ lowers the chance.";
 
 const tables = new WeakMap();
 const REMOUNT_MS = 2000;
@@ -42,6 +42,9 @@ const days = (from, count) => {
 class WorkTable {
   constructor() {
     Object.assign(this, { rows: [], at: 0, chosen: new Set(), open: new Set(), outbox: [], sent: [], form: null });
+    this.head = node("div", { class: "line head", "aria-hidden": "true" }, node("span"), node("span", { class: "rank" }, "Rank"),
+      node("span", {}, "Customer"), node("span", { class: "money" }, "Outstanding"), node("span", { class: "money" }, "Expected"),
+      node("span", { class: "age" }, "Oldest"), node("span"));
     this.list = node("ol", { class: "rows", "aria-label": "Customers to work, best first" });
     this.bar = node("div", { class: "bar", role: "toolbar", "aria-label": "Selected customers" });
     this.said = node("div", { class: "said", role: "status", "aria-live": "polite" });
@@ -52,7 +55,7 @@ class WorkTable {
 
   attach(root) {
     this.root = root;
-    root.append(this.bar, this.list, this.said, node("p", { class: "help" }, HELP));
+    root.append(this.bar, node("p", { class: "help" }, HELP), this.head, this.list, this.said);
     window.addEventListener("keydown", this.onKey, true);
     root.addEventListener("focusin", this.onFocus); // the window is not told of moves inside
     for (const name of ["focusin", "mousedown"]) window.addEventListener(name, this.onFocus, true);
@@ -153,14 +156,14 @@ class WorkTable {
         type: "button", title: `Key ${key}`, "aria-label": `${label}: ${row.customer}`, onclick: () => this.show(kind, row),
       }, label)),
       node("button", { type: "button", "aria-label": `More: ${row.customer}`, onclick: () => this.show("more", row) }, "More"),
-      row.last ? node("button", { type: "button", title: "Key u", "aria-label": `Undo: ${row.customer}`, onclick: () => this.undo(row) }, "Undo") : null,
     ];
+    const undo = row.last ? node("button", { type: "button", class: "undo", title: "Key u", "aria-label": `Undo: ${row.customer}`, onclick: () => this.undo(row) }, "Undo") : null;
     const line = node("div", { class: "line" },
       node("span", { class: "pick" }, box, fold), text("span", "rank", row.rank),
-      node("span", { class: "name" }, name, text("span", "sub", row.contact), this.ways(row), text("span", "badge", state), ...row.flags.map((flag) => text("span", "flag", flag))),
+      node("span", { class: "name" }, name, text("span", "sub", row.contact), this.ways(row), text("span", "badge", state), undo, ...row.flags.map((flag) => text("span", "flag", flag))),
       node("span", { class: "money" }, node("b", {}, row.outstanding), text("span", "sub", row.orders_text)),
-      node("span", { class: "money" }, node("b", {}, row.expected), text("span", "sub", "expected")),
-      node("span", { class: "age" }, row.oldest, text("span", "sub", row.action)),
+      node("span", { class: "money" }, node("b", {}, row.expected), text("span", "sub label", "expected")),
+      node("span", { class: "age" }, text("span", "label", "oldest "), row.oldest, text("span", "sub", row.action)),
       node("span", { class: "acts" }, ...buttons));
     const element = node("li", { class: `row${isCurrent ? " current" : ""}`, "aria-current": isCurrent ? "true" : null, tabindex: isCurrent ? "0" : "-1", "data-key": row.key },
       line, text("p", "why", row.why));

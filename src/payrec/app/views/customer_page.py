@@ -15,7 +15,7 @@ from payrec.publish.actions import Action
 from payrec.publish.details import CUSTOMERS
 from payrec.worklist.customer_list import AGED
 
-AGES = ("not due", "1 to 30 days", "31 to 60", "61 to 90", "over 90")
+AGES = ("not due", "1 to 30 days", "31 to 60 days", "61 to 90 days", "over 90 days")
 EVERY_TIME = datetime(1970, 1, 1)
 
 

@@ -11,6 +11,7 @@ from payrec.app import formatting, list_source, order_query, parts, state
 from payrec.charts import order_story as charts
 from payrec.common.errors import PayrecError
 from payrec.common.text import markdown_text
+from payrec.publish.details import CUSTOMERS
 from payrec.publish.run_info import Published
 
 PAST_RUNS = 12
@@ -21,7 +22,8 @@ SMALLEST_STEP = 0.0005
 def show() -> None:
     """Draw the page."""
     current, file = state.served().current, state.list_file()
-    parts.heading("Order", current.run.stamp if current else None)
+    name = st.session_state.get("id") or st.query_params.get("id", "")
+    parts.heading(f"Order {markdown_text(name)}" if name else "Order", current.run.stamp if current else None)
     if current is None or file is None:
         st.info("There is no published list yet, so there are no orders to look at. Make one with `payrec run`.")
         return
@@ -39,6 +41,12 @@ def show() -> None:
             "it was paid, it never failed, or it does not exist. Check the id, or open an order from the worklist."
         )
         return
+    with st.container(horizontal=True):
+        owner = row["customer_id"] if state.detail_file(CUSTOMERS) else None
+        if owner and st.button(f"Customer {markdown_text(owner)}", icon=":material/person:"):
+            parts.go_to("customer", id=owner)
+        if st.button("Back to the list", icon=":material/format_list_numbered:"):
+            parts.go_to("")
     _figures(row)
     left, right = st.columns(2, gap="large")
     with left:
@@ -64,7 +72,7 @@ def _figures(row: dict[str, Any]) -> None:
             ("Outstanding", formatting.money(float(row["outstanding"]), row["currency"]), of_amount, ""),
             ("Chance", formatting.share(row["p_recover_30d"], 1), f"to recover within {row['horizon_days']} days", ""),
             ("Expected recovery", value, rank, "Outstanding balance times chance."),
-            ("Age", f"{row['age_days']:,} days", f"customer {markdown_text(row['customer_id'])}", ""),
+            ("Age", formatting.days(row["age_days"]), f"customer {markdown_text(row['customer_id'])}", ""),
         ]
     )
     if row["suppressed_reason"]:

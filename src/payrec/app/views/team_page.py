@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import streamlit as st
 
 from payrec.app import formatting, list_source, parts, state
@@ -17,17 +18,28 @@ WORK = {
     "kept_rate": "Kept", "listed": "On the list", "worked_share": "List worked",
 }  # fmt: skip
 MONEY = {
-    "contacts_7d": "Contacts (7 days)", "paid_7d": "Came in 7 days", "expected_7d": "Expected",
-    "contacts_30d": "Contacts (30 days)", "paid_30d": "Came in 30 days", "expected_30d": "Expected (30)",
+    "contacts_7d": "Contacts, 7 days ago", "paid_7d": "Came in 7 days", "expected_7d": "Expected in 7 days",
+    "contacts_30d": "Contacts, 30 days ago", "paid_30d": "Came in 30 days", "expected_30d": "Expected in 30 days",
 }  # fmt: skip
 AGING = {
-    "current": "Not due", "days_1_30": "1 to 30 days", "days_31_60": "31 to 60", "days_61_90": "61 to 90",
-    "days_over_90": "Over 90", "outstanding": "Outstanding",
+    "current": "Not due", "days_1_30": "1 to 30 days", "days_31_60": "31 to 60 days",
+    "days_61_90": "61 to 90 days", "days_over_90": "Over 90 days", "outstanding": "Outstanding",
 }  # fmt: skip
 RATIOS = {
-    "dso_days": "DSO, days", "best_dso_days": "Best DSO", "average_days_delinquent": "ADD, days",
+    "dso_days": "DSO, days", "best_dso_days": "Best DSO, days", "average_days_delinquent": "ADD, days",
     "collection_effectiveness": "CEI", "days_beyond_terms": "Days beyond terms",
 }  # fmt: skip
+HELP = {
+    "reached_share": "Of the contacts with an outcome, those that reached somebody.",
+    "kept_rate": "Kept promises over kept and broken ones.",
+    "contacts_7d": "First contacts of customers on a list that are at least 7 days old.",
+    "contacts_30d": "First contacts of customers on a list that are at least 30 days old.",
+    "dso_days": "Days sales outstanding: receivables × days / sales.",
+    "best_dso_days": "Days sales outstanding if everybody paid when due.",
+    "average_days_delinquent": "Average days delinquent: DSO − best DSO.",
+    "collection_effectiveness": "Collection effectiveness index: what came in, over what could have come in.",
+    "days_beyond_terms": "Days from due date to payment, weighted by amount.",
+}
 
 
 def show() -> None:
@@ -71,14 +83,14 @@ def _figures(report: TeamReport) -> None:
             ("Promises", f"{promises:,}", f"{kept:,} kept, {broken:,} broken", "The others are live."),
             ("List worked", formatting.share(worked / listed if listed else None), f"{worked:,} of {listed:,}",
              "Customers on the lists to contact who were contacted, or otherwise dealt with, before the next list."),
-            ("Longest unworked", "–" if oldest is None else f"{oldest:,} days", "on the list without a break", ""),
+            ("Longest unworked", "–" if oldest is None else formatting.days(oldest), "on the list without a break", ""),
         ]
     )  # fmt: skip
 
 
 def _table(title: str, table: pa.Table, per: tuple[Per, ...], columns: dict[str, str]) -> None:
-    if not table.num_rows:
-        st.info("Nothing is recorded yet.")
+    if not table.num_rows or (columns is MONEY and not pc.sum(table["contacts_7d"]).as_py()):
+        st.info("No first contact is 7 days old yet." if table.num_rows else "Nothing is recorded yet.")
         return
     config = st.column_config
     named: dict[str, Any] = {"week": config.DateColumn("Week of", format="D MMM YYYY")}
@@ -88,8 +100,9 @@ def _table(title: str, table: pa.Table, per: tuple[Per, ...], columns: dict[str,
     for name, label in columns.items():
         kind = table.schema.field(name).type
         is_share = name.endswith(("_share", "_rate")) or name == "collection_effectiveness"
-        shape = "percent" if is_share else "accounting" if pa.types.is_decimal(kind) else "localized"
-        formats[name] = config.NumberColumn(
-            label, format="%.1f" if pa.types.is_floating(kind) and not is_share else shape
-        )
+        shape = "accounting" if pa.types.is_decimal(kind) else "localized"
+        shape = "%.1f%%" if is_share else "%.1f" if pa.types.is_floating(kind) else shape
+        if is_share:
+            table = table.set_column(table.column_names.index(name), name, pc.multiply(table[name], 100.0))
+        formats[name] = config.NumberColumn(label, format=shape, help=HELP.get(name))
     parts.table(table.select(list(formats)), formats, f"team_{title}", title)
