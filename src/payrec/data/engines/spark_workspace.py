@@ -40,10 +40,13 @@ class Workspace:
 
     def frame(self, select: str) -> Any:
         """Return Spark's plan of a query; anything but a query is refused, since it stands in parentheses."""
+        self._let_see_changes(select)
+        return self.catalog.spark.sql(f"SELECT * FROM (\n{query(in_backticks(select))})")
+
+    def _let_see_changes(self, select: str) -> None:
         if self._changed:
             for name in sorted(words(select) & (self._names() | self._changed.keys())):
                 self._let_see(name)
-        return self.catalog.spark.sql(f"SELECT * FROM (\n{query(in_backticks(select))})")
 
     def _let_see(self, name: str) -> None:
         """Show the session a table that was changed, and a view, which may rest on one."""
@@ -138,8 +141,14 @@ class Workspace:
 
     def new_table(self, name: str, select: str) -> Table:
         """Write the rows of a query into a new table, in the types that the engines agree on."""
-        schema = self.columns(select)
-        part = self.written(name, casts(select, schema, dict(zip(schema.names, range(len(schema)), strict=True))))
+        self._let_see_changes(select)
+        part = self.written(name, query(in_backticks(select)))  # Spark judges a long query once: that is dear
+        with translated():
+            frame = self.catalog.spark.sql(part.select)
+            schema = schema_of(frame)
+            kinds = [field.dataType.simpleString().upper().replace(",", ", ") for field in frame.schema.fields]
+        if kinds != [spark_type(kind) for kind in schema.types]:
+            part = self.written(name, casts(part.select, schema, {each: at for at, each in enumerate(schema.names)}))
         return Table(Shape(tuple(Column(field.name, field.type) for field in schema)), (part,))
 
     # the transaction
