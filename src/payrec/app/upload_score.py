@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,6 @@ from payrec.data import audit, layers, load
 from payrec.data.engines import Engine, connect
 from payrec.data.freshness import LatePayments
 from payrec.data.load.mapping import Mapping, from_document
-from payrec.data.load.targets import TRANSACTIONS
 from payrec.model.store.bundle import Bundle
 from payrec.publish.export import stamped
 from payrec.publish.run_info import RunInfo
@@ -30,8 +29,6 @@ from payrec.worklist.rank import SCHEMA
 
 NOT_FOR_SCORING = ("too_few_rows", "newest_cohorts_too_good", "older_than_seen")
 OPTIONAL = ("outstanding", "status", "due_date", "provider", "payment_method", "country", "reason_code")
-PAID_WORDS = ("paid", "payment", "settle", "status", "clear", "balance", "due amount", "amount due", "remaining")
-"""Words of column names that speak of what is paid, or still to be paid."""
 EMPTY, CONSTANT = "(empty: all are unpaid)", "(one currency for all)"
 
 Progress = Callable[[str], None]
@@ -51,10 +48,6 @@ class ScoringInputs:
     now: datetime
     none_is_paid: bool = False
     currency: str | None = None
-
-
-class PaidUnknown(DataRefused):
-    """No order of the file is paid as it is read, though columns that are not read speak of it."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +144,8 @@ def score(uploaded: Upload, inputs: ScoringInputs, mapping: Mapping | None, prog
 
 def _load(engine: Engine, uploaded: Upload, mapping: Mapping | None, rejects: Path, inputs: ScoringInputs) -> list[str]:
     """Load the files into an empty database; return the account of their rows."""
-    options, now = load.Options(encoding=uploaded.reading.encoding, limits=LIMITS), inputs.now
+    now, encoding = inputs.now, uploaded.reading.encoding
+    options = load.Options(encoding=encoding, limits=LIMITS, none_is_paid=inputs.none_is_paid)
     if uploaded.source and mapping is None:
         name, files = uploaded.source.source, (uploaded.path, *uploaded.others)
         fixed = {"constants": {"currency": inputs.currency}} if inputs.currency else {}
@@ -162,37 +156,7 @@ def _load(engine: Engine, uploaded: Upload, mapping: Mapping | None, rejects: Pa
     layers.prepare(engine)
     written = rejects / f"{uploaded.path.stem}.rejects.csv"
     report = load.transactions(engine, uploaded.path, mapping, written, now, options)
-    read_columns = {name for names in mapping.columns.values() for name in names} if mapping else set()
-    unread = unread_of_payment(uploaded.header, read_columns)
-    if unread and not inputs.none_is_paid and not _any_is_settled(engine):
-        raise PaidUnknown(
-            f"found no paid order among {report.loaded:,}, but columns that are not read: {', '.join(unread[:6])}\n"
-            "choose the one that says when an order was paid, what is owed, or its status; or confirm that none is paid"
-        )
     return list(report.lines())
-
-
-def unread_of_payment(header: tuple[str, ...], read_columns: Collection[str]) -> list[str]:
-    """Return the columns whose names speak of payment and that are not read, neither by a map nor by their name.
-
-    >>> unread_of_payment(("order_id", "payment_date", "Paid At", "Status "), {"Status "})
-    ['Paid At']
-    """
-    known = {name.casefold() for name in (*TRANSACTIONS.names(), *(name.strip() for name in read_columns))}
-    return [
-        name for name in header
-        if name.strip().casefold() not in known and any(word in name.casefold() for word in PAID_WORDS)
-        and "method" not in name.casefold()
-    ]  # fmt: skip
-
-
-def _any_is_settled(engine: Engine) -> bool:
-    """Whether any order has a payment date, a status, or owes another sum than its amount."""
-    sql = (
-        "SELECT COUNT(*) AS n FROM raw_transactions "
-        "WHERE payment_date IS NOT NULL OR status IS NOT NULL OR outstanding IS NOT NULL"
-    )
-    return bool(engine.read(sql)["n"][0].as_py())
 
 
 def why_nothing(result: Result) -> str | None:

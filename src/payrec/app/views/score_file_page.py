@@ -17,6 +17,7 @@ from payrec.commands.sources import Recognition
 from payrec.common.errors import PayrecError
 from payrec.common.text import markdown_text
 from payrec.data.load.mapping import Mapping
+from payrec.data.load.unread import PaidUnknown
 
 DATES = {"as they stand": None, "31/12/2026": "%d/%m/%Y", "12/31/2026": "%m/%d/%Y", "31.12.2026": "%d.%m.%Y"}
 DECIMALS = {"as they stand": None, "1,234.56": ".", "1.234,56": ","}
@@ -154,8 +155,8 @@ def _score(uploaded: Upload, inputs: upload_score.ScoringInputs, mapping: Mappin
     try:
         with st.status("Scoring the file", expanded=False) as status:
             result = upload_score.score(uploaded, inputs, mapping, lambda step: status.update(label=_step(step)))
-    except upload_score.PaidUnknown as question:
-        st.session_state["file_paid_question"], st.session_state["file_match"] = question, True
+    except PaidUnknown as question:
+        st.session_state["file_paid_question"], st.session_state["file_match"] = _for_this_page(question), True
     except PayrecError as error:
         parts.refusal(_for_this_page(error))
         return
@@ -168,6 +169,8 @@ def _for_this_page(error: PayrecError) -> PayrecError:
     """Return an error with the way out that this page has, in place of an option of the command line."""
     ways = {
         "--encoding": "choose another encoding above, or save the file as UTF-8",
+        "in [columns] of a map": "choose the one that says when an order was paid, what is owed, or its status; or "
+        "confirm that none is paid",
         "in a map": "say it in the fields",
     }
     lines = [next((way for option, way in ways.items() if option in line), line) for line in str(error).splitlines()]

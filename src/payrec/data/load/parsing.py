@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from payrec.common import duck
 from payrec.common.errors import DataRefused, UsageError, file_errors
-from payrec.data.load import money_events, rejects, selection, staging, stated
+from payrec.data.load import money_events, rejects, selection, staging, stated, unread
 from payrec.data.load.file_bytes import Limits, OpenFile, opened
 from payrec.data.load.layout import LoadPlan, lay_out
 from payrec.data.load.load_report import LoadReport, notes
@@ -63,6 +63,7 @@ class Options:
     that are not in it were settled before (True); it is a part (False); not declared (None): such orders are counted.
     ``payments_from_events``: take payments from events (True) or from ``payment_date`` (False) from now on; None: from
     events once they explain the paid orders. ``privacy_key``: key of the hashes of erased customers that stay out.
+    ``none_is_paid``: somebody confirms that no order of a file of orders is paid, whatever its unread columns say.
     """
 
     encoding: str | None = None
@@ -72,6 +73,7 @@ class Options:
     complete: bool | None = None
     payments_from_events: bool | None = None
     privacy_key: str | None = field(default=None, repr=False)
+    none_is_paid: bool = False
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,8 @@ def _parsed(
     forms = staging.forms(db, plan)
     read_as = readings(plan, forms, now)
     staging.type_rows(db, read_as, plan)
+    if plan.kind == "transactions" and not (options.none_is_paid or options.payments_from_events):
+        unread.expect_paid_known(db, plan)
     added = (*money_events.check(db, plan), *stated.fill(db, plan, options.stated_at))
     rejects.collect(db, read_as)
     rejected = staging.count(db, "rejects")
