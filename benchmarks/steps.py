@@ -162,9 +162,9 @@ def _loaded(engine: Engine, portfolio: inputs.Portfolio) -> int:
     layers.prepare(engine)
     rates = Mapping(reporting_currency=simulator.REPORTING_CURRENCY)
     reports = (
-        layers.change(engine, lambda: load.transactions(engine, portfolio.file("transactions"))),
-        layers.change(engine, lambda: load.events(engine, portfolio.file("events"))),
-        layers.change(engine, lambda: load.fx(engine, portfolio.file("fx"), rates)),
+        layers.change(engine, lambda: load.load_file("transactions", engine, portfolio.file("transactions"))),
+        layers.change(engine, lambda: load.load_file("events", engine, portfolio.file("events"))),
+        layers.change(engine, lambda: load.load_file("fx", engine, portfolio.file("fx"), rates)),
     )
     return sum(report.loaded for report in reports)
 

@@ -38,7 +38,7 @@ def load_into(engine: Engine, kind: Kind, file: str, name: str) -> load.LoadRepo
     if not path.exists():
         pytest.skip(f"{path} is not there; PAYREC_REAL_DATA names the folder of the real data")
     mapping = load.read_mapping(ROOT / "docs" / "maps" / f"{name}.toml")
-    return {"transactions": load.transactions, "events": load.events}[kind](engine, path, mapping, None, NOW)
+    return load.load_file(kind, engine, path, mapping, NOW)
 
 
 def feature_view(engine: Engine) -> pa.Table:

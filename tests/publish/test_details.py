@@ -11,7 +11,7 @@ import pytest
 
 from payrec.data import layers, snapshots
 from payrec.data.engines import Engine, connect
-from payrec.data.load import events, transactions
+from payrec.data.load import load_file
 from payrec.publish import details, folder_files
 
 AS_OF = datetime(2026, 3, 1)
@@ -22,8 +22,8 @@ DATA = Path(__file__).parents[2] / "data"
 def built(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     engine = connect("duckdb://")
     layers.prepare(engine)
-    transactions(engine, DATA / "sample_transactions.csv")
-    events(engine, DATA / "sample_events.csv")
+    load_file("transactions", engine, DATA / "sample_transactions.csv")
+    load_file("events", engine, DATA / "sample_events.csv")
     layers.build(engine, layers.Parameters((AS_OF,), ()))
     return engine
 

@@ -30,12 +30,12 @@ class Arrivals:
         orders, events = self.folder / "transactions.csv", self.folder / "events.csv"
         csv.write_csv(self._orders(since, until), orders)
         csv.write_csv(self._events(since, until), events)
-        load.transactions(engine, orders, now=until)
-        load.events(engine, events, now=until)
+        load.load_file("transactions", engine, orders, now=until)
+        load.load_file("events", engine, events, now=until)
         if since is None:
             csv.write_csv(self.portfolio.fx, self.folder / "fx.csv")
             reporting = load.Mapping(reporting_currency=simulator.REPORTING_CURRENCY)
-            load.fx(engine, self.folder / "fx.csv", reporting, now=None)
+            load.load_file("fx", engine, self.folder / "fx.csv", reporting, now=None)
 
     def _orders(self, since: datetime | None, until: datetime) -> pa.Table:
         rows = self.portfolio.transactions

@@ -90,8 +90,8 @@ def prepared(url: str, folder: Path, orders: int) -> Place:
     until = datetime.combine(simulator.DEFAULT_END, datetime.min.time())
     with connect(url) as engine:
         layers.prepare(engine)
-        load.transactions(engine, folder / "transactions.csv")
-        load.events(engine, folder / "events.csv")
+        load.load_file("transactions", engine, folder / "transactions.csv")
+        load.load_file("events", engine, folder / "events.csv")
         trained = train(engine, folder / "models", "original", now=until, max_rows=100_000)
         versions.promote(folder / "models", trained.model_id)
         ids = tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -154,8 +154,8 @@ def _load(engine: Engine, uploaded: Upload, mapping: Mapping | None, rejects: Pa
     if mapping is None and (document := uploaded.reading.document()):
         mapping = from_document(document, "the fields chosen")
     layers.prepare(engine)
-    written = rejects / f"{uploaded.path.stem}.rejects.csv"
-    report = load.transactions(engine, uploaded.path, mapping, written, now, options)
+    options = replace(options, rejects=rejects / f"{uploaded.path.stem}.rejects.csv")
+    report = load.load_file("transactions", engine, uploaded.path, mapping, now, options)
     return list(report.lines())
 
 

@@ -43,7 +43,6 @@ __all__ = [
 ]
 
 Loaded = TypeVar("Loaded", LoadReport, SourceReport)
-Loader = Callable[[Engine, Path, Mapping | None, Path | None, datetime | None, Options | None], LoadReport]
 
 
 def plan(
@@ -78,13 +77,13 @@ def transactions(
     Raises
     ------
     UsageError, DataRefused
-        As :func:`payrec.data.load.transactions`; nothing was loaded.
+        As :func:`payrec.data.load.load_file`; nothing was loaded.
 
     >>> report = payrec.load.transactions(engine, folder / "transactions.csv")
     >>> report.rows_in == report.loaded + report.rejected + report.duplicates + report.left_out
     True
     """
-    return _loaded(engine, load.transactions, Path(file), (mapping_of(mapping), rejects, now, options), progress)
+    return _loaded(engine, "transactions", Path(file), (mapping_of(mapping), rejects, now, options), progress)
 
 
 def events(
@@ -101,7 +100,7 @@ def events(
     >>> payrec.load.events(engine, folder / "events.csv").rejected
     0
     """
-    return _loaded(engine, load.events, Path(file), (mapping_of(mapping), rejects, now, options), progress)
+    return _loaded(engine, "events", Path(file), (mapping_of(mapping), rejects, now, options), progress)
 
 
 def fx(
@@ -120,7 +119,7 @@ def fx(
     0
     """
     rates = mapping_of(mapping, reporting_currency)
-    return _loaded(engine, load.fx, Path(file), (rates, rejects, now, options), progress)
+    return _loaded(engine, "fx", Path(file), (rates, rejects, now, options), progress)
 
 
 def customers(
@@ -133,7 +132,7 @@ def customers(
     progress: Progress = silent,
 ) -> LoadReport:
     """Load who the customers are and how to reach them; never a feature. The rest as :func:`transactions`."""
-    return _loaded(engine, load.customers, Path(file), (mapping_of(mapping), rejects, now, options), progress)
+    return _loaded(engine, "customers", Path(file), (mapping_of(mapping), rejects, now, options), progress)
 
 
 def source(
@@ -210,13 +209,13 @@ def mapping_of(mapping: Mapping | Path | str | None, reporting_currency: str | N
 
 def _loaded(
     engine: Engine,
-    loader: Loader,
+    kind: Kind,
     file: Path,
     settings: tuple[Mapping | None, Path | str | None, datetime | None, Options | None],
     progress: Progress,
 ) -> LoadReport:
     mapping, rejects, now, options = settings
-    if options and options.complete and (loader is not load.transactions or len(load.parts(file)) > 1):
+    if options and options.complete and (kind != "transactions" or len(load.parts(file)) > 1):
         raise UsageError("found complete for events, rates or a folder of parts, expected one file of orders")
 
     if mapping is None and file.is_file():
@@ -224,11 +223,11 @@ def _loaded(
 
     def load_part(part: Path) -> LoadReport:
         progress(f"loading {part.name}")
-        target = None if rejects is None else Path(rejects)
-        if part == file:
-            return loader(engine, part, mapping, target, now, options)
-        part_rejects = target and target / f"{part.name}.rejects.csv"
-        return loader(engine, part, mapping, part_rejects, now, replace(options or Options(), complete=False))
+        of_part = replace(options or Options(), rejects=None if rejects is None else Path(rejects))
+        if part != file:
+            target = of_part.rejects and of_part.rejects / f"{part.name}.rejects.csv"
+            of_part = replace(of_part, rejects=target, complete=False)
+        return load.load_file(kind, engine, part, mapping, now, of_part)
 
     layers.prepare(engine)
     return _changed(engine, lambda: load.in_parts(file, load_part))

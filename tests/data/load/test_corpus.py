@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,12 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """One database that all files are loaded into, with an order in it."""
     with connect("duckdb://") as engine:
         layers.prepare(engine)
-        load.transactions(engine, written(tmp_path_factory.mktemp("first"), lines(order(0, order_id="first"))), now=NOW)
+        load.load_file(
+            "transactions",
+            engine,
+            written(tmp_path_factory.mktemp("first"), lines(order(0, order_id="first"))),
+            now=NOW,
+        )
         yield engine
 
 
@@ -39,7 +45,9 @@ def test_any_file_is_accounted_for_or_refused(one: Hostile, database: Engine, tm
     share = LOOSE if one.name.startswith("values") else 0.05
     options = load.Options(encoding=one.encoding, max_rejected_share=share)
     try:
-        report = load.transactions(database, path, None, tmp_path / "rejects.csv", NOW, options)
+        report = load.load_file(
+            "transactions", database, path, None, NOW, replace(options, rejects=tmp_path / "rejects.csv")
+        )
     except (DataRefused, UsageError) as error:
         refused = error
     else:

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,9 @@ def test_examples_do_what_they_say(tmp_path: Path, file: str, toml: str, outcome
         assert str(refused.value) == f"file.csv: {text.rstrip()}"
         return
     if outcome == "rejects":
-        with load.parse(path, "transactions", from_document(mapping, "m"), tmp_path / "r.csv", NOW, LOOSE):
+        with load.parse(
+            path, "transactions", from_document(mapping, "m"), NOW, replace(LOOSE, rejects=tmp_path / "r.csv")
+        ):
             header, *lines = (tmp_path / "r.csv").read_text(encoding="utf-8").splitlines()
         assert header == ",".join(rejects.HEADER)
         assert list(csv.reader(lines)) == list(csv.reader(text.splitlines()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.csv as pa_csv
@@ -28,7 +29,8 @@ def csv(path: Path, *lines: str, header: str = HEADER) -> Path:
 
 def loaded(engine: Engine, folder: Path) -> load.LoadReport:
     def one(part: Path) -> load.LoadReport:
-        return load.transactions(engine, part, rejects=folder.parent / "bad" / part.name, options=ANY)
+        rejects = folder.parent / "bad" / part.name
+        return load.load_file("transactions", engine, part, options=replace(ANY, rejects=rejects))
 
     return layers.change(engine, lambda: load.in_parts(folder, one))
 

@@ -6,6 +6,7 @@ import csv
 import io
 import random
 import tempfile
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -193,7 +194,7 @@ def test_rejects_are_one_line_a_row_and_safe_to_open(tmp_path: Path) -> None:
         tmp_path, lines(order(1), order(2, amount="=1+1", currency="@x", payment_date="soon"), "short", order(4))
     )
     out = tmp_path / "new" / "rejects.csv"
-    with load.parse(path, "transactions", None, out, NOW, LOOSE) as parsed:
+    with load.parse(path, "transactions", None, NOW, replace(LOOSE, rejects=out)) as parsed:
         assert parsed.report.rejects_path == out
     with out.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -238,12 +239,12 @@ def test_too_many_bad_rows_refuse_the_file_and_leave_the_rejects(tmp_path: Path)
     out = tmp_path / "rejects.csv"
     with (
         pytest.raises(DataRefused, match=r"2 of 20 rows cannot be loaded, at most 5% may be") as refused,
-        load.parse(path, "transactions", None, out, NOW),
+        load.parse(path, "transactions", None, NOW, load.Options(rejects=out)),
     ):
         pass
     assert "2 × amount has characters that belong to no number" in str(refused.value)
     assert len(out.read_text().splitlines()) == 3
-    with load.parse(path, "transactions", None, out, NOW, load.Options(max_rejected_share=0.1)) as parsed:
+    with load.parse(path, "transactions", None, NOW, load.Options(max_rejected_share=0.1, rejects=out)) as parsed:
         assert parsed.report.loaded == 18
 
 
@@ -252,7 +253,7 @@ def test_a_rejects_file_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with (
         pytest.raises(UsageError, match=r"cannot write .*r\.csv"),
-        load.parse(path, "transactions", None, tmp_path / "taken" / "r.csv", NOW, LOOSE),
+        load.parse(path, "transactions", None, NOW, replace(LOOSE, rejects=tmp_path / "taken" / "r.csv")),
     ):
         pass
 

@@ -29,9 +29,9 @@ def test_rows_of_a_kept_out_customer_are_left_out_and_counted(engine: Engine, tm
     events = written(tmp_path, lines(*EVENTS.splitlines(), header=EVENTS_HEADER), "events.csv")
     kept_out.add(engine, "gone", ["o9"], KEY.privacy_key)
     accounts = [
-        load.events(engine, events, now=NOW, options=KEY),  # o1 is not known to be theirs yet
-        load.transactions(engine, orders, now=NOW, options=KEY),
-        load.events(engine, events, now=NOW, options=KEY),
+        load.load_file("events", engine, events, now=NOW, options=KEY),  # o1 is not known to be theirs yet
+        load.load_file("transactions", engine, orders, now=NOW, options=KEY),
+        load.load_file("events", engine, events, now=NOW, options=KEY),
     ]
     assert [(one.loaded, one.left_out, one.kept_out) for one in accounts] == [(2, 1, 1), (1, 1, 1), (1, 2, 2)]
     assert (ids(engine, "raw_transactions"), ids(engine, "raw_events")) == (["o2"], ["e2"])
@@ -39,8 +39,8 @@ def test_rows_of_a_kept_out_customer_are_left_out_and_counted(engine: Engine, tm
     stored = str(engine.read(f"SELECT * FROM {kept_out.TABLE}").to_pylist())
     assert not any(name in stored for name in ("gone", "o1", "o9", "a key of ours"))
     kept_out.lift(engine, "gone", KEY.privacy_key)
-    assert load.transactions(engine, orders, now=NOW, options=KEY).kept_out == 0
-    assert load.events(engine, events, now=NOW).kept_out == 0
+    assert load.load_file("transactions", engine, orders, now=NOW, options=KEY).kept_out == 0
+    assert load.load_file("events", engine, events, now=NOW).kept_out == 0
     assert (ids(engine, "raw_transactions"), ids(engine, "raw_events")) == (["o1", "o2"], ["e1", "e2", "e3"])
 
 
@@ -48,7 +48,7 @@ def test_a_complete_file_closes_no_order_for_them(duckdb_memory: Engine, tmp_pat
     both = lines(order(1, customer_id="gone", payment_date=""), order(2, payment_date=""))
     kept_out.add(duckdb_memory, "gone", (), KEY.privacy_key)
     complete = load.Options(complete=True, privacy_key=KEY.privacy_key)
-    report = load.transactions(duckdb_memory, written(tmp_path, both), now=NOW, options=complete)
+    report = load.load_file("transactions", duckdb_memory, written(tmp_path, both), now=NOW, options=complete)
     assert (report.loaded, report.kept_out, ids(duckdb_memory, "raw_transactions")) == (1, 1, ["o2"])
 
 
@@ -57,7 +57,7 @@ def test_without_the_key_nothing_loads(duckdb_memory: Engine, tmp_path: Path, ke
     path = written(tmp_path, lines(order(1)))
     kept_out.add(duckdb_memory, "gone", (), KEY.privacy_key)
     for refused in (
-        lambda: load.transactions(duckdb_memory, path, now=NOW, options=load.Options(privacy_key=key)),
+        lambda: load.load_file("transactions", duckdb_memory, path, now=NOW, options=load.Options(privacy_key=key)),
         lambda: kept_out.add(duckdb_memory, "more", (), key),
         lambda: kept_out.lift(duckdb_memory, "gone", key),
     ):

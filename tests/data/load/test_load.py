@@ -31,7 +31,7 @@ def test_what_is_loaded_is_what_was_read(engine: Engine, tmp_path: Path) -> None
         header=header,
     )
     path = written(tmp_path, content)
-    report = load.transactions(engine, path, now=NOW)
+    report = load.load_file("transactions", engine, path, now=NOW)
     assert (report.rows_in, report.loaded) == (3, 3)
     found = rows(engine, "raw_transactions", "order_id")
     assert found == sorted(read(path).rows, key=lambda row: row["order_id"].encode())
@@ -48,13 +48,13 @@ def test_fault_24_a_file_sent_again_changes_nothing_and_a_corrected_one_replaces
     engine: Engine, tmp_path: Path
 ) -> None:
     path = written(tmp_path, lines(order(1), order(2), order(3)))
-    first = load.transactions(engine, path, now=NOW)
+    first = load.load_file("transactions", engine, path, now=NOW)
     before = rows(engine, "raw_transactions", "order_id")
-    again = load.transactions(engine, path, now=NOW)
+    again = load.load_file("transactions", engine, path, now=NOW)
     assert rows(engine, "raw_transactions", "order_id") == before
     assert again.notes == (*first.notes, "3 rows were there already, by their order_id, and were replaced")
     corrected = written(tmp_path, lines(order(2, amount="99"), order(4)))
-    report = load.transactions(engine, corrected, now=NOW)
+    report = load.load_file("transactions", engine, corrected, now=NOW)
     assert "1 rows were there already, by their order_id, and were replaced" in report.notes
     found = {row["order_id"]: row["amount"] for row in rows(engine, "raw_transactions", "order_id")}
     assert found == {"o1": Decimal("10.50"), "o2": Decimal(99), "o3": Decimal("10.50"), "o4": Decimal("10.50")}
@@ -70,11 +70,11 @@ def test_fault_24_a_file_sent_again_changes_nothing_and_a_corrected_one_replaces
     ],
 )
 def test_fault_01_a_refused_file_leaves_everything_as_it_was(engine: Engine, tmp_path: Path, content: str) -> None:
-    load.transactions(engine, written(tmp_path, lines(order(1))), now=NOW)
+    load.load_file("transactions", engine, written(tmp_path, lines(order(1))), now=NOW)
     bad = written(tmp_path, content.encode("latin-1"), "bad.csv")
     mapping = from_document({"observed_until": date(2025, 1, 1)}, "m.toml")
     with pytest.raises(DataRefused):
-        load.transactions(engine, bad, mapping, now=NOW)
+        load.load_file("transactions", engine, bad, mapping, now=NOW)
     assert [row["order_id"] for row in rows(engine, "raw_transactions", "order_id")] == ["o1"]
     assert rows(engine, "observed_until", "until") == []
 
@@ -82,14 +82,14 @@ def test_fault_01_a_refused_file_leaves_everything_as_it_was(engine: Engine, tmp
 def test_fault_01_a_failure_while_writing_leaves_everything_as_it_was(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load.transactions(engine, written(tmp_path, lines(order(1))), now=NOW)
+    load.load_file("transactions", engine, written(tmp_path, lines(order(1))), now=NOW)
 
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
     monkeypatch.setattr(load, "_declare", fail)
     with pytest.raises(OSError, match="disk full"):
-        load.transactions(engine, written(tmp_path, lines(order(1, amount="7"), order(2))), now=NOW)
+        load.load_file("transactions", engine, written(tmp_path, lines(order(1, amount="7"), order(2))), now=NOW)
     assert [row["amount"] for row in rows(engine, "raw_transactions", "order_id")] == [Decimal("10.50")]
 
 
@@ -116,8 +116,8 @@ def test_events_become_the_source_of_payments_once_they_explain_the_paid_orders(
     for is_orders_first in (True, False):
         engine.run("DELETE FROM raw_events; DELETE FROM raw_transactions; DELETE FROM payment_source")
         loads = [
-            lambda: load.transactions(engine, paid_orders(tmp_path, 8), now=NOW),
-            lambda: load.events(engine, log(tmp_path, kind, range(explained)), now=NOW),
+            lambda: load.load_file("transactions", engine, paid_orders(tmp_path, 8), now=NOW),
+            lambda: load.load_file("events", engine, log(tmp_path, kind, range(explained)), now=NOW),
         ]
         last = [read() for read in (loads if is_orders_first else reversed(loads))][-1]
         assert [row["source"] for row in rows(engine, "payment_source", "source")] == source
@@ -128,35 +128,38 @@ def test_events_become_the_source_of_payments_once_they_explain_the_paid_orders(
 
 def test_a_person_may_choose_the_source_of_payments_and_go_back(duckdb_memory: Engine, tmp_path: Path) -> None:
     engine = duckdb_memory
-    load.transactions(engine, paid_orders(tmp_path, 8), now=NOW)
+    load.load_file("transactions", engine, paid_orders(tmp_path, 8), now=NOW)
     by_events, by_dates = (replace(LOOSE, payments_from_events=choice) for choice in (True, False))
     refund = log(tmp_path, "refund", range(1))
-    load.events(engine, refund, now=NOW, options=by_events)
+    load.load_file("events", engine, refund, now=NOW, options=by_events)
     assert rows(engine, "payment_source", "source") == [{"source": "events"}]
-    load.events(engine, refund, now=NOW)
+    load.load_file("events", engine, refund, now=NOW)
     assert rows(engine, "payment_source", "source") == [{"source": "events"}]
-    load.events(engine, refund, now=NOW, options=by_dates)
+    load.load_file("events", engine, refund, now=NOW, options=by_dates)
     assert rows(engine, "payment_source", "source") == []
 
 
 def test_without_payment_dates_one_payment_is_enough(duckdb_memory: Engine, tmp_path: Path) -> None:
-    load.transactions(duckdb_memory, paid_orders(tmp_path, 0), now=NOW)
-    load.events(duckdb_memory, log(tmp_path, "payment", range(1)), now=NOW)
+    load.load_file("transactions", duckdb_memory, paid_orders(tmp_path, 0), now=NOW)
+    load.load_file("events", duckdb_memory, log(tmp_path, "payment", range(1)), now=NOW)
     assert rows(duckdb_memory, "payment_source", "source") == [{"source": "events"}]
 
 
 def test_what_the_map_declares_is_stored(engine: Engine, tmp_path: Path) -> None:
     path = written(tmp_path, lines(order(1)))
     declared = {"known_at_creation": ["reason_code", "result_status"], "observed_until": date(2025, 6, 30)}
-    load.transactions(engine, path, from_document(declared, "m.toml"), now=NOW)
-    load.transactions(engine, path, now=NOW)  # says nothing: all stays
+    load.load_file("transactions", engine, path, from_document(declared, "m.toml"), now=NOW)
+    load.load_file("transactions", engine, path, now=NOW)  # says nothing: all stays
     assert [row["column_name"] for row in rows(engine, "known_at_creation", "column_name")] == [
         "reason_code",
         "result_status",
     ]
     assert rows(engine, "observed_until", "until") == [{"until": datetime(2025, 7, 1)}]
-    load.transactions(
-        engine, path, from_document({"known_at_creation": [], "observed_until": date(2025, 7, 31)}, "m.toml")
+    load.load_file(
+        "transactions",
+        engine,
+        path,
+        from_document({"known_at_creation": [], "observed_until": date(2025, 7, 31)}, "m.toml"),
     )
     assert rows(engine, "known_at_creation", "column_name") == []
     assert rows(engine, "observed_until", "until") == [{"until": datetime(2025, 8, 1)}]
@@ -164,7 +167,9 @@ def test_what_the_map_declares_is_stored(engine: Engine, tmp_path: Path) -> None
 
 def test_rates(engine: Engine, tmp_path: Path) -> None:
     path = written(tmp_path, "currency,rate_date,rate_to_reporting\nusd,2025-01-31,0.92512345\nEUR,2025-01-31,1\n")
-    report = load.fx(engine, path, from_document({"kind": "fx", "reporting_currency": "eur"}, "m.toml"), now=NOW)
+    report = load.load_file(
+        "fx", engine, path, from_document({"kind": "fx", "reporting_currency": "eur"}, "m.toml"), now=NOW
+    )
     assert report.loaded == 2
     assert rows(engine, "fx_rates", "currency") == [
         {"currency": "EUR", "rate_date": date(2025, 1, 31), "rate_to_reporting": Decimal(1)},
@@ -181,17 +186,17 @@ def test_events_are_read_back(engine: Engine, tmp_path: Path) -> None:
         header=header,
     )
     path = written(tmp_path, content)
-    assert load.events(engine, path, now=NOW).loaded == 2
+    assert load.load_file("events", engine, path, now=NOW).loaded == 2
     assert rows(engine, "raw_events", "event_id") == read(path, "events").rows
 
 
 def test_more_rows_than_one_batch(engine: Engine, tmp_path: Path) -> None:
     path = written(tmp_path, lines(*(order(n) for n in range(130_000))))
-    report = load.transactions(engine, path, now=NOW)
+    report = load.load_file("transactions", engine, path, now=NOW)
     assert report.loaded == 130_000
     assert engine.read("SELECT COUNT(*) AS n FROM raw_transactions")["n"][0].as_py() == 130_000
 
 
 def test_no_clock_no_limit(engine: Engine, tmp_path: Path) -> None:
     path = written(tmp_path, lines(order(1, payment_date="2090-01-01")))
-    assert load.transactions(engine, path).loaded == 1
+    assert load.load_file("transactions", engine, path).loaded == 1

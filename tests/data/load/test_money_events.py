@@ -100,7 +100,7 @@ def test_equal_rows_without_ids_count_apart_and_files_may_overlap(
     with connect("duckdb://") as engine:
         layers.prepare(engine)
         for name, rows in (("a.csv", first), ("b.csv", second), ("a2.csv", first)):
-            load.events(engine, written(folder, lines(*rows, header=KEYLESS), name), None, None, NOW, LOOSE)
+            load.load_file("events", engine, written(folder, lines(*rows, header=KEYLESS), name), None, NOW, LOOSE)
         stored = engine.read("SELECT order_id, amount FROM raw_events").to_pylist()
     counts = Counter(f"{row['order_id']},2025-01-25,payment,{row['amount']}" for row in stored)
     assert counts == Counter(first) | Counter(second)

@@ -174,7 +174,7 @@ def test_an_amount_that_loads_does_not_stop_a_build(tmp_path: Path) -> None:
     path = written(tmp_path, lines(*(order(n, amount=largest, payment_date="") for n in range(20))))
     with connect("duckdb://") as engine:
         layers.prepare(engine)
-        assert load.transactions(engine, path).loaded == 20
+        assert load.load_file("transactions", engine, path).loaded == 20
         layers.build(engine, layers.Parameters((datetime(2025, 3, 1),), (0,), 30))
         assert engine.read("SELECT MAX(cust_open_minor) AS most FROM v_feature_view")["most"][0].as_py() > 10**15
 

@@ -8,7 +8,7 @@
     staging                   rows as text → forms proven by columns (``dates``, ``numbers``) → values (``readings``)
     rejects                   rows that are not loaded, and why
     load_report               counts that must add up, and notes
-    transactions, events, fx, customers  one file in one transaction; ``in_parts`` a folder of parts
+    load_file                 a file of a kind in one transaction; ``in_parts`` a folder of parts
 
 ``docs/loading.md`` is the manual.
 """
@@ -42,34 +42,32 @@ __all__ = [
     "Mapping",
     "Options",
     "Parsed",
-    "customers",
-    "events",
-    "fx",
     "in_parts",
+    "load_file",
     "parse",
     "parts",
     "plan",
     "read_mapping",
-    "transactions",
 ]
 
 
-def transactions(
+def load_file(
+    kind: Kind,
     engine: Engine,
     path: Path,
     mapping: Mapping | None = None,
-    rejects: Path | None = None,
     now: datetime | None = None,
     options: Options | None = None,
 ) -> LoadReport:
-    """Load a file of orders into ``raw_transactions``: all of its good rows, or nothing.
+    """Load a file into the raw table of its kind: all of its good rows, or nothing.
 
-    An order that is already there is replaced. ``known_at_creation`` and ``observed_until`` of the map are stored too.
+    A row whose key is there already is replaced. What the map declares of the data as a whole is stored too. Events
+    without ``event_id`` get one computed from their content; once events hold a payment of nine in ten orders that have
+    a ``payment_date``, payments are known from events. What a file of customers has no column for stays as it was: the
+    export of a provider does not lift ``do_not_contact``.
 
     Parameters
     ----------
-    rejects
-        Where to write the rows that were not loaded; not written if None or if there are none.
     now
         No payment may lie more than a day after it. The clock is not read here: the caller says what time it is.
 
@@ -81,70 +79,26 @@ def transactions(
         Nothing was loaded, and why.
     """
     options = options or Options()
-    with parse(path, "transactions", mapping, rejects, now, options) as parsed:
-        if options.complete:
-            rows, accounts = parsed.stated(), parsed.accounts()
-            stated.require_whole(parsed.report.rejected, parsed.report.file)
-            with engine.transaction():
-                stated.require_newest(engine, rows, accounts, options.stated_at, parsed.report.file)
-                report = _store(engine, parsed, options)
-                closed = stated.close_missing(engine, rows, accounts, options.stated_at)
-            return replace(report, notes=(*report.notes, closed))
-        is_listed = options.complete is None and parsed.is_open_items()
-        accounts = parsed.accounts() if is_listed else []
-        before = stated.open_orders(engine, accounts)
-        report = _store(engine, parsed, options)
-        missing = stated.missing(before, report.loaded, stated.open_orders(engine, accounts))
-        return replace(report, notes=(*report.notes, *missing))
+    with parse(path, kind, mapping, now, options) as parsed:
+        return _store_orders(engine, parsed, options) if kind == "transactions" else _store(engine, parsed, options)
 
 
-def events(
-    engine: Engine,
-    path: Path,
-    mapping: Mapping | None = None,
-    rejects: Path | None = None,
-    now: datetime | None = None,
-    options: Options | None = None,
-) -> LoadReport:
-    """Load a file of events into ``raw_events``; parameters and errors as for :func:`transactions`.
-
-    Once events hold a payment of nine in ten orders that have a ``payment_date``, payments are known from events.
-    Events without ``event_id`` get one computed from their content.
-    """
-    with parse(path, "events", mapping, rejects, now, options) as parsed:
-        return _store(engine, parsed, options)
-
-
-def fx(
-    engine: Engine,
-    path: Path,
-    mapping: Mapping | None = None,
-    rejects: Path | None = None,
-    now: datetime | None = None,
-    options: Options | None = None,
-) -> LoadReport:
-    """Load rates (currency, rate_date, rate_to_reporting) into ``fx_rates``; the rest as for :func:`transactions`.
-
-    The map's ``reporting_currency`` says what the rates convert to.
-    """
-    with parse(path, "fx", mapping, rejects, now, options) as parsed:
-        return _store(engine, parsed, options)
-
-
-def customers(
-    engine: Engine,
-    path: Path,
-    mapping: Mapping | None = None,
-    rejects: Path | None = None,
-    now: datetime | None = None,
-    options: Options | None = None,
-) -> LoadReport:
-    """Load names and ways to reach customers into ``raw_customers``; the rest as for :func:`transactions`.
-
-    What a file has no column for stays as it was: the export of a provider does not lift ``do_not_contact``.
-    """
-    with parse(path, "customers", mapping, rejects, now, options) as parsed:
-        return _store(engine, parsed, options)
+def _store_orders(engine: Engine, parsed: Parsed, options: Options) -> LoadReport:
+    """Write orders; settle the open ones that a complete file does not have, or count those that a list does not."""
+    if options.complete:
+        rows, accounts = parsed.stated(), parsed.accounts()
+        stated.require_whole(parsed.report.rejected, parsed.report.file)
+        with engine.transaction():
+            stated.require_newest(engine, rows, accounts, options.stated_at, parsed.report.file)
+            report = _store(engine, parsed, options)
+            closed = stated.close_missing(engine, rows, accounts, options.stated_at)
+        return replace(report, notes=(*report.notes, closed))
+    is_listed = options.complete is None and parsed.is_open_items()
+    accounts = parsed.accounts() if is_listed else []
+    before = stated.open_orders(engine, accounts)
+    report = _store(engine, parsed, options)
+    missing = stated.missing(before, report.loaded, stated.open_orders(engine, accounts))
+    return replace(report, notes=(*report.notes, *missing))
 
 
 def parts(path: Path) -> tuple[Path, ...]:
@@ -203,7 +157,7 @@ def _together(path: Path, reports: list[LoadReport]) -> LoadReport:
     )
 
 
-def _store(engine: Engine, parsed: Parsed, options: Options | None) -> LoadReport:
+def _store(engine: Engine, parsed: Parsed, options: Options) -> LoadReport:
     """Write what was read, and what the map declares, in one transaction."""
     table, mapping = parsed.target.table, parsed.plan.mapping
     report, notes = parsed.report, list(parsed.report.notes)
@@ -215,18 +169,17 @@ def _store(engine: Engine, parsed: Parsed, options: Options | None) -> LoadRepor
             notes.append(
                 f"{replaced:,} rows were there already, by their {' and '.join(parsed.target.key)}, and were replaced"
             )
-        from_events = options.payments_from_events if options else None
-        if parsed.target.kind in ("transactions", "events") and (note := payment_source.choose(engine, from_events)):
+        is_paid_by = parsed.target.kind in ("transactions", "events")
+        if is_paid_by and (note := payment_source.choose(engine, options.payments_from_events)):
             notes.append(note)
         _declare(engine, mapping)
     return replace(report, notes=tuple(notes))
 
 
-def _write(engine: Engine, parsed: Parsed, options: Options | None) -> LoadReport:
+def _write(engine: Engine, parsed: Parsed, options: Options) -> LoadReport:
     """Write the rows into their table, without those of kept-out customers; return the account."""
     target, report, batches = parsed.target, parsed.report, _batches(engine, parsed)
-    key = options.privacy_key if options else None
-    erased = kept_out.load_filter(engine, key) if target.kind != "fx" else None
+    erased = kept_out.load_filter(engine, options.privacy_key) if target.kind != "fx" else None
     if erased is None:
         engine.write(target.table, batches, target.key)
         return report

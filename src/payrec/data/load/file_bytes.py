@@ -134,8 +134,10 @@ class _Guard(io.RawIOBase):
 
 
 @contextmanager
-def opened(path: Path, limits: Limits, forms: Sequence[Form] = TEXT_AND_PARQUET) -> Iterator[OpenFile]:
-    """Open a file for reading, unpacked if it is gzip, and say what it is: one of ``forms``.
+def opened(
+    path: Path, limits: Limits, forms: Sequence[Form] = TEXT_AND_PARQUET, name: str | None = None
+) -> Iterator[OpenFile]:
+    """Open a file for reading, unpacked if it is gzip, and say what it is: one of ``forms``; messages call it ``name``.
 
     Raises
     ------
@@ -148,24 +150,25 @@ def opened(path: Path, limits: Limits, forms: Sequence[Form] = TEXT_AND_PARQUET)
         raw = path.open("rb")
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
+    name = name or path.name
     with raw:
         is_gzip = raw.peek(2)[:2] == b"\x1f\x8b"
         plain: BinaryIO = gzip.GzipFile(fileobj=raw) if is_gzip else raw  # type: ignore[assignment]
-        guard = io.BufferedReader(_Guard(plain, raw if is_gzip else None, path.name, limits), HEAD_BYTES)
+        guard = io.BufferedReader(_Guard(plain, raw if is_gzip else None, name, limits), HEAD_BYTES)
         head = guard.peek(HEAD_BYTES)[:HEAD_BYTES]
         if not head.strip(b"\xef\xbb\xbf \t\r\n\0"):
-            raise DataRefused(f"{path.name} is empty\nexpected CSV text with a header line, or Parquet")
+            raise DataRefused(f"{name} is empty\nexpected CSV text with a header line, or Parquet")
         form, guess = _form_of(head)
         if form is None or form not in forms:
-            msg = f"{path.name} is {guess}, not {' or '.join(SPOKEN[each] for each in forms)}"
+            msg = f"{name} is {guess}, not {' or '.join(SPOKEN[each] for each in forms)}"
             raise DataRefused(f"{msg}\nsave it as CSV (UTF-8) and load that")
         if form in ("text", "json"):
-            yield OpenFile(path.name, form, is_gzip, head, guard, limits)
+            yield OpenFile(name, form, is_gzip, head, guard, limits)
             return
         if is_gzip:
-            raise DataRefused(f"{path.name} is {guess} inside gzip\nunpack it first: gunzip {path.name}")
+            raise DataRefused(f"{name} is {guess} inside gzip\nunpack it first: gunzip {name}")
         raw.seek(0)  # Parquet and XLSX are read from their end: the reader needs the file itself, and bounds it
-        yield OpenFile(path.name, form, is_gzip, head, raw, limits)
+        yield OpenFile(name, form, is_gzip, head, raw, limits)
 
 
 def _form_of(head: bytes) -> tuple[Form | None, str]:

@@ -64,6 +64,8 @@ class Options:
     ``payments_from_events``: take payments from events (True) or from ``payment_date`` (False) from now on; None: from
     events once they explain the paid orders. ``privacy_key``: key of the hashes of erased customers that stay out.
     ``none_is_paid``: somebody confirms that no order of a file of orders is paid, whatever its unread columns say.
+    ``name``: what messages call the file (None: by its own name). ``rejects``: file for
+    the rows that are not loaded, written if there are any.
     """
 
     encoding: str | None = None
@@ -74,6 +76,8 @@ class Options:
     payments_from_events: bool | None = None
     privacy_key: str | None = field(default=None, repr=False)
     none_is_paid: bool = False
+    name: str | None = None
+    rejects: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ def plan(path: Path, kind: Kind, mapping: Mapping | None = None, options: Option
     """
     options = options or Options()
     mapping = for_kind(mapping, kind)
-    with opened(Path(path), options.limits, FORMS) as file:
+    with opened(Path(path), options.limits, FORMS, options.name) as file:
         return lay_out(file.name, _table(file, kind, mapping, options).dialect, TARGETS[kind], mapping)
 
 
@@ -156,7 +160,6 @@ def parse(
     path: Path,
     kind: Kind,
     mapping: Mapping | None = None,
-    rejects_path: Path | None = None,
     now: datetime | None = None,
     options: Options | None = None,
 ) -> Iterator[Parsed]:
@@ -164,8 +167,6 @@ def parse(
 
     Parameters
     ----------
-    rejects_path
-        Where the rejects are written, if there are any.
     now
         No payment and no event may lie more than one day after it (UTC if it has no zone). None: no such check.
 
@@ -179,11 +180,11 @@ def parse(
     options, mapping = options or Options(), for_kind(mapping, kind)
     if now is not None and now.tzinfo is not None:
         now = now.astimezone(UTC).replace(tzinfo=None)
-    with opened(Path(path), options.limits, FORMS) as file, scratch_database(mapping.time_zone) as db:
+    with opened(Path(path), options.limits, FORMS, options.name) as file, scratch_database(mapping.time_zone) as db:
         table = _table(file, kind, mapping, options)
         laid_out = lay_out(file.name, table.dialect, TARGETS[kind], mapping)
         try:
-            parsed = _parsed(db, table, laid_out, rejects_path, now, options)
+            parsed = _parsed(db, table, laid_out, now, options)
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             msg = f"no room to read {file.name}: {str(error).splitlines()[0]}\nname a larger temporary folder: TMPDIR=…"
             raise UsageError(msg) from error
@@ -194,7 +195,6 @@ def _parsed(
     db: duckdb.DuckDBPyConnection,
     table: FileTable,
     plan: LoadPlan,
-    rejects_path: Path | None,
     now: datetime | None,
     options: Options,
 ) -> Parsed:
@@ -211,7 +211,7 @@ def _parsed(
     added = (*money_events.check(db, plan), *stated.fill(db, plan, options.stated_at))
     rejects.collect(db, read_as)
     rejected = staging.count(db, "rejects")
-    written = rejects_path if rejected else None
+    written = options.rejects if rejected else None
     if written is not None:
         rejects.write(written, db.sql("SELECT * FROM rejects ORDER BY line").to_arrow_reader(BATCH_ROWS))
     _check_tolerance(db, plan, rejected, rows_in - sum(left_out.values()), options.max_rejected_share)

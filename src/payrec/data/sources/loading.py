@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from payrec.common.errors import DataRefused, UsageError
 from payrec.data.engines import Engine
-from payrec.data.load import TARGETS, Kind, LoadReport, Mapping, Options, customers, events, transactions
+from payrec.data.load import TARGETS, Kind, LoadReport, Mapping, Options, load_file
 from payrec.data.sources.conversion import Converted, InputReport, converted
 from payrec.data.sources.database_tables import DatabaseTables
 from payrec.data.sources.packs import Pack
@@ -48,7 +48,7 @@ def load(
     Raises
     ------
     UsageError, DataRefused
-        As :func:`payrec.data.sources.conversion.converted` and :func:`payrec.data.load.transactions`.
+        As :func:`payrec.data.sources.conversion.converted` and :func:`payrec.data.load.load_file`.
     """
     mapping, rejects, now, options = settings
     amounts_and_days = _for_source(mapping or Mapping(), pack)
@@ -58,7 +58,6 @@ def load(
             f"{pack.name} is a list of all that is open, and what is gone from it was settled before it was made\n"
             "say when that was: --stated-at DATE"
         )
-    loaders = {"transactions": transactions, "events": events, "customers": customers}
     with converted(pack, source, options.encoding) as conversion, engine.transaction():
         if not conversion.files:
             raise DataRefused(
@@ -70,11 +69,22 @@ def load(
             _require_currency(conversion, pack)
         reports = []
         for kind, file in conversion.files.items():
-            kept = replace(options, encoding=None, complete=(complete and kind == "transactions") or None)
+            complete_orders = (complete and kind == "transactions") or None
             written = rejects / f"{pack.name}.{kind}.rejects.csv" if rejects else None
+            name = _name(kind, conversion.inputs)
+            kept = replace(options, encoding=None, complete=complete_orders, name=name, rejects=written)
             with _naming_the_map(mapping, pack):
-                reports.append(loaders[kind](engine, file, _of_kind(amounts_and_days, kind, pack), written, now, kept))
+                of_kind = _of_kind(amounts_and_days, kind, pack)
+                reports.append(load_file(kind, engine, file, of_kind, now, kept))
     return SourceReport(pack.name, conversion.inputs, tuple(reports))
+
+
+def _name(kind: Kind, inputs: Sequence[InputReport]) -> str:
+    """Return what messages call the rows of a kind: by the files that the user gave, or the tables."""
+    names = list(dict.fromkeys(each.file for each in inputs))
+    others = names[1] if len(names) == 2 else f"{len(names) - 1} more"
+    rows = "orders" if kind == "transactions" else kind
+    return f"{rows} of {names[0]}{f' and {others}' if names[1:] else ''}"
 
 
 def _for_source(mapping: Mapping, pack: Pack) -> Mapping:
