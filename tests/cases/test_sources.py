@@ -76,6 +76,9 @@ def load(desk: Desk, source: str, header: str, rows: tuple[str, ...], **options:
 def test_charges_that_were_paid_at_a_retry_are_not_on_the_list(desk: Desk) -> None:
     report = load(desk, "stripe-dashboard", STRIPE, STRIPE_ROWS)
     assert report.inputs[0].left_out["incomplete or canceled: no charge was made"] == 1
+    assert [each.file for each in report.loaded] == [
+        f"{rows} of stripe-dashboard.csv" for rows in ("orders", "events", "customers")
+    ]
     assert desk.listed("2026-05-10") == {"in_2": "19.00", "ch_5": "8.00"}
 
 

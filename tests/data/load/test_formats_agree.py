@@ -42,7 +42,8 @@ def tables(draw: st.DrawFn) -> list[dict[str, Any]]:
     columns: dict[str, list[Any]] = {}
     for column in TRANSACTIONS.columns:
         if column.required or draw(st.booleans()):
-            values = draw(st.sampled_from(VALUES[column.holds]))
+            as_floats = (st.integers(0, 10**9).map(float),) if column.name == "customer_id" else ()
+            values = draw(st.sampled_from((*VALUES[column.holds], *as_floats)))
             cell = values if column.filled else values | st.none()
             columns[column.name] = draw(st.lists(cell, min_size=size, max_size=size))
     columns["order_id"] = [f"{value}-{n}" for n, value in enumerate(columns["order_id"])]

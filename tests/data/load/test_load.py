@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from payrec.common.errors import DataRefused
 from payrec.data import load
@@ -200,3 +202,24 @@ def test_more_rows_than_one_batch(engine: Engine, tmp_path: Path) -> None:
 def test_no_clock_no_limit(engine: Engine, tmp_path: Path) -> None:
     path = written(tmp_path, lines(order(1, payment_date="2090-01-01")))
     assert load.load_file("transactions", engine, path).loaded == 1
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10**12), st.booleans()), min_size=1, max_size=8, unique_by=lambda pair: pair[0])
+)
+def test_ids_that_became_decimals_are_the_whole_numbers_that_they_were(
+    tmp_path_factory: pytest.TempPathFactory, ids: list[tuple[int, bool]]
+) -> None:
+    """One id that is no whole number keeps all as they are: its column was never of numbers."""
+    texts = [f"{number}.0" if is_decimal else str(number) for number, is_decimal in ids]
+    path = written(
+        tmp_path_factory.mktemp("ids"), lines(*(order(0, order_id=text, customer_id=text) for text in texts))
+    )
+    with load.parse(path, "transactions", now=NOW) as parsed:
+        rows = [row for batch in parsed.batches() for row in batch.to_pylist()]
+        assert [(row["order_id"], row["customer_id"]) for row in rows] == [(str(number),) * 2 for number, _ in ids]
+        assert any("12345.0 is read as 12345" in note for note in parsed.report.notes) == any(d for _, d in ids)
+    other = lines(*(order(0, order_id=text) for text in (*texts, "A-1.0")))
+    with load.parse(written(path.parent, other, "other.csv"), "transactions", now=NOW) as parsed:
+        rows = [row for batch in parsed.batches() for row in batch.to_pylist()]
+        assert [row["order_id"] for row in rows] == [*texts, "A-1.0"]

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,7 +21,9 @@ import pytest
 import payrec
 from payrec.common.errors import DataRefused
 from payrec.data import layers
+from payrec.data.engines import Engine
 from payrec.data.load import TARGETS
+from payrec.data.load.mapping import from_document
 from payrec.data.sources.packs import pack_of
 from payrec.simulate import source_files
 
@@ -52,17 +57,21 @@ def test_what_is_written_as_a_source_exports_it_is_read_back(
         provider = carried(portfolio, source, "transactions")[0]["provider"] if has_orders(source) else None
         engine.write("raw_transactions", pa.Table.from_pylist(loaded_before(source, provider)), ("order_id",))
         report = payrec.load.source(engine, source, paths, options=OPTIONS if has_orders(source) else OF_EVENTS)
-        for kind in pack_of(source).sql:
-            expected = carried(portfolio, source, kind)
-            names = ", ".join(expected[0])
-            select = f"SELECT {names} FROM raw_{kind} WHERE {TARGETS[kind].key[0]} NOT LIKE '% account'"
-            rows = _sorted(engine.read(select).to_pylist(), kind)
-            assert [pair for pair in zip_longest(rows, expected) if pair[0] != pair[1]] == []
+        require_carried(engine, portfolio, source)
         accounts = engine.read("SELECT order_id, source_account, outstanding FROM raw_transactions").to_pylist()
     assert sum(each.rejected + each.duplicates for each in report.loaded) == 0
     assert {row["source_account"] for row in accounts if "account" not in row["order_id"]} <= {source}
     settled = {row["order_id"] for row in accounts if "account" in row["order_id"] and row["outstanding"] is not None}
     assert settled == ({"its own account"} if has_orders(source) else set())
+
+
+def require_carried(engine: Engine, portfolio: tuple[pa.Table, pa.Table], source: str) -> None:
+    for kind in pack_of(source).sql:
+        expected = carried(portfolio, source, kind)
+        names = ", ".join(expected[0])
+        select = f"SELECT {names} FROM raw_{kind} WHERE {TARGETS[kind].key[0]} NOT LIKE '% account'"
+        rows = _sorted(engine.read(select).to_pylist(), kind)
+        assert [pair for pair in zip_longest(rows, expected) if pair[0] != pair[1]] == []
 
 
 def has_orders(source: str) -> bool:
@@ -92,3 +101,47 @@ def test_a_column_that_was_renamed_is_refused_by_its_name(
     message = str(refused.value)
     assert f"lacks {header}" in message
     assert f"{header} may be {header} (new)" in message
+
+
+def with_words() -> list[str]:
+    return [source for source in source_files.forms() if any(each.words for each in pack_of(source).inputs)]
+
+
+@pytest.mark.parametrize("source", with_words())
+def test_a_status_without_a_meaning_is_refused_and_a_map_gives_it_one(
+    source: str, portfolio: tuple[pa.Table, pa.Table], tmp_path: Path
+) -> None:
+    paths = source_files.write(*portfolio, source, tmp_path)
+    inputs = [each for each in pack_of(source).inputs if each.words]
+    (column, words), *_ = inputs[0].words.items()
+    header = inputs[0].columns[column][0]
+    assert all((name,) in each.required for each in inputs for name in each.words)
+    word = next(word for word in words if replaced(paths, header, word, "Sonderbar"))
+    with payrec.connect("duckdb://") as engine:
+        options = OPTIONS if has_orders(source) else OF_EVENTS
+        with pytest.raises(DataRefused) as refused:
+            payrec.load.source(engine, source, paths, options=options)
+        assert f"found the {header} 'Sonderbar'" in str(refused.value)
+        assert f'[values.{column}] and below it "Sonderbar" = ' in str(refused.value)
+        mapping = from_document({"values": {column: {"Sonderbar": word}}}, "map.toml")
+        payrec.load.source(engine, source, paths, mapping, options=options)
+        require_carried(engine, portfolio, source)
+
+
+def replaced(paths: tuple[Path, ...], header: str, word: str, other: str) -> bool:
+    """Write another word for one under a header of CSV or a name of JSON; False if no file has it."""
+    any_has = False
+    for path in paths:
+        if path.suffix == ".jsonl":
+            text = re.sub(rf'("{header}":\s*)"{word}"', rf'\1"{other}"', path.read_text(), flags=re.IGNORECASE)
+        else:
+            rows = list(csv.reader(path.read_text().splitlines()))
+            at = rows[0].index(header) if header in rows[0] else None
+            for row in rows[1:] if at is not None else ():
+                row[at] = other if row[at].lower() == word else row[at]
+            sink = io.StringIO()
+            csv.writer(sink).writerows(rows)
+            text = sink.getvalue()
+        any_has |= other in text
+        path.write_text(text)
+    return any_has

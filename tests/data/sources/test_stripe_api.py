@@ -1,22 +1,17 @@
-"""Stripe's objects and webhook events, both shapes, mixed kinds; the same content in a PostgreSQL schema."""
+"""Stripe's objects and webhook events, both shapes, mixed kinds."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 import payrec
-from payrec.common.errors import DataRefused, UsageError
-from payrec.data.sources.packs import pack_of
-from payrec.simulate import source_files
+from payrec.common.errors import DataRefused
 from tests.data.sources.files import Loaded, load
-from tests.postgres_server import PASSWORD
 
 MARCH = 1_772_359_200  # 2026-03-01 10:00 UTC
 DAY = 86_400
@@ -158,75 +153,6 @@ def test_objects_are_recognised_whatever_their_order(tmp_path: Path) -> None:
     path = lines(tmp_path / "any.jsonl", [{"object": "customer", "id": "cus_1"}, webhook(1, charge(1))])
     (match,) = payrec.sources.recognise(path)
     assert (match.source, match.title) == ("stripe-api", "charges")
-
-
-def _table(name: str, objects: list[Object]) -> str:
-    """Return SQL that makes a table of objects; what is nested is JSON, as in a synced schema."""
-    types = {bool: "boolean", int: "bigint", dict: "jsonb"}
-    values = {key: next((each[key] for each in objects if each[key] is not None), "") for key in objects[0]}
-    columns = {key: types.get(type(value), "text") for key, value in values.items()}
-    columns |= {key: "timestamptz" for key, value in values.items() if str(value)[10:11] == "T"}
-    shape = ", ".join(f'"{key}" {kind}' for key, kind in columns.items())
-    text = json.dumps(objects).replace("'", "''")
-    return f"CREATE TABLE {name} AS SELECT * FROM jsonb_to_recordset('{text}') AS x ({shape})"
-
-
-TIMES = ("created", "due", "finalized", "paid", "uncollectible", "voided", "evidence_due")
-
-
-def _time(seconds: int | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
-
-
-def _as_fivetran(source_input: payrec.sources.Input, each: Object) -> Object:
-    """Return an API object as Fivetran's row: nested values as columns, times as timestamps."""
-    shared = next(i for i in pack_of("stripe-api").inputs if i.name == source_input.name)
-    row: Object = {}
-    for column, headers in source_input.columns.items():
-        value: Any = each
-        for key in shared.columns[column][0].split("."):
-            value = value.get(key) if isinstance(value, dict) else None
-        row[headers[0]] = _time(value) if column in TIMES else value
-    return row
-
-
-@pytest.mark.parametrize("source", ["stripe-sync", "stripe-fivetran"])
-def test_a_postgres_schema_gives_what_the_files_give(
-    source: str,
-    portfolio: tuple[pa.Table, pa.Table],
-    postgres_url: str,
-    tmp_path: Path,
-) -> None:
-    paths = source_files.write(*portfolio, "stripe-api", tmp_path)
-    inputs = {each.name: each for each in pack_of(source).inputs}
-    with payrec.connect(postgres_url) as server:
-        server.run("CREATE SCHEMA stripe")
-        for path in paths:
-            objects = [json.loads(line) for line in path.read_text().splitlines()]
-            each = inputs[path.stem]
-            if source == "stripe-fivetran":
-                objects = [_as_fivetran(each, row) for row in objects]
-            server.run(_table(f"stripe.{each.tables[0]}", objects))
-    columns = "event_id, order_id, event_ts, event_type, amount, currency"
-    results = []
-    for given in (
-        {"files": paths, "name": "stripe-api"},
-        {"from_url": f"{postgres_url}?schema=stripe", "name": source},
-    ):
-        with payrec.connect("duckdb://") as engine:
-            payrec.load.source(engine, **given)
-            events = engine.read(f"SELECT {columns} FROM raw_events ORDER BY event_id").to_pylist()
-            orders = engine.read("SELECT order_id, customer_id, amount, due_date FROM raw_transactions ORDER BY 1")
-            results.append((events, orders.to_pylist()))
-    assert results[0] == results[1]
-
-
-def test_an_absent_schema_is_named_without_the_password(engine: payrec.Engine, postgres_url: str) -> None:
-    with pytest.raises(DataRefused, match="no table of stripe-sync in schema absent") as refused:
-        payrec.load.source(engine, "stripe-sync", from_url=f"{postgres_url}?schema=absent")
-    assert PASSWORD not in str(refused.value)
-    with pytest.raises(UsageError, match=r"found the address mysql://…, expected postgresql://"):
-        payrec.load.source(engine, "stripe-sync", from_url=f"mysql://me:{PASSWORD}@host/x")
 
 
 def test_a_customer_is_named_by_its_own_object_else_by_its_newest_payment(

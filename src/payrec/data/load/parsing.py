@@ -203,12 +203,13 @@ def _parsed(
     if rows_in == 0:
         raise DataRefused(f"{plan.file} has a header and no rows\nnothing was loaded")
     left_out = selection.keep(db, plan)
+    of_ids = staging.read_whole_ids(db, plan)
     forms = staging.forms(db, plan)
     read_as = readings(plan, forms, now)
     staging.type_rows(db, read_as, plan)
     if plan.kind == "transactions" and not (options.none_is_paid or options.payments_from_events):
         unread.expect_paid_known(db, plan)
-    added = (*money_events.check(db, plan), *stated.fill(db, plan, options.stated_at))
+    added = (*of_ids, *money_events.check(db, plan), *stated.fill(db, plan, options.stated_at))
     rejects.collect(db, read_as)
     rejected = staging.count(db, "rejects")
     written = options.rejects if rejected else None

@@ -19,8 +19,8 @@ from payrec.common.errors import DataRefused
 from payrec.common.text import sql_literal, sql_literals
 from payrec.data.load import dates, numbers, report_lines, zones
 from payrec.data.load.layout import LoadPlan
-from payrec.data.load.origins import Absent, Shift
-from payrec.data.load.readings import TYPES, Form, Reading, text_of, texts_of
+from payrec.data.load.origins import Absent, FromColumn, Shift
+from payrec.data.load.readings import TYPES, Form, Reading, staged_text, text_of, texts_of
 from payrec.data.load.records import Rows
 
 GROUP_ROWS = 122_880  # a row group of DuckDB
@@ -121,6 +121,30 @@ def _cell(column: str, empty: tuple[str, ...]) -> str:
         return f"nullif({column}, '')"
     words = sql_literals(["", *(word.strip().lower() for word in empty)])
     return f"CASE WHEN lower({column}) NOT IN ({words}) THEN {column} END"
+
+
+def read_whole_ids(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> tuple[str, ...]:
+    """Read ids that a program made decimals (``12345.0``) without the point, where a column has whole numbers alone.
+
+    Returns
+    -------
+    tuple
+        A note for each such column.
+    """
+    notes = []
+    for planned in plan.columns:
+        name, origin = planned.column.name, planned.origin
+        if not name.endswith("_id") or not isinstance(origin, FromColumn):
+            continue
+        text = staged_text(origin)
+        if not count(db, f"(SELECT 1 FROM kept WHERE suffix({text}, '.0') LIMIT 1)"):
+            continue
+        if first_row(db, f"SELECT bool_and(regexp_full_match({text}, '\\d+(\\.0)?')) FROM kept")[0]:
+            for table in ("staged", *(["carried"] if plan.carried else [])):
+                for cell in (f"s{position}" for position in origin.positions):
+                    db.execute(f"UPDATE {table} SET {cell} = {cell}[:-3] WHERE suffix({cell}, '.0')")
+            notes.append(f"{name} has whole numbers written as decimals: 12345.0 is read as 12345")
+    return tuple(notes)
 
 
 def forms(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> dict[str, Form]:

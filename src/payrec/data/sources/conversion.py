@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -14,9 +15,11 @@ import duckdb
 from pyarrow import parquet
 
 from payrec.common.errors import DataRefused, PayrecError
-from payrec.common.text import sql_identifier, sql_literal
+from payrec.common.text import sql_identifier, sql_literal, sql_literals, terminal_text
 from payrec.data.load import Kind
+from payrec.data.load.map_values import Texts
 from payrec.data.load.parsing import scratch_database
+from payrec.data.load.readings import translated
 from payrec.data.sources import json_objects
 from payrec.data.sources.database_tables import DatabaseTables
 from payrec.data.sources.export_files import Export, ExportFile, TableExport, columns_of, input_of, read_export
@@ -75,15 +78,20 @@ class _Part:
 
 
 @contextmanager
-def converted(pack: Pack, source: Sequence[Path] | DatabaseTables, encoding: str | None = None) -> Iterator[Converted]:
+def converted(
+    pack: Pack, source: Sequence[Path] | DatabaseTables, encoding: str | None, values: Mapping[str, Texts]
+) -> Iterator[Converted]:
     """Convert what a source exports to files of orders, events and customers that :mod:`payrec.data.load` reads.
+
+    ``values`` has, by column, words of the export and the source's own words for them.
 
     Raises
     ------
     UsageError
         A file cannot be opened.
     DataRefused
-        A file or table lacks columns, one that the pack needs was not given, or too many rows are unreadable.
+        A file or table lacks columns, one that the pack needs was not given, too many rows are unreadable, or a status
+        has no meaning.
     """
     with scratch_database(None) as db, TemporaryDirectory(prefix="payrec-source-") as folder:
         db.execute(files("payrec.data.sources").joinpath("macros.sql").read_text(encoding="utf-8"))
@@ -93,7 +101,8 @@ def converted(pack: Pack, source: Sequence[Path] | DatabaseTables, encoding: str
         parts, others = _parts(db, pack, source, encoding)
         _require_inputs(pack, [part.source_input for part in parts])
         for each in pack.inputs:
-            _classify(db, each)
+            _classify(db, each, values)
+            _refuse_other_words(db, pack, each, {part.number: part.file for part in parts})
         reports = (*(_report(db, part) for part in parts), *others)
         for name, select in pack.views.items():
             db.execute(f"CREATE VIEW {sql_identifier(name)} AS {select}")
@@ -188,19 +197,50 @@ def _require_inputs(pack: Pack, given: list[Input]) -> None:
             )
 
 
-def _classify(db: duckdb.DuckDBPyConnection, source_input: Input) -> None:
+def _classify(db: duckdb.DuckDBPyConnection, source_input: Input, values: Mapping[str, Texts]) -> None:
     """Make ``NAME_classified`` (with ``left_out``: the reason, NULL if used) and the view ``NAME`` of the used rows."""
     name, columns = source_input.name, ", ".join(map(sql_identifier, source_input.columns))
     rules = "".join(f" WHEN {when} THEN {sql_literal(reason)}" for reason, when in source_input.left_out.items())
     repeated = f"ROW_NUMBER() OVER (PARTITION BY {columns} ORDER BY file_number, line) > 1"
+    meant = [_word(each, words, values.get(each, {})) for each, words in source_input.words.items()]
+    replaced = f" REPLACE ({', '.join(meant)})" if meant else ""
     db.execute(
         f"CREATE TABLE {name}_classified AS SELECT *, {repeated} AS is_duplicate, "
-        f"CASE{rules or ' WHEN FALSE THEN NULL'} END AS left_out FROM {name}_rows"
+        f"CASE{rules or ' WHEN FALSE THEN NULL'} END AS left_out FROM (SELECT *{replaced} FROM {name}_rows)"
     )
     db.execute(
         f"CREATE VIEW {name} AS SELECT file_number, line, recorded, {columns} FROM {name}_classified "
         "WHERE left_out IS NULL AND NOT is_duplicate"
     )
+
+
+def _word(column: str, words: tuple[str, ...], values: Texts) -> str:
+    """Return SQL: a word that has a meaning in lower case, any other one as it is."""
+    text = translated(column, values)
+    return f"CASE WHEN LOWER({text}) IN ({sql_literals(words)}) THEN LOWER({text}) ELSE {text} END AS {column}"
+
+
+def _refuse_other_words(
+    db: duckdb.DuckDBPyConnection, pack: Pack, source_input: Input, files_by_number: Mapping[int, str]
+) -> None:
+    """Refuse used rows whose status has no meaning: taken for paid or unpaid, it would be a guess."""
+    for column, words in source_input.words.items():
+        value = f"COALESCE({sql_identifier(column)}, '')"
+        others = db.execute(
+            f"SELECT {value}, COUNT(*), MIN((file_number, line)) FROM {source_input.name} "
+            f"WHERE {value} NOT IN ({sql_literals(words)}) GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3"
+        ).fetchall()
+        if others:
+            rows = ", ".join(
+                f"{terminal_text(word)!r} ({count:,} rows, first on line {at[1]})" for word, count, at in others
+            )
+            raise DataRefused(
+                f"{files_by_number[others[0][2][0]]}: found the {source_input.columns[column][0]} {rows}, "
+                f"expected {', '.join(words)}\n"
+                f"say in a map which of these it is, in two lines: [values.{column}] and below it "
+                f'{json.dumps(others[0][0])} = "WORD"\n'
+                f"then: payrec load source {pack.name} FILE --map map.toml; nothing was loaded"
+            )
 
 
 def _report(db: duckdb.DuckDBPyConnection, part: _Part) -> InputReport:

@@ -43,7 +43,8 @@ def load(
     Parameters
     ----------
     settings
-        Map (for its formats: ``date_format``, ``decimal``, ``time_zone``), folder for rejects, the present, options.
+        Map (for its formats, such as ``date_format``, and ``[values.status]``: words of the export and the source's own
+        words for them), folder for rejects, the present, options.
 
     Raises
     ------
@@ -58,7 +59,8 @@ def load(
             f"{pack.name} is a list of all that is open, and what is gone from it was settled before it was made\n"
             "say when that was: --stated-at DATE"
         )
-    with converted(pack, source, options.encoding) as conversion, engine.transaction():
+    values = mapping.values if mapping else {}
+    with converted(pack, source, options.encoding, values) as conversion, engine.transaction():
         if not conversion.files:
             raise DataRefused(
                 f"found no order and no event of {pack.name}\n"
@@ -92,7 +94,7 @@ def _for_source(mapping: Mapping, pack: Pack) -> Mapping:
     constants = dict(mapping.constants)
     if "transactions" in pack.sql:
         constants["source_account"] = ":".join(filter(None, (pack.name, constants.get("source_account"))))
-    return replace(mapping, decimal=mapping.decimal or pack.decimal, constants=constants)
+    return replace(mapping, decimal=mapping.decimal or pack.decimal, constants=constants, values={})
 
 
 def _of_kind(mapping: Mapping, kind: Kind, pack: Pack) -> Mapping:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,9 +23,10 @@ class Input:
 
     ``columns`` maps names in SQL to the source's headers, newest first; ``a.b`` is a value inside a JSON object.
     ``required``: a file has at least one of each of these names.
-    ``evidence`` maps names to regular expressions that values of this source match; ``left_out`` maps a reason to the
-    SQL condition of the rows that it leaves out. ``object_form`` matches what names the kind of a JSON object
-    (:class:`JsonForm`); ``tables`` are the names of the table in a database.
+    ``evidence`` maps names to regular expressions that values of this source match; ``words`` maps names to all values
+    that the SQL gives a meaning, in lower case: rows with another one are refused, never taken for paid or unpaid.
+    ``left_out`` maps a reason to the SQL condition of the rows that it leaves out. ``object_form`` matches what names
+    the kind of a JSON object (:class:`JsonForm`); ``tables`` are the names of the table in a database.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Input:
     columns: Mapping[str, tuple[str, ...]]
     required: tuple[tuple[str, ...], ...]
     evidence: Mapping[str, str]
+    words: Mapping[str, tuple[str, ...]]
     left_out: Mapping[str, str]
     is_optional: bool
     object_form: str
@@ -136,17 +139,23 @@ def _variant(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 
 
 def _input(name: str, entry: Mapping[str, Any]) -> Input:
+    words = {column: tuple(texts) for column, texts in entry.get("words", {}).items()}
     return Input(
         name,
         entry["title"],
         {column: _names(headers) for column, headers in entry["columns"].items()},
         tuple(map(_names, entry["required"])),
-        entry.get("evidence", {}),
+        {**entry.get("evidence", {}), **{column: _any_of(texts) for column, texts in words.items()}},
+        words,
         {rule["reason"]: rule["when"] for rule in entry.get("left_out", ())},
         entry.get("optional", False),
         entry.get("object_form", ""),
         _names(entry.get("tables", name)),
     )
+
+
+def _any_of(words: tuple[str, ...]) -> str:
+    return f"(?i)^({'|'.join(map(re.escape, words))})$"
 
 
 def _names(entry: str | list[str]) -> tuple[str, ...]:
