@@ -22,7 +22,7 @@ def test_a_payments_export_is_recognised_with_its_reasons(tmp_path: Path) -> Non
     (match,) = payrec.sources.recognise(path)
     assert (match.source, match.confidence) == ("stripe-dashboard", 1.0)
     assert match.command(path) == f"payrec load source stripe-dashboard {path}"
-    assert len(match.reasons) == 4
+    assert len(match.reasons) == 5
 
 
 def test_an_export_of_a_source_is_not_loaded_as_a_table_of_ours(tmp_path: Path) -> None:

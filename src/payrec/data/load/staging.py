@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import duckdb
@@ -132,18 +133,16 @@ def read_whole_ids(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> tuple[str, 
         A note for each such column.
     """
     notes = []
-    for planned in plan.columns:
-        name, origin = planned.column.name, planned.origin
-        if not name.endswith("_id") or not isinstance(origin, FromColumn):
-            continue
-        text = staged_text(origin)
+    tables = ("staged", "carried") if plan.carried else ("staged",)
+    ids = [each for each in plan.columns if each.column.name.endswith("_id") and isinstance(each.origin, FromColumn)]
+    for planned in ids:
+        text = staged_text(planned.origin)
         if not count(db, f"(SELECT 1 FROM kept WHERE suffix({text}, '.0') LIMIT 1)"):
             continue
         if first_row(db, f"SELECT bool_and(regexp_full_match({text}, '\\d+(\\.0)?')) FROM kept")[0]:
-            for table in ("staged", *(["carried"] if plan.carried else [])):
-                for cell in (f"s{position}" for position in origin.positions):
-                    db.execute(f"UPDATE {table} SET {cell} = {cell}[:-3] WHERE suffix({cell}, '.0')")
-            notes.append(f"{name} has whole numbers written as decimals: 12345.0 is read as 12345")
+            for table, at in product(tables, planned.positions()):
+                db.execute(f"UPDATE {table} SET s{at} = s{at}[:-3] WHERE suffix(s{at}, '.0')")
+            notes.append(f"{planned.column.name} has whole numbers written as decimals: 12345.0 is read as 12345")
     return tuple(notes)
 
 
