@@ -42,12 +42,13 @@ VISITS, MOVES, IDLE_S = 3, 8, 20
 ROW = "li.row"
 GROW = """
     SELECT few.* REPLACE (
-        {ids}
-        ROW_NUMBER() OVER (ORDER BY few.rank, copy) AS rank,
-        (ROW_NUMBER() OVER (ORDER BY few.rank, copy) <= 2000)::SMALLINT AS priority_flag)
-    FROM few, range(CEIL($rows / (SELECT COUNT(*) FROM few))::BIGINT) AS t(copy)
-    ORDER BY few.rank, copy LIMIT $rows"""
-COPIED = "few.{name} || '-' || copy AS {name},"
+        few.customer_id || '-' || copy AS customer_id,
+        {columns},
+        ((few.rank - 1) * $copies + copy < 2000)::SMALLINT AS priority_flag)
+    FROM few, range($copies) AS t(copy)
+    ORDER BY few.rank, copy"""
+NUMBERS = ("rank", "customer_rank", "contact_no")
+"""Columns that count: each copy of a row has a number of its own, the same in orders and customers."""
 
 
 def grown(folder: Path, orders: int) -> None:
@@ -59,8 +60,9 @@ def grown(folder: Path, orders: int) -> None:
         store.detail(served.run.run_id, name) for name in ("months", "customers")
     )  # fmt: skip
     few, customers = (rows.filter(rows["rank"].is_valid()) for rows in (few, customers))
-    many = _copies(few, ("order_id", "customer_id"), orders)
-    by_customer = _copies(customers, ("customer_id", "top_order_id"), orders * customers.num_rows // few.num_rows)
+    copies = -(-orders // few.num_rows)
+    many = _copies(few, "order_id", copies).slice(0, orders)
+    by_customer = _copies(customers, "top_order_id", copies)
     details = {
         "months": lambda: iter(months.to_batches() if months else ()),
         "customers": lambda: iter(by_customer.to_batches()),
@@ -68,11 +70,14 @@ def grown(folder: Path, orders: int) -> None:
     store.commit(Publication(replace(served.run, run_id=f"bench-{orders}"), many, details, serve=True))
 
 
-def _copies(few: pa.Table, ids: tuple[str, ...], rows: int) -> pa.Table:
+def _copies(few: pa.Table, order_id: str, copies: int) -> pa.Table:
+    """Return each row ``copies`` times with ids and numbers of its own, best first."""
+    columns = [f"few.{order_id} || '-' || copy AS {order_id}"]
+    columns += [f"(few.{name} - 1) * $copies + copy + 1 AS {name}" for name in NUMBERS if name in few.column_names]
     with duckdb.connect() as engine:
         engine.register("few", few)
-        sql = GROW.format(ids="\n        ".join(COPIED.format(name=name) for name in ids))
-        return engine.sql(sql, params={"rows": rows}).to_arrow_table().cast(few.schema)
+        sql = GROW.format(columns=", ".join(columns))
+        return engine.sql(sql, params={"copies": copies}).to_arrow_table().cast(few.schema)
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def choices(files: CustomerList, of_orders: Choices) -> Choices:
 
 def _filters(files: CustomerList, of: CustomerView) -> tuple[str, dict[str, Any]]:
     """Return the conditions of the view on customers, and their values."""
-    passing, values = where(replace(of.view, owner=()))
+    passing, values = where(files.orders, replace(of.view, owner=()))
     inside = ""
     if passing != "TRUE":
         inside = f"""
@@ -232,13 +232,6 @@ def customer(file: Path, customer_id: str) -> list[dict[str, Any]]:
     """Return the rows of a customer, one for each currency; none if the customer is not on the list."""
     sql = "SELECT * FROM read_parquet($file) WHERE customer_id = $customer ORDER BY rank NULLS LAST, ev_currency"
     return query(sql, {"file": str(file), "customer": customer_id}).to_pylist()
-
-
-def named(contacts: Path, text: str) -> tuple[str, ...]:
-    """Return the customers whose name, e-mail address or company holds a text, in any case; at most 1,000."""
-    holds = " OR ".join(f"contains(lower({name}), lower($text))" for name in ("name", "email", "parent_id"))
-    sql = f"SELECT customer_id FROM read_parquet($file) WHERE {holds} ORDER BY customer_id LIMIT 1000"
-    return tuple(query(sql, {"file": str(contacts), "text": text}).to_pydict()["customer_id"])
 
 
 def people(contacts: Path, customers: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet
 
+from payrec.commands.customer_search import SEARCHED, matching_orders
 from payrec.common import duck
 from payrec.common.errors import DataRefused
 
@@ -50,8 +53,8 @@ class View:
     least: float | None = None
     most: float | None = None
     find: str = ""
-    named: tuple[str, ...] = ()
-    """Customers whose name or e-mail address holds ``find``."""
+    contacts: Path | None = None
+    """File of names and ways to reach, in which ``find`` is searched as well."""
 
     @property
     def is_filtered(self) -> bool:
@@ -87,13 +90,20 @@ def describe(view: View) -> str:
 
 
 def query(sql: str, values: dict[str, Any]) -> pa.Table:
-    """Run a query of ours with bound values; one process-wide DuckDB in memory, a cursor for each query."""
+    """Run a query of ours with bound values; tables among them are read by their names.
+
+    One process-wide DuckDB in memory, a cursor for each query.
+    """
+    tables = {name: value for name, value in values.items() if isinstance(value, pa.Table)}
     with _lock:
         if not _connections:
             _connections.append(duck.connect(options={"memory_limit": "1GB"}, reads_files=True))
         cursor = _connections[0].cursor()
     try:
-        table: pa.Table = cursor.sql(sql, params=values).to_arrow_table()
+        for name, rows in tables.items():
+            cursor.register(name, rows)
+        bound = {name: value for name, value in values.items() if name not in tables}
+        table: pa.Table = cursor.sql(sql, params=bound).to_arrow_table()
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         msg = f"a file of the list is damaged or gone: {str(error).splitlines()[0]}\npublish the list again: payrec run"
         raise DataRefused(msg) from error
@@ -120,8 +130,8 @@ def choices(file: Path) -> Choices:
     return Choices(values, row["ranked"], row["prioritised"], row["last_flagged"])
 
 
-def where(view: View) -> tuple[str, dict[str, Any]]:
-    """Return the condition of the filters on orders ("TRUE": none is set), and its values."""
+def where(file: Path, view: View) -> tuple[str, dict[str, Any]]:
+    """Return the condition of the filters on the orders of a list ("TRUE": none is set), and its values."""
     parts: list[str] = []
     values: dict[str, Any] = {}
     for name in COLUMNS:
@@ -135,10 +145,17 @@ def where(view: View) -> tuple[str, dict[str, Any]]:
             parts.append(f"outstanding {sign} ${name}")
             values[name] = getattr(view, name)
     if text := view.find.strip():
-        holds = " OR ".join(f"contains(lower({name}), lower($find))" for name in ("order_id", "customer_id"))
-        parts.append(f"({holds} OR customer_id IN (SELECT UNNEST($named)))")
-        values |= {"find": text, "named": list(view.named)}
+        parts.append("order_id IN (SELECT order_id FROM matches)")
+        values["matches"] = _matches(file, file.stat().st_mtime_ns, view.contacts, text)
     return " AND ".join(parts) or "TRUE", values
+
+
+@lru_cache(maxsize=8)
+def _matches(file: Path, written_ns: int, contacts: Path | None, part: str) -> pa.Table:
+    """Return the ids of the orders that a search matches; read once for all queries of a view and all sessions."""
+    orders = pyarrow.parquet.read_table(file, columns=["order_id", "customer_id"])
+    people = pyarrow.parquet.read_table(contacts, columns=list(SEARCHED)) if contacts else None
+    return orders.filter(pa.array(matching_orders(orders, people, part))).select(["order_id"])
 
 
 def held_back(last_flagged: str) -> str:
@@ -146,9 +163,9 @@ def held_back(last_flagged: str) -> str:
     return f"(priority_flag = 0 AND net_value >= 0 AND rank < {last_flagged})"
 
 
-def _chosen(view: View, last_flagged: int) -> tuple[str, dict[str, Any]]:
+def _chosen(file: Path, view: View, last_flagged: int) -> tuple[str, dict[str, Any]]:
     """Return the query of the chosen rows in the order of their ranks, and its values."""
-    passing, values = where(view)
+    passing, values = where(file, view)
     sql = f"""
         SELECT * FROM read_parquet($file)
         WHERE rank IS NOT NULL AND net_value >= $cost AND NOT {held_back("$last_flagged")} AND {passing}
@@ -161,7 +178,7 @@ def totals(file: Path, view: View) -> list[dict[str, Any]]:
 
     ``expected`` is in ``ev_currency``; where all are converted to one, ``currency`` tells what is owed, in its own.
     """
-    passing, values = where(view)
+    passing, values = where(file, view)
     sql = f"""
         SELECT currency, ANY_VALUE(ev_currency) AS ev_currency, COUNT(*) AS orders,
             SUM(outstanding)::DOUBLE AS outstanding,
@@ -172,7 +189,7 @@ def totals(file: Path, view: View) -> list[dict[str, Any]]:
 
 def chosen_totals(file: Path, view: View, last_flagged: int) -> list[dict[str, Any]]:
     """Return ``ev_currency, orders, outstanding_value, expected, p`` of the chosen orders, largest first."""
-    sql, values = _chosen(view, last_flagged)
+    sql, values = _chosen(file, view, last_flagged)
     total = f"""
         SELECT ev_currency, COUNT(*) AS orders, SUM(outstanding_value)::DOUBLE AS outstanding,
             SUM(ev_recovered)::DOUBLE AS expected, SUM(p_recover_30d)::DOUBLE AS recoveries
@@ -182,13 +199,13 @@ def chosen_totals(file: Path, view: View, last_flagged: int) -> list[dict[str, A
 
 def chosen_values(file: Path, view: View, last_flagged: int) -> pa.Table:
     """Return ``ev_currency, outstanding_value, p_recover_30d`` of the chosen orders."""
-    sql, values = _chosen(view, last_flagged)
+    sql, values = _chosen(file, view, last_flagged)
     return query(f"SELECT {VALUES} FROM ({sql})", values | {"file": str(file)})
 
 
 def page(file: Path, view: View, last_flagged: int, number: int = 1) -> pa.Table:
     """Return a page of 500 of the chosen orders, in the columns of the table; the first page has the number 1."""
-    sql, values = _chosen(replace(view, capacity=min(view.capacity, number * TABLE_ROWS)), last_flagged)
+    sql, values = _chosen(file, replace(view, capacity=min(view.capacity, number * TABLE_ROWS)), last_flagged)
     shown = f"""
         SELECT rank, order_id, customer_id, outstanding::DOUBLE AS outstanding, currency, age_days,
             100 * p_recover_30d AS chance, ev_recovered::DOUBLE AS ev_recovered, ev_currency,
@@ -200,14 +217,14 @@ def page(file: Path, view: View, last_flagged: int, number: int = 1) -> pa.Table
 
 def whole(file: Path, view: View, last_flagged: int) -> pa.Table:
     """Return all chosen orders with all columns, for an export of exactly the view."""
-    sql, values = _chosen(view, last_flagged)
+    sql, values = _chosen(file, view, last_flagged)
     priced = "* REPLACE ((net_value - $cost)::DECIMAL(18, 2) AS net_value, 1::SMALLINT AS priority_flag)"
     return query(f"SELECT {priced} FROM ({sql}) ORDER BY rank", values | {"file": str(file)})
 
 
 def curve(file: Path, view: View) -> pa.Table:
     """Return ``ev_currency, orders, expected``: what the first orders by rank are expected to bring, up to all."""
-    passing, values = where(view)
+    passing, values = where(file, view)
     sql = f"""
         WITH listed AS (
             SELECT ev_currency, ev_recovered, ROW_NUMBER() OVER (ORDER BY rank) AS position, COUNT(*) OVER () AS n
@@ -226,7 +243,7 @@ def curve(file: Path, view: View) -> pa.Table:
 
 def suppressed(file: Path, view: View) -> tuple[list[dict[str, Any]], pa.Table]:
     """Return the counts by reason of suppression, and the first 500 such orders, the largest balance first."""
-    passing, values = where(view)
+    passing, values = where(file, view)
     values |= {"file": str(file)}
     inside = f"FROM read_parquet($file) WHERE suppressed_reason IS NOT NULL AND {passing}"
     counts = f"""
@@ -241,7 +258,7 @@ def suppressed(file: Path, view: View) -> tuple[list[dict[str, Any]], pa.Table]:
 
 def suppressed_whole(file: Path, view: View) -> pa.Table:
     """Return all suppressed orders that pass the filters, with all columns."""
-    passing, values = where(view)
+    passing, values = where(file, view)
     sql = f"""
         SELECT * FROM read_parquet($file) WHERE suppressed_reason IS NOT NULL AND {passing}
         ORDER BY {LARGEST_FIRST}"""

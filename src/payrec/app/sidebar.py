@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from payrec.app import customer_query, formatting, list_query, state
+from payrec.app import formatting, list_query, state
 from payrec.app.list_query import Choices, View
 from payrec.common.text import markdown_text
 
@@ -56,9 +56,9 @@ def filters(prefix: str, choices: Choices, unit: str) -> View:
         left, right = st.columns(2)
         chosen["least"] = left.number_input("Balance from", 0.0, None, None, key=f"{prefix}from", **bound)
         chosen["most"] = right.number_input("Balance up to", 0.0, None, None, key=f"{prefix}to", **bound)
-    contacts = None if prefix else state.detail_file("contacts")  # of the published list, not of an uploaded one
-    named = customer_query.named(contacts, find.strip()) if contacts and find and find.strip() else ()
-    return View(capacity, cost, tuple(ages), **chosen, find=find or "", named=named)
+    find = (find or "").strip()
+    contacts = state.detail_file("contacts") if find and not prefix else None  # of the published list alone
+    return View(capacity, cost, tuple(ages), **chosen, find=find, contacts=contacts)
 
 
 def warn_of_address(prefix: str, choices: Choices, tabs: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""Search the customers of the served list by a part of their id, name, email address, phone or order id."""
+"""Search a list by a part of an order id, or of a customer's id, name, email address, phone or company."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from payrec.commands.published import Location, current, store_of
 from payrec.common.arrow import Flags, make, pc, text
 
-SEARCHED = ("customer_id", "name", "email", "phone")
+SEARCHED = ("customer_id", "name", "email", "phone", "parent_id")
 """Columns of the contacts of a list; order ids come from the list itself."""
 
 
@@ -23,7 +24,7 @@ class CustomerMatches:
 
 
 def search_customers(part: str, published: Location = "out/published", most: int = 5_000) -> CustomerMatches:
-    """Return the customers of the served list with ``part`` in their id, name, email, phone or an order id, any case.
+    """Return the customers of the served list of whom an order matches ``part`` as in :func:`matching_orders`.
 
     Names and ways to reach are those that were loaded before the list was made; an empty
     ``part`` matches nobody.
@@ -34,21 +35,32 @@ def search_customers(part: str, published: Location = "out/published", most: int
         Nothing has been published.
     """
     store = store_of(published)
-    run_id, wanted = current(store).run.run_id, pc.utf8_lower(part.strip()).as_py()
-    if not wanted:
+    run_id = current(store).run.run_id
+    if not part.strip():
         return CustomerMatches((), 0)
     orders = store.columns(run_id, ("customer_id", "order_id", "customer_rank"), by="order")
-    hits = _contains(text(orders, "customer_id"), wanted) | _contains(text(orders, "order_id"), wanted)
-    contacts = store.detail(run_id, "contacts")
-    if contacts is not None:
-        by_contact = np.logical_or.reduce([_contains(text(contacts, name), wanted) for name in SEARCHED])
-        named = text(contacts, "customer_id").filter(make.array(by_contact))
-        hits |= pc.is_in(text(orders, "customer_id"), value_set=named).to_numpy(zero_copy_only=False)
+    hits = matching_orders(orders, store.detail(run_id, "contacts"), part)
     matches = orders.filter(make.array(hits)).select(["customer_id", "customer_rank"])
     matches = matches.filter(pc.is_valid(matches["customer_id"]))
     best = matches.group_by("customer_id").aggregate([("customer_rank", "min")])
     in_order: Any = best.sort_by([("customer_rank_min", "ascending"), ("customer_id", "ascending")])["customer_id"]
     return CustomerMatches(tuple(in_order.slice(0, most).to_pylist()), len(in_order))
+
+
+def matching_orders(orders: pa.Table, contacts: pa.Table | None, part: str) -> Flags:
+    """Return whether ``part`` stands in an order's id, or in its customer's id, name, email, phone or company, (n,).
+
+    In any case of letters; ``contacts`` has the customers whose names and ways to reach are known.
+    """
+    wanted = pc.utf8_lower(part.strip()).as_py()
+    customers = text(orders, "customer_id")
+    hits = _contains(customers, wanted) | _contains(text(orders, "order_id"), wanted)
+    if contacts is not None:
+        known = [name for name in SEARCHED if name in contacts.column_names]
+        by_contact = np.logical_or.reduce([_contains(text(contacts, name), wanted) for name in known])
+        people = text(contacts, "customer_id").filter(make.array(by_contact))
+        hits |= pc.is_in(customers, value_set=people).to_numpy(zero_copy_only=False)
+    return hits
 
 
 def _contains(values: Any, wanted: str) -> Flags:
