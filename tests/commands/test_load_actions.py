@@ -11,6 +11,7 @@ from typing import Any
 
 import openpyxl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import payrec
@@ -158,3 +159,49 @@ def test_a_file_without_its_columns_is_refused(tmp_path: Path) -> None:
     file.write_text("customer,phone\nbob,1\n")
     with pytest.raises(DataRefused, match=r"found no column done in other.csv, expected customer, done, when"):
         payrec.load.actions(file, NOW, "kim", tmp_path)
+
+
+def test_fault_83_what_a_spreadsheet_changed_is_named_refused_or_read(
+    lists: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "done.csv"
+    text = "customer,done,when,note\n12,spoke,,\nBOB,spoke,,\nbob,spoke,,Größe\nbob,spoke,1899-12-30,\n"
+    file.write_bytes(text.encode("cp1252"))
+    with pytest.raises(DataRefused, match="--encoding cp1252"):
+        payrec.load.actions(file, NOW, "kim", lists)
+    assert actions.read(open_store(lists)) == ()
+    monkeypatch.setenv("PAYREC_PUBLISHED_DIR", str(lists))
+    monkeypatch.setattr("payrec.cli.options.now", lambda: NOW)
+    with pytest.raises(SystemExit) as ended:
+        main(["load", "actions", str(file), "--encoding", "cp1252"])
+    said = capsys.readouterr().err
+    assert ended.value.code == DataRefused.exit_code
+    assert "no list has customer 12 and 1 more: recorded; a spreadsheet may have changed the ids" in said
+    assert "line 5: found an action at 1899-12-30, expected a time from 1990-01-01 on" in said
+    assert [one.note for one in actions.read(open_store(lists)) if one.customer_id == "bob"] == ["Größe"]
+
+
+def test_contacts_with_held_out_customers_are_counted(tmp_path: Path, open_orders: Make) -> None:
+    rows = open_orders({"order_id": "o1", "customer_id": "bob"}, {"order_id": "o2", "customer_id": "cat"})
+    lists = open_store(tmp_path / "published")
+    publish(lists, rows, most=10)
+    file = tmp_path / "done.csv"
+    file.write_text("customer,done,note\nbob,spoke,\ncat,,note\n")
+    for path in (tmp_path / "published").rglob("customers.parquet"):
+        table = pq.read_table(path)
+        held = pa.array(["held_out"] * table.num_rows)
+        at = table.schema.get_field_index("suppressed_reason")
+        pq.write_table(table.set_column(at, table.schema.field(at).name, held), path)
+    assert payrec.load.actions(file, NOW, "kim", tmp_path / "published").held_out == 1
+
+
+@pytest.mark.parametrize("option", ["--map=m.toml", "--rejects=r.csv", "--complete", "--stated-at=2026-01-01"])
+def test_options_that_have_no_use_are_refused(
+    option: str, lists: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PAYREC_PUBLISHED_DIR", str(lists))
+    with pytest.raises(SystemExit) as ended:
+        main(["load", "actions", "done.csv", option])
+    assert (ended.value.code, option.split("=", maxsplit=1)[0] in capsys.readouterr().err) == (2, True)

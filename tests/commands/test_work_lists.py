@@ -142,5 +142,5 @@ def test_actions_that_no_longer_fit_the_list_are_recorded_with_one_sentence(stor
     )
     assert told("note", "silent", note="x") == ()
     assert len(actions.read(store)) == 5
-    with pytest.raises(UsageError, match="found until 2026-01-01, expected a day from 2026-02-02 on"):
+    with pytest.raises(UsageError, match="found until 2026-01-01, expected a day from 2026-02-02 to 2199-12-31"):
         told("snoozed", "a", until=date(2026, 1, 1))

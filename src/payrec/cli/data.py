@@ -120,7 +120,11 @@ def load(
         if write_map is not None:
             _write_map(kind, files, write_map, reading, as_json)
         else:
-            _load_actions(files[0], settings, url, as_json)
+            no_use = {
+                "--map": map_file, "--rejects": rejects, "--stated-at": stated_at, "--complete": complete or None,
+                "--reporting-currency": reporting_currency, "--payments-from-…": payments_from_events,
+            }  # fmt: skip
+            _load_actions(files[0], encoding, no_use, settings, url, as_json)
         return
     if kind == FileKind.source:
         with options.database(url, settings) as engine, output.steps(as_json) as step:
@@ -146,9 +150,13 @@ def load(
     output.emit(asdict(report), as_json, render, kept="the rows are loaded")
 
 
-def _load_actions(file: Path, settings: Settings, url: str | None, as_json: Any) -> None:
+def _load_actions(
+    file: Path, encoding: str | None, no_use: dict[str, Any], settings: Settings, url: str | None, as_json: Any
+) -> None:
+    for name in (name for name, value in no_use.items() if value is not None):
+        raise UsageError(f"found {name} after actions, expected none: the columns of the sheet are fixed")
     with options.published(url, settings) as store:
-        loaded = payrec.load.actions(file, options.now(), options.user(), store)
+        loaded = payrec.load.actions(file, options.now(), options.user(), store, encoding)
     first, *refused = loaded.lines()
     for line in refused:
         output.note(line)

@@ -190,6 +190,8 @@ def report(
     """Write a model's report, or the figures of the team (--team)."""
     settings = options.configured()
     if team:
+        if reference != "champion":
+            raise UsageError("found --model and --team, expected one: the figures of a team are of no model")
         with options.published(url, settings) as store:
             show_team(payrec.team(store, tuple(one.value for one in per or ()), out), out, as_json)
         return

@@ -37,7 +37,7 @@ class ActionRow:
     run_id: str = ""
 
 
-def read(path: Path, by: str, now: datetime) -> Iterator[ActionRow]:
+def read(path: Path, by: str, now: datetime, encoding: str | None = None) -> Iterator[ActionRow]:
     """Yield the rows that were filled in, of the first sheet of an XLSX or of a CSV.
 
     Raises
@@ -48,7 +48,7 @@ def read(path: Path, by: str, now: datetime) -> Iterator[ActionRow]:
         It is damaged, of another kind, or lacks the columns ``customer`` and ``done``.
     """
     with opened(path, Limits(), ("text", "xlsx")) as file:
-        table = table_of(file, Hints(frozenset(NAMES)))
+        table = table_of(file, Hints(frozenset(NAMES), encoding=encoding))
         header = [name.strip().casefold() for name in table.dialect.header]
         if missing := [name for name in NEEDED if name not in header]:
             msg = f"found no column {missing[0]} in {path.name}, expected {', '.join((NEEDED[0], *TO_FILL))}"
@@ -81,6 +81,8 @@ def _action(texts: Mapping[str, str], by: str, now: datetime) -> Action:
     if done not in DONE:
         raise UsageError(f"found done {terminal_text(texts['done'][:50])!r}, expected one of {', '.join(DONE)}")
     kind: Kind = "contacted" if done in OUTCOMES else done  # type: ignore[assignment]
+    if kind == "assigned" and not texts.get("owner"):
+        raise UsageError("found assigned without owner, expected a name in that column")
     outcome = done if done in OUTCOMES else texts.get("owner") if kind == "assigned" else None
     filled = "\0".join(texts.get(name, "") for name in ("run_id", "customer", "currency", *TO_FILL))
     is_promise = kind == "promised"

@@ -29,7 +29,7 @@ from payrec.publish.store import ListStore
 
 TABLE, FOLDER = "payrec_actions", "actions"
 NOTE_CHARACTERS, TEXT_CHARACTERS = 1_000, 200
-MOST, LATEST = Decimal(10) ** 16, date(2199, 12, 31)
+MOST, EARLIEST, LATEST = Decimal(10) ** 16, date(1990, 1, 1), date(2199, 12, 31)  # facts that a load takes
 AHEAD = timedelta(days=1)  # an action may lie so far after the present: clocks differ
 LATE_COMMIT = timedelta(minutes=1)  # an action may become visible so long after the time that it was recorded at
 Kind = Literal[
@@ -217,8 +217,10 @@ def _require_plausible(action: Action, now: datetime) -> None:
     if action.at > now + AHEAD:
         msg = f"found an action at {action.at:%Y-%m-%d %H:%M}, expected a time up to now, {now:%Y-%m-%d %H:%M}"
         raise UsageError(msg)
+    if action.at.date() < EARLIEST:
+        raise UsageError(f"found an action at {action.at.date()}, expected a time from {EARLIEST} on")
     if until is not None and not action.at.date() <= until <= LATEST:
-        raise UsageError(f"found until {until}, expected a day from {action.at:%Y-%m-%d} on")
+        raise UsageError(f"found until {until}, expected a day from {action.at.date()} to {LATEST}")
 
 
 def _text(name: str, value: str | None) -> str | None:
