@@ -26,7 +26,7 @@ from tests.soak import arrivals, nights
 
 END = date(2026, 6, 30)
 FUNCTIONS = {
-    "ledger": [(ledger, name) for name in ("add", "entries", "ended", "begin", "fence")],
+    "ledger": [(ledger, name) for name in ("add", "add_of_run", "entries", "ended", "begin", "fence")],
     "proofs before the commit": [(ledger, "require_newest"), (layers, "build_number")],
     "damaged files": [(run_command, "repaired"), (run_command, "restored_verdicts")],
 }

@@ -82,6 +82,10 @@ class Ended:
         if done.returncode not in expected or "internal error" in done.stderr:
             self.unexpected.append(f"{name} ended with {done.returncode}: {done.stderr.strip()[-300:]}")
 
+    def published(self) -> int:
+        """Return how many runs ended 0 or 1."""
+        return sum(self.codes["run"][code] for code in (0, 1)) if "run" in self.codes else 0
+
 
 def prepared(url: str, folder: Path, orders: int) -> Place:
     """Load a portfolio, train a champion, and return the installation."""
@@ -127,8 +131,11 @@ def run_alone(place: Place) -> None:
     assert done.returncode in (0, 1), done.stderr
 
 
-def wrong_lists(place: Place) -> list[str]:
-    """Return what is wrong with the published lists: each must hold exactly the orders that are open at its time."""
+def wrong_lists(place: Place, runs_ended: int) -> list[str]:
+    """Return what is wrong with the published lists: each must hold exactly the orders that are open at its time.
+
+    ``runs_ended``: how many runs ended 0 or 1; one that met a lock (5) publishes nothing.
+    """
     wrong = []
     with connect(place.url) as engine:
         store = open_store(engine if keeps_lists(place.url) else place.folder / "published")
@@ -140,8 +147,8 @@ def wrong_lists(place: Place) -> list[str]:
                 wrong.append(f"{one.run.run_id}: {rows.num_rows} orders listed, {len(open_ids)} open")
             if pc.count_distinct(rows["as_of"]).as_py() != min(1, rows.num_rows):
                 wrong.append(f"{one.run.run_id}: rows of several times")
-        if not store.runs():
-            wrong.append("no run was published")
+        if runs_ended and not store.runs():
+            wrong.append(f"{runs_ended} runs ended 0 or 1, and no list is published")
     return wrong
 
 
@@ -157,9 +164,14 @@ def main() -> int:
         url = server.url("postgres") if options.engine == "postgres" else f"duckdb:///{folder / 'payrec.duckdb'}"
         place = prepared(url, folder, options.orders)
         ended = loops(place, minutes=options.minutes)
-        wrong = wrong_lists(place)
+        wrong = wrong_lists(place, ended.published())
     for name, codes in ended.codes.items():
         print(f"{name:<10}" + "  ".join(f"exit {code}: {n}" for code, n in sorted(codes.items())))
+    total = sum(sum(codes.values()) for codes in ended.codes.values())
+    print(
+        f"{options.engine}, {options.minutes:g} minutes: {total} commands, {len(ended.unexpected)} unexpected endings"
+    )
+    print(f"{ended.published()} runs ended 0 or 1; {len(wrong)} lists wrong")
     print("\n".join([*ended.unexpected, *wrong]) or "every run ended 0, 1 or 5, every list is whole")
     return 1 if ended.unexpected or wrong else 0
 

@@ -41,12 +41,12 @@ class RunConfig:
 
 def record_step(engine: Engine, config: RunConfig, step: str, run_id: str) -> None:
     """Record a step of a run as done."""
-    ledger.add(engine, ledger.Entry(config.now, str(config.holder), f"step.{step}", run_id, "done"))
+    ledger.add_of_run(engine, ledger.Entry(config.now, str(config.holder), f"step.{step}", run_id, "done"))
 
 
 def record_run(engine: Engine, config: RunConfig, run_id: str, note: str) -> None:
     """Record a run as done."""
-    ledger.add(engine, ledger.Entry(config.now, str(config.holder), "run", run_id, "done", note))
+    ledger.add_of_run(engine, ledger.Entry(config.now, str(config.holder), "run", run_id, "done", note))
 
 
 @contextmanager
