@@ -103,7 +103,7 @@ def _off_the_list(store: ListStore, rows: list[ActionRow]) -> tuple[tuple[str, .
     named = {row.run_id for row in rows} & {one.run.run_id for one in store.runs()}
     listed: set[str] = set()
     for run_id in {served.run.run_id, *named}:
-        listed |= set(store.columns(run_id, ("customer_id",)).column(0).to_pylist())
+        listed |= {str(name) for name in store.columns(run_id, ("customer_id",)).column(0).to_pylist()}
     named_customers = {row.action.customer_id for row in rows if row.action is not None}
     customers = store.columns(served.run.run_id, ("customer_id", "suppressed_reason"))
     held = {row["customer_id"] for row in customers.to_pylist() if row["suppressed_reason"] == HELD_OUT}

@@ -85,8 +85,10 @@ def _insert(engine: Engine, entry: Entry) -> None:
 
 def entries(engine: Engine, where: str = "TRUE") -> list[Entry]:
     """Return the entries in the order in which they were added."""
-    if TABLE not in engine.tables():
-        return []
+    return _entries(engine, where) if TABLE in engine.tables() else []
+
+
+def _entries(engine: Engine, where: str) -> list[Entry]:
     columns = "happened_at, who, what, subject, status, detail"
     rows = engine.read(f"SELECT {columns} FROM {TABLE} WHERE {where} ORDER BY entry_no")
     return [Entry(**row) for row in rows.to_pylist()]
@@ -108,7 +110,7 @@ def begin(engine: Engine, at: datetime, who: str, run_id: str) -> Begun:
     def start() -> Begun:
         with engine.transaction():
             fence(engine)
-            known = entries(engine, OF_RUNS)
+            known = _entries(engine, OF_RUNS)
             for subject in _unfinished(known):
                 _insert(engine, Entry(at, who, "run", subject, "abandoned", "it ended without a word"))
             _insert(engine, Entry(at, who, "run", run_id, "started"))
@@ -133,7 +135,7 @@ def require_newest(engine: Engine, begun: Begun) -> None:
     LostLock
         Another run began.
     """
-    later = entries(engine, f"what = 'run' AND status = 'started' AND entry_no > {begun.entry_no}")
+    later = _entries(engine, f"what = 'run' AND status = 'started' AND entry_no > {begun.entry_no}")
     if later:
         msg = f"this run lost its lock: run {later[0].subject} began after it, by {later[0].who}"
         raise LostLock(f"{msg}\nthis list is not published; payrec monitor shows what is served")
