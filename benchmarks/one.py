@@ -74,6 +74,16 @@ def _all() -> dict[str, Measurement]:
             building.scoring_only,
             building.prepared_scoring,
         ),
+        Measurement("build", "build-next-day", "… a day later, 1 % paid", building.next_day, building.prepared_scoring),
+        *(
+            Measurement(
+                "build", f"build-{name}", f"payrec build, {title}", partial(building.few_customers, each), build
+            )
+            for name, title, each in (
+                ("dense", "1,000 orders a customer", 1_000),
+                ("one-customer", "one customer", None),
+            )
+        ),
         *(
             Measurement("score", f"score-{r}", f"bundle, {r}", partial(_score, r), scoring.prepared)
             for r in ("logistic", "xgboost")
