@@ -33,7 +33,7 @@ from payrec.data.engines import connect
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, MAPS, KEPT = ROOT / "docs" / "real-data.md", ROOT / "docs" / "maps", ROOT / "out" / "real-data.json"
-RECIPES = ("logistic", "xgboost", "original")
+RECIPES = ("logistic", "xgboost", "average", "original")
 LIST_LENGTH = 100
 TRAIN_ROWS = 150_000  # enough for these sets, so that a busy machine gets done
 FINE, ALARM, GATE = 0, 1, 4
@@ -119,7 +119,7 @@ def night(payrec: Commands, real: RealSet) -> dict[str, Any]:
     if trained["exit_code"] == GATE:
         payrec("models", "promote", trained["model_id"])
     ran = payrec("run", "--as-of", real.run_as_of, accept=(FINE, ALARM))
-    payrec("worklist", "--capacity", str(LIST_LENGTH), "--out", "list.parquet")
+    payrec("worklist", "--by", "order", "--capacity", str(LIST_LENGTH), "--out", "list.parquet")
     listed = parquet.read_table(payrec.folder / "list.parquet")
     moment = datetime.fromisoformat(real.run_as_of)
     with connect(payrec.url) as engine:

@@ -27,6 +27,7 @@ from payrec.simulate import simulator
 Array = np.ndarray[Any, Any]
 DAY = pd.Timedelta(days=1)
 HORIZON, RECENT = 30 * DAY, 90 * DAY
+LAST_DAY = 31 * 128 - 1  # from which on the weight of a decision stays
 CODED = ("provider", "payment_method", "currency", "country", "device", "transaction_type")
 BAND_ENDS = np.array([10, 25, 50, 100, 250, 500, 1000, 2500, 10_000]) * 100
 BANDS = ("0-10", "10-25", "25-50", "50-100", "100-250", "250-500", "500-1000", "1000-2500", "2500-10000", "10000+")
@@ -248,11 +249,22 @@ def _own_state(rows: pd.DataFrame, orders: pd.DataFrame, state: pd.DataFrame) ->
     return pd.DataFrame(own)
 
 
+def _weight(day: np.ndarray) -> np.ndarray:
+    """Return the weight of a decision so many days after the customer's first order."""
+    day = np.minimum(day, LAST_DAY).astype(np.int64)
+    return (128 + (day & 127)) << (day >> 7)
+
+
 def _history(rows: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     """Return what the customer's other orders had shown: now, a horizon ago (decided) and 90 days ago (not recent)."""
     counted = orders[["failed", "in_time"]].assign(orders=1).astype(np.int32)
     so_far = counted.groupby(orders["customer"]).cumsum()
     customer = orders["customer"].to_numpy()
+    tenure = (orders["known_at"] - orders.groupby("customer")["known_at"].transform("min")).dt.days.to_numpy()
+    own_weight = _weight(tenure + HORIZON.days)
+    weights = orders[["failed", "in_time"]].astype(np.int64).mul(own_weight, axis=0)
+    weights = weights.groupby(orders["customer"]).cumsum()
+    today = np.minimum(tenure[rows["number"]] + rows["age_days"].to_numpy(), LAST_DAY)
     customers, facts = customer[rows["number"]], (customer, orders["known_at"])
     now = so_far.take(_last_known(customers, rows["as_of"], *facts)).to_numpy()
     decided = _last_known(customers, rows["as_of"] - HORIZON, *facts)
@@ -266,6 +278,11 @@ def _history(rows: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
             "cust_failures": now[:, 0] - 1,
             "cust_decided": _at(so_far["failed"], decided, 0) - own_decided,
             "cust_recovered_in_time": _at(so_far["in_time"], decided, 0) - own_in_time,
+            "cust_decided_weight": _at(weights["failed"], decided, 0) - own_decided * own_weight[rows["number"]]
+            >> (today >> 7),
+            "cust_in_time_weight": _at(weights["in_time"], decided, 0) - own_in_time * own_weight[rows["number"]]
+            >> (today >> 7),
+            "cust_weight_today": 128 + (today & 127),
             "cust_orders_90d": now[:, 2] - _at(so_far["orders"], older, 0) - own_recent,
             "cust_failures_90d": now[:, 0] - _at(so_far["failed"], older, 0) - own_recent,
         }

@@ -180,6 +180,7 @@ class Portfolio:
             "cust_recovered": len(recovered),
             "cust_decided": len(decided),
             "cust_recovered_in_time": sum(self.is_recovered(o, self.decided(o)) for o in decided),
+            **self.recent(me["customer_id"], decided, at),
             "cust_days_to_pay_sum": sum((self.recovered_at(o) - self.opened(o)).days for o in recovered),
             **self.paces(oid, at),
             "cust_days_since_payment": (at - max(paid)).days if paid else None,
@@ -189,6 +190,24 @@ class Portfolio:
             "cust_orders_90d": len(recent),
             "cust_failures_90d": sum(self.failed(o) for o in recent),
             "is_opted_out": int(any(e["event_type"] == "opt_out" and known_at(e) <= at for e in outs)),
+        }
+
+    def recent(self, customer: str, decided: list[str], at: datetime) -> Row:
+        """What the decisions weigh, relative to the doublings of the weight until ``at``."""
+        first = min(self.opened(o) for o, r in self.orders.items() if r["customer_id"] == customer)
+
+        def weight(moment: datetime) -> int:
+            doublings, rest = divmod(min((moment - first).days, 31 * 128 - 1), 128)
+            return (128 + rest) * 2**doublings
+
+        today = weight(at)
+        doublings = today.bit_length() - 8
+        weights = {o: weight(self.decided(o)) for o in decided}
+        in_time = sum(w for o, w in weights.items() if self.is_recovered(o, self.decided(o)))
+        return {
+            "cust_decided_weight": sum(weights.values()) // 2**doublings,
+            "cust_in_time_weight": in_time // 2**doublings,
+            "cust_weight_today": today // 2**doublings,
         }
 
     def paces(self, oid: str, at: datetime) -> Row:

@@ -28,11 +28,11 @@ def training_rows() -> pa.Table:
 @pytest.fixture(scope="session")
 def models(training_rows: pa.Table) -> dict[str, Model]:
     """One small model of each recipe, trained once."""
-    names = ("original", "logistic", "xgboost")
+    names = ("original", "logistic", "xgboost", "average")
     return {name: training.train(training_rows, training.TrainSpec(name, seed=5)) for name in names}
 
 
-@pytest.fixture(params=["original", "logistic", "xgboost"])
+@pytest.fixture(params=["original", "logistic", "xgboost", "average"])
 def model(request: pytest.FixtureRequest, models: dict[str, Model]) -> Model:
     """Each of the shared models in turn."""
     return models[request.param]

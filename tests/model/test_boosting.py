@@ -40,7 +40,7 @@ def test_small_data_gets_small_trees() -> None:
 def test_a_constraint_stands_only_where_the_direction_is_sure() -> None:
     trends = boosting.parameters(100, 1)["monotone_constraints"].strip("()").split(",")
     up = [feature.name for feature, trend in zip(boosting.INPUTS, trends, strict=True) if trend == "1"]
-    assert up == ["cust_in_time_rate"]
+    assert up == ["cust_in_time_rate", "cust_in_time_rate_recent"]
 
 
 def test_early_stopping_keeps_the_best_count_of_trees(models: dict[str, Model]) -> None:

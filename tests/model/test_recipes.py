@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from rows import feature_rows, portfolio
 
 from payrec.common.errors import DataRefused, UsageError
+from payrec.model.features import matrix
 from payrec.model.features.declarations import LABEL, NEEDED
 from payrec.model.recipes import sample, training
-from payrec.model.recipes.model import Model, predict
+from payrec.model.recipes.model import Average, Model, predict, score
 from payrec.model.recipes.training import TrainSpec
-from payrec.model.recipes.training_summary import choice
+from payrec.model.recipes.training_summary import best_of, choice
 from payrec.model.store import bundle
 
 OTHER_ROWS = feature_rows(500, seed=22)
@@ -101,10 +102,13 @@ def test_the_label_is_never_read_by_predict(model: Model) -> None:
 
 def test_more_recovered_in_time_never_lowers_the_trees_chance(models: dict[str, Model]) -> None:
     rows = with_column(OTHER_ROWS, "cust_decided", pa.array([9] * 500, pa.int64()))
-    chances = [
-        predict(models["xgboost"], with_column(rows, "cust_recovered_in_time", pa.array([count] * 500)))
-        for count in range(10)
-    ]
+    rows = with_column(rows, "cust_decided_weight", pa.array([9 * 90] * 500, pa.int64()))
+    chances = []
+    for count in range(10):
+        counted = with_column(rows, "cust_recovered_in_time", pa.array([count] * 500))
+        chances.append(
+            predict(models["xgboost"], with_column(counted, "cust_in_time_weight", pa.array([count * 90] * 500)))
+        )
     assert (np.diff(chances, axis=0) >= 0).all()
     assert chances[-1].mean() > chances[0].mean() + 0.05
 
@@ -137,9 +141,23 @@ def test_a_model_says_what_it_was_trained_on(models: dict[str, Model], training_
 def test_auto_takes_the_lower_log_loss_and_says_by_how_much(training_rows: pa.Table) -> None:
     model = training.train(training_rows, TrainSpec("auto"))
     losses = model.training.losses
-    assert set(losses) == {"logistic", "xgboost"}
-    assert losses[model.recipe] == min(losses.values())
+    assert set(losses) == {"logistic", "xgboost", "average"}
+    assert model.recipe == best_of(losses)
     assert re.search(rf"^{model.recipe} was chosen: log loss 0\.\d{{4}} .* less$", choice(model.training))
+
+
+def test_the_average_is_taken_only_where_it_gains_enough_for_two_recipes() -> None:
+    assert best_of({"logistic": 0.5, "xgboost": 0.51, "average": 0.4995}) == "logistic"
+    assert best_of({"logistic": 0.5, "xgboost": 0.51, "average": 0.4985}) == "average"
+    assert best_of({"logistic": 0.52, "xgboost": 0.51}) == "xgboost"
+
+
+def test_an_average_is_the_mean_of_the_log_odds_of_both(models: dict[str, Model], training_rows: pa.Table) -> None:
+    average = models["average"].scorer
+    assert isinstance(average, Average)
+    inputs = matrix.matrix(training_rows, models["average"].vocabulary)
+    both = [score(one, inputs) for one in (average.tables, average.trees)]
+    assert np.allclose(score(average, inputs), np.mean(both, axis=0))
 
 
 def test_choice_is_silent_where_there_was_none(models: dict[str, Model]) -> None:
@@ -170,7 +188,7 @@ def test_another_horizon_is_refused() -> None:
 
 
 def test_an_unknown_recipe_is_refused() -> None:
-    with pytest.raises(UsageError, match="'magic', expected one of logistic, xgboost, auto, original"):
+    with pytest.raises(UsageError, match="'magic', expected one of logistic, xgboost, average, auto, original"):
         training.train(OTHER_ROWS, TrainSpec("magic"))
 
 

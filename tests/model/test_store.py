@@ -20,8 +20,8 @@ from payrec.model.store import versions
 
 @pytest.fixture
 def folder(models: dict[str, Model], tmp_path: Path) -> Path:
-    for model in models.values():
-        versions.add(tmp_path / "models", model, {"n": 1})
+    for recipe in ("original", "logistic", "xgboost"):
+        versions.add(tmp_path / "models", models[recipe], {"n": 1})
     return tmp_path / "models"
 
 

@@ -48,7 +48,9 @@ Horizon = Annotated[
     int | None,
     typer.Option("--horizon", min=1, max=365, metavar="DAYS", help="Days within which a payment counts as recovered."),
 ]
-Recipe = Annotated[str, typer.Option("--recipe", help="logistic, xgboost, auto, or original (the plain baseline).")]
+Recipe = Annotated[
+    str, typer.Option("--recipe", help="logistic, xgboost, average (of both), auto, or original (the plain baseline).")
+]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", metavar="policy.toml", help="Capacity, costs, rules.")]
 Capacity = Annotated[
     int | None,

@@ -89,7 +89,7 @@ def train(
     models
         Folder of the versions.
     recipe
-        ``logistic``, ``xgboost``, ``auto`` (the better of both), or ``original`` (the plain baseline).
+        ``logistic``, ``xgboost``, ``average`` (of both), ``auto`` (the best of these), or ``original`` (the baseline).
     as_of
         Train only on what was known then (UTC, without zone); None: on all that is known.
     now

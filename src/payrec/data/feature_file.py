@@ -26,7 +26,8 @@ _WHOLE = (
     "outstanding_reporting_minor", "days_since_last_event", "attempts", "contacts", "days_to_due", "paid_minor",
     "is_disputed", "has_chargeback", "is_written_off", "is_opted_out", "is_not_due", "is_covered_by_cash",
     "cust_tenure_days", "cust_orders", "cust_failures", "cust_open",
-    "cust_recovered", "cust_decided", "cust_recovered_in_time", "cust_days_to_pay_sum", "cust_days_to_pay_last",
+    "cust_recovered", "cust_decided", "cust_recovered_in_time", "cust_decided_weight", "cust_in_time_weight",
+    "cust_weight_today", "cust_days_to_pay_sum", "cust_days_to_pay_last",
     "cust_days_to_pay_last3_sum", "cust_days_to_pay_min", "cust_days_to_pay_max", "cust_days_since_payment",
     "cust_open_minor", "cust_orders_90d", "cust_failures_90d", "provider_decided_90d", "provider_recovered_90d",
     "reason_decided_90d", "reason_recovered_90d", "country_decided_90d", "country_recovered_90d", "label_recovered_30d",
@@ -47,6 +48,7 @@ ALIASES = {
     "prev_total_cnt": "cust_decided",
     "prev_success_cnt": "cust_recovered_in_time",
 }
+LEFT_OUT = ("retries", "result_status", "chargeback_flag", "payment_date", "customer_prior_success_rate")
 EPOCH, ONE_DAY = datetime(1970, 1, 1), timedelta(days=1)
 REQUIRED = ("order_id", "customer_id", "amount", "currency", "age_days")
 

@@ -23,7 +23,7 @@ from payrec.model.features.view_columns import ViewRows
 from payrec.model.recipes import additive, boosting
 from payrec.model.recipes.additive import AdditiveModel
 from payrec.model.recipes.boosting import Trees
-from payrec.model.recipes.model import Model
+from payrec.model.recipes.model import Average, Model, Scorer
 from payrec.model.recipes.model import probability as of_log_odds
 
 LEAST_POINTS = 0.0005  # a smaller contribution (0.05 percentage points) is no reason
@@ -93,7 +93,7 @@ class Waterfall:
 def contributions(model: Model, rows: ViewRows) -> Contributions:
     """Return the contribution of each group to each row's probability; trees take about a millisecond a row."""
     inputs = matrix.matrix(rows, model.vocabulary)
-    parts, z = _of_trees(model.scorer, inputs) if isinstance(model.scorer, Trees) else _of_tables(model.scorer, inputs)
+    parts, z = _of_scorer(model.scorer, inputs)
     probability = of_log_odds(model, z)
     base = float(of_log_odds(model, np.array([model.base_log_odds]))[0])
     parts *= _scale(model, z, probability, base)[:, None]
@@ -165,6 +165,14 @@ def _agreeing_fact(facts: sentences.Facts, group: str, points: float, by_feature
         if fact and fact.favours * sign >= 0 and fact.text not in said:
             return fact.text
     return ""
+
+
+def _of_scorer(scorer: Scorer, inputs: matrix.Matrix) -> tuple[Floats, Floats]:
+    """Return what each feature adds to the log-odds, shape (n, len(FEATURES)), and the log-odds, shape (n,)."""
+    if isinstance(scorer, Average):
+        (parts, z), (of_trees, z_trees) = _of_tables(scorer.tables, inputs), _of_trees(scorer.trees, inputs)
+        return (parts + of_trees) / 2, (z + z_trees) / 2
+    return _of_trees(scorer, inputs) if isinstance(scorer, Trees) else _of_tables(scorer, inputs)
 
 
 def _of_tables(scorer: AdditiveModel, inputs: matrix.Matrix) -> tuple[Floats, Floats]:

@@ -19,8 +19,8 @@ from payrec.model.features.declarations import CUSTOMER, NEEDED, WEEKDAYS
 from payrec.model.features.view_columns import ViewRows
 
 ViewRow = dict[str, Any]
-
 LONGEST_WORD = 60
+RECENT = "failed payments of this customer recovered in time, recent ones weighing more"
 
 
 @short_repr
@@ -202,9 +202,8 @@ def _open_amount(row: ViewRow, usual: float | None) -> str | None:
     owed = row["cust_open_minor"]
     if owed is None:
         return None
-    return (
-        f"{money(owed, row['currency'])} outstanding on this customer's other orders" if owed else "no other open order"
-    )
+    others = "on this customer's other orders"
+    return f"{money(owed, row['currency'])} outstanding {others}" if owed else "no other open order"
 
 
 def _rate(kind: str, column: str, before: str) -> Clause:
@@ -216,9 +215,7 @@ def _rate(kind: str, column: str, before: str) -> Clause:
             return None
         share = recovered / decided
         text = f"{before} {word(value)}, {share:.0%} recovered lately"
-        if usual is None:
-            return Fact(text)
-        return Fact(f"{text}, usual {usual:.0%}", _compared(share, usual))
+        return Fact(text) if usual is None else Fact(f"{text}, usual {usual:.0%}", _compared(share, usual))
 
     return clause
 
@@ -263,6 +260,9 @@ CLAUSES: dict[str, Clause] = {
     "amount_bucket": _amount,
     "paid_share": _paid_share,
     "cust_in_time_rate": _in_time,
+    "cust_in_time_rate_recent": lambda row, usual: (
+        _shared(row["cust_in_time_weight"], weight, usual, RECENT) if (weight := row["cust_decided_weight"]) else None
+    ),
     "cust_recovered_rate": _recovered,
     "cust_decided": _counted("cust_decided", "", "earlier failed payment", " of this customer"),
     "history_depth": _counted("cust_decided", "", "earlier failed payment", " of this customer"),

@@ -1,10 +1,11 @@
 -- One row per snapshot: everything in numbers that the model may know about it.
--- Reads snapshots, stg_orders, stg_outcomes, stg_events, customer_blocks, customer_states, customer_paces, unapplied_cash, fx_rates, reporting_currency, horizon. Key (order_no, as_of).
+-- Reads snapshots, stg_orders, stg_outcomes, stg_events, customer_blocks, customer_states, customer_decisions, customer_paces, unapplied_cash, fx_rates, reporting_currency, horizon. Key (order_no, as_of).
 -- Units: _minor in hundredths of the order's currency, _reporting_minor in hundredths of the reporting currency by the newest rate known, _days in whole days.
 -- Never NULL: rate_date, at_time, turn.
 -- cust_… are of the customer's other orders: the customer's state at as_of, less own_…, this order's share of it. cust_days_to_pay_last,
 -- _last3_sum, _min and _max are NULL while no recovery is known, and for an order whose own recovery was undone: its own pace is not its
 -- customer's.
+-- cust_decided_weight, cust_in_time_weight and cust_weight_today: as in 29_customer_decisions.sql, without the doublings until as_of.
 -- Example: the order of 50.00 in 31_customer_states.sql at 20 May 00:00: cust_orders 2 - 1, cust_open 2 - 1, cust_open_minor 15000 - 5000,
 -- cust_orders_90d 2 orders less 0 known before 19 February less 1, its own.
 
@@ -48,6 +49,8 @@ owned AS (
         s.attempts, s.contacts, s.is_disputed, s.has_chargeback, s.promised_until, s.pending_since, s.snoozed_until,
         o.currency, o.amount_minor, o.due_at, o.clock_at, c.opted_out_at, c.block_shift,
         CAST(EXTRACT(DAY FROM (o.known_at - c.first_order_at)) AS INTEGER) AS tenure_days,
+        LEAST(CAST(EXTRACT(DAY FROM (s.as_of - c.first_order_at)) AS INTEGER), 3967) AS today,
+        COALESCE(LEAST(CAST(EXTRACT(DAY FROM (r.decided_at - c.first_order_at)) AS INTEGER), 3967), 0) AS own_day,
         CASE WHEN o.known_at >= s.as_of - INTERVAL '90' DAY THEN 1 ELSE 0 END AS own_recent,
         CASE WHEN r.order_no IS NULL THEN 0 ELSE 1 END AS own_failure,
         CASE WHEN r.recovered_at <= s.as_of THEN 1 ELSE 0 END AS own_recovered,
@@ -90,6 +93,11 @@ SELECT
     CAST(n.recovered - s.own_recovered AS BIGINT) AS cust_recovered,
     CAST(n.decided - s.own_decided AS BIGINT) AS cust_decided,
     CAST(n.in_time - s.own_in_time AS BIGINT) AS cust_recovered_in_time,
+    (COALESCE(d.weight, 0) - s.own_decided * (CAST(128 + (s.own_day & 127) AS BIGINT) << (s.own_day >> 7)))
+        >> (s.today >> 7) AS cust_decided_weight,
+    (COALESCE(d.in_time_weight, 0) - s.own_in_time * (CAST(128 + (s.own_day & 127) AS BIGINT) << (s.own_day >> 7)))
+        >> (s.today >> 7) AS cust_in_time_weight,
+    128 + (s.today & 127) AS cust_weight_today,
     COALESCE(p.days_to_pay_sum, 0) - s.own_days_to_pay AS cust_days_to_pay_sum,
     CASE WHEN s.own_recovered = 0 THEN p.days_to_pay END AS cust_days_to_pay_last,
     CASE WHEN s.own_recovered = 0 THEN p.last3_sum END AS cust_days_to_pay_last3_sum,
@@ -109,6 +117,7 @@ LEFT JOIN customer_states AS n
 LEFT JOIN customer_states AS g
   ON g.account_no = s.account_no AND g.from_at <= s.older_at AND g.until_at > s.older_at
  AND g.block = CAST(EXTRACT(DAY FROM (s.older_at - TIMESTAMP '0001-01-01 00:00:00')) AS INTEGER) >> s.block_shift
+LEFT JOIN customer_decisions AS d ON d.customer_no = s.customer_no AND d.decided = n.decided
 LEFT JOIN customer_paces AS p ON p.customer_no = s.customer_no AND p.nth = n.recovered
 LEFT JOIN unapplied_cash AS u ON u.order_no = s.order_no AND u.as_of = s.as_of
 LEFT JOIN rates_in_force AS x ON x.currency = s.currency AND x.as_of = s.as_of;

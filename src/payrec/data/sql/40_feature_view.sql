@@ -16,6 +16,7 @@ named AS (
         f.days_since_last_event, e.event_type AS last_event_type, f.attempts, f.contacts, f.days_to_due, f.paid_minor,
         f.is_disputed, f.has_chargeback, f.is_opted_out, f.promised_until, f.pending_since, f.snoozed_until, f.is_not_due, f.is_covered_by_cash,
         f.cust_tenure_days, f.cust_orders, f.cust_failures, f.cust_open, f.cust_recovered, f.cust_decided, f.cust_recovered_in_time,
+        f.cust_decided_weight, f.cust_in_time_weight, f.cust_weight_today,
         f.cust_days_to_pay_sum, f.cust_days_to_pay_last, f.cust_days_to_pay_last3_sum, f.cust_days_to_pay_min, f.cust_days_to_pay_max,
         f.cust_days_since_payment, f.cust_open_minor, f.cust_orders_90d, f.cust_failures_90d,
         l.label_recovered_30d, DATE_TRUNC('day', f.as_of) AS day
@@ -45,6 +46,7 @@ SELECT
     f.days_since_last_event, f.last_event_type, f.attempts, f.contacts, f.days_to_due, f.paid_minor,
     f.is_disputed, f.has_chargeback, f.is_opted_out, f.promised_until, f.pending_since, f.snoozed_until, f.is_not_due, f.is_covered_by_cash,
     f.cust_tenure_days, f.cust_orders, f.cust_failures, f.cust_open, f.cust_recovered, f.cust_decided, f.cust_recovered_in_time,
+    f.cust_decided_weight, f.cust_in_time_weight, f.cust_weight_today,
     f.cust_days_to_pay_sum, f.cust_days_to_pay_last, f.cust_days_to_pay_last3_sum, f.cust_days_to_pay_min, f.cust_days_to_pay_max,
     f.cust_days_since_payment, f.cust_open_minor, f.cust_orders_90d, f.cust_failures_90d,
     p.decided_90d AS provider_decided_90d, p.recovered_90d AS provider_recovered_90d,

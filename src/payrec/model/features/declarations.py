@@ -87,16 +87,20 @@ def _flag(name: str, meaning: str) -> Feature:
     return _derived(name, "status", meaning, derive.flag(name), ("no", "yes"), trees="code")
 
 
+def _rate(name: str, group: str, part: str, whole: str, of: str) -> Feature:
+    meaning = f"share {of}, shrunk towards the mean"
+    return _number(name, group, "share", meaning, derive.shrunk(name, part, whole), needs=(part, whole))
+
+
 def _context(of: str, group: str) -> Feature:
-    name, decided, recovered = f"{of}_rate_90d", f"{of}_decided_90d", f"{of}_recovered_90d"
-    meaning = (
-        f"share recovered in time of this {of}'s failed payments decided in the last 90 days, shrunk towards the mean"
-    )
-    return _number(name, group, "share", meaning, derive.shrunk(name, recovered, decided), needs=(recovered, decided))
+    meaning = f"recovered in time of this {of}'s failed payments decided in the last 90 days"
+    return _rate(f"{of}_rate_90d", group, f"{of}_recovered_90d", f"{of}_decided_90d", meaning)
 
 
 CUSTOMER = "customer_id"
 IN_TIME = ("cust_recovered_in_time", "cust_decided")
+RECOVERED, FAILED = ("cust_recovered", "cust_failures"), ("cust_failures", "cust_orders")
+RECENT = ("cust_in_time_weight", "cust_decided_weight", "cust_weight_today")
 
 FEATURES: tuple[Feature, ...] = (
     _days(
@@ -145,13 +149,15 @@ FEATURES: tuple[Feature, ...] = (
         trend=1,
     ),
     _number(
-        "cust_recovered_rate",
+        "cust_in_time_rate_recent",
         "history",
         "share",
-        "share of the customer's failed payments recovered by now, shrunk towards the mean",
-        derive.shrunk("cust_recovered_rate", "cust_recovered", "cust_failures"),
-        needs=("cust_recovered", "cust_failures"),
+        "the same share, a decision weighing half as much every 128 days, shrunk towards the mean",
+        derive.shrunk_weights("cust_in_time_rate_recent", *RECENT),
+        needs=RECENT,
+        trend=1,
     ),
+    _rate("cust_recovered_rate", "history", *RECOVERED, "of the customer's failed payments recovered by now"),
     _count("cust_decided", "history", "the customer's failed payments whose time has passed"),
     _count(
         "cust_missed",
@@ -181,14 +187,7 @@ FEATURES: tuple[Feature, ...] = (
     _days("cust_days_since_payment", "history", "days since the customer's last payment"),
     _days("cust_tenure_days", "history", "days from the customer's first order to this one", moves=True),
     _count("cust_orders", "history", "the customer's orders so far", moves=True),
-    _number(
-        "cust_failure_rate",
-        "history",
-        "share",
-        "share of the customer's orders that failed at first, shrunk towards the mean",
-        derive.shrunk("cust_failure_rate", "cust_failures", "cust_orders"),
-        needs=("cust_failures", "cust_orders"),
-    ),
+    _rate("cust_failure_rate", "history", *FAILED, "of the customer's orders that failed at first"),
     _count("cust_open", "open", "the customer's other open orders"),
     _number(
         "cust_open_relative",

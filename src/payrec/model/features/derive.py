@@ -100,6 +100,17 @@ def shrunk_to_segment(feature: str, part: str, whole: str) -> NumberMaker:
     return make
 
 
+def shrunk_weights(feature: str, part: str, whole: str, unit: str) -> NumberMaker:
+    """Like :func:`shrunk`, of sums of weights; ``unit`` is the weight of one case of today."""
+
+    def make(columns: ViewColumns, vocabulary: Vocabulary) -> Float32s:
+        prior = vocabulary.shrinkage.get(feature, NO_SHRINKAGE)
+        weight = columns.number(unit) * np.float32(prior.weight)
+        return _ratio(columns.number(part) + weight * np.float32(prior.mean), columns.number(whole) + weight)
+
+    return make
+
+
 def segments(columns: ViewColumns, vocabulary: Vocabulary) -> npt.NDArray[np.int32]:
     """Return the position of each row's (provider, reason) in ``segment_means``, shape (n,)."""
     provider = text_codes(columns, vocabulary, "provider").astype(np.int32)

@@ -84,6 +84,7 @@ def learn(rows: ViewRows) -> Vocabulary:
         shrinkage[f"{of}_rate_90d"] = _pooled(columns, f"{of}_recovered_90d", f"{of}_decided_90d")
     in_time = _fit(columns, newest, "cust_recovered_in_time", "cust_decided")
     shrinkage["cust_in_time_rate"] = in_time
+    shrinkage["cust_in_time_rate_recent"] = Shrinkage(in_time.mean, 1.0)
     size = start.size("provider") * start.size("reason_code")
     counts = _counts(columns, newest, "cust_recovered_in_time", "cust_decided")
     means = shrink.segment_means(*counts, derive.segments(columns, start)[newest], size, in_time)

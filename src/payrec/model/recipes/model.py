@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from payrec.common.errors import DataRefused
+from payrec.common.short_repr import short_repr
 from payrec.model.features import matrix
 from payrec.model.features.matrix import Matrix
 from payrec.model.features.spreads import Spread
@@ -27,8 +28,19 @@ from payrec.model.recipes.training_summary import TrainingSummary
 if TYPE_CHECKING:
     import pandas as pd
 
-Recipe = Literal["logistic", "xgboost", "original", "rule"]
-Scorer = AdditiveModel | Trees
+Recipe = Literal["logistic", "xgboost", "average", "original", "rule"]
+
+
+@short_repr
+@dataclass(frozen=True)
+class Average:
+    """The mean of the log-odds of a regression and of trees."""
+
+    tables: AdditiveModel
+    trees: Trees
+
+
+Scorer = AdditiveModel | Trees | Average
 
 
 @dataclass(frozen=True, repr=False)
@@ -154,4 +166,13 @@ def log_odds(model: Model, inputs: Matrix) -> npt.NDArray[np.float64]:
 
 def score(scorer: Scorer, inputs: Matrix) -> npt.NDArray[np.float64]:
     """Return the log-odds that a fitted scorer gives, shape (n,)."""
+    if isinstance(scorer, Average):
+        return (additive.log_odds(scorer.tables, inputs) + boosting.log_odds(scorer.trees, inputs)) / 2
     return additive.log_odds(scorer, inputs) if isinstance(scorer, AdditiveModel) else boosting.log_odds(scorer, inputs)
+
+
+def base_log_odds(scorer: Scorer) -> float:
+    """Return the mean log-odds of the rows that a scorer was fitted to."""
+    if isinstance(scorer, Average):
+        return (scorer.tables.intercept + boosting.base(scorer.trees)) / 2
+    return scorer.intercept if isinstance(scorer, AdditiveModel) else boosting.base(scorer)

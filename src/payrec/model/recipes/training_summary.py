@@ -14,6 +14,8 @@ from payrec.model.features.declarations import CATEGORIES, NUMBERS
 from payrec.model.features.matrix import Matrix
 from payrec.model.recipes.sample import Sample, Slices
 
+AVERAGE = "average"
+LEAST_GAIN = 0.002  # of log loss by the average, for which two recipes are stored and scored
 EPOCH = datetime(1970, 1, 1)  # times are UTC without zone
 
 
@@ -83,11 +85,20 @@ def describe(
     )
 
 
+def best_of(losses: dict[str, float]) -> str:
+    """Return the recipe with the lowest log loss; the average of two only if it is lower by 0.2 %."""
+    single = min((recipe for recipe in losses if recipe != AVERAGE), key=lambda recipe: losses[recipe])
+    return AVERAGE if losses.get(AVERAGE, np.inf) < (1 - LEAST_GAIN) * losses[single] else single
+
+
 def choice(training: TrainingSummary) -> str:
     """One sentence on how the recipes compared; empty where only one was tried."""
-    if len(training.losses) < 2:
+    losses = training.losses
+    if len(losses) < 2:
         return ""
-    (best, low), (other, high) = sorted(training.losses.items(), key=lambda item: item[1])
+    best = best_of(losses)
+    other = min((recipe for recipe in losses if recipe not in (best, AVERAGE)), key=lambda recipe: losses[recipe])
+    low, high = losses[best], losses[other]
     gain = f", {(high - low) / high:.1%} less" if high else ""  # a column that gives all away leaves no loss
     return f"{best} was chosen: log loss {low:.4f} on the newest rows, against {high:.4f} with {other}{gain}"
 

@@ -25,7 +25,7 @@ from payrec.model.recipes.calibrate import Calibration
 from payrec.model.recipes.contact_effect import ContactEffect
 from payrec.model.recipes.curve import HorizonCurve
 from payrec.model.recipes.level import Level
-from payrec.model.recipes.model import Model
+from payrec.model.recipes.model import Average, Model, Scorer
 from payrec.model.recipes.training_summary import TrainingSummary
 
 FORMAT = 1
@@ -35,12 +35,12 @@ AGAIN = "train again, or use another version: payrec models list"
 @short_repr
 @dataclass(frozen=True)
 class ModelDocument:
-    """The content of ``model.json``; ``tables`` is null where ``booster.json`` holds trees."""
+    """The content of ``model.json``; ``tables`` is null where ``booster.json`` holds all, and half of an average."""
 
     format: Literal[1]
     schema: str
     libraries: dict[str, str]
-    recipe: Literal["logistic", "xgboost", "original", "rule"]
+    recipe: Literal["logistic", "xgboost", "average", "original", "rule"]
     horizon_days: int
     max_age_days: int
     min_age_days: int
@@ -71,7 +71,7 @@ def dump(model: Model, card: dict[str, Any] | None) -> bytes:
         base_log_odds=model.base_log_odds,
         calibration=model.calibration,
         vocabulary=model.vocabulary,
-        tables=model.scorer if isinstance(model.scorer, AdditiveModel) else None,
+        tables=_tables(model.scorer),
         training=model.training,
         spreads=model.spreads,
         level=model.level,
@@ -86,7 +86,13 @@ def dump(model: Model, card: dict[str, Any] | None) -> bytes:
 
 def trees(model: Model) -> bytes | None:
     """Return the bytes of ``booster.json``, or None for an additive model."""
-    return model.scorer.content if isinstance(model.scorer, Trees) else None
+    trees = model.scorer.trees if isinstance(model.scorer, Average) else model.scorer
+    return trees.content if isinstance(trees, Trees) else None
+
+
+def _tables(scorer: Scorer) -> AdditiveModel | None:
+    tables = scorer.tables if isinstance(scorer, Average) else scorer
+    return tables if isinstance(tables, AdditiveModel) else None
 
 
 def parse(content: bytes, booster: bytes | None, name: str) -> tuple[Model, dict[str, Any] | None]:
@@ -213,11 +219,13 @@ def _is_pair(pair: Pair, sizes: dict[str, int]) -> bool:
     return within and pair.shape == shape and len(pair.cells) == len(pair.values)
 
 
-def _scorer(document: ModelDocument, booster: bytes | None, name: str) -> AdditiveModel | Trees:
-    if document.tables is not None and booster is None:
-        return document.tables
+def _scorer(document: ModelDocument, booster: bytes | None, name: str) -> Scorer:
+    tables, with_trees = document.tables, document.recipe in ("xgboost", "average")
+    if tables is not None and booster is None and not with_trees:
+        return tables
     problem = boosting.problem(booster or b"")
-    if problem or document.tables is not None:
+    if problem or not with_trees:
         msg = f"found a booster.json in {name} that is not this model's ({problem or 'an additive model'})\n{AGAIN}"
         raise ModelRefused(msg)
-    return Trees(booster or b"")
+    trees = Trees(booster or b"")
+    return trees if tables is None else Average(tables, trees)
