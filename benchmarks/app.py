@@ -5,7 +5,7 @@ the first page (of a browser that was never there, and of one that was), another
 customer, marking one; how long until a second session sees a mark; what an open page costs the server while nobody
 does anything; and what a session adds to the server's memory. For comparison an empty page of Streamlit, the least that
 any app takes. All orders of the list are ranked, which is the dearest case. Seconds depend on other users of the
-machine: its load is printed.
+machine: its load is printed. ``--queries`` measures the queries of the list alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +30,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from scripts import screenshots
 
 from benchmarks.measure import tree_cpu_s, tree_resident_mb
+from payrec.app import customer_query, list_query
+from payrec.app.customer_query import CustomerList, CustomerView
+from payrec.app.list_query import View
+from payrec.publish.folder_store import FolderStore
 from payrec.publish.lists import Publication
 from payrec.publish.store import open_store
 
@@ -59,6 +63,7 @@ def grown(folder: Path, orders: int) -> None:
     few, months, customers = store.scores(served.run.run_id), *(
         store.detail(served.run.run_id, name) for name in ("months", "customers")
     )  # fmt: skip
+    assert customers is not None
     few, customers = (rows.filter(rows["rank"].is_valid()) for rows in (few, customers))
     copies = -(-orders // few.num_rows)
     many = _copies(few, "order_id", copies).slice(0, orders)
@@ -77,7 +82,8 @@ def _copies(few: pa.Table, order_id: str, copies: int) -> pa.Table:
     with duckdb.connect() as engine:
         engine.register("few", few)
         sql = GROW.format(columns=", ".join(columns))
-        return engine.sql(sql, params={"copies": copies}).to_arrow_table().cast(few.schema)
+        rows: pa.Table = engine.sql(sql, params={"copies": copies}).to_arrow_table().cast(few.schema)
+    return rows
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,7 @@ def changes(page: Page, figure: str) -> Iterator[None]:
 def raised(page: Page) -> None:
     """Set the capacity to one more."""
     with changes(page, "To do"):
-        page.get_by_label("Customers to contact").press("ArrowUp")
+        page.get_by_test_id("stNumberInputField").first.press("ArrowUp")
 
 
 def searched(page: Page) -> None:
@@ -221,6 +227,44 @@ def _figures(steps: list[Step]) -> dict[str, float]:
     }
 
 
+def queries(folder: Path) -> str:
+    """Measure the queries of the list by customer without a browser: CPU seconds, the median of some."""
+    store = FolderStore(folder / "out" / "published")
+    served = store.current()
+    assert served is not None
+    run_id = served.run.run_id
+    files = CustomerList(store.detail_file(run_id, "customers"), store.scores_file(run_id))
+    choices = customer_query.choices(files, list_query.choices(files.orders))
+    whole = View(choices.prioritised)
+    name = customer_query.orders_of(files.orders, (), [1])[0]["customer_id"]
+    views = {
+        "the list": whole,
+        "a search for one customer": replace(whole, find=name),
+        "a search that all match": replace(whole, find="-"),
+        "a country": replace(whole, country=choices.values["country"][:1]),
+    }
+    lines = [f"{choices.ranked:,} ranked customers; load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores"]
+    for title, one in views.items():
+        view = CustomerView(one, choices.last_flagged)
+        first = _cpu_s(lambda view=view: customer_query.totals(files, view))
+        steps = {
+            "sums": lambda view=view: customer_query.totals(files, view),
+            "a page": lambda view=view: customer_query.page(files, view, "to_do", "Rank"),
+            "expected": lambda view=view: customer_query.chosen_values(files, view),
+        }
+        costs = {name: statistics.median(_cpu_s(act) for _ in range(VISITS)) for name, act in steps.items()}
+        lines.append(
+            f"{title}: {first:.2f} at first; " + ", ".join(f"{name} {cost:.2f}" for name, cost in costs.items())
+        )
+    return "\n".join(lines)
+
+
+def _cpu_s(act: Callable[[], object]) -> float:
+    before = time.process_time()
+    act()
+    return time.process_time() - before
+
+
 def summary(figures: dict[str, Any]) -> str:
     """The figures as lines of text."""
     load = os.getloadavg()[0]
@@ -249,6 +293,7 @@ def main() -> int:
     parser.add_argument("--open-orders", type=int, default=500_000)
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--folder", type=Path, help="a working directory with a model and a published list, to copy")
+    parser.add_argument("--queries", action="store_true", help="the queries of the list alone, without a browser")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="payrec-bench-app-") as scratch:
@@ -259,6 +304,9 @@ def main() -> int:
         else:
             screenshots.filled(folder)
         grown(folder, options.open_orders)
+        if options.queries:
+            print(queries(folder))
+            return 0
         figures = {"orders": options.open_orders, **measured(folder, options.sessions)}
     print(summary(figures))
     if options.json:

@@ -12,6 +12,14 @@ from payrec.data import incremental, parameters
 from payrec.data import layers as warehouse
 from payrec.data.engines import connect
 
+SCORING = warehouse.Parameters(None, ())
+_PAYMENTS_OF_A_DAY = """
+INSERT INTO raw_events (event_id, order_id, event_ts, event_type, amount)
+SELECT 'next-day:' || t.order_id, t.order_id, e.newest_at + INTERVAL '1' DAY, 'payment', 1.00
+FROM (SELECT order_id, ROW_NUMBER() OVER (ORDER BY order_id) AS n FROM raw_transactions) AS t
+CROSS JOIN (SELECT MAX(event_ts) AS newest_at FROM raw_events) AS e
+WHERE MOD(t.n, 100) = 0
+"""
 FIRST_RELEASE = Path(__file__).parent / "build_0_1"  # the layers of payrec 0.1.0 as they were released
 
 
@@ -27,12 +35,32 @@ def prepared_scoring(orders: int) -> None:
 
 def on_duckdb(orders: int) -> dict[str, Any]:
     """Build every layer for the landmark ages, and say where the CPU seconds went."""
-    return _built(inputs.Portfolio(orders, inputs.ALL_FAILED), warehouse.Parameters((), inputs.BUILD_AGES))
+    path = inputs.copy_of(inputs.Portfolio(orders, inputs.ALL_FAILED), "build.duckdb")
+    return _built(path, warehouse.Parameters((), inputs.BUILD_AGES))
 
 
 def scoring_only(orders: int) -> dict[str, Any]:
     """Build for one time to score at, the end of the data: what a night needs."""
-    return _built(inputs.Portfolio(orders, inputs.MANY_OPEN), warehouse.Parameters(None, ()))
+    return _built(inputs.copy_of(inputs.Portfolio(orders, inputs.MANY_OPEN), "build.duckdb"), SCORING)
+
+
+def few_customers(orders_each: int | None, orders: int) -> dict[str, Any]:
+    """Build the same landmarks as if each customer had made so many orders; None: as if one had made all."""
+    portfolio = inputs.Portfolio(orders, inputs.ALL_FAILED)
+    path = portfolio.folder / "few.duckdb"
+    path.unlink(missing_ok=True)
+    with connect(f"duckdb:///{path}") as engine:
+        inputs.load_into(engine, portfolio, customers=orders // orders_each if orders_each else 1)
+    return _built(path, warehouse.Parameters((), inputs.BUILD_AGES))
+
+
+def next_day(orders: int) -> dict[str, Any]:
+    """Build for one time to score at, a day and payments on one order in a hundred after the build before."""
+    path = inputs.copy_of(inputs.Portfolio(orders, inputs.MANY_OPEN), "next-day.duckdb")
+    with connect(f"duckdb:///{path}") as engine:
+        warehouse.build(engine, SCORING)
+        warehouse.change(engine, lambda: engine.run(_PAYMENTS_OF_A_DAY))
+    return _built(path, SCORING)
 
 
 def first_release(orders: int) -> dict[str, Any]:
@@ -53,8 +81,7 @@ def first_release(orders: int) -> dict[str, Any]:
     return {"rows": rows, **vars(cost)}
 
 
-def _built(portfolio: inputs.Portfolio, wanted: warehouse.Parameters) -> dict[str, Any]:
-    path = inputs.copy_of(portfolio, "build.duckdb")
+def _built(path: Path, wanted: warehouse.Parameters) -> dict[str, Any]:
     marks: list[tuple[str, float]] = []
     with connect(f"duckdb:///{path}") as engine, timed() as cost:
         built = warehouse.build(engine, wanted, lambda name: marks.append((name, cpu_s())))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -91,20 +92,20 @@ def _own_ids(rows: pa.Table, part: int) -> pa.Table:
     return rows
 
 
-def load_into(engine: Engine, portfolio: Portfolio, *, of_one_customer: bool = False) -> None:
-    """Put the raw tables into an engine; ``of_one_customer``: as if one customer had made all orders."""
+def load_into(engine: Engine, portfolio: Portfolio, *, customers: int | None = None) -> None:
+    """Put the raw tables into an engine; ``customers``: as if so many customers had made all orders."""
     layers.prepare(engine)
     for table, name in RAW:
         batches = portfolio.batches(name)
-        engine.write(table, map(_one_customers, batches) if of_one_customer else batches, key=())
+        engine.write(table, map(partial(_of_few, customers=customers), batches) if customers else batches, key=())
     engine.write("payment_source", pa.table({"source": ["events"]}), key=())
     engine.write("reporting_currency", pa.table({"currency": [simulator.REPORTING_CURRENCY]}), key=())
 
 
-def _one_customers(rows: pa.RecordBatch) -> pa.RecordBatch:
+def _of_few(rows: pa.RecordBatch, customers: int) -> pa.RecordBatch:
     if "customer_id" not in rows.schema.names:
         return rows
-    ids = pa.array(["c0"] * rows.num_rows, rows.schema.field("customer_id").type)
+    ids = pa.array([f"c{row % customers}" for row in range(rows.num_rows)], rows.schema.field("customer_id").type)
     return rows.set_column(rows.schema.get_field_index("customer_id"), rows.schema.field("customer_id"), ids)
 
 

@@ -55,6 +55,13 @@ def _all() -> dict[str, Measurement]:
             loading.first_list,
             loading.prepared_export,
         ),
+        Measurement(
+            "load",
+            "first-list-app",
+            "the same in the app: a file and a click",
+            loading.first_list_in_app,
+            loading.prepared_export,
+        ),
         Measurement("build", "build", "payrec build, DuckDB", building.on_duckdb, build),
         Measurement("build", "build-0-1", "payrec 0.1 build, DuckDB", building.first_release, build),
         Measurement("build", "build-pandas", "the same view in pandas", with_pandas.measured, build),
@@ -66,6 +73,16 @@ def _all() -> dict[str, Measurement]:
             "payrec build for one as_of, DuckDB",
             building.scoring_only,
             building.prepared_scoring,
+        ),
+        Measurement("build", "build-next-day", "… a day later, 1 % paid", building.next_day, building.prepared_scoring),
+        *(
+            Measurement(
+                "build", f"build-{name}", f"payrec build, {title}", partial(building.few_customers, each), build
+            )
+            for name, title, each in (
+                ("dense", "1,000 orders a customer", 1_000),
+                ("one-customer", "one customer", None),
+            )
         ),
         *(
             Measurement("score", f"score-{r}", f"bundle, {r}", partial(_score, r), scoring.prepared)

@@ -64,6 +64,11 @@ def _building(results: Results) -> str:
     small, large = result(results, "build", 100_000), result(results, "build", 1_000_000)
     pandas, scoring = result(results, "build-pandas", 1_000_000), result(results, "build-scoring", 1_000_000)
     growth = cpu_ratio(large, small)
+    size = 1_000_000 if large else 100_000
+    ordinary, night, former, next_day, dense, sole = (
+        result(results, f"build{name}", size)
+        for name in ("", "-scoring", "-0-1", "-next-day", "-dense", "-one-customer")
+    )
     memory = large["peak_mb"] / pandas["peak_mb"] if large and pandas else None
     targets = judged(
         [
@@ -71,6 +76,10 @@ def _building(results: Results) -> str:
             ("… and 2 GB", large and large["peak_mb"] / 1024, lambda v: v <= 2, "{:.2f}"),
             ("… CPU s, of those of vectorised pandas, below 1", cpu_ratio(large, pandas), lambda v: v < 1, "{:.2f}"),
             ("… memory, of that of vectorised pandas, at most a third", memory, lambda v: v <= 1 / 3, "{:.2f}"),
+            (f"at {size:,} orders, CPU s of those of 0.1, at most 0.36", cpu_ratio(ordinary, former), lambda v: v <= 0.36, "{:.2f}"),
+            ("… with 1,000 orders a customer, of those of the ordinary portfolio, at most 1.3", cpu_ratio(dense, ordinary), lambda v: v <= 1.3, "{:.2f}"),
+            ("… with one customer, at most 1.3", cpu_ratio(sole, ordinary), lambda v: v <= 1.3, "{:.2f}"),
+            ("… a day later, of a full build for one as_of, at most 0.2", cpu_ratio(next_day, night), lambda v: v <= 0.2, "{:.2f}"),
             ("for one time to score at, at most 4 CPU s", scoring and scoring["cpu_s"], lambda v: v <= 4, "{:.1f}"),
             ("… of these after the layers of single orders, which a night keeps", _after_staging(scoring), lambda v: v <= 4, "{:.1f}"),
             ("growth of CPU s from 100 thousand to 1 million, at most 12 times", growth, lambda v: v <= 12, "{:.1f}"),

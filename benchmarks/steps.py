@@ -142,7 +142,7 @@ def _steps_of_a_night(course: Course, url: str, portfolio: inputs.Portfolio, fol
 
 def _steps_of_one_customer(course: Course, url: str, portfolio: inputs.Portfolio, _folder: Path) -> None:
     with connect(url) as engine:
-        inputs.load_into(engine, portfolio, of_one_customer=True)
+        inputs.load_into(engine, portfolio, customers=1)
         _built(course, engine, "build to train", layers.Parameters())
         _built(course, engine, "build to score", layers.Parameters(None, ()))
 

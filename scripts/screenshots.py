@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 from payrec.commands import app as web
 
@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 PAYREC = Path(sys.executable).with_name("payrec")
 NIGHTS = ("2026-04-27", "2026-05-04", "2026-05-11", "2026-05-18", "2026-05-25", "2026-06-15", "2026-06-30")
+PATIENCE_MS = 240_000
 WIDTH, LEAST_HEIGHT, MOST_HEIGHT = 1360, 820, 1700
 FLAGS = [
     "--headless",
@@ -79,8 +80,8 @@ def served(folder: Path, script: Path | None = None) -> Iterator[tuple[str, int]
 def settle(page: Page) -> None:
     """Wait until the page and its charts stand still."""
     page.wait_for_timeout(400)
-    page.wait_for_selector(SETTLED, timeout=60_000)
-    page.wait_for_function("document.querySelectorAll('[data-testid=stSkeleton]').length === 0", timeout=60_000)
+    page.wait_for_selector(SETTLED, timeout=PATIENCE_MS)
+    page.wait_for_function("document.querySelectorAll('[data-testid=stSkeleton]').length === 0", timeout=PATIENCE_MS)
     page.wait_for_timeout(1200)
 
 
@@ -89,7 +90,7 @@ def score_sample(page: Page) -> None:
     page.get_by_role("button", name="Try the sample file").click()
     settle(page)
     page.get_by_role("button", name="Score", exact=True).click()
-    page.get_by_role("heading", name="Ranked list").wait_for(timeout=60_000)
+    page.get_by_role("heading", name="Ranked list").wait_for(timeout=PATIENCE_MS)
 
 
 def open_first(page: Page) -> None:
@@ -109,10 +110,10 @@ def open_customer(page: Page) -> None:
     page.goto(page.url.removesuffix("customer"))
     settle(page)
     page.locator("li.row", has_text="not\u00a0contacted").first.locator("a.who").click()
-    page.get_by_role("heading", name="What happened").wait_for(timeout=60_000)
+    page.get_by_role("heading", name="What happened").wait_for(timeout=PATIENCE_MS)
 
 
-def picture(browser: Browser, address: str, name: str, look: str, then: Callable[[Page], None] | None) -> None:
+def picture(context: BrowserContext, address: str, name: str, look: str, then: Callable[[Page], None] | None) -> None:
     """Take the picture of one page in one look."""
     path = {
         "worklist": "",
@@ -121,8 +122,9 @@ def picture(browser: Browser, address: str, name: str, look: str, then: Callable
         "capacity": "?by=Orders&part=What+capacity+brings",
         "months": "?part=Billing+months",
     }
-    context = browser.new_context(color_scheme=look, viewport={"width": WIDTH, "height": LEAST_HEIGHT})
     page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.emulate_media(color_scheme="dark" if look == "dark" else "light")
     page.goto(f"{address}/{path.get(name, name)}")
     settle(page)
     if then is not None:
@@ -133,7 +135,7 @@ def picture(browser: Browser, address: str, name: str, look: str, then: Callable
     settle(page)
     page.mouse.move(0, 0)
     page.screenshot(path=IMAGES / f"app-{name}{'-dark' if look == 'dark' else ''}.png")
-    context.close()
+    page.close()
 
 
 def main(folder: Path) -> None:
@@ -148,13 +150,14 @@ def main(folder: Path) -> None:
         shutil.copytree(ROOT / "data", folder / "data")
     with served(folder) as (address, _), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        context = browser.new_context(viewport={"width": WIDTH, "height": LEAST_HEIGHT})
         for name, then in pages.items():
-            picture(browser, address, name, "light", then)
+            picture(context, address, name, "light", then)
         for name in ("capacity", "health", "forecast"):
-            picture(browser, address, name, "dark", None)
-        picture(browser, address, "customer", "dark", open_customer)
-        picture(browser, address, "worklist", "dark", work_the_list)
-        picture(browser, address, "order", "dark", open_first)
+            picture(context, address, name, "dark", None)
+        picture(context, address, "customer", "dark", open_customer)
+        picture(context, address, "worklist", "dark", work_the_list)
+        picture(context, address, "order", "dark", open_first)
         browser.close()
     print(f"screenshots: {len(list(IMAGES.glob('app-*.png')))} pictures in {IMAGES.relative_to(ROOT)}")
 

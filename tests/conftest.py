@@ -108,7 +108,7 @@ def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def spark_template(spark_server: str) -> Iterator[tuple[Spark, dict[str, str]]]:
     """An engine, and the texts of the views that are the empty raw tables, to be copied for each test."""
-    with Spark(f"{spark_server}/?schema=template_{os.getpid()}") as template:
+    with Spark(f"{spark_server}/?schema=template_{os.getpid()}&{spark_processes.OPTIONS}") as template:
         template.run(SCHEMA.read_text(encoding="utf-8"))
         catalog = template._space.catalog
         yield template, {name: catalog.text(name) or "" for name in template.tables()}
@@ -121,7 +121,7 @@ def spark_url(spark_server: str, spark_template: tuple[Spark, dict[str, str]]) -
     schema = f"test_{os.getpid()}_{next(_numbers)}"
     views = [f"CREATE VIEW {schema}.{name} AS {text}" for name, text in texts.items()]
     template._space.catalog.run_all([f"CREATE SCHEMA {schema}", *views])
-    return f"{spark_server}/?schema={schema}"
+    return f"{spark_server}/?schema={schema}&{spark_processes.OPTIONS}"
 
 
 @pytest.fixture

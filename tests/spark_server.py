@@ -1,10 +1,13 @@
 """A cluster of Spark for the tests: a master, two workers and a Connect server, each a process of its own.
 
 Its machines are in New York, and so is their Python: what payrec reads and writes must be UTC all the same.
+``PAYREC_TEST_SPARK_SETTINGS`` (JSON) adds settings of the server, such as the catalog of another table format, and
+``PAYREC_TEST_SPARK_OPTIONS`` options of every address, such as ``catalog=lake``.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -19,6 +22,7 @@ import pytest
 from filelock import FileLock
 
 ZONE = "America/New_York"
+OPTIONS = os.environ.get("PAYREC_TEST_SPARK_OPTIONS", "format=parquet")
 # for a few rows: no optimiser pays off that thinks longer than the query takes
 SETTINGS = {
     "spark.connect.grpc.binding.address": "127.0.0.1",
@@ -36,6 +40,7 @@ SETTINGS = {
     "spark.sql.autoBroadcastJoinThreshold": "-1",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.constraintPropagation.enabled": "false",
 }
 
 
@@ -141,7 +146,8 @@ def running(temporary: pytest.TempPathFactory) -> Iterator[str]:
     users, note = folder / "users", folder / "server"
     with FileLock(folder / "lock"):
         if not note.exists():
-            address, ids = start(folder, Path(pyspark.__file__).parent, SETTINGS)
+            settings = SETTINGS | json.loads(os.environ.get("PAYREC_TEST_SPARK_SETTINGS", "{}"))
+            address, ids = start(folder, Path(pyspark.__file__).parent, settings)
             note.write_text("\n".join([address, *map(str, ids)]))
         users.mkdir(exist_ok=True)
         (users / str(os.getpid())).touch()

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow.parquet
 import pytest
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from payrec.app import formatting, list_query, list_source, main, state
+from payrec.app import formatting, list_query, list_source, main, state, work_table
 from payrec.commands import app as web
 from payrec.common.settings import Settings
+from payrec.publish import actions
+from payrec.publish.store import open_store
 
 WAIT_S = 60
 PAGES = ("worklist", "score_file", "customer", "order", "team", "forecast", "brings", "model", "health", "connect")
@@ -341,3 +345,46 @@ def test_connect_never_shows_a_password(home: Path, monkeypatch: pytest.MonkeyPa
     assert len(test.error) == 1
     assert "hunter2" not in said(test)
     assert "hunter2" not in json.dumps(dict(test.query_params))
+
+
+def test_a_forged_action_is_refused_in_one_sentence_and_every_other_is_recorded_once_under_the_own_name(
+    empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def script(sent: object) -> None:
+        import streamlit as st
+
+        from payrec.app import work_table
+
+        st.session_state[work_table.KEY] = {"act": {"actions": sent}}
+        work_table._record()
+
+    monkeypatch.setenv("LOGNAME", "kim")
+    note = {"action_id": str(UUID(int=1)), "kind": "note", "customer_id": "c1", "note": "=1+1 <script>"}
+    forged = [
+        note | {"by": "the boss", "at": "2020-01-01", "recorded_at": "2020-01-01"},
+        note | {"action_id": str(UUID(int=2)), "note": "x" * 10_000_000},
+        note | {"action_id": str(UUID(int=3)), "kind": "paid"},
+        note | {"action_id": str(UUID(int=4)), "customer_id": {"c1": 1}},
+        note | {"action_id": str(UUID(int=5)), "kind": "promised", "amount": "many", "until": "2999-01-01"},
+        note | {"action_id": str(UUID(int=6)), "kind": "snoozed", "until": "soon"},
+        note | {"action_id": "7"},
+        note | {"action_id": str(UUID(int=8)), "kind": "undone", "action": str(UUID(int=99))},
+        note,
+    ]
+    test = AppTest.from_function(script, default_timeout=WAIT_S, kwargs={"sent": forged}).run()
+    assert not test.exception
+    problems = [str(one).splitlines()[0] for one in test.session_state[work_table.PROBLEMS]]
+    expected = (
+        "10,000,000|1,001 characters",
+        "does not send",
+        "does not send",
+        "amount many",
+        "soon",
+        "id 7",
+        "to undo",
+    )
+    assert len(problems) == len(expected)
+    assert all(re.search(words, problem) for words, problem in zip(expected, problems, strict=True))
+    assert test.session_state[work_table.ACKNOWLEDGED] == [one["action_id"] for one in forged[:-1]]
+    (stored,) = actions.read(open_store(empty / "out" / "published"))
+    assert (stored.by, stored.note, stored.at) == ("kim", note["note"], stored.recorded_at)

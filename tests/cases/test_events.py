@@ -70,7 +70,7 @@ def test_without_a_rate_of_its_day_nobody_knows_what_is_owed(desk: Desk, rates: 
     if rates:
         desk.rates(*rates)
     assert "promise.money_in_other_currencies_has_a_rate" in {f.code for f in desk.check().refusals}
-    with pytest.raises(DataRefused, match="rates of both"):
+    with pytest.raises(DataRefused, match=r"(?s)rates of both.*\nload dated rates: payrec load fx FILE"):
         desk.listed(AS_OF)
 
 

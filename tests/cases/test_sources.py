@@ -82,6 +82,15 @@ def test_charges_that_were_paid_at_a_retry_are_not_on_the_list(desk: Desk) -> No
     assert desk.listed("2026-05-10") == {"in_2": "19.00", "ch_5": "8.00"}
 
 
+def test_a_row_that_cannot_be_loaded_is_named_by_its_id(desk: Desk) -> None:
+    """Its line would be that of a table which the user does not see."""
+    rows = tuple(row.replace("ch_5,2026-04-20", "ch_5,2026-04-31") for row in STRIPE_ROWS)
+    with pytest.raises(
+        DataRefused, match=r"(?s)orders of stripe-dashboard.csv: 1 of 4 rows.*\(first in order_id ch_5\)"
+    ):
+        load(desk, "stripe-dashboard", STRIPE, rows)
+
+
 def test_an_export_with_decline_reasons_needs_no_messages_and_no_refunds(desk: Desk) -> None:
     """Another shape: a column of decline codes, guests, a refund that only the status names; a map for one kind."""
     header = "id,Created date (UTC),Amount,Currency,Status,Decline Reason,Customer ID,Customer Email,Invoice ID"

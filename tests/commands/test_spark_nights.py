@@ -12,9 +12,10 @@ import pytest
 
 from payrec import cli
 from payrec.app import list_source
+from payrec.commands import holdout
 from payrec.commands.train import train
 from payrec.common.settings import Settings
-from payrec.publish import ledger
+from payrec.publish import experiments, ledger
 from payrec.publish.database_store import DatabaseStore
 from payrec.publish.details import CUSTOMERS
 from payrec.publish.folder_store import FolderStore
@@ -51,12 +52,22 @@ def test_a_night_is_that_of_duckdb_and_every_command_works_on_it(
         printed: dict[str, Any] = json.loads(capsys.readouterr().out)
         return printed
 
+    for site in sites:
+        with site.open() as engine:
+            holdout.start(engine, FIRST_NIGHT, share=0.3, name="e1", without_check=True)
     expected, report = duckdb.night(), spark.night()
     assert report.ranked.drop(OWN) == expected.ranked.drop(OWN)
     assert [(v.figure.metric, v.level) for v in report.verdicts] == [
         (v.figure.metric, v.level) for v in expected.verdicts
     ]
     assert spark.night(now=FIRST_NIGHT + timedelta(hours=9)).already_done
+    arms = []
+    for site in sites:
+        with site.open() as engine:
+            drawn = experiments.assignments(engine, "e1")
+            arms.append([rows.drop([n for n in ("run_id", "assigned_at") if n in rows.schema.names]) for rows in drawn])
+    assert arms[0] == arms[1]
+    assert set(arms[0][0]["arm"].to_pylist()) == {"contact", "hold"}
     run_id = report.published.run.run_id
     with spark.open() as engine:
         store, files = DatabaseStore(engine), FolderStore(duckdb.folder / "published")

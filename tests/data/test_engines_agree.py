@@ -33,8 +33,9 @@ KEYS = {
     "customer_states": "account_no, from_at", "customer_decisions": "customer_no, decided",
     "customer_paces": "customer_no, nth",
     "context_history": "dimension, value, day", "features": "order_no, as_of",
-    "labels": "order_no, as_of", "v_feature_view": "order_id, as_of", "freshness": "kind",
-    "missing_months": "kind, from_at", "unapplied_cash": "order_no, as_of",
+    "labels": "order_no, as_of", "v_feature_view": "order_id, as_of",
+    "fact_days": "kind, day, month", "freshness": "kind", "missing_months": "kind, from_at",
+    "unapplied_cash": "order_no, as_of",
 }  # fmt: skip
 NOT_COUNTED = {"v_feature_view", "order_numbers", "accounts", "reason_numbers", "event_types"}
 ASKED = layers.Parameters(as_of=(datetime(2026, 6, 15, 9, 30),), landmark_ages=(-7, 0, 7, 30, 60))

@@ -77,6 +77,20 @@ def test_each_kind_is_known_by_itself(engine: Engine) -> None:
     assert feeds["payments"].limit_days is None
 
 
+def test_the_header_of_fact_days_shows_the_rows_that_the_layer_makes(engine: Engine) -> None:
+    at = [datetime(2025, 5, 30, 8), datetime(2025, 5, 30, 17), datetime(2025, 5, 30, 12)]
+    recorded = [None, None, datetime(2025, 6, 2, 9)]
+    events = [event(f"e{n}", "o", "attempt", at[n], amount=None, recorded_ts=recorded[n]) for n in range(3)]
+    built(engine, [order("o", "c", date(2025, 5, 31))], events)
+    rows = engine.read("SELECT day, month, facts, newest_at FROM fact_days ORDER BY kind, day")
+    may = datetime(2025, 5, 1)
+    assert [tuple(row.values()) for row in rows.to_pylist()] == [
+        (datetime(2025, 5, 30), may, 2, at[1]),
+        (datetime(2025, 6, 2), may, 1, recorded[2]),
+        (datetime(2025, 6, 1), may, 1, datetime(2025, 6, 1)),  # the order of 31 May, known at its end
+    ]
+
+
 QUIET: dict[str, list[int]] = {
     "weekly, one of the last left out": list(range(2, 107, 7)),
     "two days before the end": list(range(1, 118)),

@@ -32,12 +32,19 @@ def _promises(engine: Engine, now: datetime, limits: Limits) -> Iterator[Finding
     yield from broken_promises(engine)
 
 
+_REMEDIES = {
+    "money_in_other_currencies_has_a_rate": "load dated rates: payrec load fx FILE --reporting-currency CURRENCY",
+    "money_events_state_their_amount": "load these events again with their amounts: payrec load events FILE",
+}
+_OUR_FAULT = "an error in payrec, not in your data: please report it"
+
+
 def broken_promises(engine: Engine) -> Iterator[Finding]:
     """Yield a finding for each promise of the SQL layers that rows break: no list is made of them, and no model."""
     for check in promises.check(engine):
         if check.offending_rows:
             text = f"{check.offending_rows:,} rows break a promise of the SQL layers, for example {check.example}"
-            text += f"\nexpected: {check.promise}"
+            text += f"\nexpected: {check.promise}\n{_REMEDIES.get(check.name, _OUR_FAULT)}"
             yield Finding(f"promise.{check.name}", "refuse", check.offending_rows, text)
 
 

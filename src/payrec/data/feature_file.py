@@ -48,7 +48,6 @@ ALIASES = {
     "prev_total_cnt": "cust_decided",
     "prev_success_cnt": "cust_recovered_in_time",
 }
-LEFT_OUT = ("retries", "result_status", "chargeback_flag", "payment_date", "customer_prior_success_rate")
 EPOCH, ONE_DAY = datetime(1970, 1, 1), timedelta(days=1)
 REQUIRED = ("order_id", "customer_id", "amount", "currency", "age_days")
 

@@ -1,4 +1,4 @@
-"""How far each kind of fact reaches, whether it has stopped, and which months it lacks: layers 14 and 15 as values."""
+"""How far each kind of fact reaches, whether it has stopped, and which months it lacks: layers 17 and 18 as values."""
 
 from __future__ import annotations
 

@@ -64,11 +64,6 @@ class ExperimentStatus:
             return "cannot tell"
         return "more" if known[0].low > 0 else "less"
 
-    @property
-    def is_planned_end(self) -> bool:
-        """Whether as many customers as planned have matured, so that the plain interval counts."""
-        return sum(self.matured.values()) >= self.experiment.planned_customers
-
 
 def status(
     experiment: Experiment, started_at: datetime, stopped_at: datetime | None, drawn: pa.Table, orders: pa.Table,

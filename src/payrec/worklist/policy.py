@@ -41,16 +41,6 @@ RULES = (
     "unknown_code",
     "below_minimum",
 )
-GROUP_COLUMNS = (
-    "customer_id",
-    "provider",
-    "payment_method",
-    "country",
-    "currency",
-    "transaction_type",
-    "amount_bucket",
-)
-
 _FROZEN = ConfigDict(extra="forbid")
 # money may be a whole number of any size but never more exact than hundredths
 Money = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=18)]

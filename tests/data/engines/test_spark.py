@@ -19,6 +19,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 from tests.data.engines.test_contract import ALL_TYPES, kinds
+from tests.spark_server import OPTIONS
 
 from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, MissingExtra, PayrecError, UsageError
 from payrec.data import layers
@@ -49,7 +50,7 @@ VALUES = [
 def cluster(spark_server: str, request: pytest.FixtureRequest) -> Iterator[Spark]:
     """A schema of its own, empty."""
     schema = f"cluster_{os.getpid()}_{abs(hash(request.node.name))}"
-    with connect(f"{spark_server}/?schema={schema}") as engine:
+    with connect(f"{spark_server}/?schema={schema}&{OPTIONS}") as engine:
         assert isinstance(engine, Spark)
         yield engine
 
@@ -57,7 +58,7 @@ def cluster(spark_server: str, request: pytest.FixtureRequest) -> Iterator[Spark
 @pytest.fixture
 def other(cluster: Spark, spark_server: str) -> Iterator[Spark]:
     """Another program on the same schema."""
-    with connect(f"{spark_server}/?schema={cluster._address.schema}") as engine:
+    with connect(f"{spark_server}/?schema={cluster._address.schema}&{OPTIONS}") as engine:
         assert isinstance(engine, Spark)
         yield engine
 
@@ -142,7 +143,7 @@ def test_what_a_program_left_that_was_killed_as_it_published_is_completed(
     ):
         catalog.run(statement)
     monkeypatch.setattr(spark_lock, "LEASE_S", 0.3)
-    with connect(f"{spark_server}/?schema={cluster._address.schema}") as next_program:
+    with connect(f"{spark_server}/?schema={cluster._address.schema}&{OPTIONS}") as next_program:
         assert next_program.read("SELECT a.x + b.x AS both FROM a CROSS JOIN b").to_pylist() == [{"both": 4}]
         assert catalog.names() == {"a", "b"}
 
@@ -150,7 +151,7 @@ def test_what_a_program_left_that_was_killed_as_it_published_is_completed(
 def test_a_program_that_is_killed_at_any_statement_leaves_all_or_nothing(
     cluster: Spark, spark_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"{spark_server}/?schema={cluster._address.schema}"
+    url = f"{spark_server}/?schema={cluster._address.schema}&{OPTIONS}"
     cluster.run("CREATE TABLE a AS SELECT 1 AS x; CREATE TABLE b AS SELECT 1 AS x")
     monkeypatch.setattr(spark_lock, "LEASE_S", 0.2)
     real, left = spark_views.Catalog.run, [1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from pyarrow import parquet
 
 from payrec.common.errors import DataRefused, UsageError
+from payrec.common.text import terminal_text
 from payrec.data.engines import Engine
 from payrec.data.load import TARGETS, Kind, LoadReport, Mapping, Options, load_file
 from payrec.data.sources.conversion import Converted, InputReport, converted
@@ -75,9 +77,10 @@ def load(
             written = rejects / f"{pack.name}.{kind}.rejects.csv" if rejects else None
             name = _name(kind, conversion.inputs)
             kept = replace(options, encoding=None, complete=complete_orders, name=name, rejects=written)
-            with _naming_the_map(mapping, pack):
+            with _naming_the_map(mapping, pack), _naming_by_id(file, kind):
                 of_kind = _of_kind(amounts_and_days, kind, pack)
-                reports.append(load_file(kind, engine, file, of_kind, now, kept))
+                report = load_file(kind, engine, file, of_kind, now, kept)
+                reports.append(replace(report, notes=tuple(_by_id(note, file, kind) for note in report.notes)))
     return SourceReport(pack.name, conversion.inputs, tuple(reports))
 
 
@@ -116,6 +119,25 @@ def _naming_the_map(mapping: Mapping | None, pack: Pack) -> Iterator[None]:
             raise
         way = f"the map is a text file of yours: payrec load source {pack.name} FILE --map map.toml"
         raise DataRefused(f"{error}\n{way}") from error
+
+
+@contextmanager
+def _naming_by_id(file: Path, kind: Kind) -> Iterator[None]:
+    try:
+        yield
+    except DataRefused as error:
+        raise DataRefused(_by_id(str(error), file, kind)) from error
+
+
+def _by_id(text: str, file: Path, kind: Kind) -> str:
+    """Name a row by its id: its line is that of a table which the user does not see."""
+    (key, *_) = TARGETS[kind].key
+
+    def named(match: re.Match[str]) -> str:
+        ids = parquet.read_table(file, columns=[key])[key]
+        return f"({'first in ' if match['first'] else ''}{key} {terminal_text(str(ids[int(match['line']) - 1]))})"
+
+    return re.sub(r"\((?P<first>first on )?line (?P<line>\d+)\)", named, text)
 
 
 def _require_currency(conversion: Converted, pack: Pack) -> None:

@@ -14,6 +14,7 @@ DROP TABLE IF EXISTS unapplied_cash;
 DROP TABLE IF EXISTS snapshots;
 DROP TABLE IF EXISTS missing_months;
 DROP TABLE IF EXISTS freshness;
+DROP TABLE IF EXISTS fact_days;
 DROP TABLE IF EXISTS stg_observed;
 DROP TABLE IF EXISTS stg_outcomes;
 DROP TABLE IF EXISTS stg_balances;

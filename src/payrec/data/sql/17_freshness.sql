@@ -1,5 +1,5 @@
 -- One row per kind of fact (orders, payments, attempts, contacts, disputes): its newest fact, its usual gap, and its end.
--- Reads stg_orders, stg_events, raw_transactions, payment_source, stg_observed, observed_until. Key kind.
+-- Reads fact_days, stg_observed, observed_until. Key kind.
 -- Units: times in UTC; usual_gap_days and limit_days in whole days, NULL with fewer than 5 gaps; days counts days with facts.
 -- usual_gap_days: of the gaps from one day with facts to the next, the shortest that is no shorter than 95 in 100 of them.
 -- limit_days: three usual gaps, at least 3 days; is_late: orders go on for longer than that after the newest fact.
@@ -8,28 +8,15 @@
 -- is 3, the limit 9 days; an order that is known after 21 June, 17:00, makes the payments late.
 
 CREATE TABLE freshness AS
-WITH facts AS (
-    SELECT 'orders' AS kind, known_at FROM stg_orders
-    UNION ALL
-    SELECT 'payments', CAST(payment_date AS TIMESTAMP) + INTERVAL '1' DAY
-    FROM raw_transactions
-    WHERE payment_date IS NOT NULL AND NOT EXISTS (SELECT 1 FROM payment_source AS s WHERE s.source = 'events')
-    UNION ALL
-    SELECT
-        CASE event_type WHEN 'payment' THEN 'payments' WHEN 'attempt' THEN 'attempts' WHEN 'contact' THEN 'contacts' ELSE 'disputes' END,
-        known_at
-    FROM stg_events
-    WHERE event_type IN ('payment', 'attempt', 'contact', 'dispute_opened', 'dispute_closed')
-),
-days AS (
-    SELECT kind, DATE_TRUNC('day', known_at) AS day, COUNT(*) AS facts, MAX(known_at) AS newest_at
-    FROM facts
-    GROUP BY kind, DATE_TRUNC('day', known_at)
+WITH days AS (
+    SELECT kind, day, SUM(facts) AS facts, MAX(newest_at) AS newest_at
+    FROM fact_days
+    GROUP BY kind, day
 ),
 gaps AS (
     SELECT
         kind,
-        CAST(EXTRACT(DAY FROM (day - LAG(day) OVER (PARTITION BY kind ORDER BY day NULLS LAST))) AS INTEGER) AS gap_days
+        CAST(EXTRACT(DAY FROM (day - LAG(day) OVER (PARTITION BY kind ORDER BY day))) AS INTEGER) AS gap_days
     FROM days
 ),
 ranked AS (
