@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 import postgres_server
-from payrec.common.errors import DatabaseUnreachable, UsageError
+from payrec.common.errors import DatabaseUnreachable, DataRefused, UsageError
 from payrec.data.engines import connect
 from payrec.data.engines.postgres import Postgres
 from payrec.publish.store import open_store
@@ -248,3 +248,15 @@ def test_fault_76_a_list_that_the_retention_would_delete_at_once_is_refused(site
     kept = site.night(FIRST_NIGHT - 9 * DAY, now=FIRST_NIGHT + DAY / 2, retention_days=2, serve=True)
     with store_of(site) as store:
         assert [one.run.run_id for one in store.runs()] == [kept.published.run.run_id, night]
+
+
+def test_fault_84_no_list_is_made_of_facts_that_are_gone_unless_the_caller_says_so(site: Site) -> None:
+    first = site.night(FIRST_NIGHT).published.run
+    site.arrive(FIRST_NIGHT + DAY)
+    with site.open() as engine:
+        engine.run("DELETE FROM raw_events; DROP TABLE stg_orders" + " CASCADE" * (engine.name == "postgres"))
+    with pytest.raises(DataRefused, match=r"found 0 \w+, expected about .*: facts are gone\n.*--serve"):
+        site.night(FIRST_NIGHT + DAY)
+    with store_of(site) as lists:
+        assert [one.run.run_id for one in lists.runs()] == [first.run_id]
+    assert site.night(FIRST_NIGHT + DAY, serve=True).published.run.as_of == FIRST_NIGHT + DAY

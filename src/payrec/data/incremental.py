@@ -34,12 +34,13 @@ def basis(layers: tuple[str, ...], declared: dict[str, list[dict[str, Any]]]) ->
     return hashlib.sha256(repr((layers, sorted(declared.items()))).encode()).hexdigest()
 
 
-def changed_orders(engine: Engine, on: str) -> int | None:
+def changed_orders(engine: Engine, on: str, tables: frozenset[str]) -> int | None:
     """Hash the raw rows of every order, and return how many orders differ from the last build; None: rebuild all.
 
-    ``on`` is the :func:`basis` of this build. The orders that differ, new and vanished ones included, are put aside
-    for :func:`remake`; so are those with an undated fact of the export, where it meets other dated facts now that the
-    end of the data has moved. :func:`remember` ends what this began.
+    ``on`` is the :func:`basis` of this build; if one of ``tables``, the layers of orders, is missing, all is rebuilt.
+    The orders that differ, new and vanished ones included, are put aside for :func:`remake`; so are those with an
+    undated fact of the export, where it meets other dated facts now that the end of the data has moved.
+    :func:`remember` ends what this began.
     """
     if not engine.row_hash:
         return None
@@ -48,7 +49,7 @@ def changed_orders(engine: Engine, on: str) -> int | None:
         f"CREATE TABLE {_NOW} AS SELECT order_id, COUNT(*) AS raw_rows, CAST(SUM(h) AS DECIMAL(37, 0)) AS rows_hash "
         f"FROM {_hashed(engine)} GROUP BY order_id; ANALYZE {_NOW}"
     )
-    if HASHES not in engine.tables() or not stands(engine, on):
+    if not {HASHES, *tables} <= engine.tables() or not stands(engine, on):
         return None
     engine.run(
         f"CREATE TABLE {_CHANGED} AS SELECT k.order_id, k.order_no FROM {_NOW} AS n "

@@ -139,7 +139,8 @@ def _orders_layers(engine: Engine, progress: Callable[[str], None], *, full: boo
     progress("what has changed")
     engine.run("DROP TABLE IF EXISTS stg_observed")
     _run_layer(engine, observed[1])
-    changed = incremental.changed_orders(engine, basis)
+    tables = frozenset(table for _, sql in files for table in incremental.MAKES_TABLE.findall(sql))
+    changed = incremental.changed_orders(engine, basis, tables)
     if changed is None or full:
         _clear(engine)
         for name, sql in (observed, *files):

@@ -1,17 +1,19 @@
-"""Feeds that have stopped altogether: the newest fact of any kind against the clock of the caller."""
+"""Feeds that have stopped altogether, by the clock of the caller; facts that were known and are gone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from payrec.common.errors import DataRefused
 from payrec.data import freshness
 from payrec.monitor.drift import Figure
 from payrec.monitor.limits import Limits
 from payrec.monitor.verdicts import Level, Verdict
-from payrec.publish.run_info import Published, RunSummary
+from payrec.publish.run_info import Published, RunInfo, RunSummary
 
 METRIC = "silent_days"
+FEWEST = 20  # facts of a kind, below which any share may come and go
 A_NIGHT = timedelta(hours=12)  # a run that is so much older is one of an earlier night
 DAY = timedelta(days=1)
 
@@ -41,6 +43,25 @@ def verdict(summary: RunSummary, runs: Iterable[Published], now: datetime, limit
     if seen and now - min(seen) >= A_NIGHT:
         level, sentence = "alarm", f"{sentence}: nothing new since the run of {min(seen):%Y-%m-%d %H:%M} UTC"
     return Verdict(figure, level, sentence)
+
+
+def require_facts(run: RunInfo, runs: Iterable[Published]) -> None:
+    """Make sure that no kind of fact has fallen below half of what the newest of ``runs`` saw: rows are replaced.
+
+    Raises
+    ------
+    DataRefused
+        Facts are gone: who had paid, or must not be contacted, would be on the list.
+    """
+    former = [one.run for one in runs if one.run.run_id != run.run_id][:1]
+    known = {feed.kind: feed.facts for feed in run.summary.feeds}
+    for feed in (feed for one in former for feed in one.summary.feeds):
+        facts = known.get(feed.kind, 0)
+        if feed.facts >= FEWEST and facts < feed.facts / 2:
+            day = freshness.day_name(former[0].as_of)
+            msg = f"found {facts:,} {feed.kind}, expected about {feed.facts:,} as for the list as of {day}"
+            msg += ": facts are gone"
+            raise DataRefused(f"{msg}\nload them again; if they were deleted on purpose: payrec run --serve")
 
 
 def _days(age: timedelta) -> str:

@@ -150,7 +150,7 @@ class Bench:
             # an erasure in a folder goes file by file: one that was interrupted is completed by the same command
             in_part = first == "erase" and fault != NO_FAULT and self.original.admin is None
             wrong += _unknown(state(place, pair), known, in_part=in_part)
-            fine = {name for name, said in ((first, ended[1]), (second, beside[1])) if said and said["code"] in FINE}
+            fine = {name for name, said in ((first, ended[1]), (second, beside[1])) if said and _well(said)}
             again = [self.ended(name, place) for name in afterwards(pair) if name == "run" or name not in fine]
             wrong += _not_repaired({**again[-1], "state": state(place, pair)}, known)
         except AssertionError as error:
@@ -169,6 +169,11 @@ def state(place: Place, names: tuple[str, ...]) -> dict[str, Any]:
     _, seen = apart(partial(found, place, erases="erase" in names))
     assert seen is not None, "what is left cannot be read, or is there in part: see above"
     return dict(seen)
+
+
+def _well(said: dict[str, Any]) -> bool:
+    """Whether a command did its work; an unforeseen error ends with 1, as an alarm after publishing does."""
+    return said["code"] in FINE and "nternal error" not in said["said"]
 
 
 def _ending(ended: tuple[int, Any], fault: str, known: list[dict[str, Any]]) -> list[str]:
