@@ -134,6 +134,7 @@ def picture(context: BrowserContext, address: str, name: str, look: str, then: C
     page.set_viewport_size({"width": WIDTH, "height": min(max(tall, LEAST_HEIGHT), MOST_HEIGHT)})
     settle(page)
     page.mouse.move(0, 0)
+    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
     page.screenshot(path=IMAGES / f"app-{name}{'-dark' if look == 'dark' else ''}.png")
     page.close()
 

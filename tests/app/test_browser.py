@@ -254,7 +254,8 @@ async ([source, count]) => {
     const keys = [...Array(count).keys()].map((at) => `c${at}`);
     const rows = keys.map((key) => ({ key, customer: key, flags: [], reach: [], orders: [] }));
     window.sent = [];
-    const data = { rows, acknowledged: [], today: "2026-06-30", me: "kim", empty: "" };
+    let data = { rows, acknowledged: [], today: "2026-06-30", me: "kim", empty: "" };
+    window.another = (more) => { data = { ...data, ...more }; };
     const setTriggerValue = (name, value) => window.sent.push([name, value]);
     window.mount = () => {
         const host = document.body.appendChild(document.createElement("div"));
@@ -317,6 +318,9 @@ def test_a_table_that_streamlit_mounts_elsewhere_keeps_its_place_selection_form_
     assert [(one["customer_id"], one["note"]) for one in sent] == [("c1", "calls back"), ("c2", "calls back")]
     page.evaluate("window.unmount(); window.mount()")
     assert page.evaluate("window.sent.at(-1)")[1]["actions"] == sent
+    page.evaluate("window.unmount(); window.another({ unfolded: true }); window.mount()")
+    expect(page.locator("ul.orders")).to_have_count(4)  # the page of a customer is another table
+    expect(selected).to_have_count(0)
     page.close()
 
 

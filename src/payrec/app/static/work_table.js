@@ -83,7 +83,8 @@ class WorkTable {
   }
 
   update(data, send) {
-    if (data.unfolded && !this.data) data.rows.forEach((row) => this.open.add(row.key));
+    const known = new Set(this.rows.map((row) => row.key));
+    if (data.unfolded) data.rows.forEach((row) => known.has(row.key) || this.open.add(row.key)); // also the next customer
     this.data = data;
     this.send = send;
     const acknowledged = new Set(data.acknowledged);
@@ -342,7 +343,8 @@ export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   let table = tables.get(parentElement);
   if (!table) {
-    const isMoved = idle && performance.now() - idle.leftMs < REMOUNT_MS;
+    const isSamePage = idle && Boolean(idle.data.unfolded) === Boolean(data.unfolded);
+    const isMoved = isSamePage && performance.now() - idle.leftMs < REMOUNT_MS;
     table = isMoved ? idle : new WorkTable();
     if (idle && !isMoved) table.outbox = idle.outbox; // not yet acknowledged
     idle = null;
