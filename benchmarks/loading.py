@@ -1,22 +1,15 @@
-"""CSV into a DuckDB file: payrec load beside DuckDB's own reader; and the first list from a Stripe payments export.
-
-The list by two commands, and in the app: one file chosen and one click, in a real browser.
-"""
+"""CSV into a DuckDB file: payrec load beside DuckDB's own reader; and the first list from a Stripe payments export."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
-from playwright.sync_api import sync_playwright
 from pyarrow import csv
-from scripts import screenshots
 
 import payrec
 from benchmarks import inputs
@@ -81,26 +74,3 @@ def first_list(orders: int) -> dict[str, Any]:
             if subprocess.run(command, cwd=folder, check=False, capture_output=True).returncode > 1:  # 1: an alarm
                 raise SystemExit(f"payrec {' '.join(words)} failed")
     return {"rows": CHARGES, **vars(cost)}
-
-
-def first_list_in_app(orders: int) -> dict[str, Any]:
-    """Hand the export to the app and click *Score*; ``seconds``: from the choice of the file to the open sum."""
-    with (
-        TemporaryDirectory() as folder,
-        timed() as cost,
-        screenshots.served(Path(folder)) as (address, _),
-        sync_playwright() as playwright,
-    ):
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=screenshots.FLAGS)
-        page = browser.new_page()
-        page.set_default_timeout(600_000)
-        page.goto(f"{address}/score")
-        upload = page.get_by_test_id("stFileUploaderDropzoneInput")
-        upload.wait_for(state="attached")
-        at = time.perf_counter()
-        upload.set_input_files(_payments(orders))
-        page.get_by_role("button", name="Score", exact=True).click()
-        page.get_by_test_id("stMetric").filter(has_text="Open").wait_for()
-        seconds = time.perf_counter() - at
-        browser.close()
-    return {"rows": CHARGES, "seconds": seconds, **vars(cost)}

@@ -55,13 +55,6 @@ def _all() -> dict[str, Measurement]:
             loading.first_list,
             loading.prepared_export,
         ),
-        Measurement(
-            "load",
-            "first-list-app",
-            "the same in the app: a file and a click",
-            loading.first_list_in_app,
-            loading.prepared_export,
-        ),
         Measurement("build", "build", "payrec build, DuckDB", building.on_duckdb, build),
         Measurement("build", "build-0-1", "payrec 0.1 build, DuckDB", building.first_release, build),
         Measurement("build", "build-pandas", "the same view in pandas", with_pandas.measured, build),
