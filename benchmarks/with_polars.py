@@ -19,7 +19,7 @@ import polars as pl
 
 from benchmarks import inputs
 from benchmarks.measure import timed
-from benchmarks.with_pandas import BAND_ENDS, BANDS, SIGNS
+from benchmarks.with_pandas import BAND_ENDS, BANDS, LAST_DAY, SIGNS
 from payrec.simulate import simulator
 
 DAY = timedelta(days=1)
@@ -244,12 +244,24 @@ def _with_history(rows: pl.LazyFrame, orders: pl.LazyFrame) -> pl.LazyFrame:
         orders=_so_far(col("known_at").is_not_null().cast(pl.Int32), "customer"),
         failures=_so_far(col("failed").cast(pl.Int32), "customer"),
         in_time=_so_far(col("in_time").cast(pl.Int32), "customer"),
+        failed_weight=_so_far(col("failed") * _own_weight(), "customer"),
+        in_time_weight=_so_far(col("in_time") * _own_weight(), "customer"),
     )  # fmt: skip
     rows = _last_known(rows, facts.select("customer", "known_at", "orders", "failures"), "customer", "known_at")
-    decided = facts.select("customer", "known_at", "in_time", decided="failures")
+    decided = facts.select("customer", "known_at", "in_time", "failed_weight", "in_time_weight", decided="failures")
     rows = _last_known(rows, decided, "customer", "known_at", left_on="decided_by")
     older = facts.select("customer", "known_at", orders_before="orders", failures_before="failures")
     return _last_known(rows, older, "customer", "known_at", left_on="recent_from", allow_exact_matches=False)
+
+
+def _weight(day: pl.Expr) -> pl.Expr:
+    """Return the weight of a decision so many days after the customer's first order."""
+    day = day.clip(upper_bound=LAST_DAY).cast(pl.Int64)
+    return (128 + day % 128) * pl.lit(2, pl.Int64).pow(day // 128)
+
+
+def _own_weight() -> pl.Expr:
+    return _weight(col("cust_tenure_days") + HORIZON.days)
 
 
 def _with_payments(rows: pl.LazyFrame, orders: pl.LazyFrame, balances: pl.LazyFrame) -> pl.LazyFrame:
@@ -368,6 +380,8 @@ def _of_customer() -> dict[str, pl.Expr]:
     is_own_recent = (col("age_days") <= RECENT.days).cast(pl.Int32)
     is_own_recovered = (col("recovered_at") <= col("as_of")).fill_null(False)  # recovered before, and then undone
     own_days = (col("recovered_at") - col("known_at")).dt.total_days()
+    today = (col("cust_tenure_days") + col("age_days")).clip(upper_bound=LAST_DAY).cast(pl.Int64)
+    doubled = pl.lit(2, pl.Int64).pow(today // 128)
     paces = {
         f"cust_days_to_pay_{name}": pl.when(~is_own_recovered).then(name)
         for name in ("last", "last3_sum", "min", "max")
@@ -380,6 +394,11 @@ def _of_customer() -> dict[str, pl.Expr]:
         "cust_recovered": col("recovered").fill_null(0) - is_own_recovered.cast(pl.Int32),
         "cust_decided": col("decided").fill_null(0) - is_own_decided.cast(pl.Int32),
         "cust_recovered_in_time": col("in_time").fill_null(0) - (is_own_decided & col("own_in_time")).cast(pl.Int32),
+        "cust_decided_weight": (col("failed_weight").fill_null(0) - is_own_decided * _own_weight()) // doubled,
+        "cust_in_time_weight": (
+            (col("in_time_weight").fill_null(0) - (is_own_decided & col("own_in_time")) * _own_weight()) // doubled
+        ),
+        "cust_weight_today": 128 + today % 128,
         "cust_days_to_pay_sum": col("days_sum").fill_null(0) - pl.when(is_own_recovered).then(own_days).otherwise(0),
         **paces,
         "cust_days_since_payment": (col("as_of") - col("last_paid_at")).dt.total_days(),

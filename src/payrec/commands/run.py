@@ -193,9 +193,7 @@ def _published(
             _check(engine, config, request.run_id, progress)
         worklist = score_layers(engine, request, progress)
         if not config.serve:
-            silence.require_facts(
-                worklist.run, (one for one in runs if not config.as_of or one.run.as_of <= config.as_of)
-            )
+            silence.require_facts(worklist.run, runs, config.as_of)
         progress("publishing")
         if config.published is not None:
             store_arms(engine, request, worklist, config.now)

@@ -45,15 +45,18 @@ def verdict(summary: RunSummary, runs: Iterable[Published], now: datetime, limit
     return Verdict(figure, level, sentence)
 
 
-def require_facts(run: RunInfo, runs: Iterable[Published]) -> None:
+def require_facts(run: RunInfo, runs: Iterable[Published], until: datetime | None) -> None:
     """Make sure that no kind of fact has fallen below half of what the newest of ``runs`` saw: rows are replaced.
+
+    ``until``: the day that was asked for; what later runs saw does not count. None: the newest run counts.
 
     Raises
     ------
     DataRefused
         Facts are gone: who had paid, or must not be contacted, would be on the list.
     """
-    former = [one.run for one in runs if one.run.run_id != run.run_id][:1]
+    earlier = (one.run for one in runs if until is None or one.run.as_of <= until)
+    former = [one for one in earlier if one.run_id != run.run_id][:1]
     known = {feed.kind: feed.facts for feed in run.summary.feeds}
     for feed in (feed for one in former for feed in one.summary.feeds):
         facts = known.get(feed.kind, 0)
