@@ -4,7 +4,7 @@
     inputs.py     made portfolios (seed 1), loaded and built, kept in out/bench
     measure.py    CPU seconds and memory
     building.py   the feature view by payrec on DuckDB
-    with_pandas.py, with_polars.py  the same rows and columns without payrec; same.py proves it
+    with_pandas.py, with_polars.py  the same columns without payrec; same.py says what differs
     original_view.py  the view that most projects have: less, and it peeks
     scoring.py    rows per CPU second, from Arrow to probabilities
     reading.py    a million feature rows out of PostgreSQL
