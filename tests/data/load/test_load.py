@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payrec.common.errors import DataRefused
@@ -204,6 +204,7 @@ def test_no_clock_no_limit(engine: Engine, tmp_path: Path) -> None:
     assert load.load_file("transactions", engine, path).loaded == 1
 
 
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(0, 10**12), st.booleans()), min_size=1, max_size=8, unique_by=lambda pair: pair[0])
 )
