@@ -12,7 +12,7 @@ run: setup  ## set up, then the whole job on simulated data: from files to the r
 
 test: setup  ## set up, then every test
 	@./scripts/test-setup.sh
-	@$(PY) -m pytest -n 2 --dist loadfile
+	@$(PY) -m pytest -n 3 --dist loadfile  # on 2 cores: tests also wait for servers and processes
 
 quick: setup  ## the unit tests that need no database, server, browser or process: within a minute
 	@PAYREC_TEST_ENGINES=duckdb $(PY) -m pytest --quick
