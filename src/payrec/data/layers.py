@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from payrec.common.errors import UsageError
+from payrec.common.short_repr import short_repr
 from payrec.data import drawing, incremental, migrations, version_changes
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
@@ -31,6 +32,7 @@ _LAYER = re.compile(r"^(\d\d)_\w+\.sql$")
 _SCHEMA_TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
 
 
+@short_repr
 @dataclass(frozen=True)
 class Build:
     """Result of a build: rows by table, the end of the observed data, and the times to score at (UTC, naive).
