@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from payrec.model.recipes import curve, payment_book
@@ -17,6 +17,7 @@ row = st.tuples(ratio, ratio, ratio, ratio).map(
 )
 
 
+@example([(0.0, 0.0, 1.0, 1.0)] * 2, [0.0, 1.0], 0)
 @given(st.lists(row, min_size=2, max_size=2), st.lists(st.floats(0, 1), min_size=1, max_size=9), st.integers(-5, 40))
 def test_a_curve_never_falls_and_goes_through_the_model(
     ratios: list[tuple[float, ...]], p: list[float], age: int

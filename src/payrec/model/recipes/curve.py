@@ -58,9 +58,9 @@ def probabilities(curve: HorizonCurve, p: Floats, age_days: Floats, days: tuple[
     """
     ratios = np.array(curve.ratios, np.float64)[:, np.array(days) - 1]  # None becomes NaN
     of_rows = np.column_stack([np.interp(age_days, curve.ages, column) for column in ratios.T])
-    with np.errstate(divide="ignore"):
-        result: Floats = -np.expm1(of_rows * np.log1p(-p)[:, None])
-    return result
+    with np.errstate(divide="ignore", invalid="ignore"):  # a chance of 1 on days when nobody pays: 0 × −∞
+        within = -np.expm1(of_rows * np.log1p(-p)[:, None])
+    return np.where(of_rows == 0, 0.0, within)
 
 
 def by_day(curve: HorizonCurve | None, p: float, age_days: int) -> dict[int, float]:
