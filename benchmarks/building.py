@@ -71,7 +71,7 @@ def first_release(orders: int) -> dict[str, Any]:
         warehouse.prepare(engine)
         with engine.transaction():
             parameters.declare(engine, warehouse.Parameters((), inputs.BUILD_AGES))
-            incremental.changed_orders(engine, "")
+            incremental.changed_orders(engine, "", frozenset())
             for file in files:
                 sql = file.read_text(encoding="utf-8")
                 engine.run("; ".join([sql, *(f"ANALYZE {table}" for table in incremental.MAKES_TABLE.findall(sql))]))
