@@ -8,6 +8,7 @@ from pathlib import Path
 
 from payrec.commands.log import HELD_OUT
 from payrec.commands.published import Location, store_of
+from payrec.common.arrow import pc, text
 from payrec.common.errors import DataRefused
 from payrec.common.text import terminal_text
 from payrec.publish import action_files, actions
@@ -91,21 +92,17 @@ def load_actions(
     refused = tuple((row.line, row.reason) for row in rows if row.action is None)
     served = store.current()
     others = sum(row.action is not None and row.run_id not in ("", served and served.run.run_id) for row in rows)
-    unlisted, held_out = _off_the_list(store, rows)
+    unlisted, held_out = _off_the_list(store, served.run.run_id, rows) if served else ((), 0)
     return LoadedActions(recorded, len(wanted) - recorded, refused, others, unlisted, held_out)
 
 
-def _off_the_list(store: ListStore, rows: list[ActionRow]) -> tuple[tuple[str, ...], int]:
+def _off_the_list(store: ListStore, served: str, rows: list[ActionRow]) -> tuple[tuple[str, ...], int]:
     """Return the customers who are on no list of their rows, and how many were contacted though they are held out."""
-    served = store.current()
-    if served is None:
-        return (), 0
-    named = {row.run_id for row in rows} & {one.run.run_id for one in store.runs()}
-    listed: set[str] = set()
-    for run_id in {served.run.run_id, *named}:
-        listed |= {str(name) for name in store.columns(run_id, ("customer_id",)).column(0).to_pylist()}
-    named_customers = {row.action.customer_id for row in rows if row.action is not None}
-    customers = store.columns(served.run.run_id, ("customer_id", "suppressed_reason"))
-    held = {row["customer_id"] for row in customers.to_pylist() if row["suppressed_reason"] == HELD_OUT}
-    contacted = {row.action.customer_id for row in rows if row.action is not None and row.action.kind == "contacted"}
-    return tuple(sorted(named_customers - listed)), len(held & contacted)
+    done = [row.action for row in rows if row.action is not None]
+    orders = store.columns(served, ("customer_id", "suppressed_reason"))
+    listed = set(orders["customer_id"].to_pylist())
+    for run_id in ({row.run_id for row in rows} & {one.run.run_id for one in store.runs()}) - {served}:
+        listed |= set(store.columns(run_id, ("customer_id",))["customer_id"].to_pylist())
+    held = set(orders.filter(pc.equal(text(orders, "suppressed_reason"), HELD_OUT))["customer_id"].to_pylist())
+    contacted = {one.customer_id for one in done if one.kind == "contacted"}
+    return tuple(sorted({one.customer_id for one in done} - listed)), len(held & contacted)

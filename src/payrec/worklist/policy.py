@@ -200,7 +200,7 @@ class Policy:
 
     def __repr__(self) -> str:
         """Return what differs from the default policy."""
-        given = {name: getattr(self, name) for name in (field.name for field in fields(self))}
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
         changed = [f"{name}={value!r}" for name, value in given.items() if value != getattr(_DEFAULT, name)]
         return f"Policy({', '.join(changed)})"
 

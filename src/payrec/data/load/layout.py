@@ -49,10 +49,10 @@ class LoadPlan:
         """Names of the file's columns that are read."""
         return tuple(self.dialect.header[position] for position in self.positions)
 
-    def column_name(self, position: int) -> str:
-        """Return the name of a column that the map may use: the file's own, or one that is carried."""
-        carried = tuple(self.mapping.carry.columns) if self.mapping.carry else ()
-        return (*self.dialect.header, *carried)[position]
+    @property
+    def header(self) -> Header:
+        """The columns that the map may name: the file's own, and those that are carried."""
+        return _header(self.file, self.dialect, self.mapping)
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -91,6 +91,10 @@ class LoadPlan:
         )
 
 
+def _header(file: str, dialect: Dialect, mapping: Mapping) -> Header:
+    return Header(file, dialect.header, mapping.name, tuple(mapping.carry.columns) if mapping.carry else ())
+
+
 def _where(words: Words) -> str:
     """Say conditions in words: `` with activity = Payment or Refund``."""
     said = " and ".join(f"{column} = {' or '.join(values)}" for column, values in words.items())
@@ -107,7 +111,7 @@ def lay_out(file: str, dialect: Dialect, target: Target, mapping: Mapping) -> Lo
     UsageError
         The map derives a column in a way that cannot be meant.
     """
-    header = Header(file, dialect.header, mapping.name, tuple(mapping.carry.columns) if mapping.carry else ())
+    header = _header(file, dialect, mapping)
     for name in mapping.ignore:
         header.position(name, "ignore")
     carried = _carried(Header(file, dialect.header, mapping.name), mapping)

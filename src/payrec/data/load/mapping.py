@@ -62,6 +62,10 @@ class Mapping:
     reporting_currency: str | None = None
     name: str = "no map"  # where it was read from, for messages
 
+    def ignores(self, column: str) -> bool:
+        """Whether ``ignore`` names a column of the file."""
+        return column.strip().casefold() in {each.strip().casefold() for each in self.ignore}
+
 
 def read_mapping(path: Path) -> Mapping:
     """Read a map file.

@@ -188,7 +188,7 @@ def plan_column(column: Column, header: Header, target: Target, mapping: Mapping
         words = ", else ".join(repr(header.name(position)) for position in positions)
         return PlannedColumn(column, FromColumn(tuple(positions)), f"from {words}")
     namesake = header.find(name)
-    if namesake is None or name in {each.strip().casefold() for each in mapping.ignore}:
+    if namesake is None or mapping.ignores(name):
         return PlannedColumn(column, Absent(), "not in the file")
     return PlannedColumn(column, FromColumn((namesake,)), f"from {header.name(namesake)!r}")
 

@@ -156,7 +156,7 @@ def _reading(planned: PlannedColumn, plan: LoadPlan, form: Form | None, now: dat
     empty = "is empty"
     if isinstance(planned.origin, Template) and len(planned.positions()) > 1:
         positions = [part.position for part in planned.origin.parts if isinstance(part, Part)]
-        names = ", ".join(f'"{terminal_text(plan.column_name(each))}"' for each in positions if each is not None)
+        names = ", ".join(f'"{terminal_text(plan.header.name(each))}"' for each in positions if each is not None)
         empty += (
             f": its text in [derived] needs all columns; to take the first that is filled: {column.name} = [{names}]"
         )

@@ -91,7 +91,7 @@ def _one_row_per_key(db: duckdb.DuckDBPyConnection, records: str, plan: LoadPlan
             f"FILTER (WHERE NOT {is_date} AND NOT {is_number}) FROM ({records}) WHERE s{by} IS NOT NULL",
         )
         if not row[0] and not row[1]:
-            name, bad = plan.column_name(by), example(row[2])
+            name, bad = plan.header.name(by), example(row[2])
             shown = f" such as {bad[0]!r} (line {bad[1]})" if bad else ", some dates and some numbers"
             raise DataRefused(
                 f"{plan.file}: {name} has values{shown}, by which [{'first' if plan.mapping.first else 'last'}] cannot "

@@ -22,10 +22,9 @@ class PaidUnknown(DataRefused):
 
 def unread_of_payment(plan: LoadPlan) -> list[str]:
     """Return the columns whose names speak of payment and that the map neither reads nor ignores."""
-    ignored = {name.strip().casefold() for name in plan.mapping.ignore}
     return [
         name for name in plan.ignored
-        if name.strip().casefold() not in ignored and any(word in name.casefold() for word in PAID_WORDS)
+        if not plan.mapping.ignores(name) and any(word in name.casefold() for word in PAID_WORDS)
         and not any(word in name.casefold() for word in OTHER_WORDS)
     ]  # fmt: skip
 
