@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-import pyarrow as pa
-
-from payrec.common.arrow import TIME
 from payrec.common.errors import Locked
 from payrec.common.text import sql_literal, sql_timestamp
 from payrec.data.engines import Engine
@@ -71,16 +68,11 @@ def _insert(engine: Engine, entry: Entry) -> None:
         values = [sql_literal(str(value)) for value in row.values()]
         engine.run(f"SELECT payrec_add_entry({', '.join(values)})")
         return
-    if engine.name == "duckdb":  # one statement; nights commit every step by itself
-        values = [sql_timestamp(entry.happened_at), *(sql_literal(str(row[name])) for name in list(row)[1:])]
-        names = ", ".join(["entry_no", *row])
-        number_sql = "COALESCE(MAX(entry_no), 0) + 1"
-        engine.run(f"INSERT INTO {TABLE} ({names}) SELECT {number_sql}, {', '.join(values)} FROM {TABLE}")
-        return
     fence(engine)
-    number = engine.read(f"SELECT COALESCE(MAX(entry_no), 0) + 1 AS n FROM {TABLE}")["n"][0].as_py()
-    row = {**row, "entry_no": number}
-    engine.write(TABLE, pa.Table.from_pylist([row]).cast(_schema(row)), key=())
+    names = ", ".join(["entry_no", *row])
+    values = [sql_timestamp(entry.happened_at), *(sql_literal(str(row[name])) for name in list(row)[1:])]
+    number = "COALESCE(MAX(entry_no), 0) + 1"
+    engine.run(f"INSERT INTO {TABLE} ({names}) SELECT {number}, {', '.join(values)} FROM {TABLE}")
 
 
 def entries(engine: Engine, where: str = "TRUE") -> list[Entry]:
@@ -144,9 +136,3 @@ def require_newest(engine: Engine, begun: Begun) -> None:
 def _unfinished(known: list[Entry]) -> list[str]:
     last = {entry.subject: entry.status for entry in known if entry.what == "run"}
     return [subject for subject, status in last.items() if status == "started"]
-
-
-def _schema(row: dict[str, object]) -> pa.Schema:
-    return pa.schema(
-        [(name, TIME if name == "happened_at" else pa.int64() if name == "entry_no" else pa.string()) for name in row]
-    )
