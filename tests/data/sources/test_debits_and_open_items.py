@@ -53,6 +53,23 @@ def test_a_debit_that_fails_after_it_was_confirmed_is_a_return(engine: payrec.En
     assert [data.order(order, "status")[0] for order in ("PM1", "PM2", "PM3")] == ["open", "in_flight", "paid"]
 
 
+def test_ids_that_one_of_the_files_has_as_decimals_are_the_same_ids(engine: payrec.Engine, tmp_path: Path) -> None:
+    """A column of whole numbers with an empty cell became decimals in one program: 101.0 is the payment 101."""
+    payments = [row(PAYMENTS, "101", "2026-03-01", "2026-03-04", "49.00", "GBP", "failed", "0.00", "7.0")]
+    events = [
+        row(EVENTS, "EV1", "2026-03-05T09:00:00.000Z", "payments", "failed", "refer_to_payer", "101.0"),
+        row(EVENTS, "EV2", "2026-03-05T09:00:00.000Z", "mandates", "created", "", ""),
+    ]
+    data = load(
+        engine, "gocardless", write(tmp_path / "p.csv", PAYMENTS, payments), write(tmp_path / "e.csv", EVENTS, events)
+    )
+    assert data.facts("101") == [("2026-03-05", "attempt", "")]
+    assert data.order("101", "customer_id") == ("7",)
+    notes = [each.notes for each in data.report.inputs]
+    assert notes[1] == ("payment has whole numbers written as decimals: 12345.0 is read as 12345",)
+    assert notes[1][0] in data.report.lines()
+
+
 def test_what_is_gone_from_a_list_of_open_items_was_settled(engine: payrec.Engine, tmp_path: Path) -> None:
     items = [
         row(ITEMS, "R1", "K1", "21.05.2026", "31.05.2026", "1.000,00", "400,00", "EUR"),

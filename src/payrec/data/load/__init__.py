@@ -5,7 +5,8 @@
     file_bytes → encoding → records   bytes → clean UTF-8 → rows with line numbers; ``parquet`` files → the same rows
     header, tables            the line of the column names; any file as one table of text
     report_lines              titles, totals, empty lines: no records
-    staging                   rows as text → forms proven by columns (``dates``, ``numbers``) → values (``readings``)
+    plain_columns             columns in plain form → values, while the file is read
+    staging                   other text → ``forms`` proven by columns (``dates``, ``numbers``) → values (``readings``)
     rejects                   rows that are not loaded, and why
     load_report               counts that must add up, and notes
     load_file                 a file of a kind in one transaction; ``in_parts`` a folder of parts

@@ -7,15 +7,20 @@ proves day before month for its column if no other value contradicts. Everything
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Literal
 
 from payrec.common.errors import DataRefused
 from payrec.common.text import sql_literal
+from payrec.data.load.targets import Column
 
 Order = Literal["day first", "month first", None]
 
 EARLIEST = "1990-01-01"
+_LATEST_DAYS = {"fact": 1, "invoice": 731, "due": 3653}  # after the present
+_NO_NOW = datetime(2100, 1, 1)
 _REST = r"([T ][0-9:.,+\- ]*Z?)?$"
 _NUMERIC = r"^(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})" + _REST
 _YEAR_FIRST = r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})" + _REST
@@ -73,6 +78,13 @@ class Form:
     def is_iso_only(self) -> bool:
         """Nothing but ISO can be read."""
         return self.declared == "iso" or (self.declared is None and self.order is None and not self.has_other_forms)
+
+
+def latest(column: Column, now: datetime | None) -> datetime:
+    """Return the latest time that a column may hold, by the present (None: it is not known)."""
+    with suppress(OverflowError):
+        return now + timedelta(days=_LATEST_DAYS[column.latest]) if now is not None else _NO_NOW
+    return _NO_NOW
 
 
 def first_look(text: str) -> str:

@@ -8,7 +8,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -43,6 +43,11 @@ class Tally:
     lines: int = 0
     utf8_by_another_name: bool = False
     without_array: int = 0  # JSON records that lack the list whose elements are the rows
+
+    def clear(self) -> None:
+        """Begin again, with the file."""
+        for each in fields(self):
+            setattr(self, each.name, each.default)
 
 
 @dataclass(frozen=True)

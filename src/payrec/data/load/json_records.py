@@ -75,7 +75,7 @@ def rows(
         A column that is read holds a list or an object.
     """
     file.stream.seek(0)
-    file.tally.without_array = 0  # of the first reading
+    file.tally.clear()  # of the first reading
     read = frozenset(name for name, position in table.names.items() if position in mapped)
     records = _records(file, named_encoding, array)
     while batch := list(islice(records, BATCH_ROWS)):

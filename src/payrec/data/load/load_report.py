@@ -15,7 +15,7 @@ from payrec.common.text import MESSAGE_CHARACTERS, sql_literal, sql_literals, te
 from payrec.data.load import amounts, dates, numbers
 from payrec.data.load.file_bytes import Tally
 from payrec.data.load.layout import LoadPlan
-from payrec.data.load.origins import Absent, Difference, FromColumn, Minor, Origin, Scaled
+from payrec.data.load.origins import Absent, Difference, FromColumn, Minor, Origin, PlannedColumn, Scaled
 from payrec.data.load.readings import Form, staged_text, text_of
 from payrec.data.load.staging import first_row, number
 from payrec.data.load.targets import STATUS_WORDS, Kind
@@ -68,6 +68,7 @@ class LoadReport:
 
 # marks that nobody sees: soft hyphen, zero width, direction, byte order
 _UNSEEN = r"[\x{AD}\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
+_MIDNIGHT_NOTE = "values of {name} are midnight as written: taken as dates, known at the end of that day"
 _MIDNIGHT = r"[T ]00:00(:00([.,]0+)?)? ?([Zz]|UTC|[+\-]\d\d(:?\d\d)?)?$"
 
 
@@ -139,16 +140,7 @@ def _as(proof: str) -> str:
 
 def _about_values(db: duckdb.DuckDBPyConnection, plan: LoadPlan, forms: dict[str, Form]) -> Iterator[str]:
     """Count over the text of all kept rows, in one query."""
-    tests: list[tuple[str, str]] = []
-    for planned in plan.columns:
-        text, name, form = text_of(planned, plan), planned.column.name, forms.get(planned.column.name)
-        if name in plan.mapping.extract:
-            is_other = f"{staged_text(planned.origin)} IS NOT NULL AND {text} IS NULL"
-            tests.append((is_other, f"values of {name} do not match [extract]: they are empty"))
-        if planned.column.holds == "amount" and isinstance(form, numbers.Form):
-            tests.append((_is_rounded(text, form, planned.origin), f"values of {name} were rounded to two decimals"))
-        if isinstance(form, dates.Form) and form.declared in (None, "iso"):
-            tests.append(_about_times(planned.column.holds, text, name))
+    tests = [test for planned in plan.columns for test in _tests(planned, plan, forms.get(planned.column.name))]
     if not tests:
         return
     counts = first_row(
@@ -157,6 +149,20 @@ def _about_values(db: duckdb.DuckDBPyConnection, plan: LoadPlan, forms: dict[str
     for count, (_, sentence) in zip(counts, tests, strict=True):
         if count:
             yield f"{count:,} {sentence}"
+
+
+def _tests(planned: PlannedColumn, plan: LoadPlan, form: Form | None) -> Iterator[tuple[str, str]]:
+    """Yield what is worth a note of a column: the condition in SQL, and the sentence."""
+    text, name, holds = text_of(planned, plan), planned.column.name, planned.column.holds
+    if name in plan.mapping.extract:
+        is_other = f"{staged_text(planned.origin)} IS NOT NULL AND {text} IS NULL"
+        yield is_other, f"values of {name} do not match [extract]: they are empty"
+    if holds == "amount" and isinstance(form, numbers.Form):
+        yield _is_rounded(text, form, planned.origin), f"values of {name} were rounded to two decimals"
+    if isinstance(form, dates.Form) and form.declared in (None, "iso"):
+        yield _about_times(holds, text, name)
+    if form is None and holds == "time" and isinstance(planned.origin, FromColumn):  # it is plain
+        yield f"{text} = date_trunc('day', {text})", _MIDNIGHT_NOTE.format(name=name)
 
 
 def _is_rounded(text: str, form: numbers.Form, origin: Origin) -> str:
@@ -177,7 +183,7 @@ def _about_times(holds: str, text: str, name: str) -> tuple[str, str]:
         )
     return (
         f"{has_time} AND {is_midnight}",
-        f"values of {name} are midnight as written: taken as dates, known at the end of that day",
+        _MIDNIGHT_NOTE.format(name=name),
     )
 
 

@@ -14,7 +14,7 @@ import duckdb
 
 from payrec.common.text import sql_literal, sql_literals
 from payrec.data.load.layout import LoadPlan
-from payrec.data.load.staging import number
+from payrec.data.load.staging import as_table, number
 
 INWARD = ("payment", "credit", "write_off", "pending")  # lower what is owed: a negative one would raise it
 OUTWARD = ("refund", "chargeback", "return")  # money that leaves
@@ -50,10 +50,12 @@ def check(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> tuple[str, ...]:
         return ()
     signs = _signs(db)
     for turned in (sign.event_type for sign in signs if sign.is_turned):
+        as_table(db, "typed")
         db.execute(f"UPDATE typed SET amount = -amount WHERE ok AND event_type = {sql_literal(turned)}")
     for rule in _rules():
         db.execute(f"INSERT INTO refused SELECT line, 'amount', coalesce(CAST(amount AS VARCHAR), ''), {rule}")
     if number(db, "SELECT COUNT(*) FROM refused"):
+        as_table(db, "typed")
         db.execute("UPDATE typed SET ok = FALSE WHERE line IN (SELECT line FROM refused)")
     return tuple(
         f"all {sign.below:,} amounts of {sign.event_type} are below 0: read as money that leaves, 100.00 for -100.00"

@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from payrec.common import duck
 from payrec.common.errors import DataRefused, UsageError, file_errors
-from payrec.data.load import money_events, rejects, selection, staging, stated, unread
+from payrec.data.load import money_events, plain_columns, rejects, selection, staging, stated, unread
 from payrec.data.load.file_bytes import Limits, OpenFile, opened
+from payrec.data.load.forms import forms as settled_forms
 from payrec.data.load.layout import LoadPlan, lay_out
 from payrec.data.load.load_report import LoadReport, notes
 from payrec.data.load.mapping import Mapping, for_kind
@@ -88,10 +89,15 @@ class Parsed:
     plan: LoadPlan
     target: Target
     _db: duckdb.DuckDBPyConnection
+    _rows: pa.Table | None  # staged, if they are in memory and all of them are good as they stand
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the good rows, with the columns and types of the raw table."""
-        yield from self._db.sql(_good(self.target)).to_arrow_reader(BATCH_ROWS)
+        if self._rows is None:
+            yield from self._db.sql(_good(self.target)).to_arrow_reader(BATCH_ROWS)
+        else:
+            dropped: pa.Table = self._db.sql("FROM dropped").to_arrow_table()
+            yield from plain_columns.batches(self._rows, self.plan, dropped["line"].combine_chunks())
 
     def absent(self) -> tuple[str, ...]:
         """Return the columns of the raw table that neither the file nor the map has."""
@@ -126,9 +132,11 @@ class Parsed:
         return not staging.count(self._db, f"(SELECT 1 FROM typed WHERE ok AND NOT ({stated.IS_OPEN}))")
 
 
+_GOOD = "FROM typed WHERE ok AND line NOT IN (SELECT line FROM dropped)"
+
+
 def _good(target: Target) -> str:
-    columns = ", ".join(target.names())
-    return f"SELECT {columns} FROM typed WHERE ok AND line NOT IN (SELECT line FROM dropped) ORDER BY line"
+    return f"SELECT {', '.join(target.names())} {_GOOD} ORDER BY line"
 
 
 def plan(path: Path, kind: Kind, mapping: Mapping | None = None, options: Options | None = None) -> LoadPlan:
@@ -199,13 +207,14 @@ def _parsed(
     options: Options,
 ) -> Parsed:
     target = TARGETS[plan.kind]
-    rows_in = staging.stage(db, table.rows(plan.positions), plan)
+    staged = staging.stage(db, table, plan, now)
+    rows_in = staged.count
     if rows_in == 0:
         raise DataRefused(f"{plan.file} has a header and no rows\nnothing was loaded")
     left_out = selection.keep(db, plan)
     of_ids = staging.read_whole_ids(db, plan)
-    forms = staging.forms(db, plan)
-    read_as = readings(plan, forms, now)
+    forms = settled_forms(db, plan, staged.names())
+    read_as = readings(plan, forms, now, staged.names())
     staging.type_rows(db, read_as, plan)
     if plan.kind == "transactions" and not (options.none_is_paid or options.payments_from_events):
         unread.expect_paid_known(db, plan)
@@ -217,11 +226,14 @@ def _parsed(
         rejects.write(written, db.sql("SELECT * FROM rejects ORDER BY line").to_arrow_reader(BATCH_ROWS))
     _check_tolerance(db, plan, rejected, rows_in - sum(left_out.values()), options.max_rejected_share)
     dropped = rejects.drop_duplicates(db, plan, target)
+    loaded = staging.count(db, f"(SELECT 1 {_GOOD})")
+    is_whole = staged.rows is not None and staged.rows.num_rows == loaded + dropped
+    are_staged = is_whole and staging.is_view(db, "staged") and staging.is_view(db, "typed")
     report = LoadReport(
         file=plan.file,
         kind=plan.kind,
         rows_in=rows_in,
-        loaded=staging.count(db, f"({_good(target)})"),
+        loaded=loaded,
         rejected=rejected,
         duplicates=dropped,
         left_out=sum(left_out.values()),
@@ -233,7 +245,7 @@ def _parsed(
         rejects_path=written,
         left_out_by=tuple(left_out.items()),
     )
-    return Parsed(report, plan, target, db)
+    return Parsed(report, plan, target, db, staged.rows if are_staged else None)
 
 
 def _check_tolerance(db: duckdb.DuckDBPyConnection, plan: LoadPlan, rejected: int, rows: int, share: float) -> None:

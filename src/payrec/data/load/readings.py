@@ -6,10 +6,9 @@ column ``x`` after translation, ``p_x`` the same as a value, and ``x`` the value
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from payrec.common.text import sql_literal, sql_literals, terminal_text
 from payrec.data.load import amounts, dates, numbers, workbook, zones
@@ -42,8 +41,6 @@ TYPES = {
     "day": "DATE",
     "time": "TIMESTAMP",
 }
-_LATEST_DAYS = {"fact": 1, "invoice": 731, "due": 3653}
-_NO_NOW = "2100-01-01"
 _YES, _NO = ("1", "true", "t", "yes", "y", "1.0"), ("0", "false", "f", "no", "n", "0.0")
 _NULL_WORDS = ("null", "none", "na", "n/a", "nan", "nat", "\\n", "-", "#n/a")
 
@@ -61,6 +58,7 @@ class Reading:
     value: str  # over r_… and p_… of columns before it
     accepted: str  # a condition on p_…; 'TRUE' if all are
     reason: str  # over r_… and p_…: why a value is not accepted
+    is_plain: bool = False  # staged as values, all of them accepted
 
     @property
     def bad(self) -> str:
@@ -120,11 +118,21 @@ def texts_of(planned: PlannedColumn, plan: LoadPlan) -> tuple[str, ...]:
     return (text_of(planned, plan),)
 
 
-def readings(plan: LoadPlan, forms: dict[str, Form], now: datetime | None) -> tuple[Reading, ...]:
+def readings(
+    plan: LoadPlan, forms: dict[str, Form], now: datetime | None, plain: Collection[str] = ()
+) -> tuple[Reading, ...]:
     """Return the readings of all columns, those that build on others last."""
     # minor units build on the currency, shifted dates on a date
     planned = sorted(plan.columns, key=lambda each: (isinstance(each.origin, Shift), _needs_currency(each, plan)))
-    return tuple(_reading(each, plan, forms.get(each.column.name), now) for each in planned)
+    return tuple(
+        _plain_reading(each) if each.column.name in plain else _reading(each, plan, forms.get(each.column.name), now)
+        for each in planned
+    )
+
+
+def _plain_reading(planned: PlannedColumn) -> Reading:
+    name = planned.column.name
+    return Reading(planned.column, staged_text(planned.origin), f"r_{name}", _ALWAYS, "''", is_plain=True)
 
 
 def _needs_currency(planned: PlannedColumn, plan: LoadPlan) -> bool:
@@ -135,7 +143,8 @@ def _reading(planned: PlannedColumn, plan: LoadPlan, form: Form | None, now: dat
     column = planned.column
     text = f"upper({text_of(planned, plan)})" if column.holds == "currency" else text_of(planned, plan)
     if isinstance(planned.origin, Absent):
-        return Reading(column, text, f"CAST(NULL AS {TYPES[column.holds]})", _ALWAYS, "'is missing'")
+        value = f"CAST(NULL AS {TYPES[column.holds]})"
+        return Reading(column, text, value, _ALWAYS, "'is missing'", is_plain=not column.filled)
     accepted = _ALWAYS
     if isinstance(planned.origin, Shift):
         value, reasons = _shifted(planned.origin, column)
@@ -176,10 +185,7 @@ def _case(r: str, reasons: Reasons, column: Column) -> str:
 
 def _in_range(column: Column, now: datetime | None) -> tuple[str, tuple[str, str]]:
     """Return SQL: the condition that a date or time lies in the accepted range, and the reason if not."""
-    p, kind, latest = f"p_{column.name}", TYPES[column.holds], _NO_NOW
-    if now is not None:
-        with suppress(OverflowError):
-            latest = (now + timedelta(days=_LATEST_DAYS[column.latest])).isoformat(sep=" ")
+    p, kind, latest = f"p_{column.name}", TYPES[column.holds], dates.latest(column, now).isoformat(sep=" ")
     accepted = f"{p} BETWEEN {kind} '{dates.EARLIEST}' AND CAST(TIMESTAMP {sql_literal(latest)} AS {kind})"
     return accepted, (f"{p} IS NOT NULL", f"is outside {dates.EARLIEST} to {latest[:10]}")
 

@@ -18,9 +18,10 @@ from payrec.common.errors import DataRefused, file_errors
 from payrec.common.files import replacing
 from payrec.common.text import spreadsheet_column, terminal_text
 from payrec.data.load.layout import LoadPlan
+from payrec.data.load.origins import Part, Template
 from payrec.data.load.readings import Reading
 from payrec.data.load.records import SHOWN_CHARACTERS
-from payrec.data.load.staging import number
+from payrec.data.load.staging import as_table, number
 from payrec.data.load.targets import Target
 
 HEADER = ("line", "column", "value", "reason")
@@ -31,6 +32,7 @@ _HAS_BAD_CELL = "NOT ok AND line NOT IN (SELECT line FROM refused)"
 
 def collect(db: duckdb.DuckDBPyConnection, readings: tuple[Reading, ...]) -> None:
     """Make table ``rejects`` of bad lines, refused rows, rows with bad cells: one row a line, its problems joined."""
+    readings = tuple(each for each in readings if not each.is_plain)
 
     def joined(part: str) -> str:
         return f"concat_ws('; ', {', '.join(part.format(i=i) for i in range(len(readings)))})"
@@ -94,11 +96,28 @@ def drop_duplicates(db: duckdb.DuckDBPyConnection, plan: LoadPlan, target: Targe
         Two different rows have the same key; the first keys are named.
     """
     db.execute("CREATE TABLE dropped (line BIGINT)")
-    _drop_equal_rows(db, plan, "ok AND event_id IS NOT NULL" if target.kind == "events" else "ok")
+    has_ids = "ok AND event_id IS NOT NULL" if target.kind == "events" else "ok"
+    if _keys_repeat(db, has_ids, target) or _is_by_line(plan):
+        _drop_equal_rows(db, plan, has_ids)
+    elif number(db, f"SELECT COUNT(*) FROM typed WHERE ok AND NOT ({has_ids})") == 0:
+        return 0  # as in nearly all files
     if target.kind == "events" and number(db, "SELECT COUNT(*) FROM typed WHERE ok AND event_id IS NULL"):
         _make_event_ids(db, target)
     _drop_equal_values(db, plan, target)
     return number(db, "SELECT COUNT(*) FROM dropped")
+
+
+def _keys_repeat(db: duckdb.DuckDBPyConnection, where: str, target: Target) -> bool:
+    """Return whether two rows may have one key: their hashes are equal."""
+    key_hash = f"hash({', '.join(target.key)})"
+    repeated = f"SELECT 1 FROM typed WHERE {where} GROUP BY {key_hash} HAVING COUNT(*) > 1 LIMIT 1"
+    return bool(db.execute(repeated).fetchall())
+
+
+def _is_by_line(plan: LoadPlan) -> bool:
+    """Return whether the number of its line is part of a row: then equal lines have different keys."""
+    templates = (each.origin for each in plan.columns if isinstance(each.origin, Template))
+    return any(isinstance(part, Part) and part.position is None for each in templates for part in each.parts)
 
 
 def _drop_equal_rows(db: duckdb.DuckDBPyConnection, plan: LoadPlan, where: str) -> None:
@@ -126,6 +145,7 @@ def _make_event_ids(db: duckdb.DuckDBPyConnection, target: Target) -> None:
         f"ROW_NUMBER() OVER (PARTITION BY digest ORDER BY line) AS n FROM typed WHERE ok AND event_id IS NULL"
     )
     event_id = "'made-' || m.digest || CASE WHEN m.n > 1 THEN '-' || m.n ELSE '' END"
+    as_table(db, "typed")
     db.execute(f"UPDATE typed SET event_id = {event_id} FROM made_ids AS m WHERE typed.line = m.line")
 
 

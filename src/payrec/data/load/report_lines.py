@@ -26,24 +26,24 @@ TOTAL = (
 MIN_KEYS = 2  # columns that every record has, and a title or total does not; with fewer nothing is recognised
 
 
-NOT_SPARSE = "CAST(NULL AS VARCHAR[])"
-
-
-def may_be_sparse(rows: pa.Table, plan: LoadPlan) -> bool:
-    """Return whether some of the rows may be no records: most have all columns, and this is cheaper than to look."""
+def are_sparse(rows: pa.Table, plan: LoadPlan) -> bool:
+    """Return whether some rows may be no records: most have all columns, and this is cheaper than to look at cells."""
     keys, names = _keys(plan), plan.dialect.header
-    if len(keys) < MIN_KEYS:
+    if len(keys) < MIN_KEYS or not rows.num_rows:
         return False
     columns: list[Any] = [rows.column(f"c{key}") for key in keys]
-    has_gaps = any(column.null_count or pc.any(pc.equal(column, pa.scalar(""))).as_py() for column in columns)
-    return has_gaps or bool(pc.any(pc.match_like(columns[0], names[keys[0]], ignore_case=True)).as_py())
+    if pc.any(pc.match_like(columns[0], names[keys[0]], ignore_case=True)).as_py():
+        return True
+    empty = [pc.fill_null(pc.equal(column, pa.scalar("")), True) for column in columns]
+    counts: Any = pc.cast(empty[0], pa.int32())
+    for each in empty[1:]:
+        counts = pc.add(counts, pc.cast(each, pa.int32()))
+    return bool(pc.max(counts).as_py() >= len(keys) - 1)
 
 
 def sparse_sql(plan: LoadPlan) -> str:
     """Return SQL over a row of the file (c0, c1, …): its filled cells if it may be no record, else NULL."""
     keys = _keys(plan)
-    if len(keys) < MIN_KEYS:
-        return NOT_SPARSE
     names = plan.dialect.header
     empty = " + ".join(f"CAST(coalesce(c{key}, '') = '' AS INTEGER)" for key in keys)
     is_header = f"lower(c{keys[0]}) = {sql_literal(names[keys[0]].lower())}"

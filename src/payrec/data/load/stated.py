@@ -14,6 +14,7 @@ from payrec.common.text import sql_literal, sql_literals
 from payrec.data.engines import Engine
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.origins import Absent
+from payrec.data.load.staging import as_table
 from payrec.data.load.targets import ENDED
 
 Accounts = list[tuple[str, str]]
@@ -50,6 +51,7 @@ def fill(db: duckdb.DuckDBPyConnection, plan: LoadPlan, stated_at: datetime | No
         time, source = plan.mapping.observed_until, f"the end of the data by {plan.mapping.name}"
     if time is not None:
         moment = f"TIMESTAMP {sql_literal(time.isoformat(sep=' '))}"
+        as_table(db, "typed")
         db.execute(f"UPDATE typed SET stated_at = {moment} WHERE ok AND stated_at IS NULL")
     if not of_the_day:
         return ()

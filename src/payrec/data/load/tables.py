@@ -56,7 +56,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class FileTable:
-    """An open file as a table: its dialect, and a function that yields its rows, once.
+    """An open file as a table: its dialect, and a function that yields its rows; of CSV again from the start.
 
     The function takes the positions of the columns that are read: one that is no text refuses the file, by its name.
     """
@@ -124,6 +124,8 @@ def _text_table(file: OpenFile, hints: Hints) -> FileTable:
     shape = records.Shape(head.delimiter, len(head.names), file.limits, file.name)
 
     def rows(_: Collection[int]) -> Iterator[Rows]:
+        file.stream.seek(0)
+        file.tally.clear()
         return records.rows(encoding.blocks(file, hints.encoding), shape, head.first_line)
 
     return FileTable(dialect, rows, file.tally)

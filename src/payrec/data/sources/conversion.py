@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from payrec.common.errors import DataRefused, PayrecError
 from payrec.common.text import sql_identifier, sql_literal, sql_literals, terminal_text
-from payrec.data.load import Kind
+from payrec.data.load import Kind, whole_ids
 from payrec.data.load.map_values import Texts
 from payrec.data.load.parsing import scratch_database
 from payrec.data.load.readings import translated
@@ -45,11 +45,16 @@ class InputReport:
     unreadable: int
     duplicates: int  # rows equal to an earlier one in all columns that are read
     left_out: dict[str, int]  # reason → rows
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         out = self.used + self.unreadable + self.duplicates + sum(self.left_out.values())
         if out != self.rows_in:
             raise PayrecError(f"{self.file}: {self.rows_in} rows in, but {out} accounted for; please report this")
+
+    def lines(self) -> tuple[str, ...]:
+        """Return the account and the notes, one line each."""
+        return (self.line(), *self.notes)
 
     def line(self) -> str:
         """Return the account in words."""
@@ -75,6 +80,7 @@ class _Part:
     source_input: Input
     rows: int
     unreadable: int
+    whole_numbers: tuple[str, ...]  # columns of whole numbers that a program wrote as decimals
 
 
 @contextmanager
@@ -124,7 +130,8 @@ def _parts(
     others: list[InputReport] = []
     if isinstance(source, DatabaseTables):
         for number, (table, export, source_input) in enumerate(source.exports(pack)):
-            parts.append(_Part(number, table, source_input, *_insert(db, source_input, export, number)))
+            counts = _insert(db, source_input, export, number)
+            parts.append(_Part(number, table, source_input, *counts, _without_points(db, source_input, number)))
         return parts, others
     for number, path in enumerate(source):
         with read_export(path, (pack,), encoding) as file:
@@ -140,7 +147,8 @@ def _read(db: duckdb.DuckDBPyConnection, pack: Pack, number: int, file: ExportFi
     for export, candidates in file.exports(pack):
         source_input = input_of(pack, candidates, export.names, file.file.name)
         rows, bad = _insert(db, source_input, export, number)
-        parts.append(_Part(number, file.file.name, source_input, rows, bad + unreadable))
+        decimals = _without_points(db, source_input, number)
+        parts.append(_Part(number, file.file.name, source_input, rows, bad + unreadable, decimals))
         unreadable = 0
     if not any(part.rows for part in parts):
         raise DataRefused(
@@ -186,6 +194,15 @@ def _insert(db: duckdb.DuckDBPyConnection, source_input: Input, export: Export, 
         db.unregister("incoming")
         rows, bad = rows + batch.table.num_rows, bad + len(batch.bad)
     return rows, bad
+
+
+def _without_points(db: duckdb.DuckDBPyConnection, source_input: Input, number: int) -> tuple[str, ...]:
+    """Read whole numbers without ``.0`` in all columns of a file: ids are joined by them, and no amount changes."""
+    table, where = f"{source_input.name}_rows", f"file_number = {number}"
+    rows = f"(SELECT * FROM {table} WHERE {where})"
+    columns = [each for each in source_input.columns if whole_ids.have_points(db, sql_identifier(each), rows)]
+    whole_ids.drop_points(db, table, columns, where)
+    return tuple(columns)
 
 
 def _require_inputs(pack: Pack, given: list[Input]) -> None:
@@ -254,4 +271,5 @@ def _report(db: duckdb.DuckDBPyConnection, part: _Part) -> InputReport:
     duplicates = sum(repeated for reason, repeated, _ in counted if reason is None)
     ordered = {reason: left_out.get(reason, 0) for reason in source_input.left_out}
     rows_in = part.rows + part.unreadable
-    return InputReport(part.file, source_input.title, rows_in, used, part.unreadable, duplicates, ordered)
+    notes = (whole_ids.note(part.whole_numbers),) if part.whole_numbers else ()
+    return InputReport(part.file, source_input.title, rows_in, used, part.unreadable, duplicates, ordered, notes)

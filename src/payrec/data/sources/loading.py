@@ -31,7 +31,7 @@ class SourceReport:
     def lines(self) -> tuple[str, ...]:
         """Return the account in words, one line each."""
         accounts = [line for report in self.loaded for line in report.lines()]
-        return (*(each.line() for each in self.inputs), *accounts)
+        return (*(line for each in self.inputs for line in each.lines()), *accounts)
 
 
 def load(
