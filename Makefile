@@ -12,7 +12,13 @@ run: setup  ## set up, then the whole job on simulated data: from files to the r
 
 test: setup  ## set up, then every test
 	@./scripts/test-setup.sh
-	@$(PY) -m pytest -n 3 --dist loadfile  # on 2 cores: tests also wait for servers and processes
+	@$(PY) -m pytest -n 3 --dist loadfile --ignore tests/commands/test_spark_nights.py  # three on 2 cores: tests also wait
+	@./scripts/spark-tests.sh 4.1 iceberg tests/commands/test_spark_nights.py
+
+sparks: setup  ## the tests of a Spark cluster on Spark 3.5 to the newest, and on tables of Iceberg, Delta and Hive: an hour
+	@./scripts/test-setup.sh
+	@for each in "4.3 hive" "4.1 iceberg" "4.1 delta" "4.0 iceberg" "3.5 parquet"; do \
+	  ./scripts/spark-tests.sh $$each || exit 1; done
 
 quick: setup  ## the unit tests that need no database, server, browser or process: within a minute
 	@PAYREC_TEST_ENGINES=duckdb $(PY) -m pytest --quick
@@ -66,4 +72,4 @@ lock:  ## resolve locks/*.lock again
 clean:  ## delete what the commands generated (not .venv)
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test quick check app bench faults pairs soak loops fuzz docs site lock clean
+.PHONY: help setup run test quick sparks check app bench faults pairs soak loops fuzz docs site lock clean

@@ -14,6 +14,7 @@ resolve() {
 shared=(--constraint locks/requirements.lock)
 resolve requirements pyproject.toml --extra postgres --extra app --extra alerts --extra dev
 resolve spark pyproject.toml --extra spark "${shared[@]}"
+for version in 3.5 4.0 4.1; do resolve "spark-$version" pyproject.toml --extra spark --group "spark-$version" "${shared[@]}"; done
 for group in bench effect fuzz; do resolve "$group" --group "$group" "${shared[@]}"; done
 resolve docs --group docs
 resolve installer --group installer

@@ -1,13 +1,11 @@
 """A cluster of Spark for the tests: a master, two workers and a Connect server, each a process of its own.
 
 Its machines are in New York, and so is their Python: what payrec reads and writes must be UTC all the same.
-``PAYREC_TEST_SPARK_SETTINGS`` (JSON) adds settings of the server, such as the catalog of another table format, and
-``PAYREC_TEST_SPARK_OPTIONS`` options of every address, such as ``catalog=lake``.
+The format of the tables, and the catalog that has them, are those of ``spark_formats``.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -21,8 +19,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+import spark_formats
+
 ZONE = "America/New_York"
-OPTIONS = os.environ.get("PAYREC_TEST_SPARK_OPTIONS", "format=parquet")
+OPTIONS = spark_formats.CHOSEN.options
 # for a few rows: no optimiser pays off that thinks longer than the query takes
 SETTINGS = {
     "spark.connect.grpc.binding.address": "127.0.0.1",
@@ -146,8 +146,9 @@ def running(temporary: pytest.TempPathFactory) -> Iterator[str]:
     users, note = folder / "users", folder / "server"
     with FileLock(folder / "lock"):
         if not note.exists():
-            settings = SETTINGS | json.loads(os.environ.get("PAYREC_TEST_SPARK_SETTINGS", "{}"))
-            address, ids = start(folder, Path(pyspark.__file__).parent, settings)
+            package = Path(pyspark.__file__).parent
+            settings = SETTINGS | spark_formats.settings(folder, package, pyspark.__version__)
+            address, ids = start(folder, package, settings)
             note.write_text("\n".join([address, *map(str, ids)]))
         users.mkdir(exist_ok=True)
         (users / str(os.getpid())).touch()

@@ -138,7 +138,7 @@ class DatabaseStore:
             columns, at = ", ".join(customer_list.SCHEMA.names), f"run_id = {sql_literal(run_id)}"
             order = "rank NULLS LAST, suppressed_reason NULLS LAST, customer_id, ev_currency"
             listed = self.engine.read(f"SELECT {columns} FROM {BY_CUSTOMER} WHERE {at} ORDER BY {order}")
-            return listed if listed.num_rows else None
+            return as_contract(listed, customer_list.SCHEMA) if listed.num_rows else None
         where = f"run_id = {sql_literal(run_id)} AND name = {sql_literal(name)}"
         rows = self.engine.read(f"SELECT content FROM {DETAILS} WHERE {where} ORDER BY part")
         parts: list[Any] = rows["content"].to_pylist()
@@ -187,7 +187,9 @@ class DatabaseStore:
         if SCORES not in self.engine.tables():
             return SCHEMA.empty_table()
         where = f"{PERSON} = {sql_literal(customer_id)}" + (f" AND run_id = {sql_literal(run_id)}" if run_id else "")
-        return self.engine.read(f"SELECT {', '.join(columns or SCHEMA.names)} FROM {SCORES} WHERE {where}")
+        names = list(columns or SCHEMA.names)
+        rows = self.engine.read(f"SELECT {', '.join(names)} FROM {SCORES} WHERE {where}")
+        return as_contract(rows, contract_of(names, "order"))
 
     def erase(self, person: Person) -> int:
         """Delete a person's rows from all lists and details, in the caller's transaction; return their number."""

@@ -66,6 +66,10 @@ def contract_of(names: Sequence[str], by: By) -> pa.Schema:
 
 def as_contract(scores: pa.Table, contract: pa.Schema = SCHEMA) -> pa.Table:
     """Return a stored list in the columns of the contract; those that an older payrec did not write are NULL."""
+    for at, column in enumerate(scores.schema):
+        kind = contract.field(column.name).type if column.name in contract.names else column.type
+        if pa.types.is_integer(column.type) and column.type != kind:  # tables of Iceberg have no SMALLINT
+            scores = scores.set_column(at, column.with_type(kind), scores[at].cast(kind))
     if set(contract.names) <= set(scores.column_names):
         return scores
     for column in contract:

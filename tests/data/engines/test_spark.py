@@ -18,6 +18,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+from tests import spark_formats
 from tests.data.engines.test_contract import ALL_TYPES, kinds
 from tests.spark_server import OPTIONS
 
@@ -70,7 +71,7 @@ def test_values_come_back_from_a_view_and_from_files(cluster: Spark, monkeypatch
         cluster.run(f"DROP TABLE IF EXISTS kinds; {ALL_TYPES}")
         cluster.write("kinds", rows, ("id",))
         assert bool(cluster._space.table("kinds").files) == (cells == 0)
-        assert cluster.read("SELECT * FROM kinds ORDER BY id").equals(rows)
+        assert cluster.read("SELECT * FROM kinds ORDER BY id").equals(rows.cast(spark_formats.kept(rows.schema)))
         marks.add(cluster.fingerprint("kinds"))
     assert len(marks) == 1
     (batch,) = cluster.read_batches("SELECT * FROM kinds ORDER BY id", lambda batch: batch.slice(1))
@@ -138,7 +139,7 @@ def test_what_a_program_left_that_was_killed_as_it_published_is_completed(
     for statement in (  # a journal of two views of which one was replaced, a claim, and a table that no view reads
         f"CREATE VIEW {JOURNAL} AS SELECT /* payrec {changes} */ 1 AS one",
         "CREATE OR REPLACE VIEW a AS SELECT 2 AS x",
-        f"CREATE VIEW {spark_lock.WRITERS}__lock_1 AS SELECT 'process 1' AS holder, 7 AS beat",
+        f"CREATE VIEW {spark_lock.WRITERS}__lock_1 AS SELECT 'process 1' AS holder",
         "CREATE TABLE b__0123abcd USING parquet AS SELECT 3 AS x",
     ):
         catalog.run(statement)

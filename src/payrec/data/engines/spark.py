@@ -20,7 +20,7 @@ from payrec.data.engines import RowFunction, Rows, spark_lock, spark_session, sp
 from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.rows import BATCH_ROWS, fitted, query, read_schema, rebatched
 from payrec.data.engines.sole import SoleProcess
-from payrec.data.engines.spark_arrow import PACKED, in_worker, schema_of, unpacked
+from payrec.data.engines.spark_arrow import PACKED, frame_of, in_worker, schema_of, unpacked
 from payrec.data.engines.spark_edits import HANDED_IN, add, carry_out, checked
 from payrec.data.engines.spark_session import translated, whatever_pandas
 from payrec.data.engines.spark_sql import Column, Shape, spark_type, statements, ticked
@@ -41,7 +41,8 @@ class Spark(SoleProcess):
             raise MissingExtra("a database address of Spark", "spark")
         self._spark = spark_session.opened(self._address)
         is_own = self._address.catalog in ("", "spark_catalog")  # the session's own, whose views are listed as tables
-        self._space = Workspace(Catalog(self._spark, self._address.format or ("parquet" if is_own else ""), is_own))
+        form, version = self._address.format or ("parquet" if is_own else ""), spark_session.version(self._spark)
+        self._space = Workspace(Catalog(self._spark, form, is_own, takes_scripts=version >= (4, 2)))
         self._depth = 0
         self._failed = False
         self._hashes: dict[str, str] = {}
@@ -73,7 +74,8 @@ class Spark(SoleProcess):
             schema = schema_of(frame)
             if through:
                 schema = read_schema(through(pa.RecordBatch.from_pylist([], schema)).schema)
-            packed = frame.mapInArrow(in_worker(through, schema, pack=True), PACKED)
+            with whatever_pandas():
+                packed = frame.mapInArrow(in_worker(through, schema, pack=True), PACKED)
             for row in packed.toLocalIterator():
                 batch = unpacked(bytes(row[0]), schema.names)
                 for start in range(0, batch.num_rows, BATCH_ROWS):
@@ -133,7 +135,7 @@ class Spark(SoleProcess):
             return Part(spark_views.values(schema, first.to_pylist())), first.num_rows
         count, part = 0, None
         for batch in chain([first], [] if second is None else [second], stream):
-            self._see(self._spark.createDataFrame, pa.Table.from_batches([batch]))
+            self._see(frame_of, self._spark, pa.Table.from_batches([batch]))
             if part is None:
                 part = self._space.written(name, f"SELECT * FROM {HANDED_IN}")
             else:
@@ -142,9 +144,9 @@ class Spark(SoleProcess):
         return part, count
 
     @staticmethod
-    def _see(frame_of: Callable[..., Any], *given: object) -> None:
+    def _see(frame: Callable[..., Any], *given: object) -> None:
         with translated(), whatever_pandas():
-            frame_of(*given).createOrReplaceTempView(HANDED_IN)
+            frame(*given).createOrReplaceTempView(HANDED_IN)
 
     def map(self, select: str, into: str, key: tuple[str, ...], function: RowFunction) -> int:
         """Stream ``select`` through ``function``, in Spark's workers, into table ``into``."""

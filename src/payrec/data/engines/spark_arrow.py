@@ -11,7 +11,7 @@ import pyarrow as pa
 from payrec.common.errors import UsageError
 from payrec.data.engines import RowFunction
 from payrec.data.engines.rows import fitted, normalised, read_schema
-from payrec.data.engines.spark_sql import arrow_type
+from payrec.data.engines.spark_sql import arrow_type, spark_type, ticked
 
 PACKED = "payrec_batch BINARY"  # what the workers send of a batch that is packed
 
@@ -20,6 +20,29 @@ def schema_of(frame: Any) -> pa.Schema:
     """Return the types of a plan's rows as they are handed out; one that no table keeps is refused."""
     kinds = [(field.name, field.dataType.simpleString()) for field in frame.schema]
     return read_schema(pa.schema([(name, arrow_type(word) or pa.list_(pa.null())) for name, word in kinds]))
+
+
+def arrow_of(frame: Any) -> pa.Table:
+    """Return the rows of a plan as Arrow, with the types as Spark names them."""
+    rows: pa.Table
+    if hasattr(frame, "toArrow"):
+        rows = frame.toArrow()
+        return rows
+    if hasattr(frame, "_plan"):  # pyspark 3.5 over Connect
+        client = frame._session.client
+        rows, _ = client.to_table(frame._plan.to_proto(client))
+        return rows
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    return pa.Table.from_batches(frame._collect_as_arrow(), to_arrow_schema(frame.schema))
+
+
+def frame_of(session: Any, rows: pa.Table) -> Any:
+    """Return a plan of rows that stand in this program."""
+    if hasattr(type(session.range(1)), "toArrow"):
+        return session.createDataFrame(rows)
+    kinds = ", ".join(f"{ticked(column.name)} {spark_type(column.type)}" for column in rows.schema)  # pyspark 3.5
+    return session.createDataFrame([tuple(row.values()) for row in rows.to_pylist()], kinds)
 
 
 def handed_out(rows: pa.Table) -> pa.Table:

@@ -116,19 +116,37 @@ def _connected(server: str, settings: dict[str, str]) -> Any:
     except (OSError, ValueError) as error:
         msg = f"the Spark Connect server at {network.netloc} does not answer: {error}"
         raise DatabaseUnreachable(f"{msg}\ncheck the address, and that the server runs") from error
-    from pyspark.logger import PySparkLogger
-    from pyspark.sql.connect.client.retries import DefaultPolicy
     from pyspark.sql.connect.session import SparkSession
 
-    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
-        PySparkLogger.getLogger(name).disabled = True  # what fails is raised, and said once
+    with suppress(ImportError):  # pyspark 3.5 has no such loggers
+        from pyspark.logger import PySparkLogger
+
+        for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+            PySparkLogger.getLogger(name).disabled = True  # what fails is raised, and said once
     logging.getLogger("pyspark.sql.connect.logging").disabled = True
     with translated(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Failed to set")  # opened() says which did not hold
         builder = SparkSession.builder.remote(server if "/" in server.removeprefix("sc://") else f"{server}/")
         session = builder.config(map=settings).create()
-        session.client.set_retry_policies([DefaultPolicy(max_retries=5, max_backoff=3_000)])
+        _retry_less(session.client)
     return session
+
+
+def _retry_less(client: Any) -> None:
+    """Ask a server that does not answer again for some seconds only."""
+    retries: dict[str, int] = {"max_retries": 5, "max_backoff": 3_000}
+    try:
+        from pyspark.sql.connect.client.retries import DefaultPolicy
+    except ImportError:  # pyspark 3.5
+        client._retry_policy.update(retries)
+    else:
+        client.set_retry_policies([DefaultPolicy(**retries)])
+
+
+def version(session: Any) -> tuple[int, int]:
+    """Return the version of Spark that computes, such as ``(4, 3)``."""
+    major, minor, *_ = re.findall(r"\d+", str(session.version))
+    return int(major), int(minor)
 
 
 def _running() -> Any:

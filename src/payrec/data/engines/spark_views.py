@@ -24,7 +24,9 @@ from payrec.data.engines.spark_sql import Column, Shape, arrow_type, spark_type,
 
 JOURNAL = "payrec_journal"
 SMALL_CELLS = 300  # up to here rows stand in the view: a file and its job would cost more than the query
+COMMITS = 5
 _OURS = re.compile(rf"\w+__[0-9a-f]{{8}}|{JOURNAL}|\w+__lock_\d+")
+_VIEW = re.compile(r"CREATE [^\n]*\bVIEW\b.*?\nAS\s(.*)", re.DOTALL)
 _NOTE = re.compile(r"/\* payrec (\{.*?\}) \*/")
 
 
@@ -131,12 +133,21 @@ class Catalog:
     spark: Any
     using: str = ""
     lists_views: bool = True  # SHOW TABLES has them too
-    takes_scripts: bool = True  # since Spark 4.0
+    takes_scripts: bool = True  # Spark 4.1 takes them, but hides what went wrong in one
 
     def run(self, sql: str) -> Any:
-        """Run one statement; return its rows as Spark has them."""
-        with translated():
-            return self.spark.sql(sql)
+        """Run one statement; return its rows as Spark has them.
+
+        Where another statement changed the same view of Iceberg meanwhile, nothing was changed, and it is run again.
+        """
+        for rest in reversed(range(COMMITS)):
+            try:
+                with translated():
+                    return self.spark.sql(sql)
+            except PayrecError as error:
+                if not rest or "CommitFailedException" not in str(error):
+                    raise
+        return None
 
     def names(self) -> frozenset[str]:
         """Names of all tables and views of the schema, those of payrec's own making included."""
@@ -145,14 +156,18 @@ class Catalog:
             views = [] if self.lists_views else self.spark.sql("SHOW VIEWS").collect()
         return listed | {row["viewName"] for row in views if not row["isTemporary"]}
 
-    def text(self, name: str) -> str | None:
-        """Return the text of a view; None if there is none of this name, or if it is a table."""
+    def creating(self, name: str) -> str:
+        """Return the statement that makes a table or view; empty if there is none of this name."""
         try:
             (row,) = self.run(f"SHOW CREATE TABLE {ticked(name)}").collect()
         except UsageError:
-            return None
-        head, is_view, text = row[0].partition("\nAS ")
-        return text if is_view and "VIEW" in head.split("\n", 1)[0] else None
+            return ""
+        return str(row[0])
+
+    def text(self, name: str) -> str | None:
+        """Return the text of a view; None if there is none of this name, or if it is a table."""
+        match = _VIEW.fullmatch(self.creating(name))
+        return match[1] if match else None
 
     def write(self, name: str, select: str) -> Part:
         """Write the rows of a query into a new table; return it as a part of table ``name``."""

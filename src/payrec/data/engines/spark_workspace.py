@@ -10,11 +10,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from payrec.common.errors import UsageError
+from payrec.common.errors import PayrecError, UsageError
 from payrec.data.engines import spark_lock, spark_views
 from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.rows import query
-from payrec.data.engines.spark_arrow import handed_out, schema_of
+from payrec.data.engines.spark_arrow import arrow_of, handed_out, schema_of
 from payrec.data.engines.spark_session import translated
 from payrec.data.engines.spark_sql import Column, Shape, in_backticks, spark_type, ticked, words
 from payrec.data.engines.spark_views import Catalog, Part, Table
@@ -63,13 +63,12 @@ class Workspace:
     def read(self, select: str) -> pa.Table:
         """Return all rows of ``select``."""
         with translated():
-            rows = self.frame(select).toArrow()
-        return handed_out(rows)
+            return handed_out(arrow_of(self.frame(select)))
 
     def rows(self, select: str) -> pa.Table:
         """Return the rows of a query that is in Spark's own words and reads parts of tables."""
         with translated():
-            return handed_out(self.catalog.spark.sql(select).toArrow())
+            return handed_out(arrow_of(self.catalog.spark.sql(select)))
 
     def columns(self, select: str) -> pa.Schema:
         """Return the columns of a query, which Spark judges."""
@@ -191,8 +190,9 @@ class Workspace:
         held = [lock.still_held()] if after else []
         try:
             self.catalog.publish(after, [*held, *forgotten], [lock.given_back(), *cleaning])
-        except UsageError as error:
-            if "NOT_FOUND" in str(error) and lock.view in str(error):
+        except PayrecError as error:
+            is_of_lock = lock.view in str(error) or "does not support views" in str(error)  # said of none by Iceberg
+            if is_of_lock and not lock.is_held():
                 raise Interrupted("another program took the lock of the tables away\ntry again") from error
             raise
         lock.is_given_back = True
