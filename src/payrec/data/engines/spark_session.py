@@ -165,6 +165,7 @@ def _running() -> Any:
 def whatever_pandas() -> Iterator[None]:
     """Pass over what pyspark says of the version of pandas: rows come and go as Arrow alone."""
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*distutils", DeprecationWarning)  # which pyspark 3.5 compares them with
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
         yield
 
