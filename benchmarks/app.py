@@ -31,7 +31,8 @@ from scripts import screenshots
 
 from benchmarks.measure import tree_cpu_s, tree_resident_mb
 from payrec.app import customer_query, list_query
-from payrec.app.customer_query import CustomerList, CustomerView
+from payrec.app.customer_index import CustomerList
+from payrec.app.customer_query import CustomerView
 from payrec.app.list_query import View
 from payrec.publish.folder_store import FolderStore
 from payrec.publish.lists import Publication

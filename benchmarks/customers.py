@@ -22,7 +22,8 @@ import pyarrow as pa
 
 import payrec
 from payrec.app import customer_query, list_query
-from payrec.app.customer_query import CustomerList, CustomerView
+from payrec.app.customer_index import CustomerList
+from payrec.app.customer_query import CustomerView
 from payrec.app.list_query import View
 from payrec.commands.customer_search import search_customers
 from payrec.commands.customer_states import customer_states

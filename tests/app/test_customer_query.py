@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payrec.app import customer_query, list_query
-from payrec.app.customer_query import CustomerList, CustomerView, Marked
+from payrec.app.customer_index import CustomerList
+from payrec.app.customer_query import CustomerView, Marked
 from payrec.app.list_query import View
 from payrec.worklist import action_marks, policy, rank
 from tests.app.test_list_query import scored

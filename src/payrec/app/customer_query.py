@@ -1,4 +1,4 @@
-"""Rows and sums of the list by customer, by SQL over the published Parquet; a row is a customer in one currency.
+"""Rows and sums of the list by customer, from its index; a row is a customer in one currency.
 
 Filters choose orders: a customer is in the view if one of the orders passes. The capacity counts customers; whom the
 team has dealt with since the list was made still counts.
@@ -6,40 +6,35 @@ team has dealt with since the list was made still counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 
-from payrec.app.list_query import VALUES, Choices, View, held_back, query, where
+from payrec.app.customer_index import CustomerIndex, CustomerList, index_of, passing, written_ns
+from payrec.app.list_query import UNKNOWN, Choices, View, query
+from payrec.common.arrow import Flags, Whole, make, pc
 
 PAGE_ROWS = 50
 ORDERS_SHOWN = 20
 """Of a customer in the list; the page of the customer has all."""
-LISTED = """customer_id, ev_currency, rank, priority_flag, suppressed_reason, owner, net_value, ev_recovered,
-                outstanding_value, oldest_age_days, last_contact_at, contact_group, contact_no, machine_flag"""
-"""Columns that parts, sums and the order of rows need; the others are read for the rows of a page alone."""
+SHOWN = (
+    "customer_id", "ev_currency", "rank", "suppressed_reason", "suppressed_also", "lifted_by", "owner", "channel",
+    "ev_recovered", "outstanding_value", "disputed_value", "oldest_age_days", "orders_open", "orders_left_alone",
+    "reason_1", "reason_2", "reason_3", "suggested_action", "contact_group",
+)  # fmt: skip
+"""Columns of the file that a row of the page shows."""
 Part = Literal["to_do", "done", "not_contacted", "machine"]
-SORTS = {
-    "Rank": "rank NULLS LAST",
-    "Outstanding, largest first": "outstanding_value DESC",
-    "Expected, largest first": "ev_recovered DESC",
-    "Oldest first": "oldest_age_days DESC",
-    "Last contact, longest ago first": "last_contact_at NULLS FIRST",
-    "Customer": "customer_id",
-    "Parent": "contact_group NULLS LAST",
-}
-
-
-@dataclass(frozen=True)
-class CustomerList:
-    """The files of a published list: by customer, by order."""
-
-    customers: Path
-    orders: Path
+PARTS: tuple[Part, ...] = get_args(Part)
+SORTS = (
+    "Rank", "Outstanding, largest first", "Expected, largest first", "Oldest first",
+    "Last contact, longest ago first", "Customer", "Parent",
+)  # fmt: skip
+"""Orders of rows; amounts of several currencies are each compared with those of their own."""
 
 
 @dataclass(frozen=True)
@@ -65,128 +60,110 @@ class CustomerView:
     owner: str | None = None
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """Which customers of the index are in a view, dealt with, and among those that the capacity reaches, (n,)."""
+
+    index: CustomerIndex
+    is_in_view: Flags
+    is_done: Flags
+    is_chosen: Flags
+
+    def part(self, name: Part) -> Flags:
+        """Return the customers of a part of the list, (n,)."""
+        of: dict[Part, Flags] = {
+            "to_do": self.is_chosen & ~self.is_done,
+            "done": self.is_done,
+            "not_contacted": self.index.is_suppressed & ~self.is_done,
+            "machine": (self.index.machine_flag == 1) & ~self.is_done,
+        }
+        return of[name] & self.is_in_view
+
+
 def choices(files: CustomerList, of_orders: Choices) -> Choices:
     """Return what can be filtered by, with the counts of customers in place of those of orders."""
-    sql = """
-        SELECT COUNT(rank) AS ranked, COALESCE(SUM(priority_flag), 0)::BIGINT AS prioritised,
-            COALESCE(MAX(rank) FILTER (WHERE priority_flag = 1), 0)::BIGINT AS last_flagged
-        FROM read_parquet($file)"""
-    return replace(of_orders, **query(sql, {"file": str(files.customers)}).to_pylist()[0])
+    index = index_of(files)
+    flagged = index.rank[index.is_flagged & index.is_ranked]
+    return replace(
+        of_orders,
+        ranked=int(index.is_ranked.sum()), prioritised=int(index.is_flagged.sum()),
+        last_flagged=int(flagged.max(initial=0)),
+    )  # fmt: skip
 
 
-def _filters(files: CustomerList, of: CustomerView) -> tuple[str, dict[str, Any]]:
-    """Return the conditions of the view on customers, and their values."""
-    passing, values = where(files.orders, replace(of.view, owner=()))
-    inside = ""
-    if passing != "TRUE":
-        inside = f"""
-            AND (
-                c.rank IN (SELECT customer_rank FROM read_parquet($orders) WHERE {passing})
-                OR c.rank IS NULL AND EXISTS (
-                    SELECT 1 FROM read_parquet($orders) AS o
-                    WHERE o.customer_rank IS NULL AND o.customer_id = c.customer_id
-                        AND o.ev_currency IS NOT DISTINCT FROM c.ev_currency AND {passing}
-                )
-            )"""  # numbers are compared where there are some: ids cost five times as much
-        values["orders"] = str(files.orders)
-    if of.view.owner:
-        inside += " AND COALESCE(owner, 'unknown') IN (SELECT UNNEST($owner))"
-        values["owner"] = list(of.view.owner)
+def _rows_of(files: CustomerList, of: CustomerView) -> _Rows:
+    return _evaluated(files, written_ns(files), of)
+
+
+@lru_cache(maxsize=8)
+def _evaluated(files: CustomerList, at_ns: tuple[int, int], of: CustomerView) -> _Rows:
+    index, view, marked = index_of(files), of.view, of.marked
+    is_in_view = passing(files, view).copy()
+    if view.owner:
+        is_in_view &= index.owner.among(view.owner, UNKNOWN)
     if of.owner is not None:
-        inside += """
-            AND (customer_id IN (SELECT UNNEST($mine))
-                OR (owner = $me AND customer_id NOT IN (SELECT UNNEST($others))))"""
-        values |= {"me": of.owner, "mine": list(of.marked.mine), "others": list(of.marked.others)}
-    return inside, values
+        is_others = index.owner.among((of.owner,)) & ~index.among(marked.others)
+        is_in_view &= index.among(marked.mine) | is_others
+    has_group = index.group.codes >= 0
+    is_done = index.among(marked.done)
+    spoken_groups = index.group.codes[index.among(marked.spoken) & has_group]
+    is_done |= np.isin(index.group.codes, spoken_groups)
+    is_held_back = ~index.is_flagged & (index.net_value >= 0) & (index.rank < of.last_flagged)
+    pays = (index.net_value >= view.cost) | has_group & index.is_flagged
+    is_chosen = is_in_view & index.is_ranked & (index.machine_flag < 0) & ~is_held_back & pays
+    is_chosen &= index.contact_no <= _last_contact(index.contact_no[is_chosen], view.capacity)
+    return _Rows(index, is_in_view, is_done, is_chosen)
 
 
-def _listed(files: CustomerList, of: CustomerView) -> tuple[str, dict[str, Any]]:
-    """Return CTEs ``listed`` (rows in view: ``row``, its number in the file, and columns), and their values."""
-    inside, values = _filters(files, of)
-    of_group = ""
-    if of.marked.spoken:
-        of_group = """
-                OR COALESCE(contact_group IN (
-                    SELECT contact_group FROM read_parquet($customers)
-                    WHERE contact_group IS NOT NULL AND customer_id IN (SELECT UNNEST($spoken))
-                ), FALSE)"""
-        values["spoken"] = list(of.marked.spoken)
-    sql = f"""
-        WITH passing AS {"" if inside else "NOT"} MATERIALIZED (
-            SELECT file_row_number AS row, {LISTED}, customer_id IN (SELECT UNNEST($done)) {of_group} AS is_done,
-                rank IS NOT NULL AND machine_flag IS NULL AND NOT {held_back("$last_flagged")}
-                    AND (net_value >= $cost OR contact_group IS NOT NULL AND priority_flag = 1) AS may_be_chosen
-            FROM {_source(files)} AS c WHERE TRUE {inside}
-        ),
-        last_chosen AS (
-            SELECT MAX(contact_no) AS contact_no FROM (
-                SELECT DISTINCT contact_no FROM passing WHERE may_be_chosen ORDER BY contact_no LIMIT $capacity
-            )
-        ),
-        listed AS (
-            SELECT *, may_be_chosen AND COALESCE(contact_no <= (SELECT contact_no FROM last_chosen), FALSE) AS is_chosen
-            FROM passing
-        )"""
-    values |= {
-        "customers": str(files.customers), "done": list(of.marked.done), "cost": of.view.cost,
-        "last_flagged": of.last_flagged, "capacity": of.view.capacity,
-    }  # fmt: skip
-    return sql, values
-
-
-_PARTS: dict[Part, str] = {
-    "to_do": "is_chosen AND NOT is_done",
-    "done": "is_done",
-    "not_contacted": "suppressed_reason IS NOT NULL AND NOT is_done",
-    "machine": "machine_flag = 1 AND NOT is_done",
-}
-
-
-def _source(files: CustomerList) -> str:
-    """Return the rows of the list by customer; columns that an older payrec did not write are NULL."""
-    rows = "read_parquet($customers, file_row_number = true)"
-    if "contact_no" in pyarrow.parquet.read_schema(files.customers).names:
-        return rows
-    return f"(SELECT *, NULL AS contact_group, rank AS contact_no, NULL AS machine_flag FROM {rows})"
+def _last_contact(numbers: Whole, capacity: int) -> int:
+    """Return the number of the last contact that the capacity reaches; customers of one parent share a number."""
+    is_taken = np.zeros(int(numbers.max(initial=0)) + 1, dtype=np.bool_)
+    is_taken[numbers] = True
+    reached = np.flatnonzero(is_taken)[:capacity]
+    return int(reached[-1]) if reached.size else -1
 
 
 def totals(files: CustomerList, of: CustomerView) -> list[dict[str, Any]]:
     """Return by ``ev_currency``: customers, ranked, chosen, dealt with, what they owe, what is expected."""
-    listed, values = _listed(files, of)
-    sql = f"""{listed}
-        SELECT ev_currency, COUNT(*) AS customers, COUNT(rank) AS ranked,
-            SUM(outstanding_value)::DOUBLE AS outstanding,
-            COUNT(*) FILTER (WHERE is_chosen) AS chosen,
-            COUNT(*) FILTER (WHERE is_chosen AND is_done) AS chosen_done,
-            COUNT(*) FILTER (WHERE is_chosen AND NOT is_done) AS to_do,
-            COUNT(*) FILTER (WHERE is_done) AS done,
-            COUNT(*) FILTER (WHERE suppressed_reason IS NOT NULL AND NOT is_done) AS not_contacted,
-            COUNT(*) FILTER (WHERE machine_flag = 1 AND NOT is_done) AS machine,
-            COALESCE(SUM(ev_recovered) FILTER (WHERE is_chosen), 0)::DOUBLE AS expected
-        FROM listed GROUP BY ev_currency ORDER BY chosen DESC, customers DESC, ev_currency"""
-    return query(sql, values).to_pylist()
+    rows = _rows_of(files, of)
+    index, inside = rows.index, rows.is_in_view
+    counted: dict[str, Flags] = {
+        "customers": inside, "ranked": inside & index.is_ranked, "chosen": rows.is_chosen,
+        "chosen_done": rows.is_chosen & rows.is_done, **{name: rows.part(name) for name in PARTS},
+    }  # fmt: skip
+    names = (*index.unit.names, None)  # the last one: unknown, at -1
+
+    def by_unit(of: Flags, weights: Whole | None = None) -> Any:
+        codes, size = index.unit.codes[of] % len(names), len(names)
+        return np.bincount(codes, None if weights is None else weights[of], size)
+
+    counts = {name: by_unit(of) for name, of in counted.items()}
+    money = {"outstanding": by_unit(inside, index.outstanding_minor) / 100,
+             "expected": by_unit(rows.is_chosen, index.expected_minor) / 100}  # fmt: skip
+    sums = [
+        {
+            "ev_currency": name,
+            **{of: int(counts[of][at]) for of in counts},
+            **{of: float(money[of][at]) for of in money},
+        }
+        for at, name in enumerate(names)
+        if counts["customers"][at]
+    ]
+    return sorted(sums, key=lambda one: (-one["chosen"], -one["customers"], str(one["ev_currency"])))
 
 
 def chosen_values(files: CustomerList, of: CustomerView) -> pa.Table:
     """Return ``ev_currency, outstanding_value, p_recover_30d`` of the ranked orders of the chosen customers."""
-    listed, values = _listed(files, of)
-    sql = f"""{listed}
-        SELECT {VALUES} FROM read_parquet($orders) AS o
-        SEMI JOIN (SELECT * FROM listed WHERE is_chosen) AS c
-            ON c.customer_id = o.customer_id AND c.ev_currency IS NOT DISTINCT FROM o.ev_currency
-        WHERE o.rank IS NOT NULL
-        ORDER BY o.rank"""
-    return query(sql, values | {"orders": str(files.orders)})
+    rows = _rows_of(files, of)
+    return rows.index.values.take(make.array(np.flatnonzero(rows.is_chosen[rows.index.value_row])))
 
 
 def page(files: CustomerList, of: CustomerView, part: Part, sort: str, number: int = 1) -> list[dict[str, Any]]:
     """Return a page of customers with their orders (``orders``, at most 20, ranked ones first)."""
-    listed, values = _listed(files, of)
-    sql = f"""{listed}
-        SELECT row FROM listed WHERE {_PARTS[part]}
-        ORDER BY {SORTS[sort]}, rank NULLS LAST, customer_id, ev_currency
-        LIMIT {PAGE_ROWS} OFFSET {(number - 1) * PAGE_ROWS}"""
-    customers = _rows(files, query(sql, values)["row"].to_pylist()).to_pylist()
+    rows = _rows_of(files, of)
+    listed = _sorted(rows.index, np.flatnonzero(rows.part(part)), sort)[(number - 1) * PAGE_ROWS : number * PAGE_ROWS]
+    shown = [name for name in SHOWN if name in rows.index.columns]
+    customers = _read_rows(files, listed, shown).to_pylist()
     ranks = [row["rank"] for row in customers]
     orders = orders_of(files.orders, [row["customer_id"] for row in customers], None if None in ranks else ranks)
     for row in customers:
@@ -197,20 +174,35 @@ def page(files: CustomerList, of: CustomerView, part: Part, sort: str, number: i
     return customers
 
 
+def _sorted(index: CustomerIndex, rows: Whole, sort: str) -> Whole:
+    """Return rows of the index in an order of ``SORTS``; what is equal stays as in the list."""
+    rows = rows[np.argsort(index.position[rows])]
+    keys: dict[str, Callable[[], Any]] = {
+        "Rank": lambda: index.position[rows],
+        "Outstanding, largest first": lambda: index.outstanding_place[rows],
+        "Expected, largest first": lambda: index.expected_place[rows],
+        "Oldest first": lambda: -index.oldest_age_days[rows],
+        "Last contact, longest ago first": lambda: index.last_contact_at[rows].view(np.int64),  # never: the least
+        "Customer": lambda: pc.rank(index.ids.take(make.array(rows)), tiebreaker="dense").to_numpy(),
+        "Parent": lambda: np.where(index.group.codes[rows] < 0, len(index.group.names), index.group.codes[rows]),
+    }
+    return rows[np.argsort(keys[sort](), kind="stable")]
+
+
 def whole(files: CustomerList, of: CustomerView, part: Part) -> Any:
     """Return all rows of a part with the columns of the published list, for an export of exactly the view."""
-    listed, values = _listed(files, of)
-    sql = f"{listed} SELECT row FROM listed WHERE {_PARTS[part]} ORDER BY rank NULLS LAST, customer_id, ev_currency"
-    return _rows(files, query(sql, values)["row"].to_pylist())
+    rows = _rows_of(files, of)
+    return _read_rows(files, _sorted(rows.index, np.flatnonzero(rows.part(part)), "Rank"), rows.index.columns)
 
 
-def _rows(files: CustomerList, numbers: Sequence[Any]) -> pa.Table:
-    """Return rows of the list with all columns, by their numbers in the file and in this order."""
-    sql = """
-        SELECT c.* EXCLUDE (file_row_number) FROM read_parquet($customers, file_row_number = true) AS c
+def _read_rows(files: CustomerList, numbers: Whole, columns: Sequence[str]) -> pa.Table:
+    """Return rows of the list by their numbers in the file, in this order."""
+    sql = f"""
+        SELECT {", ".join(f"c.{name}" for name in columns)}
+        FROM read_parquet($customers, file_row_number = true) AS c
         JOIN (SELECT UNNEST($rows) AS row, UNNEST(range(len($rows))) AS position) ON row = file_row_number
         ORDER BY position"""
-    return query(sql, {"customers": str(files.customers), "rows": list(numbers)})
+    return query(sql, {"customers": str(files.customers), "rows": numbers.tolist()})
 
 
 def orders_of(file: Path, customers: Sequence[str], ranks: Sequence[int] | None = None) -> list[dict[str, Any]]:

@@ -21,7 +21,8 @@ from payrec.app import (
     view_menu,
     work_table,
 )
-from payrec.app.customer_query import CustomerList, CustomerView, Marked, Part
+from payrec.app.customer_index import CustomerList
+from payrec.app.customer_query import CustomerView, Marked, Part
 from payrec.app.list_query import Choices
 from payrec.app.list_view import ShownList
 from payrec.commands import list_summary

@@ -8,6 +8,8 @@ currency does not change their order, so the published rank stays right.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +21,7 @@ import pyarrow.parquet
 
 from payrec.commands.customer_search import SEARCHED, matching_orders
 from payrec.common import duck
+from payrec.common.arrow import Flags
 from payrec.common.errors import DataRefused
 
 TABLE_ROWS = 500  # of a page: 2,000 rows with their reasons are 700 kB, sent again with every change of a filter
@@ -103,13 +106,21 @@ def query(sql: str, values: dict[str, Any]) -> pa.Table:
         for name, rows in tables.items():
             cursor.register(name, rows)
         bound = {name: value for name, value in values.items() if name not in tables}
-        table: pa.Table = cursor.sql(sql, params=bound).to_arrow_table()
-    except (duckdb.IOException, duckdb.InvalidInputException) as error:
-        msg = f"a file of the list is damaged or gone: {str(error).splitlines()[0]}\npublish the list again: payrec run"
-        raise DataRefused(msg) from error
+        with damaged_files():
+            table: pa.Table = cursor.sql(sql, params=bound).to_arrow_table()
     finally:
         cursor.close()
     return table
+
+
+@contextmanager
+def damaged_files() -> Iterator[None]:
+    """Say in a sentence that a file of a list cannot be read."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.InvalidInputException, pa.ArrowInvalid, OSError) as error:
+        msg = f"a file of the list is damaged or gone: {str(error).splitlines()[0]}\npublish the list again: payrec run"
+        raise DataRefused(msg) from error
 
 
 def choices(file: Path) -> Choices:
@@ -144,18 +155,28 @@ def where(file: Path, view: View) -> tuple[str, dict[str, Any]]:
         if getattr(view, name) is not None:
             parts.append(f"outstanding {sign} ${name}")
             values[name] = getattr(view, name)
-    if text := view.find.strip():
+    if view.find.strip():
         parts.append("order_id IN (SELECT order_id FROM matches)")
-        values["matches"] = _matches(file, file.stat().st_mtime_ns, view.contacts, text)
+        orders = _searched(file, file.stat().st_mtime_ns)
+        values["matches"] = orders.select(["order_id"]).filter(pa.array(matching_rows(file, view)))
     return " AND ".join(parts) or "TRUE", values
 
 
+def matching_rows(file: Path, view: View) -> Flags:
+    """Return which orders of the file the search of a view matches, (n,); remembered for all sessions."""
+    return _matches(file, file.stat().st_mtime_ns, view.contacts, view.find.strip())
+
+
 @lru_cache(maxsize=8)
-def _matches(file: Path, written_ns: int, contacts: Path | None, part: str) -> pa.Table:
-    """Return the ids of the orders that a search matches; read once for all queries of a view and all sessions."""
-    orders = pyarrow.parquet.read_table(file, columns=["order_id", "customer_id"])
+def _matches(file: Path, written_ns: int, contacts: Path | None, part: str) -> Flags:
     people = pyarrow.parquet.read_table(contacts, columns=list(SEARCHED)) if contacts else None
-    return orders.filter(pa.array(matching_orders(orders, people, part))).select(["order_id"])
+    return matching_orders(_searched(file, written_ns), people, part)
+
+
+@lru_cache(maxsize=2)
+def _searched(file: Path, written_ns: int) -> pa.Table:
+    with damaged_files():
+        return pyarrow.parquet.read_table(file, columns=["order_id", "customer_id"])
 
 
 def held_back(last_flagged: str) -> str:

@@ -42,6 +42,8 @@ def connect(
         db.execute(f"SET GLOBAL TimeZone = {sql_literal(zone)}")
         if db.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
             db.execute("SET enable_progress_bar = false")  # where it is off, a notebook may refuse to have it touched
+        if reads_files:  # read anew for each query, the footer of a list costs more than a page of its rows
+            db.execute("SET GLOBAL parquet_metadata_cache = true")
         db.execute("SET lock_configuration = true")
     except duckdb.Error:
         db.close()
