@@ -14,6 +14,7 @@ from payrec.app import customer_query, list_query
 from payrec.app.customer_index import CustomerList
 from payrec.app.customer_query import CustomerView, Marked
 from payrec.app.list_query import View
+from payrec.common.errors import DataRefused
 from payrec.worklist import action_marks, policy, rank
 from tests.app.test_list_query import scored
 
@@ -76,6 +77,88 @@ def test_marks_move_customers_between_parts_and_change_no_capacity(
     assert sum(row["to_do"] for row in totals) == len(after)
     assert sum(row["chosen"] for row in totals) == len(before)
     assert customer_query.whole(files, marked, "to_do").num_rows == len(after)
+
+
+@pytest.fixture(scope="module")
+def silenced(tmp_path_factory: pytest.TempPathFactory) -> CustomerList:
+    """Customers of the other list, and eight of whom every order is in dispute: e0 … e7, in two currencies."""
+    orders = scored(76)
+    named = [f"e{at % 8}" if at >= 60 else name for at, name in enumerate(orders["customer_id"].to_pylist())]
+    disputed = [int(at >= 60) or flag for at, flag in enumerate(orders["is_disputed"].to_pylist())]
+    for name, values in (("customer_id", named), ("is_disputed", disputed)):
+        orders = orders.set_column(orders.column_names.index(name), name, pa.array(values))
+    folder = tmp_path_factory.mktemp("silenced")
+    ranked, customers = rank.ranked_lists(orders, policy.Policy(capacity=policy.Capacity(total=4)))
+    paths = CustomerList(folder / "customers.parquet", folder / "scores.parquet")
+    pyarrow.parquet.write_table(customers, paths.customers)
+    pyarrow.parquet.write_table(ranked, paths.orders)
+    return paths
+
+
+def test_customers_not_contacted_come_by_what_they_owe_the_largest_of_each_currency_first(
+    silenced: CustomerList,
+) -> None:
+    rows = customer_query.page(silenced, CustomerView(View(80), 0), "not_contacted", "Rank")
+    assert {row["customer_id"] for row in rows} == {f"e{at}" for at in range(8)}
+    by_unit = {
+        unit: [row["outstanding_value"] for row in rows if row["ev_currency"] == unit] for unit in ("EUR", "USD")
+    }
+    assert all(amounts == sorted(amounts, reverse=True) for amounts in by_unit.values())
+    assert {row["ev_currency"] for row in rows[:2]} == {"EUR", "USD"}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    country=st.lists(st.sampled_from(["DE", "FR", "unknown"]), max_size=2, unique=True).map(tuple),
+    provider=st.lists(st.sampled_from(["alder", "birch"]), max_size=1).map(tuple),
+    ages=st.lists(st.sampled_from(list(list_query.AGES)), max_size=2, unique=True).map(tuple),
+    find=st.sampled_from(["", "E1", "o06", "C4", "nobody"]),
+    least=st.sampled_from([None, 300.0]),
+)
+def test_a_customer_is_in_the_view_if_one_of_the_orders_passes_the_filters(
+    silenced: CustomerList, country: tuple[str, ...], provider: tuple[str, ...], ages: tuple[str, ...], find: str,
+    least: float | None,
+) -> None:  # fmt: skip
+    view = View(80, country=country, provider=provider, ages=ages, find=find, least=least)
+    bands = [list_query.AGES[label] for label in ages]
+    passing = {
+        (order["customer_id"], order["ev_currency"])
+        for order in pyarrow.parquet.read_table(silenced.orders).to_pylist()
+        if (not country or (order["country"] or "unknown") in country)
+        and (not provider or order["provider"] in provider)
+        and (not bands or any(low <= order["age_days"] <= high for low, high in bands))
+        and (least is None or order["outstanding"] >= least)
+        and any(find.lower() in order[name] for name in ("order_id", "customer_id"))
+    }
+    of = CustomerView(view, 0)
+    shown = [row for part in ("to_do", "not_contacted") for row in customer_query.page(silenced, of, part, "Rank")]
+    assert set(keys(shown)) == passing
+    totals = customer_query.totals(silenced, of)
+    assert sum(row["customers"] for row in totals) == len(passing)
+    owed = {
+        unit: sum(row["outstanding_value"] for row in shown if row["ev_currency"] == unit) for unit in ("EUR", "USD")
+    }
+    assert {row["ev_currency"]: row["outstanding"] for row in totals} == {
+        unit: float(amount) for unit, amount in owed.items() if amount
+    }
+
+
+def test_a_list_that_is_written_again_is_read_again(files: CustomerList, tmp_path: Path) -> None:
+    paths = CustomerList(tmp_path / "customers.parquet", files.orders)
+    customers = pyarrow.parquet.read_table(files.customers)
+    pyarrow.parquet.write_table(customers, paths.customers)
+    assert all_choices(paths).ranked == customers.num_rows
+    pyarrow.parquet.write_table(customers.slice(1), paths.customers)  # as after the erasure of a customer
+    assert all_choices(paths).ranked == customers.num_rows - 1
+    rows = customer_query.page(paths, CustomerView(View(80), 0), "to_do", "Rank")
+    assert keys(rows) == keys(customers.slice(1).to_pylist())
+
+
+def test_a_damaged_list_is_a_sentence(files: CustomerList, tmp_path: Path) -> None:
+    path = tmp_path / "customers.parquet"
+    path.write_bytes(files.customers.read_bytes()[:-9])
+    with pytest.raises(DataRefused, match="damaged or gone"):
+        all_choices(CustomerList(path, files.orders))
 
 
 def test_what_is_expected_is_that_of_the_orders_behind_it(files: CustomerList) -> None:
