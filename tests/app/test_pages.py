@@ -7,10 +7,12 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from streamlit import config
@@ -21,6 +23,7 @@ from payrec.commands import app as web
 from payrec.common.settings import Settings
 from payrec.publish import actions
 from payrec.publish.store import open_store
+from tests.commands.test_work_lists import publish
 
 WAIT_S = 60
 PAGES = ("worklist", "score_file", "customer", "order", "team", "forecast", "brings", "model", "health", "connect")
@@ -388,3 +391,24 @@ def test_a_forged_action_is_refused_in_one_sentence_and_every_other_is_recorded_
     assert test.session_state[work_table.ACKNOWLEDGED] == [one["action_id"] for one in forged[:-1]]
     (stored,) = actions.read(open_store(empty / "out" / "published"))
     assert (stored.by, stored.note, stored.at) == ("kim", note["note"], stored.recorded_at)
+
+
+def test_a_contact_with_a_held_out_customer_is_recorded_and_its_author_is_warned(
+    empty: Path, open_orders: Callable[..., pa.Table]
+) -> None:
+    def script(sent: object) -> None:
+        import streamlit as st
+
+        from payrec.app import customer_view, work_table
+
+        st.session_state[work_table.KEY] = {"act": {"actions": sent}}
+        work_table._record()
+        customer_view.problems()
+
+    store = open_store(empty / "out" / "published")
+    publish(store, open_orders({"order_id": "o1", "customer_id": "bob"}), held_out=("bob",))
+    call = {"action_id": str(UUID(int=1)), "kind": "contacted", "customer_id": "bob", "outcome": "spoke"}
+    test = AppTest.from_function(script, default_timeout=WAIT_S, kwargs={"sent": [call]}).run()
+    (warning,) = test.toast
+    assert warning.value == "customer bob is held out: the contact is recorded, and weakens what the experiment can say"
+    assert [one.outcome for one in actions.read(store)] == ["spoke"]

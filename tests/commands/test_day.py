@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -142,6 +146,52 @@ def test_an_action_that_no_run_has_seen_is_turned_by_the_next(site: Site) -> Non
         )
         assert action_events.record(engine, store) > 0
         assert action_events.record(engine, store) == 0
+
+
+KILLED = """
+import os, signal, sys, types
+from payrec import cli
+from payrec.data import layers
+from payrec.publish import action_events
+
+when = sys.argv.pop(1)
+def end(): os.kill(os.getpid(), signal.SIGKILL)
+def inside(engine, changing):
+    def whole():
+        changing()
+        end()
+    return layers.change(engine, whole)
+def after(engine, changing):
+    layers.change(engine, changing)
+    end()
+change = {"before": lambda engine, changing: end(), "inside": inside, "after": after}[when]
+action_events.layers = types.SimpleNamespace(prepare=layers.prepare, change=change)
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "inside", "after"])
+def test_a_run_killed_between_actions_and_their_events_loses_and_doubles_nothing(site: Site, when: str) -> None:
+    first = customers(site, site.night(FIRST_NIGHT, policy=RULES))
+    spoken, silent, undone = [name for name, row in first.items() if row["rank"]][:3]
+    log(site, "do_not_contact", undone)
+    with open_lists(site.url, site.published or site.folder) as store, site.open() as engine:
+        assert action_events.record(engine, store)
+    kept = [log(site, "contacted", spoken, outcome="spoke").action, log(site, "do_not_contact", silent).action]
+    log(site, "undone", undone, CALLED + timedelta(seconds=1))  # its event is to be deleted in the same step
+    command = [sys.executable, "-c", KILLED, when, "run", "--as-of", f"{FIRST_NIGHT + DAY:%Y-%m-%d}"]
+    done = subprocess.run(command, env=os.environ | site.environment(), capture_output=True, check=False, timeout=300)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    second = customers(site, site.night(FIRST_NIGHT + DAY, policy=RULES, now=CALLED + DAY))
+    with site.open() as engine:
+        orders = action_events.orders_of(engine, (spoken, silent))
+        rows = engine.read("SELECT event_id FROM raw_events WHERE event_id LIKE 'action:%'")["event_id"].to_pylist()
+    covered = {one.action_id: action_events.covered(one, orders[one.customer_id]) for one in kept}
+    assert sorted(rows) == sorted(f"action:{action}:{order}" for action, of in covered.items() for order in of)
+    assert second[silent]["suppressed_reason"] == "opted_out"
+    assert second[undone]["suppressed_reason"] is None
+    with open_lists(site.url, site.published or site.folder) as store:
+        assert len(actions.read(store)) == 4
 
 
 def test_a_customer_that_was_loaded_as_not_to_be_contacted_is_on_no_list_and_is_erased(site: Site) -> None:
