@@ -56,13 +56,19 @@ def _payments(orders: int) -> Path:
 
 
 def prepared_export(orders: int) -> None:
-    """Write the payments export of Stripe's dashboard, cut to its last ``CHARGES`` charges, unless it is there."""
-    if _payments(orders).exists():
-        return
+    """Write the export, unless it is there."""
+    if not _payments(orders).exists():
+        stripe_payments(_payments(orders).parent)
+
+
+def stripe_payments(folder: Path) -> Path:
+    """Write the payments export of Stripe's dashboard, cut to its last ``CHARGES`` charges; return its file."""
     drawn = payrec.simulate(CHARGES, inputs.SEED)
-    source_files.write(drawn.transactions, drawn.events, "stripe-dashboard", _payments(orders).parent)
-    lines = _payments(orders).read_text().splitlines(keepends=True)
-    _payments(orders).write_text("".join([lines[0], *lines[-CHARGES:]]))
+    source_files.write(drawn.transactions, drawn.events, "stripe-dashboard", folder)
+    file = folder / "payments.csv"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([lines[0], *lines[-CHARGES:]]))
+    return file
 
 
 def first_list(orders: int) -> dict[str, Any]:

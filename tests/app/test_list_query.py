@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from payrec.app import list_query
+from payrec.app import list_query, month_query
 from payrec.app.list_query import View
 from payrec.publish import export
 from payrec.worklist import policy, rank
@@ -152,11 +152,11 @@ def test_the_newest_month_that_is_all_decided(tmp_path: Path) -> None:
         for month, currency, failed, decided in [(3, "EUR", 2, 2), (4, "EUR", 3, 3), (4, "USD", 4, 4), (5, "EUR", 9, 8)]
     ]  # fmt: skip
     pyarrow.parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "m.parquet")
-    found = list_query.decided_month(tmp_path / "m.parquet")
+    found = month_query.decided_month(tmp_path / "m.parquet")
     assert found == {"billing_month": datetime(2026, 4, 1), "decided_orders": 7, "recovered_orders": 2}
-    assert list_query.month_currencies(tmp_path / "m.parquet") == ["EUR", "USD"]
+    assert month_query.month_currencies(tmp_path / "m.parquet") == ["EUR", "USD"]
     pyarrow.parquet.write_table(pa.Table.from_pylist(rows[3:]), tmp_path / "m.parquet")
-    assert list_query.decided_month(tmp_path / "m.parquet") is None
+    assert month_query.decided_month(tmp_path / "m.parquet") is None
 
 
 def test_months_are_summed_over_currencies(tmp_path: Path) -> None:
@@ -165,5 +165,5 @@ def test_months_are_summed_over_currencies(tmp_path: Path) -> None:
     row |= {"recovered_orders": 1, "decided_minor": 500, "recovered_minor": 200}
     rows = [row | {"currency": "EUR"}, row | {"currency": "USD", "failed_minor": 100}]
     pyarrow.parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "m.parquet")
-    assert list_query.months(tmp_path / "m.parquet", None)["orders"].to_pylist() == [8]
-    assert list_query.months(tmp_path / "m.parquet", "USD")["failed"].to_pylist() == [1.0]
+    assert month_query.months(tmp_path / "m.parquet", None)["orders"].to_pylist() == [8]
+    assert month_query.months(tmp_path / "m.parquet", "USD")["failed"].to_pylist() == [1.0]

@@ -208,7 +208,22 @@ def test_the_sample_is_scored(home: Path) -> None:
     assert int(figures(test)["Orders to work"]) > 0
 
 
-def test_a_file_without_a_model_says_how_to_get_one(empty: Path) -> None:
+def test_a_file_is_ranked_by_rule_where_there_never_was_a_model(empty: Path) -> None:
+    rows = [
+        f"o{at},c{at % 7},{at + 10},EUR,2026-06-{1 + at % 20:02},{'2026-06-28' if at % 3 else ''}" for at in range(90)
+    ]
+    text = "\n".join(["order_id,customer_id,amount,currency,invoice_date,payment_date", *rows, ""])
+    test = page("score_file")
+    test.file_uploader[0].upload("orders.csv", text.encode(), "text/csv").run()
+    next(one for one in test.button if one.label == "Score").click().run()
+    assert not test.error
+    assert int(figures(test)["Orders to work"]) == 30
+    assert any("Ranked by rule" in one.value for one in test.caption)
+    assert not (empty / "models").exists()
+
+
+def test_a_file_is_not_ranked_by_rule_where_the_model_was_lost(empty: Path, filled: Path) -> None:
+    shutil.copytree(filled / "out", empty / "out")
     test = page("score_file")
     test.file_uploader[0].upload(
         "open.csv",

@@ -7,6 +7,7 @@ that a page does; as arrays a view of half a million orders takes some milliseco
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -108,6 +109,16 @@ def index_of(files: CustomerList) -> CustomerIndex:
         return _read(files, *written_ns(files))
 
 
+def orders_of_customer(files: CustomerList, customer_id: str, columns: Sequence[str]) -> pa.Table:
+    """Return columns of a customer's rows in the file by order, which need not be searched for them."""
+    index = index_of(files)
+    rows = np.flatnonzero(np.isin(index.order_row, np.flatnonzero(index.among((customer_id,)))))
+    sql = f"""
+        SELECT {", ".join(columns)} FROM read_parquet($file, file_row_number = true)
+        WHERE file_row_number IN (SELECT UNNEST($rows)) ORDER BY file_row_number"""
+    return query(sql, {"file": str(files.orders), "rows": rows.tolist()})
+
+
 def passing(files: CustomerList, view: View) -> Flags:
     """Return whether an order of the customer passes the filters of orders, (n,); remembered for all sessions."""
     filters = replace(view, capacity=0, cost=0.0, owner=())
@@ -160,9 +171,9 @@ def _read(files: CustomerList, customers_ns: int, orders_ns: int) -> CustomerInd
     by_id = np.empty(rows.num_rows, dtype=np.int64)
     ids = text(rows, "customer_id")
     by_id[np.lexsort((unit.codes, pc.rank(ids, tiebreaker="dense").to_numpy()))] = np.arange(rows.num_rows)
-    place = np.where(is_ranked, 0.0, largest_first(unit.codes, np.where(is_ranked, 0, outstanding), by_id))
+    share = np.where(is_ranked, 0.0, largest_first(unit.codes, np.where(is_ranked, 0, outstanding), by_id))
     position = np.empty(rows.num_rows, dtype=np.int64)
-    position[np.lexsort((by_id, place, rank))] = np.arange(rows.num_rows)
+    position[np.lexsort((by_id, share, rank))] = np.arange(rows.num_rows)
     order_row = _rows_of_orders(ids, unit, rank, orders)
     of_ranked = np.flatnonzero(known(orders, "rank"))
     of_ranked = of_ranked[np.argsort(whole(orders, "rank")[of_ranked], kind="stable")]
@@ -199,9 +210,9 @@ def _minor(rows: pa.Table, name: str) -> Whole:
 def _codes(column: Any) -> Codes:
     encoded = one_chunk(column.dictionary_encode())
     order = pc.sort_indices(encoded.dictionary).to_numpy()
-    place = np.empty(order.size + 1, dtype=np.int64)
-    place[order], place[-1] = np.arange(order.size), UNKNOWN
-    codes = place[pc.fill_null(encoded.indices, UNKNOWN).to_numpy()]
+    code_of = np.empty(order.size + 1, dtype=np.int64)
+    code_of[order], code_of[-1] = np.arange(order.size), UNKNOWN
+    codes = code_of[pc.fill_null(encoded.indices, UNKNOWN).to_numpy()]
     return Codes(codes, tuple(encoded.dictionary.take(make.array(order)).to_pylist()))
 
 

@@ -6,9 +6,12 @@ team has dealt with since the list was made still counts.
 
 from __future__ import annotations
 
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -20,6 +23,7 @@ from payrec.app.list_query import UNKNOWN, Choices, View, query
 from payrec.common.arrow import Flags, Whole, make, pc
 
 PAGE_ROWS = 50
+KEPT_ROWS = 1_000
 ORDERS_SHOWN = 20
 """Of a customer in the list; the page of the customer has all."""
 SHOWN = (
@@ -28,6 +32,7 @@ SHOWN = (
     "reason_1", "reason_2", "reason_3", "suggested_action", "contact_group",
 )  # fmt: skip
 """Columns of the file that a row of the page shows."""
+_keeping = threading.Lock()
 Part = Literal["to_do", "done", "not_contacted", "machine"]
 PARTS: tuple[Part, ...] = get_args(Part)
 SORTS = (
@@ -161,17 +166,40 @@ def chosen_values(files: CustomerList, of: CustomerView) -> pa.Table:
 def page(files: CustomerList, of: CustomerView, part: Part, sort: str, number: int = 1) -> list[dict[str, Any]]:
     """Return a page of customers with their orders (``orders``, at most 20, ranked ones first)."""
     rows = _rows_of(files, of)
-    listed = _sorted(rows.index, np.flatnonzero(rows.part(part)), sort)[(number - 1) * PAGE_ROWS : number * PAGE_ROWS]
-    shown = [name for name in SHOWN if name in rows.index.columns]
-    customers = _read_rows(files, listed, shown).to_pylist()
+    listed = _sorted(rows.index, np.flatnonzero(rows.part(part)), sort).tolist()
+    first = (number - 1) * PAGE_ROWS
+    return _customers(files, listed[first : first + PAGE_ROWS], listed[first + PAGE_ROWS : first + 2 * PAGE_ROWS])
+
+
+def _customers(files: CustomerList, wanted: list[int], ahead: list[int]) -> list[dict[str, Any]]:
+    """Return customers by their rows in the file; whoever moves up when another is marked was read ahead."""
+    kept = _kept(files, written_ns(files))
+    known = {row: one for row in wanted if (one := kept.get(row)) is not None}
+    if missing := [row for row in wanted if row not in known]:
+        missing += [row for row in ahead if row not in kept]
+        known |= dict(zip(missing, _read_customers(files, missing), strict=True))
+        with _keeping:
+            kept |= known
+            for row in list(islice(kept, max(len(kept) - KEPT_ROWS, 0))):
+                del kept[row]
+    return [known[row] for row in wanted]
+
+
+@lru_cache(maxsize=2)
+def _kept(files: CustomerList, at_ns: tuple[int, int]) -> dict[int, dict[str, Any]]:
+    """Return the rows of a list that were read last, for all sessions."""
+    return {}
+
+
+def _read_customers(files: CustomerList, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    shown = [name for name in SHOWN if name in index_of(files).columns]
+    customers = _read_rows(files, numbers, shown).to_pylist()
     ranks = [row["rank"] for row in customers]
     orders = orders_of(files.orders, [row["customer_id"] for row in customers], None if None in ranks else ranks)
-    for row in customers:
-        row["orders"] = [
-            one for one in orders
-            if (one["customer_id"], one["ev_currency"]) == (row["customer_id"], row["ev_currency"])
-        ][:ORDERS_SHOWN]  # fmt: skip
-    return customers
+    by_customer = defaultdict(list)
+    for one in orders:
+        by_customer[one["customer_id"], one["ev_currency"]].append(one)
+    return [row | {"orders": by_customer[row["customer_id"], row["ev_currency"]][:ORDERS_SHOWN]} for row in customers]
 
 
 def _sorted(index: CustomerIndex, rows: Whole, sort: str) -> Whole:
@@ -192,17 +220,18 @@ def _sorted(index: CustomerIndex, rows: Whole, sort: str) -> Whole:
 def whole(files: CustomerList, of: CustomerView, part: Part) -> Any:
     """Return all rows of a part with the columns of the published list, for an export of exactly the view."""
     rows = _rows_of(files, of)
-    return _read_rows(files, _sorted(rows.index, np.flatnonzero(rows.part(part)), "Rank"), rows.index.columns)
+    numbers = _sorted(rows.index, np.flatnonzero(rows.part(part)), "Rank").tolist()
+    return _read_rows(files, numbers, rows.index.columns)
 
 
-def _read_rows(files: CustomerList, numbers: Whole, columns: Sequence[str]) -> pa.Table:
+def _read_rows(files: CustomerList, numbers: Sequence[int], columns: Sequence[str]) -> pa.Table:
     """Return rows of the list by their numbers in the file, in this order."""
     sql = f"""
         SELECT {", ".join(f"c.{name}" for name in columns)}
         FROM read_parquet($customers, file_row_number = true) AS c
         JOIN (SELECT UNNEST($rows) AS row, UNNEST(range(len($rows))) AS position) ON row = file_row_number
         ORDER BY position"""
-    return query(sql, {"customers": str(files.customers), "rows": numbers.tolist()})
+    return query(sql, {"customers": str(files.customers), "rows": list(numbers)})
 
 
 def orders_of(file: Path, customers: Sequence[str], ranks: Sequence[int] | None = None) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 import pyarrow as pa
 
 from payrec.app import list_query
+from payrec.app.customer_index import CustomerList, orders_of_customer
 from payrec.commands.customer_states import CustomerState, customer_states
 from payrec.common.errors import DatabaseUnreachable, PayrecError, UsageError
 from payrec.common.settings import Settings
@@ -31,7 +32,7 @@ from payrec.publish import actions, details, folder_store
 from payrec.publish.actions import Action
 from payrec.publish.database_store import DatabaseStore
 from payrec.publish.folder_store import FolderStore
-from payrec.publish.lists import Publication
+from payrec.publish.lists import Publication, as_contract, contract_of
 from payrec.publish.run_info import Published
 from payrec.publish.store import ListStore, open_store
 
@@ -213,11 +214,23 @@ class ActionLog:
             return actions.newer(store, self._since, self._actions)
 
 
+class IndexedFolder(FolderStore):
+    """A folder of lists that takes the orders of one customer from the index of the list, which its page has read."""
+
+    def scores_of(self, customer_id: str, run_id: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows of a customer, as the folder does."""
+        customers = run_id and self.detail_file(run_id, details.CUSTOMERS)
+        if not run_id or not columns or not customers or not customers.is_file():
+            return super().scores_of(customer_id, run_id, columns)
+        files = CustomerList(customers, self.scores_file(run_id))
+        return as_contract(orders_of_customer(files, customer_id, columns), contract_of(columns, "order"))
+
+
 @contextmanager
 def store_of(source: Source) -> Iterator[FolderStore | DatabaseStore]:
     """Open the store of the source, to record an action in it."""
     if source.url is None:
-        yield FolderStore(source.folder)
+        yield IndexedFolder(source.folder)
         return
     with connect(source.url) as engine:
         yield DatabaseStore(engine)

@@ -31,6 +31,7 @@ from payrec.publish.run_info import RunInfo
 CODES = {"suggested_action", "suppressed_reason", "suppressed_also", "reason_code", "last_reason_code", "event_type"}
 FONT = "'Source Sans', Arial, sans-serif"  # of the page, see .streamlit/config.toml
 PICTURE_WIDTH = 520
+MATURED = "matured_lists"
 PAGES = "pages"  # of the session: path in the address -> page; the worklist has none
 FORMATS = {
     ".csv": ("CSV", "text/csv"),
@@ -128,7 +129,11 @@ def expected_recovery(sums: Mapping[str, ExpectedSum], run: RunInfo, of: str) ->
         )
         for unit, one in sums.items()
     ]
-    matured = outcomes.coverage(one.figure for one in from_table(state.served().history, run.run_id))
+    history = state.served().history
+    matured = state.of_session(
+        MATURED, (run.run_id, history),
+        lambda: outcomes.coverage(one.figure for one in from_table(history, run.run_id)),
+    )  # fmt: skip
     tested = [
         f"In {unit}, {inside} of the last {lists} matured lists came inside."
         for unit, (lists, inside) in matured.items()

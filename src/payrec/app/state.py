@@ -18,6 +18,7 @@ import streamlit as st
 
 from payrec.app import access, list_query, list_source, upload, upload_score
 from payrec.app.list_source import ActionLog, Served, Source
+from payrec.commands import serving
 from payrec.commands.app import WITHOUT_SIGN_IN, is_loopback
 from payrec.commands.customer_states import CustomerState
 from payrec.commands.policies import read_policy
@@ -140,6 +141,13 @@ def champion() -> Bundle:
     """Return the model that serves; raises as :func:`payrec.model.store.versions.champion`."""
     folder = settings().models_dir
     return bundle(versions.champion_id(folder) or versions.champion(folder).model_id)
+
+
+def scoring_model() -> Bundle | Path:
+    """Return the model that serves; before there ever was one, a folder of the session for a ranking by rule."""
+    if serving.has_no_model(settings().models_dir) and all(one.run.summary.by_rule for one in served().runs):
+        return folder() / "models"
+    return champion()
 
 
 def card(model_id: str) -> dict[str, Any] | None:

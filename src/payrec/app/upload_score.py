@@ -38,11 +38,12 @@ Progress = Callable[[str], None]
 class ScoringInputs:
     """The model and policy to score with, as of when (None: as the file states), and the present time.
 
+    ``models``: the model, or a folder without any: then the list goes by rule, fitted to the file and kept there.
     ``none_is_paid``: somebody has confirmed that no order of the file is paid. ``currency``: of all amounts of an
     export that states none.
     """
 
-    bundle: Bundle
+    models: Bundle | Path
     policy: Policy
     as_of: datetime | None
     now: datetime
@@ -117,7 +118,7 @@ def score(uploaded: Upload, inputs: ScoringInputs, mapping: Mapping | None, prog
     rejects = uploaded.path.parent / "rejects"
     shutil.rmtree(rejects, ignore_errors=True)
     rejects.mkdir()
-    model, as_of, rules, now = inputs.bundle, inputs.as_of, inputs.policy, inputs.now
+    model, as_of, rules, now = inputs.models, inputs.as_of, inputs.policy, inputs.now
     findings: tuple[audit.Finding, ...] = ()
     if uploaded.kind == "features" and mapping is None:
         worklist = score_file(uploaded.path, model, as_of, rules, now=now, progress=progress)

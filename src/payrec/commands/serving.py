@@ -54,7 +54,7 @@ def of_database(
     if isinstance(models, Bundle):
         return models
     folder = Path(models)
-    if _has_no_model(folder) and not has_had_model():
+    if has_no_model(folder) and not has_had_model():
         by_rule(engine, folder, codes, progress)
     return versions.champion(folder)
 
@@ -64,7 +64,7 @@ def of_rows(rows: pa.Table, models: Path | str | Bundle, codes: ReasonCodes) -> 
     if isinstance(models, Bundle):
         return models
     folder = Path(models)
-    if not rows.num_rows or not _has_no_model(folder):
+    if not rows.num_rows or not has_no_model(folder):
         return versions.champion(folder)
     fitted = rule_rates.model(rows, reason_classes(rows, codes), learns=False)
     return versions.show(folder, versions.add(folder, fitted))
@@ -72,7 +72,7 @@ def of_rows(rows: pa.Table, models: Path | str | Bundle, codes: ReasonCodes) -> 
 
 def goes_by_rule(folder: Path) -> bool:
     """Whether lists go by rule: the champion is a rule, or there is no model yet."""
-    return _has_no_model(folder) or (bool(_champion_id(folder)) and _is_rule(folder, "champion"))
+    return has_no_model(folder) or (bool(_champion_id(folder)) and _is_rule(folder, "champion"))
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def until_trained(folder: Path) -> Iterator[None]:
         raise DataRefused(f"{error}; until then lists go by rule, without a model of yours: payrec score") from error
 
 
-def _has_no_model(folder: Path) -> bool:
+def has_no_model(folder: Path) -> bool:
     """Whether no model was ever trained here: no champion, and no version but rules."""
     return _champion_id(folder) is None and all(_is_rule(folder, one) for one in versions.ids(folder))
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from payrec.common.arrow import TIME, constant
+from payrec.common.arrow import TIME, constant, pc
 from payrec.monitor.drift import Figure
 from payrec.monitor.level_alarm import PAYMENTS_TO_TELL
 from payrec.monitor.limits import Limits
@@ -85,8 +85,7 @@ def from_table(stored: pa.Table, run_id: str) -> list[Verdict]:
             row["level"],
             row["sentence"],
         )
-        for row in stored.to_pylist()
-        if row["run_id"] == run_id
+        for row in stored.filter(pc.equal(stored["run_id"], run_id)).to_pylist()
     ]
     return sorted(verdicts, key=lambda one: -SEVERITY[one.level])
 

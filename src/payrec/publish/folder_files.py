@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
 
 from payrec.common import files
+from payrec.common.arrow import pc
 from payrec.common.errors import DataRefused, file_errors
 from payrec.publish import run_info
 from payrec.publish.folder_repair import foreign_columns, problem_of_parquet
@@ -30,13 +31,34 @@ def write_run(folder: Path, published: Published) -> None:
             sink.write(content)
 
 
-def read_parquet(path: Path, filters: Any = None, columns: Sequence[str] | None = None) -> pa.Table:
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Return the rows of a file, all columns or some that it has; one that cannot be read is refused."""
+    with _damage_named(path):
+        return pyarrow.parquet.read_table(path, partitioning=None, columns=list(columns) if columns else None)
+
+
+def read_rows_of(path: Path, column: str, value: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the rows of a file in which ``column`` is ``value``; refused as by :func:`read_parquet`.
+
+    The other columns are read only where a row group has such a row.
+    """
+    names = list(columns) if columns else None
+    with _damage_named(path), pyarrow.parquet.ParquetFile(path) as file:
+        empty = file.schema_arrow.empty_table()
+        parts = [empty.select([name for name in names if name in empty.column_names]) if names else empty]
+        for group in range(file.num_row_groups):
+            is_wanted = pc.equal(file.read_row_group(group, columns=[column])[column], value)
+            if pc.any(is_wanted).as_py():
+                parts.append(file.read_row_group(group, columns=names).filter(is_wanted).select(parts[0].column_names))
+    return pa.concat_tables(parts)
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
     try:
         if foreign := foreign_columns(path):
             raise ValueError(foreign)
-        names = list(columns) if columns else None
-        return pyarrow.parquet.read_table(path, partitioning=None, filters=filters, columns=names)
+        yield
     except (OSError, ValueError) as error:
         raise DataRefused(f"{path} is damaged: {str(error).splitlines()[0]}\npublish again: payrec run") from error
 

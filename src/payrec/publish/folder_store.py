@@ -25,11 +25,10 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from payrec.common import files
-from payrec.common.arrow import pc
 from payrec.common.errors import DataRefused, UsageError, file_errors
 from payrec.publish import run_info
 from payrec.publish.details import CUSTOMERS, KEPT_RUNS, NAMES, Details
-from payrec.publish.folder_files import read_of_runs, read_parquet, write_batches, write_of_run, write_run
+from payrec.publish.folder_files import read_of_runs, read_parquet, read_rows_of, write_batches, write_of_run, write_run
 from payrec.publish.folder_repair import (
     Damage,
     damaged_details,
@@ -153,8 +152,8 @@ class FolderStore:
         """Return the rows of a customer, in all kept lists or in one, with all columns or some."""
         contract = contract_of(columns or SCHEMA.names, "order")
         names = [run_id] if run_id else [one.run.run_id for one in self.runs()]
-        is_theirs = pc.field(PERSON) == customer_id
-        tables = [as_contract(read_parquet(self.scores_file(name), is_theirs, columns), contract) for name in names]
+        files_of = [self.scores_file(name) for name in names]
+        tables = [as_contract(read_rows_of(path, PERSON, customer_id, columns), contract) for path in files_of]
         return pa.concat_tables(tables) if tables else contract.empty_table()
 
     def erase(self, person: Person) -> int:

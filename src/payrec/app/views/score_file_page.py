@@ -13,6 +13,7 @@ from payrec.app import list_view, parts, state, upload, upload_score
 from payrec.app.upload import Upload
 from payrec.app.upload_score import CONSTANT, EMPTY
 from payrec.commands import sources
+from payrec.commands.list_summary import headline
 from payrec.commands.sources import Recognition
 from payrec.common.errors import PayrecError
 from payrec.common.text import markdown_text
@@ -49,7 +50,7 @@ def show() -> None:
         return
     _account(result)
     if result.orders:
-        parts.heading("Ranked list", result.run.stamp)
+        parts.heading("Ranked list", result.run.stamp, headline(result.run))
         list_view.show(list_view.ShownList(result.list_file, result.run, "file_"))
 
 
@@ -119,7 +120,9 @@ def _options(uploaded: Upload) -> None:
     as_of = _day(uploaded)
     none_is_paid = "file_paid_question" in st.session_state and st.checkbox("None of these orders is paid")
     if st.button("Score", type="primary", icon=":material/play_arrow:"):
-        inputs = upload_score.ScoringInputs(state.champion(), state.rules(), as_of, state.now(), none_is_paid, currency)
+        inputs = upload_score.ScoringInputs(
+            state.scoring_model(), state.rules(), as_of, state.now(), none_is_paid, currency
+        )
         _score(uploaded, inputs, mapping)
     elif question := st.session_state.get("file_paid_question"):
         parts.refusal(question)
@@ -172,6 +175,7 @@ def _for_this_page(error: PayrecError) -> PayrecError:
         "in [columns] of a map": "choose the one that says when an order was paid, what is owed, or its status; or "
         "confirm that none is paid",
         "in a map": "say it in the fields",
+        "load them: payrec load": "export the orders that are open, with an empty payment date",
     }
     lines = [next((way for option, way in ways.items() if option in line), line) for line in str(error).splitlines()]
     return type(error)("\n".join(lines))
