@@ -50,7 +50,7 @@ def test_what_is_gone_from_a_file_that_is_not_declared_complete_is_named(desk: D
     at = [AT_1, AT_2, AT_3] if is_stated else [None] * 3
     desk.orders(*WEEK_1, header=HEADER, stated_at=at[0])
     notes = desk.orders(*WEEK_2, header=HEADER, stated_at=at[1])
-    assert notes[-1].startswith("1 open orders that were loaded before are not in this file: they stay open")
+    assert notes[-1].startswith("1 open order that was loaded before is not in this file: it stays open")
     assert desk.listed("2026-05-28")["I1"] == "500.00"
     finding = desk.findings().get("not_in_newest_file", "")
     assert finding.startswith("1 order of earlier files is open") == is_stated

@@ -69,7 +69,7 @@ def test_load_shows_the_plan_and_accounts_for_every_row(tmp_path: Path) -> None:
     done = payrec(tmp_path, "load", "transactions", "t.csv", "--tolerance", "0.5")
     assert done.code == 0
     assert "semicolon" in done.err
-    assert "3 rows = 1 loaded + 1 rejected + 1 exact duplicates" in done.out
+    assert "3 rows = 1 loaded + 1 rejected + 1 exact duplicate" in done.out
     assert "ten" in (tmp_path / "out" / "t.rejects.csv").read_text()
 
 

@@ -67,6 +67,15 @@ def sql_timestamp(moment: datetime) -> str:
     return f"TIMESTAMP '{moment.isoformat(sep=' ')}'"
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """Return a count with its words, ``one`` for 1.
+
+    >>> counted(1, "row has", "rows have"), counted(1200, "row has", "rows have")
+    ('1 row has', '1,200 rows have')
+    """
+    return f"{count:,} {one if count == 1 else many}"
+
+
 def terminal_text(text: str) -> str:
     r"""Return text for a message: as it is if it can be printed, else with its marks spelt out; cut at 40 characters.
 

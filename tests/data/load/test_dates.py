@@ -133,8 +133,8 @@ def test_fault_27_the_future(tmp_path: Path) -> None:
         "payment_date is outside 1990-01-01 to 2026-01-02",
         "due_date is outside 1990-01-01 to 2036-01-02",
     ]
-    assert "1 rows were paid before their invoice_date; payrec check lists them" in found.report.notes
-    assert "1 rows have an invoice_date in the future" in found.report.notes
+    assert "1 row was paid before its invoice_date; payrec check lists it" in found.report.notes
+    assert "1 row has an invoice_date in the future" in found.report.notes
     events = happened("2026-01-02 00:00:00", "2026-01-02 00:00:01")
     assert read(written(tmp_path, events), "events").column("event_id") == ["e0"]
 
@@ -143,7 +143,7 @@ def test_a_time_of_day_on_a_day_is_dropped_and_said(tmp_path: Path) -> None:
     found = read(written(tmp_path, invoiced("2025-01-31 10:00", "2025-01-31", "2025-01-31T00:00:00")))
     assert found.column("invoice_date") == [DAY] * 3
     assert any(
-        note.startswith("1 values of invoice_date had a time of day, which was dropped") for note in found.report.notes
+        note.startswith("1 value of invoice_date had a time of day, which was dropped") for note in found.report.notes
     )
 
 

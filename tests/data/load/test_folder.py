@@ -55,7 +55,7 @@ def test_parts_of_csv_and_parquet_are_one_account(engine: Engine, tmp_path: Path
     assert (report.rows_in, report.loaded, report.rejected, report.duplicates) == (6, 4, 1, 1)
     assert report.lines()[0].startswith("parts, 2 parts: 6 rows = ")
     told = "\n".join(report.notes)
-    assert "part-1.parquet: 1 rows were there already, by their order_id, and were replaced" in told
+    assert "part-1.parquet: 1 row was there already, by its order_id, and was replaced" in told
     assert f"part-0.csv: rejects are in {tmp_path / 'bad' / 'part-0.csv'}" in told
     assert "much" in (tmp_path / "bad" / "part-0.csv").read_text()
 

@@ -57,7 +57,7 @@ def test_fault_24_a_file_sent_again_changes_nothing_and_a_corrected_one_replaces
     assert again.notes == (*first.notes, "3 rows were there already, by their order_id, and were replaced")
     corrected = written(tmp_path, lines(order(2, amount="99"), order(4)))
     report = load.load_file("transactions", engine, corrected, now=NOW)
-    assert "1 rows were there already, by their order_id, and were replaced" in report.notes
+    assert "1 row was there already, by its order_id, and was replaced" in report.notes
     found = {row["order_id"]: row["amount"] for row in rows(engine, "raw_transactions", "order_id")}
     assert found == {"o1": Decimal("10.50"), "o2": Decimal(99), "o3": Decimal("10.50"), "o4": Decimal("10.50")}
 

@@ -103,7 +103,7 @@ def test_extract(tmp_path: Path) -> None:
         path, columns=columns, extract={"reason_code": r"declined: (\w+)"}, values={"reason_code": {"51": "x"}}
     )
     assert found.column("reason_code") == ["x", None, None]
-    assert "1 values of reason_code do not match [extract]: they are empty" in found.report.notes
+    assert "1 value of reason_code does not match [extract]: it is empty" in found.report.notes
     with pytest.raises(DataRefused, match=r"has no provider, from which map\.toml has"):
         read(path, extract={"provider": "(x)"})
     for pattern, problem in (("x", "has 0 groups"), ("(a)(b)", "has 2 groups"), ("(", "is no regular expression")):

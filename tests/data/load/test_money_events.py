@@ -56,7 +56,7 @@ def test_a_turned_type_is_named_in_the_account(tmp_path: Path) -> None:
     result = read(written(tmp_path, lines(*rows, header=EVENTS_HEADER)), "events")
     assert [row["amount"] for row in result.rows] == [Decimal("100.00"), Decimal("100.00")]
     assert (
-        "all 1 amounts of chargeback are below 0: read as money that leaves, 100.00 for -100.00" in result.report.notes
+        "the amount of one chargeback is below 0: read as money that leaves, 100.00 for -100.00" in result.report.notes
     )
 
 

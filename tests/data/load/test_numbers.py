@@ -97,8 +97,8 @@ def test_more_than_two_decimals_are_rounded_half_up_and_counted(tmp_path: Path) 
 def test_credit_notes_load_and_are_said(tmp_path: Path) -> None:
     found = read(written(tmp_path, amounts("-10.50", "0", "3.00")))
     assert len(found.rows) == 3
-    assert "1 rows have an amount below 0 (credit notes): they load, and are never ranked" in found.report.notes
-    assert "1 rows have an amount of 0" in found.report.notes
+    assert "1 row has an amount below 0 (credit notes): they load, and are never ranked" in found.report.notes
+    assert "1 row has an amount of 0" in found.report.notes
 
 
 def test_declared_marks_and_signs(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def open_orders(engine: Engine, at: datetime) -> list[str]:
 def test_what_is_gone_from_a_complete_file_is_settled_and_comes_back(duck: Engine, tmp_path: Path) -> None:
     loaded(duck, tmp_path, WEEK_1, item("1"), item("2"), item("3"))
     report = loaded(duck, tmp_path, WEEK_2, item("2"), item("3", "40.00"))
-    assert report.notes[-1].startswith("1 orders without a payment date are not in this complete file")
+    assert report.notes[-1].startswith("1 order without a payment date is not in this complete file")
     assert outstanding(duck) == {"1": "0.00 05-14", "2": "100.00 05-14", "3": "40.00 05-14"}
     assert open_orders(duck, WEEK_2) == ["2", "3"]
     loaded(duck, tmp_path, WEEK_3, item("1"), item("2"))
@@ -88,7 +88,7 @@ def test_without_a_time_a_complete_file_is_of_the_newest_fact(duck: Engine, tmp_
 def test_a_complete_file_with_a_bad_row_is_refused_whole(duck: Engine, tmp_path: Path) -> None:
     loaded(duck, tmp_path, WEEK_1, item("1"))
     rows = [item(str(at)) for at in range(2, 60)] + [item("1", "much")]
-    with pytest.raises(DataRefused, match="1 rows cannot be read, expected none in a file that is declared complete"):
+    with pytest.raises(DataRefused, match="1 row cannot be read, expected none in a file declared complete"):
         loaded(duck, tmp_path, WEEK_2, *rows)
     assert outstanding(duck) == {"1": "100.00 05-07"}
 
@@ -131,7 +131,7 @@ def test_frequent_words_for_a_status_are_understood(tmp_path: Path, written_stat
     path = written(tmp_path, lines(f"{item('1')},{written_status}", header=f"{HEADER},Status"))
     result = read(path)
     assert result.column("status") == [expected]
-    unknown = "1 rows have a status that says nothing of what is owed, such as 'Parked'"
+    unknown = "1 row has a status that says nothing of what is owed, such as 'Parked'"
     assert any(note.startswith(unknown) for note in result.report.notes) == (expected == "Parked")
 
 

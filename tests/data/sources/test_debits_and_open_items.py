@@ -53,6 +53,44 @@ def test_a_debit_that_fails_after_it_was_confirmed_is_a_return(engine: payrec.En
     assert [data.order(order, "status")[0] for order in ("PM1", "PM2", "PM3")] == ["open", "in_flight", "paid"]
 
 
+ACTIVITY = ("Date", "Time", "TimeZone", "Type", "Status", "Currency", "Gross", "Transaction ID", "Reference Txn ID",
+            "Invoice Number", "Balance Impact")  # fmt: skip
+
+
+def test_money_that_paypal_holds_and_releases_was_paid_once(engine: payrec.Engine, tmp_path: Path) -> None:
+    moved = [
+        ("05", "Express Checkout Payment", "49.00", "T1", "", "Credit"),
+        ("06", "Payment Hold", "-49.00", "T2", "T1", "Debit"),
+        ("09", "Payment Release", "49.00", "T3", "T1", "Credit"),
+        ("15", "Chargeback", "-49.00", "T4", "T1", "Debit"),
+        ("28", "Chargeback Reversal", "49.00", "T5", "T1", "Credit"),
+    ]
+    rows = [
+        row(
+            ACTIVITY,
+            f"03/{day}/2026",
+            "10:00:00",
+            "UTC",
+            kind,
+            "Completed",
+            "USD",
+            gross,
+            of,
+            reference,
+            "INV1",
+            impact,
+        )
+        for day, kind, gross, of, reference, impact in moved
+    ]
+    data = load(engine, "paypal", write(tmp_path / "a.csv", ACTIVITY, rows))
+    assert data.facts("INV1") == [
+        ("2026-03-05", "payment", "49.00"),
+        ("2026-03-15", "chargeback", "49.00"),
+        ("2026-03-28", "payment", "49.00"),
+    ]
+    assert data.report.inputs[0].left_out["hold of a payment that was counted, or its release"] == 2
+
+
 def test_ids_that_one_of_the_files_has_as_decimals_are_the_same_ids(engine: payrec.Engine, tmp_path: Path) -> None:
     """A column of whole numbers with an empty cell became decimals in one program: 101.0 is the payment 101."""
     payments = [row(PAYMENTS, "101", "2026-03-01", "2026-03-04", "49.00", "GBP", "failed", "0.00", "7.0")]

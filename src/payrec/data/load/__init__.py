@@ -24,7 +24,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from payrec.common.errors import DataRefused, UsageError
-from payrec.common.text import sql_literal, sql_literals
+from payrec.common.text import counted, sql_literal, sql_literals
 from payrec.data.engines import Engine
 from payrec.data.load import kept_out, payment_source, stated
 from payrec.data.load.file_bytes import Limits
@@ -168,7 +168,11 @@ def _store(engine: Engine, parsed: Parsed, options: Options) -> LoadReport:
         replaced = report.loaded - (_count(engine, table) - before)
         if replaced:
             notes.append(
-                f"{replaced:,} rows were there already, by their {' and '.join(parsed.target.key)}, and were replaced"
+                counted(
+                    replaced,
+                    f"row was there already, by its {' and '.join(parsed.target.key)}, and was replaced",
+                    f"rows were there already, by their {' and '.join(parsed.target.key)}, and were replaced",
+                )
             )
         is_paid_by = parsed.target.kind in ("transactions", "events")
         if is_paid_by and (note := payment_source.choose(engine, options.payments_from_events)):

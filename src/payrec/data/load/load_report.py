@@ -11,7 +11,7 @@ import duckdb
 
 from payrec.common.errors import PayrecError
 from payrec.common.short_repr import short_repr
-from payrec.common.text import MESSAGE_CHARACTERS, sql_literal, sql_literals, terminal_text
+from payrec.common.text import MESSAGE_CHARACTERS, counted, sql_literal, sql_literals, terminal_text
 from payrec.data.load import amounts, dates, numbers
 from payrec.data.load.file_bytes import Tally
 from payrec.data.load.layout import LoadPlan
@@ -59,16 +59,20 @@ class LoadReport:
 
     def lines(self) -> tuple[str, ...]:
         """Return the account in words, one line each."""
-        parts = [f"{self.loaded:,} loaded", f"{self.rejected:,} rejected", f"{self.duplicates:,} exact duplicates"]
+        duplicates = counted(self.duplicates, "exact duplicate", "exact duplicates")
+        parts = [f"{self.loaded:,} loaded", f"{self.rejected:,} rejected", duplicates]
         parts += [f"{count:,} {what}" for what, count in self.left_out_by]
         parts += [f"{self.kept_out:,} of erased customers left out"] if self.kept_out else []
         rejects = (f"rejects are in {self.rejects_path}",) if self.rejects_path else ()
-        return (f"{self.file}: {self.rows_in:,} rows = {' + '.join(parts)}", *rejects, *self.notes)
+        return (f"{self.file}: {counted(self.rows_in, 'row', 'rows')} = {' + '.join(parts)}", *rejects, *self.notes)
 
 
 # marks that nobody sees: soft hyphen, zero width, direction, byte order
 _UNSEEN = r"[\x{AD}\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
-_MIDNIGHT_NOTE = "values of {name} are midnight as written: taken as dates, known at the end of that day"
+_MIDNIGHT_NOTE = (
+    "is midnight as written: taken as a date, known at the end of that day",
+    "are midnight as written: taken as dates, known at the end of that day",
+)
 _MIDNIGHT = r"[T ]00:00(:00([.,]0+)?)? ?([Zz]|UTC|[+\-]\d\d(:?\d\d)?)?$"
 
 
@@ -89,11 +93,17 @@ def notes(
 
 def _about_text(plan: LoadPlan, tally: Tally) -> Iterator[str]:
     if tally.nul:
-        yield f"{tally.nul:,} NUL characters were taken out of the text"
+        yield f"{counted(tally.nul, 'NUL character was', 'NUL characters were')} taken out of the text"
     if tally.surrogates:
-        yield f"{tally.surrogates:,} lone surrogates (half characters) were taken out of the text"
+        were = counted(
+            tally.surrogates, "lone surrogate (half a character) was", "lone surrogates (half characters) were"
+        )
+        yield f"{were} taken out of the text"
     if tally.without_array:
-        yield f"{tally.without_array:,} records have no list {plan.mapping.array!r}: they give no row"
+        of_list = f"no list {plan.mapping.array!r}"
+        yield counted(
+            tally.without_array, f"record has {of_list}: it gives no row", f"records have {of_list}: they give no row"
+        )
     if tally.utf8_by_another_name:
         yield f"read as {plan.dialect.encoding} as asked, but the bytes are valid UTF-8: check the letters with accents"
 
@@ -102,7 +112,7 @@ def _about_titles(plan: LoadPlan) -> Iterator[str]:
     titles = plan.dialect.titles
     if titles:
         shown = "; ".join(terminal_text(title) for title in titles[:3]) + ("; …" if len(titles) > 3 else "")
-        yield f"{len(titles):,} lines above the header were left out: {shown}"
+        yield f"{counted(len(titles), 'line above the header was', 'lines above the header were')} left out: {shown}"
 
 
 def _about_totals(db: duckdb.DuckDBPyConnection, plan: LoadPlan, forms: dict[str, Form]) -> Iterator[str]:
@@ -148,21 +158,24 @@ def _about_values(db: duckdb.DuckDBPyConnection, plan: LoadPlan, forms: dict[str
     )
     for count, (_, sentence) in zip(counts, tests, strict=True):
         if count:
-            yield f"{count:,} {sentence}"
+            yield counted(count, *sentence)
 
 
-def _tests(planned: PlannedColumn, plan: LoadPlan, form: Form | None) -> Iterator[tuple[str, str]]:
+def _tests(planned: PlannedColumn, plan: LoadPlan, form: Form | None) -> Iterator[tuple[str, Sentence]]:
     """Yield what is worth a note of a column: the condition in SQL, and the sentence."""
     text, name, holds = text_of(planned, plan), planned.column.name, planned.column.holds
     if name in plan.mapping.extract:
         is_other = f"{staged_text(planned.origin)} IS NOT NULL AND {text} IS NULL"
-        yield is_other, f"values of {name} do not match [extract]: they are empty"
+        yield is_other, _values(name, "does not match [extract]: it is empty", "do not match [extract]: they are empty")
     if holds == "amount" and isinstance(form, numbers.Form):
-        yield _is_rounded(text, form, planned.origin), f"values of {name} were rounded to two decimals"
+        yield (
+            _is_rounded(text, form, planned.origin),
+            _values(name, "was rounded to two decimals", "were rounded to two decimals"),
+        )
     if isinstance(form, dates.Form) and form.declared in (None, "iso"):
         yield _about_times(holds, text, name)
     if form is None and holds == "time" and isinstance(planned.origin, FromColumn):  # it is plain
-        yield f"{text} = date_trunc('day', {text})", _MIDNIGHT_NOTE.format(name=name)
+        yield f"{text} = date_trunc('day', {text})", _values(name, *_MIDNIGHT_NOTE)
 
 
 def _is_rounded(text: str, form: numbers.Form, origin: Origin) -> str:
@@ -173,42 +186,63 @@ def _is_rounded(text: str, form: numbers.Form, origin: Origin) -> str:
     return f"regexp_matches({text}, '{mark}\\d\\d\\d*[1-9]')"
 
 
-def _about_times(holds: str, text: str, name: str) -> tuple[str, str]:
+Sentence = tuple[str, str]  # for one, for many
+
+
+def _values(name: str, one: str, many: str) -> Sentence:
+    return f"value of {name} {one}", f"values of {name} {many}"
+
+
+def _about_times(holds: str, text: str, name: str) -> tuple[str, Sentence]:
     is_midnight = f"regexp_matches({text}, {sql_literal(_MIDNIGHT)})"
     has_time = f"strlen({text}) > 10 AND contains({text}, ':')"
     if holds == "day":
         return (
             f"{has_time} AND NOT {is_midnight}",
-            f"values of {name} had a time of day, which was dropped: the day as written counts",
+            _values(name, *["had a time of day, which was dropped: the day as written counts"] * 2),
         )
     return (
         f"{has_time} AND {is_midnight}",
-        _MIDNIGHT_NOTE.format(name=name),
+        _values(name, *_MIDNIGHT_NOTE),
     )
 
 
+_PAID_BEFORE = (
+    "row was paid before its invoice_date; payrec check lists it",
+    "rows were paid before their invoice_date; payrec check lists them",
+)
+_NO_EVENT_ID = (
+    "event has no event_id: it was computed from its content",
+    "events have no event_id: theirs were computed from their content",
+)
+
+
+def _rows(what: str, more: str = "") -> Sentence:
+    return f"row has {what}{more}", f"rows have {what}{more}"
+
+
 def _about_rows(db: duckdb.DuckDBPyConnection, plan: LoadPlan, now: datetime | None) -> Iterator[str]:
-    tests: list[tuple[str, str]] = []
+    tests: list[tuple[str, Sentence]] = []
     if plan.kind == "transactions":
         tests = [
-            ("amount < 0", "rows have an amount below 0 (credit notes): they load, and are never ranked"),
-            ("amount = 0", "rows have an amount of 0"),
-            ("payment_date < invoice_date", "rows were paid before their invoice_date; payrec check lists them"),
+            ("amount < 0", _rows("an amount below 0", " (credit notes): they load, and are never ranked")),
+            ("amount = 0", _rows("an amount of 0")),
+            ("payment_date < invoice_date", _PAID_BEFORE),
         ]
         yield from _about_status(db)
         if now is not None:
             tests.append(
                 (
                     f"invoice_date > DATE {sql_literal(now.date().isoformat())}",
-                    "rows have an invoice_date in the future",
+                    _rows("an invoice_date in the future"),
                 )
             )
     if plan.kind == "events":
-        tests = [("event_id LIKE 'made-%'", "events have no event_id: theirs were computed from their content")]
+        tests = [("event_id LIKE 'made-%'", _NO_EVENT_ID)]
     for test, sentence in tests:
         count = number(db, f"SELECT COUNT(*) FROM typed WHERE ok AND {test}")
         if count:
-            yield f"{count:,} {sentence}"
+            yield counted(count, *sentence)
 
 
 def _about_status(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
@@ -219,7 +253,7 @@ def _about_status(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
         words = db.execute(f"SELECT status {unknown} GROUP BY status ORDER BY COUNT(*) DESC, status LIMIT 5").fetchall()
         examples = ", ".join(ascii(str(word)[:40]) for (word,) in words)
         yield (
-            f"{count:,} rows have a status that says nothing of what is owed, such as {examples}: "
+            f"{counted(count, 'row has', 'rows have')} a status that says nothing of what is owed, such as {examples}: "
             f"translate it in [values.status] to one of {', '.join(STATUS_WORDS)}"
         )
 
@@ -239,4 +273,5 @@ def _about_twins(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> Iterator[str]
         lookalikes = db.execute(alike).fetchall()
         if lookalikes:
             one, other = (ascii(str(each)[:MESSAGE_CHARACTERS]) for each in lookalikes[0])
-            yield f"{len(lookalikes):,} values of {name} look like another and count as two, such as {one} and {other}"
+            look = counted(len(lookalikes), f"value of {name} looks", f"values of {name} look")
+            yield f"{look} like another and count as two, such as {one} and {other}"

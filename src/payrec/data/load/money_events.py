@@ -58,10 +58,13 @@ def check(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> tuple[str, ...]:
         as_table(db, "typed")
         db.execute("UPDATE typed SET ok = FALSE WHERE line IN (SELECT line FROM refused)")
     return tuple(
-        f"all {sign.below:,} amounts of {sign.event_type} are below 0: read as money that leaves, 100.00 for -100.00"
-        for sign in signs
-        if sign.is_turned
+        f"{_all(sign)} below 0: read as money that leaves, 100.00 for -100.00" for sign in signs if sign.is_turned
     )
+
+
+def _all(sign: Signs) -> str:
+    kind = sign.event_type
+    return f"the amount of one {kind} is" if sign.below == 1 else f"all {sign.below:,} amounts of {kind} are"
 
 
 def _signs(db: duckdb.DuckDBPyConnection) -> list[Signs]:

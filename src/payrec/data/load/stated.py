@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from payrec.common.errors import DataRefused
-from payrec.common.text import sql_literal, sql_literals
+from payrec.common.text import counted, sql_literal, sql_literals
 from payrec.data.engines import Engine
 from payrec.data.load.layout import LoadPlan
 from payrec.data.load.origins import Absent
@@ -68,7 +68,7 @@ def require_whole(rejected: int, file: str) -> None:
     """Raise DataRefused if rows of a complete file were rejected: their orders would count as gone from it."""
     if rejected:
         raise DataRefused(
-            f"{file}: {rejected:,} rows cannot be read, expected none in a file that is declared complete\n"
+            f"{file}: {counted(rejected, 'row', 'rows')} cannot be read, expected none in a file declared complete\n"
             "their orders would count as settled; correct the rows, or load the file without --complete"
         )
 
@@ -106,7 +106,8 @@ def close_missing(engine: Engine, rows: pa.Table, accounts: Accounts, stated_at:
         closed = closed.set_column(closed.schema.get_field_index(name), name, settled)
     if closed.num_rows:
         engine.write("raw_transactions", closed, key=("order_id",))
-    count = f"{closed.num_rows:,} orders without a payment date are not in this complete file"
+    orders = counted(closed.num_rows, "order without a payment date is not", "orders without a payment date are not")
+    count = f"{orders} in this complete file"
     return f"{count}: settled at an unknown time before {time:%Y-%m-%d %H:%M} UTC"
 
 
@@ -121,10 +122,12 @@ def missing(before: int, loaded: int, after: int) -> tuple[str, ...]:
     """Say how many open orders are not in a list of open items that shares orders with what was loaded before it."""
     if after <= loaded or before + loaded == after:
         return ()
-    return (
-        f"{after - loaded:,} open orders that were loaded before are not in this file: they stay open; "
-        "if it holds all that is open, load it with --complete",
+    gone = counted(
+        after - loaded,
+        "open order that was loaded before is not in this file: it stays open",
+        "open orders that were loaded before are not in this file: they stay open",
     )
+    return (f"{gone}; if it holds all that is open, load it with --complete",)
 
 
 def _is_of(accounts: Accounts) -> str:

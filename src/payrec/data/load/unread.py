@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import duckdb
 
@@ -22,11 +23,12 @@ class PaidUnknown(DataRefused):
 
 def unread_of_payment(plan: LoadPlan) -> list[str]:
     """Return the columns whose names speak of payment and that the map neither reads nor ignores."""
-    return [
-        name for name in plan.ignored
-        if not plan.mapping.ignores(name) and any(word in name.casefold() for word in PAID_WORDS)
-        and not any(word in name.casefold() for word in OTHER_WORDS)
-    ]  # fmt: skip
+    return [name for name in plan.ignored if not plan.mapping.ignores(name) and _speaks_of_payment(name)]
+
+
+def _speaks_of_payment(name: str) -> bool:
+    words = re.sub("[_-]", " ", name.casefold())
+    return any(word in words for word in PAID_WORDS) and not any(word in words for word in OTHER_WORDS)
 
 
 def expect_paid_known(db: duckdb.DuckDBPyConnection, plan: LoadPlan) -> None:

@@ -15,7 +15,7 @@ import duckdb
 from pyarrow import parquet
 
 from payrec.common.errors import DataRefused, PayrecError
-from payrec.common.text import sql_identifier, sql_literal, sql_literals, terminal_text
+from payrec.common.text import counted, sql_identifier, sql_literal, sql_literals, terminal_text
 from payrec.data.load import Kind, whole_ids
 from payrec.data.load.map_values import Texts
 from payrec.data.load.parsing import scratch_database
@@ -58,9 +58,10 @@ class InputReport:
 
     def line(self) -> str:
         """Return the account in words."""
-        parts = [f"{self.used:,} used", f"{self.unreadable:,} unreadable", f"{self.duplicates:,} duplicates"]
+        duplicates = counted(self.duplicates, "duplicate", "duplicates")
+        parts = [f"{self.used:,} used", f"{self.unreadable:,} unreadable", duplicates]
         parts += [f"{count:,} left out ({reason})" for reason, count in self.left_out.items() if count]
-        return f"{self.file}, {self.title}: {self.rows_in:,} rows = {' + '.join(parts)}"
+        return f"{self.file}, {self.title}: {counted(self.rows_in, 'row', 'rows')} = {' + '.join(parts)}"
 
 
 @dataclass(frozen=True)
@@ -249,7 +250,8 @@ def _refuse_other_words(
         ).fetchall()
         if others:
             rows = ", ".join(
-                f"{terminal_text(word)!r} ({count:,} rows, first on line {at[1]})" for word, count, at in others
+                f"{terminal_text(word)!r} ({counted(count, 'row', 'rows')}, first on line {at[1]})"
+                for word, count, at in others
             )
             raise DataRefused(
                 f"{files_by_number[others[0][2][0]]}: found the {source_input.columns[column][0]} {rows}, "
