@@ -6,9 +6,12 @@ import doctest
 import tomllib
 from importlib.resources import files
 
+import pyarrow as pa
+import pyarrow.compute
 import pytest
+import streamlit as st
 
-from payrec.app import access, formatting, list_source, verdict_frames
+from payrec.app import access, formatting, list_source, parts, verdict_frames
 from payrec.commands import app as web
 from payrec.common.text import markdown_text
 
@@ -53,3 +56,17 @@ def test_no_monitoring_makes_empty_frames() -> None:
     assert verdict_frames.money(nothing).empty
     assert verdict_frames.drift(nothing).empty
     assert verdict_frames.levels(VERDICTS.empty_table()) == {}
+
+
+def test_amounts_without_cents_are_shown_in_whole_units_beside_others() -> None:
+    rows = pa.table({"outstanding": [1200.0, 1200.5, None], "currency": ["JPY", "EUR", "JPY"]})
+    columns = {"outstanding": st.column_config.NumberColumn("Outstanding", format="accounting", help="Balance.")}
+    shown, formats = parts._without_cents(rows, columns)
+    assert shown["outstanding"].to_pylist() == ["1,200", "1,200.50", None]
+    assert formats["outstanding"]["label"] == "Outstanding"
+    in_euros = rows.filter(pa.compute.equal(rows["currency"], "EUR"))
+    assert parts._without_cents(in_euros, columns) == (in_euros, columns)
+
+
+def test_one_thing_is_no_plural() -> None:
+    assert [formatting.count(number, "order") for number in (0, 1, 1_200)] == ["0 orders", "1 order", "1,200 orders"]

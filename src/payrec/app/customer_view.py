@@ -140,10 +140,11 @@ def _figures(of: ShownList, totals: list[dict[str, Any]], sums: dict[str, Expect
     balance, other_balances = formatting.moneys(totals, "outstanding", "ev_currency")
     parts.figures(
         [
-            ("To do", f"{chosen - done:,}", f"of {chosen:,} customers to contact", "The first by rank that pay."),
+            ("To do", f"{chosen - done:,}", f"of {formatting.count(chosen, 'customer')} to contact",
+             "The first by rank that pay."),
             ("Done", f"{done:,}", f"{formatting.share(done / chosen)} of the list" if chosen else "", _DONE),
             parts.expected_recovery(sums, of.run, "customers to contact"),
-            ("Open", balance, other_balances or f"{customers:,} customers, {ranked:,} ranked",
+            ("Open", balance, other_balances or f"{formatting.count(customers, 'customer')}, {ranked:,} ranked",
              "What the customers in view owe, suppressed orders included. Currencies are not added up."),
         ]
     )  # fmt: skip
@@ -166,6 +167,10 @@ def _rows(of: ShownList, files: CustomerList, view: CustomerView, part: Part, so
     """Draw a page of customers; return their ids."""
     count = sum(row[part] for row in _totals(files, view))
     number = parts.page_number("page", count, customer_query.PAGE_ROWS, "Customers")
+    if part == "to_do" and sum(row["chosen"] > 0 for row in _totals(files, view)) > 1:
+        st.caption(
+            "Each currency is ranked by itself, in turns; with exchange rates (`payrec load fx`) all are as one."
+        )
     rows = customer_query.page(files, view, part, sort, number)
     shown = work_table.rows_of(rows, state.customer_states(), people_of([row["customer_id"] for row in rows]))
     clicked = work_table.show(shown, EMPTY[part])

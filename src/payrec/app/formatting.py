@@ -70,8 +70,30 @@ def exact_money(amount: float, currency: str | None) -> str:
     >>> exact_money(12345.6, "EUR"), exact_money(1200.4, "JPY"), exact_money(-3, "SEK")
     ('€12,345.60', '¥1,200', 'SEK -3.00')
     """
-    digits = 0 if currency in WITHOUT_CENTS else 2
-    return f"{SYMBOLS.get(currency or '', f'{currency} ' if currency else '')}{amount:,.{digits}f}"
+    return f"{SYMBOLS.get(currency or '', f'{currency} ' if currency else '')}{amount_of(amount, currency)}"
+
+
+def amount_of(amount: float, currency: str | None) -> str:
+    """Return an amount without its currency, with cents where there are some.
+
+    >>> amount_of(1200.4, "JPY"), amount_of(1200.4, "EUR")
+    ('1,200', '1,200.40')
+    """
+    return f"{amount:,.{0 if currency in WITHOUT_CENTS else 2}f}"
+
+
+def number_format(currency: str | None) -> str:
+    """Return the format of a column of amounts in one currency."""
+    return "localized" if currency in WITHOUT_CENTS else "accounting"
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number of things.
+
+    >>> count(1, "order"), count(1200, "order")
+    ('1 order', '1,200 orders')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def between(low: float, high: float, currency: str | None) -> str:

@@ -74,7 +74,8 @@ def _figures(
         whole_list = [tested if best is not None else None, months.figure(of.months)]
     parts.figures(
         [
-            ("Open", balance, other_balances or f"{orders:,} orders", "Outstanding balance of the orders in view."),
+            ("Open", balance, other_balances or formatting.count(orders, "order"),
+             "Outstanding balance of the orders in view."),
             ("Orders to work", f"{worked:,}", f"of {ranked:,} ranked, {orders:,} open",
              f"The first by rank that pay{about}."),
             parts.expected_recovery(sums, of.run, "orders to work"),

@@ -39,8 +39,8 @@ def show(path: Path, *, is_filtered: bool) -> None:
         columns = {
             "billing_month": config.DateColumn("Month", format="MMM YYYY"),
             "failed_orders": config.NumberColumn("Failed", format="localized"),
-            "failed": config.NumberColumn(f"Failed, {unit}", format="accounting"),
-            "recovered": config.NumberColumn(f"Recovered, {unit}", format="accounting"),
+            "failed": config.NumberColumn(f"Failed, {unit}", format=formatting.number_format(unit)),
+            "recovered": config.NumberColumn(f"Recovered, {unit}", format=formatting.number_format(unit)),
         }
         newest = rows.slice(max(rows.num_rows - MONTHS_IN_TABLE, 0))
         parts.table(newest, columns, "months_table", f"Months of billing, {unit}")

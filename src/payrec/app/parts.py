@@ -175,10 +175,28 @@ def table(rows: pa.Table, columns: dict[str, Any], key: str, alt: str, **options
     for name in CODES & set(rows.column_names):
         in_words = pa.array([code and formatting.words(code) for code in rows[name].to_pylist()], pa.string())
         rows = rows.set_column(rows.column_names.index(name), name, in_words)
+    rows, columns = _without_cents(rows, columns)
     return st.dataframe(
         rows, hide_index=True, column_config=columns, column_order=list(columns), key=key, alt=alt, placeholder="–",
         **options,
     )  # fmt: skip
+
+
+def _without_cents(rows: pa.Table, columns: dict[str, Any]) -> tuple[pa.Table, dict[str, Any]]:
+    """Return the table with amounts as text where some have no cents: a column has one format for all currencies."""
+    for name, column in columns.items():
+        unit = "ev_currency" if name == "ev_recovered" else "currency"
+        is_money = column["type_config"].get("format") == "accounting" and unit in rows.column_names
+        units = rows[unit].to_pylist() if is_money else []
+        if set(units) & set(formatting.WITHOUT_CENTS):
+            texts = [
+                None if amount is None else formatting.amount_of(float(amount), currency)
+                for amount, currency in zip(rows[name].to_pylist(), units, strict=True)
+            ]
+            rows = rows.set_column(rows.column_names.index(name), name, pa.array(texts, pa.string()))
+            text = st.column_config.TextColumn(column["label"], help=column["help"], alignment="right")
+            columns = columns | {name: text}
+    return rows, columns
 
 
 def page_number(key: str, rows: int, size: int, noun: str) -> int:
@@ -220,4 +238,4 @@ def downloads(read: Callable[[], pa.Table], rows: int, stamp: Stamp, name: str, 
                 help=f"XLSX is limited to {export.XLSX_MAX_ROWS:,} rows; use CSV." if is_too_long else None,
                 icon=":material/download:",
             )
-        st.caption(f"{rows:,} rows with all columns, as filtered; every download is recorded.")
+        st.caption(f"{formatting.count(rows, 'row')} with all columns, as filtered; every download is recorded.")

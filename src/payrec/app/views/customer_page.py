@@ -49,7 +49,7 @@ def show() -> None:
         parts.go_to("order", id=clicked.open_order)
     for row in rows:
         _curve(row)
-    _timeline(events, name)
+    _timeline(events, name, {one["order_id"]: one["currency"] for one in orders})
     customer_view.watch(seen)
 
 
@@ -103,14 +103,14 @@ def _curve(row: dict[str, Any]) -> None:
     parts.chart(charts.by_horizon(frame, f"expected, {unit}", "~s"), sentence, f"curve_{unit}")
 
 
-def _timeline(events: list[dict[str, Any]], name: str) -> None:
+def _timeline(events: list[dict[str, Any]], name: str, currencies: dict[str, str]) -> None:
     st.subheader("What happened", anchor=False)
     rows = [
         {
             "At (UTC)": one["known_at"],
             "What": formatting.words(one["event_type"]),
             "Order": one["order_id"],
-            "Details": _details(one),
+            "Details": _details(one, currencies.get(one["order_id"])),
         }
         for one in events
     ]
@@ -128,8 +128,8 @@ def _timeline(events: list[dict[str, Any]], name: str) -> None:
     )  # fmt: skip
 
 
-def _details(event: dict[str, Any]) -> str:
-    amount = f"{event['amount']:,.2f}" if event["amount"] is not None else None
+def _details(event: dict[str, Any], currency: str | None) -> str:
+    amount = formatting.exact_money(float(event["amount"]), currency) if event["amount"] is not None else None
     until = f"until {event['promised_until']:%Y-%m-%d}" if event["promised_until"] else None
     reason = event["last_reason_code"] and formatting.words(event["last_reason_code"])
     return " · ".join(filter(None, [amount, event["channel"], until, reason]))

@@ -70,7 +70,7 @@ def _figures(total: ExpectedSum, rows: pd.DataFrame, unit: str) -> None:
 def _table(rows: pd.DataFrame, unit: str) -> None:
     config = st.column_config
     money = {
-        name: config.NumberColumn(f"{title}, {unit}", format="accounting")
+        name: config.NumberColumn(f"{title}, {unit}", format=formatting.number_format(unit))
         for name, title in (
             ("expected", "Expected"), ("low_80", "80% from"), ("high_80", "to"), ("low_95", "95% from"),
             ("high_95", "up to"),

@@ -159,7 +159,7 @@ def _events(row: dict[str, Any]) -> None:
     columns = {
         "known_at": config.DatetimeColumn("Known at (UTC)", format="D MMM YYYY, HH:mm"),
         "event_type": config.TextColumn("Event"),
-        "amount": config.NumberColumn("Amount", format="accounting"),
+        "amount": config.NumberColumn("Amount", format=formatting.number_format(row["currency"])),
         "channel": config.TextColumn("Channel"),
         "last_reason_code": config.TextColumn("Last reason"),
     }
@@ -175,14 +175,16 @@ def _similar(row: dict[str, Any]) -> None:
         st.info("No similar orders with a known outcome are published with this list.")
         return
     st.markdown(
-        f"Of **{similar.orders:,}** past orders of {similar.words}, still open at {row['age_days']} days, "
-        f"**{similar.recovered:,}** ({formatting.share(similar.recovered / similar.orders)}) were recovered "
+        f"Of **{similar.orders:,}** past order{'s' * (similar.orders != 1)} of {similar.words}, still open at "
+        f"{formatting.days(row['age_days'])}, "
+        f"**{similar.recovered:,}** ({formatting.share(similar.recovered / similar.orders)}) "
+        f"{'was' if similar.recovered == 1 else 'were'} recovered "
         f"within the next {row['horizon_days']} days. The nearest in amount:"
     )
     config = st.column_config
     columns = {
         "order_id": config.TextColumn("Order"),
-        "amount": config.NumberColumn("Amount", format="accounting"),
+        "amount": config.NumberColumn("Amount", format=formatting.number_format(row["currency"])),
         "currency": config.TextColumn("Currency", width=75),
         "ending": config.TextColumn("Outcome"),
         "provider": config.TextColumn("Provider"),
