@@ -43,7 +43,7 @@ MARKS = {"first_page": 3.0, "next_page": 3.0, "capacity": 0.5, "search": 0.5, "u
 SERVER_CPU_S, SESSION_MB = 0.1, 2.0
 ON_PAGE = ("capacity", "search", "unfold", "mark")
 """Marks of the server for a step on the page, and of its memory for a session."""
-VISITS, MOVES, IDLE_S, WAIT_MS = 3, 6, 15, 90_000
+VISITS, MOVES, IDLE_S, WAIT_MS = 3, 5, 15, 90_000
 ROW = "li.row"
 GROW = """
     SELECT few.* REPLACE (
@@ -299,7 +299,7 @@ def main() -> int:
     """Measure; 1 if a mark is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.app", description=__doc__)
     parser.add_argument("--open-orders", type=int, default=500_000)
-    parser.add_argument("--sessions", type=int, default=10)
+    parser.add_argument("--sessions", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="a working directory with a model and a published list, to copy")
     parser.add_argument("--queries", action="store_true", help="the queries of the list alone, without a browser")
     parser.add_argument("--json", type=Path, help="also write the figures here")
