@@ -59,7 +59,7 @@ def queries(as_of: datetime) -> dict[str, str]:
         "events": f"""
             WITH so_far AS (
                 SELECT
-                    o.order_id, e.position, e.event_type, e.known_at, e.amount, e.channel,
+                    o.order_id, e.position, e.kind, e.known_at, e.amount, e.channel_no,
                     MAX(e.position * 2147483648 + e.reason_no) OVER past AS last_reason,
                     MAX(e.position * 4194304 + e.promised_day) OVER past AS promise
                 FROM stg_events AS e
@@ -69,10 +69,12 @@ def queries(as_of: datetime) -> dict[str, str]:
                 WINDOW past AS (PARTITION BY e.order_no ORDER BY e.position)
             )
             SELECT
-                f.order_id, f.event_type, f.known_at, f.amount, f.channel, r.reason_code AS last_reason_code,
+                f.order_id, t.event_type, f.known_at, f.amount, c.channel, r.reason_code AS last_reason_code,
                 TIMESTAMP '1900-01-01 00:00:00' + CAST(f.promise & 4194303 AS INTEGER) * INTERVAL '1' DAY
                     AS promised_until
             FROM so_far AS f
+            LEFT JOIN event_types AS t ON t.kind = f.kind
+            LEFT JOIN channel_numbers AS c ON c.channel_no = f.channel_no
             LEFT JOIN reason_numbers AS r ON r.reason_no = f.last_reason & 2147483647
             ORDER BY f.order_id, f.position""",
         "months": _months(at),

@@ -201,7 +201,8 @@ def outcomes(engine: Engine, experiment: Experiment) -> pa.Table:
             FROM {ASSIGNED_ORDERS} AS a
             JOIN stg_orders AS o ON o.order_id = a.order_id
             JOIN stg_events AS e ON e.order_no = o.order_no
-            WHERE {chosen} AND e.event_type = 'contact' AND e.known_at > a.as_of AND e.known_at <= {deadline}
+            JOIN event_types AS t ON t.kind = e.kind
+            WHERE {chosen} AND t.event_type = 'contact' AND e.known_at > a.as_of AND e.known_at <= {deadline}
         )
         SELECT a.customer_id, a.epoch, a.order_id, a.as_of, a.outstanding_value, a.ev_currency, a.p_recover, a.features,
             CASE WHEN b.closed_by IN ('void', 'credit') THEN 0 ELSE {snapshots.LABEL} END AS label,

@@ -119,12 +119,14 @@ def contacts(since: datetime, until: datetime) -> str:
     """Return the CTE ``contacts``: one row per customer, moment and channel, however many orders it is logged on."""
     return f"""
         contacts AS (
-            SELECT o.customer_id, e.known_at, e.channel, MIN(o.owner) AS owner, MIN(o.team) AS team
+            SELECT o.customer_id, e.known_at, c.channel, MIN(o.owner) AS owner, MIN(o.team) AS team
             FROM stg_events AS e
+            JOIN event_types AS t ON t.kind = e.kind
+            LEFT JOIN channel_numbers AS c ON c.channel_no = e.channel_no
             JOIN owned AS o ON o.order_no = e.order_no
-            WHERE e.event_type = 'contact'
+            WHERE t.event_type = 'contact'
               AND e.known_at > {sql_timestamp(since)} AND e.known_at <= {sql_timestamp(until)}
-            GROUP BY o.customer_id, e.known_at, e.channel
+            GROUP BY o.customer_id, e.known_at, c.channel
         )"""
 
 

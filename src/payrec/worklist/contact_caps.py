@@ -47,11 +47,13 @@ def contacts_between(engine: Engine, since: datetime, until: datetime, *, record
     )
     return engine.read(
         f"""
-        SELECT a.customer_id, o.order_id, e.event_type, e.channel, e.known_at
+        SELECT a.customer_id, o.order_id, t.event_type, c.channel, e.known_at
         FROM stg_events AS e
+        JOIN event_types AS t ON t.kind = e.kind
+        LEFT JOIN channel_numbers AS c ON c.channel_no = e.channel_no
         JOIN stg_orders AS o ON o.order_no = e.order_no
         JOIN accounts AS a ON a.account_no = o.account_no
-        WHERE e.event_type IN ('contact', 'attempt')
+        WHERE t.event_type IN ('contact', 'attempt')
           AND e.known_at > {sql_timestamp(since)} AND e.known_at <= {sql_timestamp(until)}{actions}
         ORDER BY e.known_at, o.order_id, e.position
         """

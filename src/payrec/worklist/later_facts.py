@@ -16,6 +16,7 @@ import pyarrow as pa
 from payrec.common.arrow import make, times
 from payrec.common.text import sql_timestamp
 from payrec.data.engines import Engine
+from payrec.data.layers import VIEW
 from payrec.worklist import contact_caps
 from payrec.worklist.action_marks import SCHEMA
 
@@ -32,11 +33,10 @@ def marks(engine: Engine, as_of: datetime, until: datetime) -> pa.Table:
     pairs = ", ".join(f"f.{name} AS {name}, u.{name} AS later_{name}" for name in names)
     changed = " OR ".join(f"f.{name} IS DISTINCT FROM u.{name}" for name in names)
     rows = engine.read(
-        f"SELECT o.order_id, a.customer_id, CASE WHEN u.order_no IS NULL THEN 1 ELSE 0 END AS is_settled, {pairs} "
-        "FROM features AS f JOIN stg_orders AS o ON o.order_no = f.order_no "
-        "JOIN accounts AS a ON a.account_no = o.account_no "
-        f"LEFT JOIN features AS u ON u.order_no = f.order_no AND u.as_of = {sql_timestamp(until)} "
-        f"WHERE f.as_of = {sql_timestamp(as_of)} AND (u.order_no IS NULL OR {changed}) ORDER BY o.order_id"
+        f"SELECT f.order_id, f.customer_id, CASE WHEN u.order_id IS NULL THEN 1 ELSE 0 END AS is_settled, {pairs} "
+        f"FROM {VIEW} AS f "
+        f"LEFT JOIN {VIEW} AS u ON u.order_id = f.order_id AND u.as_of = {sql_timestamp(until)} "
+        f"WHERE f.as_of = {sql_timestamp(as_of)} AND (u.order_id IS NULL OR {changed}) ORDER BY f.order_id"
     )
     empty = dict.fromkeys(SCHEMA.names)
     changes = (

@@ -1,5 +1,5 @@
--- One row per order id, per account (a customer's orders in one currency), per reason code and per event type: its number.
--- Reads raw_transactions, raw_events. Keys: order_numbers (order_id), accounts (customer_id, currency), reason_numbers (reason_code), event_types (kind).
+-- One row per order id, per account (a customer's orders in one currency), and per reason code, channel, currency and type of events: its number.
+-- Reads raw_transactions, raw_events. Keys: order_numbers (order_id), accounts (customer_id, currency), reason_numbers (reason_code), channel_numbers (channel), currency_numbers (currency), event_types (kind).
 -- Units: numbers count from 1; a row that has a number keeps it, new ones follow. A customer's number is that of its first account.
 -- Why: the layers join, sort and store integers, which costs a tenth of the same on text; ids and codes come back in v_feature_view.
 -- Example: customer ann owes in EUR and USD, bob in EUR: accounts 1 and 2 of customer 1, account 3 of customer 3.
@@ -10,6 +10,8 @@ CREATE TABLE IF NOT EXISTS accounts (
     customer_id VARCHAR(200) NOT NULL, currency VARCHAR(10) NOT NULL, account_no INTEGER NOT NULL, customer_no INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS reason_numbers (reason_code VARCHAR(200) NOT NULL, reason_no INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS channel_numbers (channel VARCHAR(200) NOT NULL, channel_no INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS currency_numbers (currency VARCHAR(10) NOT NULL, currency_no INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS event_types (kind SMALLINT NOT NULL, event_type VARCHAR(20) NOT NULL);
 
 -- numbered by customer, so that a customer's orders lie next to each other; events of orders that were not loaded come last
@@ -69,6 +71,32 @@ numbered AS (
     SELECT COALESCE(MAX(reason_no), 0) AS last_no FROM reason_numbers
 )
 SELECT u.reason_code, CAST(n.last_no + ROW_NUMBER() OVER (ORDER BY u.reason_code NULLS LAST) AS INTEGER)
+FROM unnumbered AS u
+CROSS JOIN numbered AS n;
+
+INSERT INTO channel_numbers (channel, channel_no)
+WITH unnumbered AS (
+    SELECT DISTINCT e.channel
+    FROM raw_events AS e
+    WHERE e.channel IS NOT NULL AND NOT EXISTS (SELECT 1 FROM channel_numbers AS n WHERE n.channel = e.channel)
+),
+numbered AS (
+    SELECT COALESCE(MAX(channel_no), 0) AS last_no FROM channel_numbers
+)
+SELECT u.channel, CAST(n.last_no + ROW_NUMBER() OVER (ORDER BY u.channel NULLS LAST) AS INTEGER)
+FROM unnumbered AS u
+CROSS JOIN numbered AS n;
+
+INSERT INTO currency_numbers (currency, currency_no)
+WITH unnumbered AS (
+    SELECT DISTINCT e.currency
+    FROM raw_events AS e
+    WHERE e.currency IS NOT NULL AND NOT EXISTS (SELECT 1 FROM currency_numbers AS n WHERE n.currency = e.currency)
+),
+numbered AS (
+    SELECT COALESCE(MAX(currency_no), 0) AS last_no FROM currency_numbers
+)
+SELECT u.currency, CAST(n.last_no + ROW_NUMBER() OVER (ORDER BY u.currency NULLS LAST) AS INTEGER)
 FROM unnumbered AS u
 CROSS JOIN numbered AS n;
 

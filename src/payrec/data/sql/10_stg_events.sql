@@ -1,6 +1,6 @@
 -- One row per event: when it became known, and its position among its order's events.
--- Reads raw_events, order_numbers, reason_numbers, event_types. Key (order_no, position).
--- Units: times in UTC; amount in units of currency; promised_day and snoozed_day count from 1900-01-01.
+-- Reads raw_events, order_numbers, reason_numbers, channel_numbers, currency_numbers, event_types. Key (order_no, position).
+-- Units: times in UTC; amount in units of its currency; promised_day and snoozed_day count from 1900-01-01; kind is a number of event_types.
 -- Never NULL: known_at, event_ts, event_id. position numbers an order's events from 1 as they became known.
 -- Rows of an order come from its own raw rows alone.
 -- Example, one order: attempt 51 (2 May), dispute_opened (4 May), dispute_closed (9 May), pending (12 May) are positions 1 to 4;
@@ -9,7 +9,7 @@
 CREATE TABLE stg_events AS
 WITH dated AS (
     SELECT
-        n.order_no, e.event_id, e.event_type, t.kind, e.event_ts, r.reason_no, e.channel, e.amount, e.currency, e.detail,
+        n.order_no, e.event_id, e.event_type, t.kind, e.event_ts, r.reason_no, c.channel_no, e.amount, m.currency_no, e.detail,
         -- the only definition of the time at which an event is known: when recorded; else when it happened; a bare date at its end
         CASE
             WHEN e.recorded_ts IS NOT NULL THEN e.recorded_ts
@@ -20,10 +20,12 @@ WITH dated AS (
     JOIN order_numbers AS n ON n.order_id = e.order_id
     LEFT JOIN event_types AS t ON t.event_type = e.event_type
     LEFT JOIN reason_numbers AS r ON r.reason_code = e.reason_code
+    LEFT JOIN channel_numbers AS c ON c.channel = e.channel
+    LEFT JOIN currency_numbers AS m ON m.currency = e.currency
 ),
 held AS (
     SELECT
-        order_no, event_id, event_type, kind, event_ts, reason_no, channel, amount, currency, known_at,
+        order_no, event_id, kind, event_ts, reason_no, channel_no, amount, currency_no, known_at,
         CASE event_type WHEN 'dispute_opened' THEN 1 WHEN 'dispute_closed' THEN 0 END AS dispute,
         -- an attempt without a result yet is a debit in flight
         CASE WHEN event_type = 'pending' THEN 1
@@ -40,11 +42,12 @@ held AS (
         END AS held_until
     FROM dated
 )
+-- no text but event_id goes through the sort, since a window carries every column that is read after it
 SELECT
     order_no, CAST(ROW_NUMBER() OVER (PARTITION BY order_no ORDER BY known_at, event_ts, event_id) AS BIGINT) AS position,
-    event_type, kind, event_ts, known_at, reason_no, channel, amount, currency,
+    kind, event_ts, known_at, reason_no, channel_no, amount, currency_no,
     CAST(dispute AS SMALLINT) AS dispute,
     CAST(in_flight AS SMALLINT) AS in_flight,
-    CASE WHEN event_type = 'promise' THEN CAST(EXTRACT(DAY FROM (held_until - TIMESTAMP '1900-01-01 00:00:00')) AS INTEGER) END AS promised_day,
-    CASE WHEN event_type = 'snooze' THEN CAST(EXTRACT(DAY FROM (held_until - TIMESTAMP '1900-01-01 00:00:00')) AS INTEGER) END AS snoozed_day
+    CASE WHEN kind = 8 THEN CAST(EXTRACT(DAY FROM (held_until - TIMESTAMP '1900-01-01 00:00:00')) AS INTEGER) END AS promised_day,
+    CASE WHEN kind = 15 THEN CAST(EXTRACT(DAY FROM (held_until - TIMESTAMP '1900-01-01 00:00:00')) AS INTEGER) END AS snoozed_day
 FROM held;

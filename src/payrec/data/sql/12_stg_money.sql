@@ -1,5 +1,5 @@
 -- One row per (order, time of dated facts about its money): what they changed, and the sums so far.
--- Reads stg_orders, stg_events, raw_transactions, payment_source, fx_rates, reporting_currency. Key (order_no, from_at); [from_at, until_at) do not overlap.
+-- Reads stg_orders, stg_events, event_types, currency_numbers, raw_transactions, payment_source, fx_rates, reporting_currency. Key (order_no, from_at); [from_at, until_at) do not overlap.
 -- Units: _minor in hundredths of the order's currency; net_minor is paid less taken back, and may fall below 0; nth counts from 1, the opening.
 -- Never NULL: from_at, rate_date.
 -- Rows of an order come from its own raw rows alone.
@@ -32,6 +32,13 @@ orders AS (
     JOIN stg_orders AS o ON o.order_id = t.order_id
     WHERE o.amount_minor > 0 AND o.succeeded_at_creation = 0
 ),
+money_events AS (
+    SELECT e.order_no, t.event_type, e.event_ts, e.known_at, e.amount, m.currency
+    FROM stg_events AS e
+    JOIN event_types AS t ON t.kind = e.kind
+    LEFT JOIN currency_numbers AS m ON m.currency_no = e.currency_no
+    WHERE t.event_type IN ('payment', 'credit', 'refund', 'chargeback', 'return', 'void', 'write_off')
+),
 -- money in another currency counts by the newest rates, of both currencies, of its day or before; without one it does not count,
 -- and a check finds it
 priced AS (
@@ -45,16 +52,15 @@ priced AS (
         END, 0) AS same_minor,
         CASE WHEN e.currency <> o.currency AND e.amount > 0 THEN CAST(CAST(ROUND(e.amount * 100) AS BIGINT) AS DECIMAL(19, 0)) * r.rate END AS worth,
         q.rate AS order_rate
-    FROM stg_events AS e
+    FROM money_events AS e
     JOIN orders AS o ON o.order_no = e.order_no
     CROSS JOIN settings AS s
     LEFT JOIN rates AS r ON r.currency = CASE WHEN e.currency <> o.currency THEN e.currency END
         AND r.from_at <= e.event_ts AND (r.until_at IS NULL OR r.until_at > e.event_ts)
     LEFT JOIN rates AS q ON q.currency = CASE WHEN e.currency <> o.currency THEN o.currency END
         AND q.from_at <= e.event_ts AND (q.until_at IS NULL OR q.until_at > e.event_ts)
-    WHERE e.event_type IN ('credit', 'refund', 'chargeback', 'return', 'void', 'write_off')
-       -- a payment event is never passed over: without a payment_date it counts in any case
-       OR (e.event_type = 'payment' AND (s.payments_are_events > 0 OR o.payment_date IS NULL))
+    -- a payment event is never passed over: without a payment_date it counts in any case
+    WHERE e.event_type <> 'payment' OR s.payments_are_events > 0 OR o.payment_date IS NULL
 ),
 -- whole hundredths, half up: twice the worth plus one divisor, less its remainder, divides without one
 counted AS (

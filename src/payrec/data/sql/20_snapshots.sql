@@ -71,6 +71,9 @@ stated AS (
     JOIN stg_orders AS o ON o.order_id = t.order_id
     CROSS JOIN stg_observed AS u
     WHERE LOWER(t.status) IN ('disputed', 'in_flight', 'charged_back') OR t.chargeback_flag > 0
+),
+log AS (
+    SELECT MIN(known_at) AS begins_at FROM stg_events
 )
 SELECT
     s.order_no, s.as_of, o.customer_no, o.account_no,
@@ -81,8 +84,9 @@ SELECT
     COALESCE(CAST(s.last_reason & 2147483647 AS INTEGER), o.reason_no_at_creation) AS reason_no,
     CAST(s.last_kind & 15 AS SMALLINT) AS last_kind,
     COALESCE(s.last_event_at, o.known_at) AS last_event_at,
-    CAST(s.tries & 1073741823 AS INTEGER) AS attempts,
-    CAST(s.tries >> 30 AS INTEGER) AS contacts,
+    -- not known before the log of events begins
+    CASE WHEN l.begins_at <= s.as_of THEN CAST(s.tries & 1073741823 AS INTEGER) END AS attempts,
+    CASE WHEN l.begins_at <= s.as_of THEN CAST(s.tries >> 30 AS INTEGER) END AS contacts,
     CAST(CASE WHEN t.is_disputed = 1 AND (s.dispute_at IS NULL OR s.dispute_at <= t.stated_at) THEN 1
               WHEN s.dispute & 1 = 1 THEN 1 ELSE 0 END AS SMALLINT) AS is_disputed,
     CAST(CASE WHEN t.has_chargeback = 1 THEN 1 ELSE s.has_chargeback END AS SMALLINT) AS has_chargeback,
@@ -92,5 +96,6 @@ SELECT
     TIMESTAMP '1900-01-01 00:00:00' + CAST(s.snooze & 4194303 AS INTEGER) * INTERVAL '1' DAY AS snoozed_until
 FROM states AS s
 JOIN stg_orders AS o ON o.order_no = s.order_no
+CROSS JOIN log AS l
 LEFT JOIN stated AS t ON t.order_no = s.order_no AND t.stated_at <= s.as_of
 ORDER BY s.order_no, s.as_of;  -- for speed: what follows joins on order_no

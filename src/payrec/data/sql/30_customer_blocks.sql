@@ -1,5 +1,5 @@
 -- One row per account (a customer's orders in one currency): the size of the blocks of its time, when its customer came, and when it opted out.
--- Reads accounts, stg_orders, stg_events. Key account_no.
+-- Reads accounts, stg_orders, stg_events, event_types. Key account_no.
 -- Units: a block is 2 to the power of block_shift days; accounts counts those of the customer.
 -- Example: customer 7 has 6 orders: blocks of 512 days. The days of 2026 (day 739,616 since the year 1 is 1 January) lie in the blocks
 -- 739616 >> 9 = 1444 and 1445. Customer 8 with 300 orders has blocks of 8 days: about as few facts lie in each of them.
@@ -11,8 +11,9 @@ WITH sizes AS (
 opt_outs AS (
     SELECT o.customer_no, MIN(e.known_at) AS opted_out_at
     FROM stg_events AS e
+    JOIN event_types AS t ON t.kind = e.kind
     JOIN stg_orders AS o ON o.order_no = e.order_no
-    WHERE e.event_type = 'opt_out'
+    WHERE t.event_type = 'opt_out'
     GROUP BY o.customer_no
 )
 SELECT

@@ -1,5 +1,5 @@
--- One row per snapshot: everything in numbers that the model may know about it.
--- Reads snapshots, stg_orders, stg_outcomes, stg_events, customer_blocks, customer_states, customer_decisions, customer_paces, unapplied_cash, fx_rates, reporting_currency, horizon. Key (order_no, as_of).
+-- One row per snapshot: what the customer's other orders say about it, and its money in the reporting currency.
+-- Reads snapshots, stg_orders, stg_outcomes, customer_blocks, customer_states, customer_decisions, customer_paces, unapplied_cash, fx_rates, reporting_currency. Key (order_no, as_of).
 -- Units: _minor in hundredths of the order's currency, _reporting_minor in hundredths of the reporting currency by the newest rate known, _days in whole days.
 -- Never NULL: rate_date, at_time, turn.
 -- cust_… are of the customer's other orders: the customer's state at as_of, less own_…, this order's share of it. cust_days_to_pay_last,
@@ -11,10 +11,7 @@
 
 CREATE TABLE features AS
 WITH parameters AS (
-    SELECT
-        (SELECT MAX(days) FROM horizon) AS horizon_days,
-        (SELECT MIN(known_at) FROM stg_events) AS log_begins_at,
-        (SELECT MAX(currency) FROM reporting_currency) AS reporting_currency
+    SELECT MAX(currency) AS reporting_currency FROM reporting_currency
 ),
 -- rates and snapshots in the order of time: a snapshot takes the rate with the number of rates known by then
 rates AS (
@@ -45,9 +42,8 @@ rates_in_force AS (
 ),
 owned AS (
     SELECT
-        s.order_no, s.as_of, s.customer_no, s.account_no, s.is_landmark, s.age_days, s.outstanding_minor, s.reason_no, s.last_event_at, s.last_kind,
-        s.attempts, s.contacts, s.is_disputed, s.has_chargeback, s.promised_until, s.pending_since, s.snoozed_until,
-        o.currency, o.amount_minor, o.due_at, o.clock_at, c.opted_out_at, c.block_shift,
+        s.order_no, s.as_of, s.customer_no, s.account_no, s.outstanding_minor,
+        o.currency, o.amount_minor, c.opted_out_at, c.block_shift,
         CAST(EXTRACT(DAY FROM (o.known_at - c.first_order_at)) AS INTEGER) AS tenure_days,
         LEAST(CAST(EXTRACT(DAY FROM (s.as_of - c.first_order_at)) AS INTEGER), 3967) AS today,
         COALESCE(LEAST(CAST(EXTRACT(DAY FROM (r.decided_at - c.first_order_at)) AS INTEGER), 3967), 0) AS own_day,
@@ -66,25 +62,14 @@ owned AS (
     LEFT JOIN stg_outcomes AS r ON r.order_no = s.order_no
 )
 SELECT
-    s.order_no, s.as_of, s.is_landmark, s.age_days, t.horizon_days, s.outstanding_minor,
+    s.order_no, s.as_of,
     CASE WHEN s.currency = t.reporting_currency THEN s.amount_minor
          WHEN t.reporting_currency IS NOT NULL
          THEN CAST(ROUND(CAST(s.amount_minor AS DECIMAL(19, 0)) * x.rate_to_reporting) AS BIGINT) END AS amount_reporting_minor,
     CASE WHEN s.currency = t.reporting_currency THEN s.outstanding_minor
          WHEN t.reporting_currency IS NOT NULL
          THEN CAST(ROUND(CAST(s.outstanding_minor AS DECIMAL(19, 0)) * x.rate_to_reporting) AS BIGINT) END AS outstanding_reporting_minor,
-    s.reason_no,
-    CAST(EXTRACT(DAY FROM (s.as_of - s.last_event_at)) AS INTEGER) AS days_since_last_event,
-    s.last_kind,
-    CASE WHEN t.log_begins_at <= s.as_of THEN s.attempts END AS attempts,
-    CASE WHEN t.log_begins_at <= s.as_of THEN s.contacts END AS contacts,
-    -- to the end of the due date, rounded up: -age_days, unless the order is younger than its due date
-    36500 - CAST(EXTRACT(DAY FROM (s.as_of - (s.due_at - INTERVAL '36499' DAY))) AS INTEGER) AS days_to_due,
-    s.amount_minor - s.outstanding_minor AS paid_minor,
-    s.is_disputed, s.has_chargeback,
     CAST(CASE WHEN s.opted_out_at <= s.as_of THEN 1 ELSE 0 END AS SMALLINT) AS is_opted_out,
-    s.promised_until, s.pending_since, s.snoozed_until,
-    CAST(CASE WHEN s.as_of < s.clock_at THEN 1 ELSE 0 END AS SMALLINT) AS is_not_due,
     CAST(CASE WHEN u.order_no IS NULL THEN 0 ELSE 1 END AS SMALLINT) AS is_covered_by_cash,
     s.tenure_days AS cust_tenure_days,
     CAST(n.orders - 1 AS BIGINT) AS cust_orders,

@@ -1,32 +1,38 @@
 -- One row per (order, as_of) at which the order could still be recovered: ids, features, amount, currency, label.
--- Reads features, labels, stg_orders, accounts, reason_numbers, event_types, context_history, reporting_currency. Key (order_id, as_of).
--- Units: as in features and labels; the label is over horizon_days. Numbers become ids and codes again here, and nowhere before.
+-- Reads snapshots, features, labels, stg_orders, accounts, reason_numbers, event_types, context_history, reporting_currency, horizon. Key (order_id, as_of).
+-- Units: as in snapshots, features and labels; the label is over horizon_days. Numbers become ids and codes again here, and nowhere before.
 
 CREATE VIEW v_feature_view AS
 WITH reporting AS (
-    SELECT MAX(currency) AS currency FROM reporting_currency
+    SELECT (SELECT MAX(currency) FROM reporting_currency) AS currency, (SELECT MAX(days) FROM horizon) AS horizon_days
 ),
 named AS (
     SELECT
-        o.order_id, f.as_of, a.customer_id, f.is_landmark, f.age_days, f.horizon_days,
-        o.amount, o.currency, o.amount_minor, f.outstanding_minor, f.amount_reporting_minor, f.outstanding_reporting_minor,
+        o.order_id, s.as_of, a.customer_id, s.is_landmark, s.age_days, t.horizon_days,
+        o.amount, o.currency, o.amount_minor, s.outstanding_minor, f.amount_reporting_minor, f.outstanding_reporting_minor,
         CASE WHEN f.amount_reporting_minor IS NULL THEN o.currency ELSE t.currency END AS bucket_currency,
         COALESCE(f.amount_reporting_minor, o.amount_minor) AS bucket_minor,
         o.provider, o.payment_method, o.country, o.device, o.transaction_type, r.reason_code,
-        f.days_since_last_event, e.event_type AS last_event_type, f.attempts, f.contacts, f.days_to_due, f.paid_minor,
-        f.is_disputed, f.has_chargeback, f.is_opted_out, f.promised_until, f.pending_since, f.snoozed_until, f.is_not_due, f.is_covered_by_cash,
+        CAST(EXTRACT(DAY FROM (s.as_of - s.last_event_at)) AS INTEGER) AS days_since_last_event,
+        e.event_type AS last_event_type, s.attempts, s.contacts,
+        -- to the end of the due date, rounded up: -age_days, unless the order is younger than its due date
+        36500 - CAST(EXTRACT(DAY FROM (s.as_of - (o.due_at - INTERVAL '36499' DAY))) AS INTEGER) AS days_to_due,
+        o.amount_minor - s.outstanding_minor AS paid_minor,
+        s.is_disputed, s.has_chargeback, f.is_opted_out, s.promised_until, s.pending_since, s.snoozed_until,
+        CAST(CASE WHEN s.as_of < o.clock_at THEN 1 ELSE 0 END AS SMALLINT) AS is_not_due, f.is_covered_by_cash,
         f.cust_tenure_days, f.cust_orders, f.cust_failures, f.cust_open, f.cust_recovered, f.cust_decided, f.cust_recovered_in_time,
         f.cust_decided_weight, f.cust_in_time_weight, f.cust_weight_today,
         f.cust_days_to_pay_sum, f.cust_days_to_pay_last, f.cust_days_to_pay_last3_sum, f.cust_days_to_pay_min, f.cust_days_to_pay_max,
         f.cust_days_since_payment, f.cust_open_minor, f.cust_orders_90d, f.cust_failures_90d,
-        l.label_recovered_30d, DATE_TRUNC('day', f.as_of) AS day
-    FROM features AS f
+        l.label_recovered_30d, DATE_TRUNC('day', s.as_of) AS day
+    FROM snapshots AS s
     CROSS JOIN reporting AS t
-    JOIN labels AS l ON l.order_no = f.order_no AND l.as_of = f.as_of
-    JOIN stg_orders AS o ON o.order_no = f.order_no
+    JOIN features AS f ON f.order_no = s.order_no AND f.as_of = s.as_of
+    JOIN labels AS l ON l.order_no = s.order_no AND l.as_of = s.as_of
+    JOIN stg_orders AS o ON o.order_no = s.order_no
     JOIN accounts AS a ON a.account_no = o.account_no
-    LEFT JOIN reason_numbers AS r ON r.reason_no = f.reason_no
-    LEFT JOIN event_types AS e ON e.kind = f.last_kind
+    LEFT JOIN reason_numbers AS r ON r.reason_no = s.reason_no
+    LEFT JOIN event_types AS e ON e.kind = s.last_kind
 )
 SELECT
     f.order_id, f.as_of, f.customer_id, f.is_landmark, f.age_days, f.horizon_days,
