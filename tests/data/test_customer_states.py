@@ -42,6 +42,28 @@ def test_orders_in_another_currency_count_and_their_money_does_not(duckdb_memory
     assert [(r["cust_orders"], r["cust_open"], r["cust_open_minor"]) for r in rows] == [(1, 1, 0), (1, 1, 0)]
 
 
+def test_the_header_shows_the_money_of_a_customer_with_two_accounts(duckdb_memory: Engine) -> None:
+    load(
+        duckdb_memory,
+        [
+            order("a", "c", date(2026, 5, 1)),
+            order("b", "c", date(2026, 5, 9), amount=Decimal("50.00"), currency="USD"),
+            order("d", "c", date(2026, 5, 9), amount=Decimal("7.00")),
+        ],
+        [],
+    )
+    at = datetime(2026, 5, 20)
+    rows = view(duckdb_memory, layers.Parameters(as_of=(at,), landmark_ages=(), observed_until=at))
+    states = duckdb_memory.read(
+        "SELECT s.account_no, s.orders, s.open_minor FROM customer_states AS s "
+        f"WHERE s.from_at <= TIMESTAMP '{at}' AND s.until_at > TIMESTAMP '{at}' ORDER BY s.account_no"
+    )
+    assert [tuple(row.values()) for row in states.to_pylist()] == [(0, 3, None), (1, 0, 10700), (2, 0, 5000)]
+    assert {r["order_id"]: (r["cust_orders"], r["cust_open_minor"]) for r in rows} == {
+        "a": (2, 700), "b": (2, 0), "d": (2, 10000),
+    }  # fmt: skip
+
+
 def test_an_account_keeps_its_number_and_a_new_one_of_the_customer_follows(duckdb_memory: Engine) -> None:
     at = layers.Parameters(as_of=(datetime(2026, 5, 20),), landmark_ages=(), observed_until=datetime(2026, 5, 20))
     rows = [
@@ -107,11 +129,11 @@ def test_the_header_shows_how_long_the_blocks_of_a_customer_are(duckdb_memory: E
     layers.build(duckdb_memory, layers.Parameters(as_of=times, landmark_ages=(), observed_until=times[1]))
     shifts = duckdb_memory.read(
         "SELECT DISTINCT a.customer_id, 1 << b.block_shift AS days FROM customer_blocks AS b "
-        "JOIN accounts AS a ON a.account_no = b.account_no ORDER BY 1"
+        "JOIN accounts AS a ON a.customer_no = b.customer_no ORDER BY 1"
     )
     assert shifts.to_pylist() == [{"customer_id": "eight", "days": 8}, {"customer_id": "seven", "days": 512}]
     blocks = duckdb_memory.read(
-        "SELECT DISTINCT s.block FROM customer_states AS s JOIN accounts AS a ON a.account_no = s.account_no "
+        "SELECT DISTINCT s.block FROM customer_states AS s JOIN accounts AS a ON a.customer_no = s.customer_no "
         "WHERE a.customer_id = 'seven' ORDER BY 1"
     )
     assert {739616 >> 9, 739980 >> 9} <= set(blocks["block"].to_pylist())

@@ -40,10 +40,10 @@ rates_in_force AS (
     JOIN rates AS r ON r.currency = c.currency AND r.rate_no = c.rate_no
     WHERE c.turn = 1
 ),
-owned AS (
+aged AS (
     SELECT
         s.order_no, s.as_of, s.customer_no, s.account_no, s.outstanding_minor,
-        o.currency, o.amount_minor, c.opted_out_at, c.block_shift,
+        o.currency, o.amount_minor, c.accounts, c.opted_out_at, c.block_shift,
         CAST(EXTRACT(DAY FROM (o.known_at - c.first_order_at)) AS INTEGER) AS tenure_days,
         LEAST(CAST(EXTRACT(DAY FROM (s.as_of - c.first_order_at)) AS INTEGER), 3967) AS today,
         COALESCE(LEAST(CAST(EXTRACT(DAY FROM (r.decided_at - c.first_order_at)) AS INTEGER), 3967), 0) AS own_day,
@@ -58,8 +58,17 @@ owned AS (
              ELSE DATE_TRUNC('day', s.as_of) - INTERVAL '90' DAY END AS older_at
     FROM snapshots AS s
     JOIN stg_orders AS o ON o.order_no = s.order_no
-    JOIN customer_blocks AS c ON c.account_no = s.account_no
+    JOIN customer_blocks AS c ON c.customer_no = s.customer_no
     LEFT JOIN stg_outcomes AS r ON r.order_no = s.order_no
+),
+owned AS (
+    SELECT
+        order_no, as_of, customer_no, account_no, outstanding_minor, currency, amount_minor, accounts, opted_out_at, tenure_days, today,
+        own_recent, own_failure, own_recovered, own_decided, own_in_time, own_days_to_pay, older_at,
+        CAST(128 + (own_day & 127) AS BIGINT) << (own_day >> 7) AS own_weight,
+        CAST(EXTRACT(DAY FROM (as_of - TIMESTAMP '0001-01-01 00:00:00')) AS INTEGER) >> block_shift AS block,
+        CAST(EXTRACT(DAY FROM (older_at - TIMESTAMP '0001-01-01 00:00:00')) AS INTEGER) >> block_shift AS older_block
+    FROM aged
 )
 SELECT
     s.order_no, s.as_of,
@@ -78,10 +87,8 @@ SELECT
     CAST(n.recovered - s.own_recovered AS BIGINT) AS cust_recovered,
     CAST(n.decided - s.own_decided AS BIGINT) AS cust_decided,
     CAST(n.in_time - s.own_in_time AS BIGINT) AS cust_recovered_in_time,
-    (COALESCE(d.weight, 0) - s.own_decided * (CAST(128 + (s.own_day & 127) AS BIGINT) << (s.own_day >> 7)))
-        >> (s.today >> 7) AS cust_decided_weight,
-    (COALESCE(d.in_time_weight, 0) - s.own_in_time * (CAST(128 + (s.own_day & 127) AS BIGINT) << (s.own_day >> 7)))
-        >> (s.today >> 7) AS cust_in_time_weight,
+    (COALESCE(d.weight, 0) - s.own_decided * s.own_weight) >> (s.today >> 7) AS cust_decided_weight,
+    (COALESCE(d.in_time_weight, 0) - s.own_in_time * s.own_weight) >> (s.today >> 7) AS cust_in_time_weight,
     128 + (s.today & 127) AS cust_weight_today,
     COALESCE(p.days_to_pay_sum, 0) - s.own_days_to_pay AS cust_days_to_pay_sum,
     CASE WHEN s.own_recovered = 0 THEN p.days_to_pay END AS cust_days_to_pay_last,
@@ -89,19 +96,19 @@ SELECT
     CASE WHEN s.own_recovered = 0 THEN p.quickest END AS cust_days_to_pay_min,
     CASE WHEN s.own_recovered = 0 THEN p.slowest END AS cust_days_to_pay_max,
     CAST(EXTRACT(DAY FROM (s.as_of - n.last_paid_at)) AS INTEGER) AS cust_days_since_payment,
-    n.open_minor - s.outstanding_minor AS cust_open_minor,
+    CASE WHEN s.accounts = 1 THEN n.open_minor ELSE m.open_minor END - s.outstanding_minor AS cust_open_minor,
     CAST(n.orders - g.orders - s.own_recent AS BIGINT) AS cust_orders_90d,
     CAST(n.failures - g.failures - s.own_recent * s.own_failure AS BIGINT) AS cust_failures_90d
 FROM owned AS s
 CROSS JOIN parameters AS t
 -- Look-ups are LEFT JOINs though each meets one row: that fixes their order, on which the memory of DuckDB depends. The block is there
--- for speed alone, see 30_customer_blocks.sql.
+-- for speed alone, see 30_customer_blocks.sql. n: at as_of; g: 90 days before; m: the money of a customer with several accounts.
 LEFT JOIN customer_states AS n
-  ON n.account_no = s.account_no AND n.from_at <= s.as_of AND n.until_at > s.as_of
- AND n.block = CAST(EXTRACT(DAY FROM (s.as_of - TIMESTAMP '0001-01-01 00:00:00')) AS INTEGER) >> s.block_shift
+  ON n.customer_no = s.customer_no AND n.account_no = 0 AND n.from_at <= s.as_of AND n.until_at > s.as_of AND n.block = s.block
 LEFT JOIN customer_states AS g
-  ON g.account_no = s.account_no AND g.from_at <= s.older_at AND g.until_at > s.older_at
- AND g.block = CAST(EXTRACT(DAY FROM (s.older_at - TIMESTAMP '0001-01-01 00:00:00')) AS INTEGER) >> s.block_shift
+  ON g.customer_no = s.customer_no AND g.account_no = 0 AND g.from_at <= s.older_at AND g.until_at > s.older_at AND g.block = s.older_block
+LEFT JOIN customer_states AS m
+  ON m.account_no = s.account_no AND m.account_no > 0 AND m.from_at <= s.as_of AND m.until_at > s.as_of AND m.block = s.block
 LEFT JOIN customer_decisions AS d ON d.customer_no = s.customer_no AND d.decided = n.decided
 LEFT JOIN customer_paces AS p ON p.customer_no = s.customer_no AND p.nth = n.recovered
 LEFT JOIN unapplied_cash AS u ON u.order_no = s.order_no AND u.as_of = s.as_of
