@@ -72,7 +72,7 @@ stated AS (
     CROSS JOIN stg_observed AS u
     WHERE LOWER(t.status) IN ('disputed', 'in_flight', 'charged_back') OR t.chargeback_flag > 0
 ),
-log AS (
+event_log AS (
     SELECT MIN(known_at) AS begins_at FROM stg_events
 )
 SELECT
@@ -96,6 +96,6 @@ SELECT
     TIMESTAMP '1900-01-01 00:00:00' + CAST(s.snooze & 4194303 AS INTEGER) * INTERVAL '1' DAY AS snoozed_until
 FROM states AS s
 JOIN stg_orders AS o ON o.order_no = s.order_no
-CROSS JOIN log AS l
+CROSS JOIN event_log AS l
 LEFT JOIN stated AS t ON t.order_no = s.order_no AND t.stated_at <= s.as_of
 ORDER BY s.order_no, s.as_of;  -- for speed: what follows joins on order_no
