@@ -11,6 +11,7 @@ if [ -f "locks/spark-$version.lock" ]; then
   venv=".venv-spark-$version"
 fi
 [ $# -gt 0 ] || set -- tests/data/engines tests/data/test_engines_agree.py tests/commands/test_spark_nights.py
+# pandas says the warning that is left out of pyspark 3.5
 echo "spark-tests: Spark $version, tables of $tables"
 PAYREC_TEST_ENGINES="duckdb spark" PAYREC_TEST_SPARK_TABLES="$tables" \
-  "$venv/bin/python" -m pytest -p no:cacheprovider "$@"
+  "$venv/bin/python" -m pytest -p no:cacheprovider -W "ignore:The copy keyword is deprecated:DeprecationWarning" "$@"

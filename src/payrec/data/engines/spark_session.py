@@ -137,8 +137,9 @@ def _retry_less(client: Any) -> None:
     retries: dict[str, int] = {"max_retries": 5, "max_backoff": 3_000}
     try:
         from pyspark.sql.connect.client.retries import DefaultPolicy
-    except ImportError:  # pyspark 3.5
+    except ImportError:  # pyspark 3.5, whose threads for executions that go on may wait for themselves at their end
         client._retry_policy.update(retries)
+        client.disable_reattachable_execute()
     else:
         client.set_retry_policies([DefaultPolicy(**retries)])
 
