@@ -26,6 +26,9 @@ from payrec.data.sources.export_files import Export, ExportFile, TableExport, co
 from payrec.data.sources.packs import Input, Pack
 
 MAX_UNREADABLE_SHARE = 0.05
+_MONEY = re.compile(
+    ".*(amount|total|balance).*|gross|credit|credited|debit|collected|paid|unapplied|adjustments|written_off"
+)
 
 
 @dataclass(frozen=True)
@@ -198,10 +201,11 @@ def _insert(db: duckdb.DuckDBPyConnection, source_input: Input, export: Export, 
 
 
 def _without_points(db: duckdb.DuckDBPyConnection, source_input: Input, number: int) -> tuple[str, ...]:
-    """Read whole numbers without ``.0`` in all columns of a file: ids are joined by them, and no amount changes."""
+    """Read whole numbers without ``.0`` in all columns of a file but those of money: ids are joined by them."""
     table, where = f"{source_input.name}_rows", f"file_number = {number}"
     rows = f"(SELECT * FROM {table} WHERE {where})"
-    columns = [each for each in source_input.columns if whole_ids.have_points(db, sql_identifier(each), rows)]
+    names = [each for each in source_input.columns if not _MONEY.fullmatch(each)]
+    columns = [each for each in names if whole_ids.have_points(db, sql_identifier(each), rows)]
     whole_ids.drop_points(db, table, columns, where)
     return tuple(columns)
 
