@@ -272,8 +272,9 @@ def status(engine: Engine, name: str | None = None) -> ExperimentStatus:
     known = experiments.registered(engine)
     chosen = [one for one in known if name in (None, one.experiment.experiment_id)]
     if not chosen:
-        names = ", ".join(one.experiment.experiment_id for one in known) or "none yet"
-        raise UsageError(f"found no experiment {name or ''}, expected one of: {names}\nstart one: payrec holdout start")
+        names = ", ".join(one.experiment.experiment_id for one in known)
+        msg = f"found no experiment {name}, expected one of: {names}" if known else "found no experiment, expected one"
+        raise UsageError(f"{msg}\nstart one: payrec holdout start")
     if not {"stg_balances", "freshness"} <= engine.tables():
         raise UsageError("found no layers, expected those of a build\nbuild them: payrec build")
     one = chosen[-1]

@@ -192,6 +192,10 @@ class TestSession:
                 DatabaseUnreachable, match="statement timeout\nit took too long: raise statement_timeout"
             ):
                 engine.run("SELECT pg_sleep(30)")
+            slow = "SELECT n, CAST(pg_sleep(n * 0.02) AS VARCHAR) AS slept FROM generate_series(1, 50) AS s (n)"
+            for read in (engine.read, lambda select: list(engine.read_batches(select))):
+                with pytest.raises(DatabaseUnreachable, match="raise statement_timeout"):
+                    read(slow)
             assert engine.read("SELECT 1 AS one").num_rows == 1
 
     def test_own_schema_first_then_others(self, postgres_url: str, db: Postgres) -> None:

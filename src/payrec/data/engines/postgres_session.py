@@ -23,6 +23,7 @@ from payrec.data.engines.retry import Interrupted
 
 try:
     import adbc_driver_manager
+    from adbc_driver_manager._reader import AdbcRecordBatchReader
     from adbc_driver_postgresql import dbapi
 except ImportError as missing:
     raise MissingExtra("a PostgreSQL database", "postgres") from missing
@@ -192,7 +193,9 @@ class Session:
         options = {"adbc.postgresql.use_copy": "true" if copied else "false"}
         with self.translated(select), self._db.cursor(adbc_stmt_kwargs=options) as cursor:
             cursor.execute(select)
-            yield cursor.fetch_record_batch()
+            rows = cursor.fetch_arrow()  # the reader of fetch_record_batch() drops the SQLSTATE of later errors
+            with AdbcRecordBatchReader._import_from_c(rows.address) as reader:
+                yield reader
 
     def ingest(self, schema: str | None, table: str, batch: pa.RecordBatch) -> None:
         """Add rows by binary COPY to a table, in a temporary one if ``schema`` is None."""
