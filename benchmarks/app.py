@@ -43,7 +43,7 @@ MARKS = {"first_page": 3.0, "next_page": 3.0, "capacity": 0.5, "search": 0.5, "u
 SERVER_CPU_S, SESSION_MB = 0.1, 2.0
 ON_PAGE = ("capacity", "search", "unfold", "mark")
 """Marks of the server for a step on the page, and of its memory for a session."""
-VISITS, MOVES, IDLE_S, WAIT_MS = 3, 5, 15, 90_000
+VISITS, MOVES, IDLE_S, WAIT_MS = 3, 4, 10, 60_000
 ROW = "li.row"
 GROW = """
     SELECT few.* REPLACE (
@@ -140,10 +140,11 @@ def raised(page: Page) -> None:
 
 
 def searched(page: Page) -> None:
-    """Search for a part of an id; another one each time."""
+    """Search for a hundred copies of a customer, then for nothing: fewer than the capacity, so that the figure moves."""
     with changes(page, "To do"):
         field = page.get_by_role("textbox", name="Search")
-        field.fill("" if field.input_value() else "c000")
+        first = page.locator("a.who").first.inner_text().partition("-")[0]
+        field.fill("" if field.input_value() else f"{first}-1")
         field.press("Enter")
 
 
@@ -191,6 +192,8 @@ def measured(folder: Path, sessions: int) -> dict[str, Any]:
                 page.goto(address)
                 stands_still(page)
         idle = _idle_cpu_s(server)
+        for name in ("first_page", "next_page"):
+            print(name, _figures(steps[name]), file=sys.stderr, flush=True)
         page.locator(ROW).first.click(position={"x": 400, "y": 40})
         for name, act in (("unfold", unfolded), ("mark", marked), ("capacity", raised), ("search", searched)):
             for _ in range(MOVES):
@@ -203,6 +206,7 @@ def measured(folder: Path, sessions: int) -> dict[str, Any]:
             with step(server, steps["seen"]), changes(other, "Done"):
                 page.keyboard.press("c")
                 page.keyboard.press("1")
+        print("seen", _figures(steps["seen"]), file=sys.stderr, flush=True)
         page.context.close()
         memory = [tree_resident_mb(server)]
         others = [opened(browser, address) for _ in range(sessions)]
