@@ -21,12 +21,11 @@ from payrec.app.views import (
 )
 
 STATIC = Path(__file__).parent / "static"
-# on a phone; one a line, as Streamlit has it, would put the list below the first screen; parts of the list wrap
+# on a phone; one a line, as Streamlit has it, would put the list below the first screen
 TWO_FIGURES_A_LINE = """
 <style>
 @media (max-width: 640px) {
     [data-testid=stColumn]:has([data-testid=stMetric]) { min-width: calc(50% - 1rem) !important; }
-    [data-testid=stElementContainer]:has(> [data-testid=stButtonGroup]) { flex-shrink: 1; max-width: 100%; }
 }
 </style>"""
 
