@@ -315,6 +315,24 @@ class TestErrors:
         with pytest.raises(UsageError, match=r"workers have payrec 0\.0\.1, this program has .*: install one version"):
             next(worker(iter([])))
 
+    def test_a_session_that_is_collected_later_closes_nothing(self) -> None:
+        class Client:
+            closings = 0
+
+            def close(self) -> None:
+                self.closings += 1
+
+        class Session:
+            client = Client()
+
+            def stop(self) -> None:
+                self.client.close()
+
+        session = Session()
+        spark_session.give_back(session)
+        session.client.close()  # as the collector does it
+        assert session.client.closings == 1
+
     def test_nothing_is_printed_by_spark(self, spark_server: str) -> None:
         script = (
             "import sys\nfrom payrec.data.engines import connect\n"

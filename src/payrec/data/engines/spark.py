@@ -7,7 +7,7 @@ as it stands; tables and their views are those of :mod:`payrec.data.engines.spar
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from itertools import chain
 from typing import Any, Self
@@ -213,8 +213,7 @@ class Spark(SoleProcess):
         """Give the session back."""
         self._space.end()
         if self._address.server != spark_session.NOTEBOOK:
-            with suppress(Exception):
-                self._spark.stop()
+            spark_session.give_back(self._spark)
 
     def __enter__(self) -> Self:
         return self

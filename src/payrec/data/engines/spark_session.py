@@ -137,11 +137,22 @@ def _retry_less(client: Any) -> None:
     retries: dict[str, int] = {"max_retries": 5, "max_backoff": 3_000}
     try:
         from pyspark.sql.connect.client.retries import DefaultPolicy
-    except ImportError:  # pyspark 3.5, whose threads for executions that go on may wait for themselves at their end
+    except ImportError:  # pyspark 3.5
         client._retry_policy.update(retries)
-        client.disable_reattachable_execute()
     else:
         client.set_retry_policies([DefaultPolicy(**retries)])
+
+
+def give_back(session: Any) -> None:
+    """End a session of a Connect server, once.
+
+    Before pyspark 4.3 one that is collected as garbage closes its client again, in whatever thread that happens: in one
+    of those that the client waits for, the program stood still.
+    """
+    with suppress(Exception):
+        session.stop()
+    with suppress(Exception):
+        session.client.close = lambda: None
 
 
 def version(session: Any) -> tuple[int, int]:
