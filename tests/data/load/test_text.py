@@ -172,7 +172,7 @@ def test_fault_36_nul_and_lone_surrogates_are_taken_out_and_counted(tmp_path: Pa
     found = read(written(tmp_path, content))
     assert found.column("customer_id") == ["ab", "xy"]
     assert "2 NUL characters were taken out of the text" in found.report.notes
-    assert "1 lone surrogates (half characters) were taken out of the text" in found.report.notes
+    assert "1 lone surrogate (half a character) was taken out of the text" in found.report.notes
 
 
 def test_fault_37_gzip_bomb_is_refused_early(tmp_path: Path) -> None:
