@@ -290,7 +290,7 @@ def test_values_are_typed_as_the_table(tmp_path: Path) -> None:
 def test_ids_that_look_alike_are_named(tmp_path: Path, twin: str) -> None:
     found = read(written(tmp_path, lines(order(1), order(0, order_id=twin), order(2, customer_id="é"))))
     assert len(found.rows) == 3
-    alike = [note for note in found.report.notes if "look like another" in note]
+    alike = [note for note in found.report.notes if "looks like another" in note]
     assert len(alike) == 1
     assert "1 value of order_id" in alike[0]
     assert alike[0].isascii()
