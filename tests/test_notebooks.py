@@ -53,5 +53,4 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     shown = [out["data"] for out in said if "data" in out]
     assert any("image/svg+xml" in data for data in shown)
     assert not any("jsdelivr" in str(data) for data in shown)
-    if not path.stem.endswith("spark"):  # whose Java program writes there too
-        assert [out.text for out in said if out.get("name") == "stderr"] == []
+    assert [out.text for out in said if out.get("name") == "stderr"] == []
