@@ -19,10 +19,10 @@ from payrec.commands.policies import policy_of
 from payrec.commands.run_record import RunConfig, alarmed, record_run, record_step, recorded
 from payrec.commands.run_report import RunReport
 from payrec.commands.scoring import ScoringRequest, Worklist, score_layers, scoring_request
-from payrec.commands.watch import damaged, lost_rows, repaired, repaired_tables, restored_verdicts, watch
+from payrec.commands.watch import damaged, repaired, restored_verdicts, watch
 from payrec.common.errors import DataRefused, Locked, UsageError
 from payrec.common.progress import Progress, silent
-from payrec.data import audit, kept_tables, layers
+from payrec.data import audit, layers
 from payrec.data.engines import Engine, connect, keeps_lists
 from payrec.monitor import alerts, silence, verdicts
 from payrec.monitor.limits import limits_of
@@ -126,10 +126,8 @@ def _held(engine: Engine, config: RunConfig, still_held: lock.StillHeld, progres
     for _ in range(STARTS):
         with ExitStack() as stack:
             with recorded(engine, config, "build"):
-                damages += repaired_tables(engine, accept_loss=config.serve)
                 _require_plausible_clock(engine, config)
                 damages += repaired(store := open_store(config.published or engine))
-                damages += lost_rows(engine, store.runs(), accept_loss=config.serve)
                 codes, had = serving.codes_of(config.policy), partial(_has_had_model, store)
                 bundle = serving.of_database(engine, config.models, codes, progress, has_had_model=had)
                 action_events.record(engine, store)
@@ -200,7 +198,7 @@ def _published(
         if config.published is not None:
             store_arms(engine, request, worklist, config.now)
         kept = details_of(engine, store, request, worklist)
-        store.commit(lists.Publication(_counted(engine, worklist.run), worklist.ranked, kept, config.serve, guard))
+        store.commit(lists.Publication(worklist.run, worklist.ranked, kept, config.serve, guard))
         runs = store.runs()
         store_forecast(store, request.bundle.model, worklist.run, worklist.ranked)
         record_step(engine, config, "publish", request.run_id)
@@ -232,11 +230,6 @@ def _monitored(
     sent = _alerted(judged, request.run_id, config)
     record_run(engine, config, request.run_id, _undelivered(sent))
     return judged, sent
-
-
-def _counted(engine: Engine, run: RunInfo) -> RunInfo:
-    """Return the run with the rows of the kept tables, which the next run expects."""
-    return replace(run, summary=replace(run.summary, kept_rows=kept_tables.counts(engine)))
 
 
 def _whole(store: ListStore, runs: list[Published], request: ScoringRequest) -> ScoringRequest:

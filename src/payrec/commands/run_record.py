@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from payrec.common.errors import Locked, MissingRelation, PayrecError
+from payrec.common.errors import Locked, PayrecError
 from payrec.data.engines import Engine
 from payrec.monitor import alerts
 from payrec.publish import ledger, lock
@@ -61,8 +61,7 @@ def recorded(engine: Engine, config: RunConfig, step: str, run_id: str = "") -> 
             try:
                 ledger.add(engine, ledger.Entry(config.now, str(config.holder), what, run_id, "failed", text))
             except PayrecError as second:
-                reason = "the ledger is damaged too" if isinstance(second, MissingRelation) else str(second)
-                error.add_note(f"and it could not be recorded: {alerts.redacted(reason, config.secrets)}")
+                error.add_note(f"and it could not be recorded: {alerts.redacted(str(second), config.secrets)}")
             raise
 
 

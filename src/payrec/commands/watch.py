@@ -8,7 +8,7 @@ from contextlib import suppress
 from payrec.commands.scoring import Worklist
 from payrec.common.arrow import pc
 from payrec.common.errors import DataRefused
-from payrec.data import freshness, kept_tables, layers, snapshots
+from payrec.data import freshness, layers, snapshots
 from payrec.data.engines import Engine
 from payrec.model.store.bundle import Bundle
 from payrec.monitor import drift, level_alarm, outcomes, verdicts
@@ -56,32 +56,6 @@ def _forecasts(engine: Engine, store: ListStore, past: list[Published]) -> list[
 def repaired(store: ListStore) -> list[Damage]:
     """Move damaged lists, actions and saved views out of the way, and return them."""
     return [*store.repair(), *actions.repair(store), *saved_views.repair(store)]
-
-
-def repaired_tables(engine: Engine, *, accept_loss: bool) -> list[Damage]:
-    """Make published tables that are gone again, and return them; raise as :func:`kept_tables.repair`."""
-    gone = kept_tables.repair(engine, accept_loss=accept_loss)
-    return [Damage(table, f"it was gone, and with it {kept_tables.HOLDS[table]}", None) for table in gone]
-
-
-def lost_rows(engine: Engine, runs: list[Published], *, accept_loss: bool) -> list[Damage]:
-    """Return the tables that lost rows since the newest list.
-
-    Raises
-    ------
-    DataRefused
-        A list without these rows may be wrong, and the loss is not accepted.
-    """
-    if not runs or not kept_tables.has_orders(engine):  # without orders there is no list, which says what to load
-        return []
-    newest = max(runs, key=lambda one: one.run.scored_at).run
-    before, now = newest.summary.kept_rows, kept_tables.counts(engine)
-    lost = kept_tables.lost_rows(before, now)
-    for table in lost:
-        if table in kept_tables.LISTS_NEED and not accept_loss:
-            day = freshness.day_name(newest.as_of)
-            raise kept_tables.refusal_of_lost_rows(table, before[table], now.get(table, 0), day)
-    return [Damage(table, f"it lost rows, and with them {kept_tables.HOLDS[table]}", None) for table in lost]
 
 
 def damaged(damages: list[Damage], limits: Limits) -> list[Verdict]:

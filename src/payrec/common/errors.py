@@ -39,10 +39,6 @@ class UsageError(PayrecError):
     exit_code = 2
 
 
-class MissingRelation(UsageError):
-    """SQL that names a table or a column which the database does not have."""
-
-
 class MissingExtra(UsageError):
     """A part of payrec that needs a package which is not installed."""
 

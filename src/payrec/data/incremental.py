@@ -7,7 +7,6 @@ for every order whose raw rows have the hash they had at the last build; the lay
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from typing import Any
 
@@ -33,29 +32,6 @@ def of_one_order(sql: str) -> bool:
 def basis(layers: tuple[str, ...], declared: dict[str, list[dict[str, Any]]]) -> str:
     """Return a hash of what else the layers depend on: their SQL, and what was declared."""
     return hashlib.sha256(repr((layers, sorted(declared.items()))).encode()).hexdigest()
-
-
-def kept_state(engine: Engine, tables: frozenset[str]) -> dict[str, Any] | None:
-    """Return the number of rows and the columns of each table; None if one is missing."""
-    if not tables <= engine.tables():
-        return None
-    counted = " UNION ALL ".join(f"SELECT '{name}' AS name, COUNT(*) AS n FROM {name}" for name in sorted(tables))
-    rows = {str(row["name"]): row["n"] for row in engine.read(counted).to_pylist()}
-    return {name: [rows[name], *engine.read(f"SELECT * FROM {name} LIMIT 0").schema.names] for name in sorted(tables)}
-
-
-def is_as_left(engine: Engine, tables: frozenset[str]) -> bool:
-    """Whether tables that the last build left have the rows and columns it left them with.
-
-    An engine that builds everything anew goes on from none of them: they are not looked at.
-    """
-    if BASIS not in engine.tables():
-        return False
-    if not engine.row_hash:
-        return True
-    left: list[dict[str, Any]] = engine.read(f"SELECT * FROM {BASIS}").to_pylist()
-    kept = json.loads(left[0].get("tables") or "{}") if len(left) == 1 else {}
-    return tables <= kept.keys() and kept_state(engine, tables) == {name: kept[name] for name in sorted(tables)}
 
 
 def changed_orders(engine: Engine, on: str, tables: frozenset[str]) -> int | None:
@@ -88,15 +64,13 @@ def changed_orders(engine: Engine, on: str, tables: frozenset[str]) -> int | Non
         f"JOIN raw_transactions AS t ON t.order_id = k.order_id AND t.stated_at IS NULL "
         f"WHERE m.from_at > LEAST(f.until, u.until) AND m.from_at <= GREATEST(f.until, u.until); ANALYZE {_CHANGED}"
     )
-    changed, orders = count(engine, _CHANGED), count(engine, _NOW)
+    changed, orders = _count(engine, _CHANGED), _count(engine, _NOW)
     return changed if changed <= MOST * orders else None
 
 
 def stands(engine: Engine, on: str) -> bool:
     """Whether the last build rests on the same :func:`basis`; not so one by the SQL of another version."""
-    return BASIS in engine.tables() and [
-        one.get("basis") for one in engine.read(f"SELECT * FROM {BASIS}").to_pylist()
-    ] == [on]
+    return BASIS in engine.tables() and engine.read(f"SELECT basis FROM {BASIS}")["basis"].to_pylist() == [on]
 
 
 def remake(engine: Engine, layers: tuple[str, ...]) -> None:
@@ -121,16 +95,15 @@ def remake(engine: Engine, layers: tuple[str, ...]) -> None:
     _drop(engine, *(_DELTA + name for name in (*RAW, *tables)))
 
 
-def remember(engine: Engine, on: str, tables: frozenset[str]) -> None:
-    """Store what this build rests on and left, with the hashes of :func:`changed_orders`, as the build that stands."""
+def remember(engine: Engine, on: str) -> None:
+    """Store what this build rests on, with the hashes of :func:`changed_orders`, as those of the build that stands."""
     if engine.row_hash:
         _drop(engine, HASHES, _CHANGED)
         engine.run(f"ALTER TABLE {_NOW} RENAME TO {HASHES}")
     _drop(engine, BASIS)
     until = pa.array(engine.read("SELECT until FROM stg_observed")["until"].to_pylist(), pa.timestamp("us"))
-    left = json.dumps(kept_state(engine, tables | {HASHES}) if engine.row_hash else {})
-    engine.run(f"CREATE TABLE {BASIS} (basis VARCHAR(64) NOT NULL, until TIMESTAMP, tables VARCHAR NOT NULL)")
-    engine.write(BASIS, pa.table({"basis": [on], "until": until, "tables": [left]}), key=())
+    engine.run(f"CREATE TABLE {BASIS} (basis VARCHAR(64) NOT NULL, until TIMESTAMP)")
+    engine.write(BASIS, pa.table({"basis": [on], "until": until}), key=())
 
 
 def raw_rows(engine: Engine) -> str:
@@ -164,6 +137,5 @@ def _drop(engine: Engine, *tables: str) -> None:
     engine.run("; ".join(f"DROP TABLE IF EXISTS {table}" for table in tables))
 
 
-def count(engine: Engine, table: str, where: str = "1 = 1") -> int:
-    """Return the number of rows of ``table``."""
-    return int(engine.read(f"SELECT COUNT(*) AS n FROM {table} WHERE {where}")["n"][0].as_py())
+def _count(engine: Engine, table: str) -> int:
+    return int(engine.read(f"SELECT COUNT(*) AS n FROM {table}")["n"][0].as_py())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -13,7 +12,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from payrec.common.errors import MissingRelation, UsageError
+from payrec.common.errors import UsageError
 from payrec.common.short_repr import short_repr
 from payrec.data import drawing, incremental, migrations, version_changes
 from payrec.data.engines import Engine
@@ -30,7 +29,6 @@ INPUTS = ("fx_rates", "payment_source", "known_at_creation", "reporting_currency
 BUILD_TABLES = ("as_of_dates", "landmarks", "landmarks_since", "horizon", "built_from", "build_number")  # not by loads
 DECLARED = ("horizon", "payment_source", "known_at_creation", "reporting_currency")  # layers of single orders need
 _LAYER = re.compile(r"^(\d\d)_\w+\.sql$")
-count = incremental.count
 _SCHEMA_TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
 
 
@@ -66,13 +64,12 @@ def prepare(engine: Engine) -> None:
     build asks for is always the builder's own.
     """
 
-    def keep_former() -> None:
+    def whole() -> None:
         with engine.transaction():
+            _prepare(engine)
             version_changes.keep(engine, layers())
 
-    retrying(lambda: _prepare(engine))
-    with suppress(MissingRelation):  # of layers that another program changed there is nothing to keep
-        retrying(keep_former)
+    retrying(whole)
 
 
 def _prepare(engine: Engine) -> None:
@@ -82,7 +79,7 @@ def _prepare(engine: Engine) -> None:
             created = _SCHEMA_TABLE.search(statement)
             if created and (created[1] in (*BUILD_TABLES, *drawing.DRAW_TABLES) or created[1] not in present):
                 engine.run(statement)
-        migrations.apply(engine, migrations.of_raw_tables(engine.name))
+        migrations.apply(engine, migrations.migrations_in(_folder("migrations"), engine.name))
 
 
 def build(
@@ -106,26 +103,11 @@ def build_number(engine: Engine) -> int:
 
 
 def build_shared(engine: Engine, parameters: Parameters, progress: Callable[[str], None], *, full: bool) -> Build:
-    """Run every layer and compare with what another version made of the same facts, under the exclusive lease.
-
-    Where another program took a column from a table of the last build, all that a build makes is taken away first.
-    """
-
-    def whole(full: bool) -> Build:
-        with engine.transaction():
-            built = build_layers(engine, parameters, progress, full=full)
-            version_changes.compare(engine, layers())
-        return built
-
-    try:
-        return whole(full)
-    except MissingRelation:
-        progress("a table of the last build lacks a column: all of them are built again")
-        with engine.transaction():
-            _forget(engine)
-            tables = (*BUILD_TABLES, *drawing.DRAW_TABLES, *version_changes.TABLES)
-            engine.run("; ".join(f"DROP TABLE IF EXISTS {table}" for table in tables))
-        return whole(True)
+    """Run every layer and compare with what another version made of the same facts, under the exclusive lease."""
+    with engine.transaction():
+        built = build_layers(engine, parameters, progress, full=full)
+        version_changes.compare(engine, layers())
+    return built
 
 
 def build_layers(engine: Engine, parameters: Parameters, progress: Callable[[str], None], *, full: bool) -> Build:
@@ -133,8 +115,7 @@ def build_layers(engine: Engine, parameters: Parameters, progress: Callable[[str
     with engine.transaction():
         _prepare(engine)
         declare(engine, parameters)
-        basis = _basis(engine)
-        remade = _orders_layers(engine, basis, progress, full=full)
+        remade = _orders_layers(engine, progress, full=full)
         drawing.draw_orders(engine, parameters.draw, progress)
         if parameters.as_of is None:
             engine.run("INSERT INTO as_of_dates SELECT until FROM stg_observed WHERE until IS NOT NULL")
@@ -142,7 +123,6 @@ def build_layers(engine: Engine, parameters: Parameters, progress: Callable[[str
             progress(name)
             _run_layer(engine, sql)
         rows = {table: count(engine, table) for _, sql in layers() for table in incremental.MAKES_TABLE.findall(sql)}
-        incremental.remember(engine, basis, frozenset(rows) | _number_tables())
         inputs = _inputs_hash(engine, incremental.built_rows(engine))
         engine.run("DELETE FROM built_from")
         engine.write("built_from", pa.table({"inputs_sha256": [inputs]}), key=())
@@ -151,18 +131,17 @@ def build_layers(engine: Engine, parameters: Parameters, progress: Callable[[str
         return Build(rows, observed_until(engine), scoring_times(engine), remade)
 
 
-def _orders_layers(engine: Engine, basis: str, progress: Callable[[str], None], *, full: bool) -> int | None:
+def _orders_layers(engine: Engine, progress: Callable[[str], None], *, full: bool) -> int | None:
     """Make the layers of single orders, for the changed orders alone where that is enough; return how many, or None."""
     files = _files(of_one_order=True)
     numbers, observed = (next(file for file in layers() if file[0] == name) for name in (NUMBERS, OBSERVED))
-    tables = frozenset(table for _, sql in files for table in incremental.MAKES_TABLE.findall(sql))
-    if not incremental.is_as_left(engine, tables | _number_tables()):  # another program changed them
-        _forget_numbers(engine)
+    basis = _basis(engine)
     progress(numbers[0])
     _run_layer(engine, numbers[1])
     progress("what has changed")
     engine.run("DROP TABLE IF EXISTS stg_observed")
     _run_layer(engine, observed[1])
+    tables = frozenset(table for _, sql in files for table in incremental.MAKES_TABLE.findall(sql))
     changed = incremental.changed_orders(engine, basis, tables)
     if changed is None or full:
         _clear(engine)
@@ -174,6 +153,7 @@ def _orders_layers(engine: Engine, basis: str, progress: Callable[[str], None], 
         if changed:
             progress(f"{files[0][0]} to {files[-1][0]} for {changed:,} orders")
             incremental.remake(engine, tuple(sql for _, sql in files))
+    incremental.remember(engine, basis)
     return None if full else changed
 
 
@@ -194,6 +174,11 @@ def _run_layer(engine: Engine, sql: str) -> None:
     engine.run(sql)
     for table in (*incremental.MAKES_TABLE.findall(sql), *_SCHEMA_TABLE.findall(sql)):
         engine.run(f"ANALYZE {table}")  # the next layer's plan depends on it
+
+
+def count(engine: Engine, table: str, where: str = "1 = 1") -> int:
+    """Return the number of rows of ``table``."""
+    return int(engine.read(f"SELECT COUNT(*) AS n FROM {table} WHERE {where}")["n"][0].as_py())
 
 
 def observed_until(engine: Engine) -> datetime | None:
@@ -230,18 +215,10 @@ def _clear(engine: Engine) -> None:
 
 def _forget(engine: Engine) -> None:
     """Take away all that was made of the raw rows, the numbers included, which hold the ids of orders and customers."""
-    _forget_numbers(engine)
-    engine.run(f"DROP TABLE IF EXISTS {version_changes.FORMER}")
-
-
-def _number_tables() -> frozenset[str]:
-    return frozenset(_SCHEMA_TABLE.findall(next(sql for name, sql in layers() if name == NUMBERS)))
-
-
-def _forget_numbers(engine: Engine) -> None:
-    """Take all derived layers away, and the numbers of orders and accounts that they rest on."""
     _clear(engine)
-    engine.run("; ".join(f"DROP TABLE IF EXISTS {table}" for table in sorted(_number_tables())))
+    numbers = next(sql for name, sql in layers() if name == NUMBERS)
+    tables = (*_SCHEMA_TABLE.findall(numbers), version_changes.FORMER)
+    engine.run("; ".join(f"DROP TABLE IF EXISTS {table}" for table in tables))
 
 
 def _outdate(engine: Engine, but: tuple[str, ...] = ()) -> None:
@@ -275,14 +252,9 @@ def change(
 
 def answers(engine: Engine, parameters: Parameters) -> bool:
     """Whether the last build, of the raw tables and by the SQL of this payrec, answers for ``parameters``."""
-    with suppress(MissingRelation):  # another program took a column away
-        return VIEW in engine.tables() and _answers(engine, parameters)
-    return False
-
-
-def _answers(engine: Engine, parameters: Parameters) -> bool:
-    built = frozenset(table for _, sql in layers() for table in incremental.MAKES_TABLE.findall(sql))
-    if not incremental.stands(engine, _basis(engine)) or not incremental.is_as_left(engine, built | _number_tables()):
+    if VIEW not in engine.tables():
+        return False
+    if not incremental.stands(engine, _basis(engine)) or built_from(engine) != fingerprint(engine):
         return False
     ages = set(engine.read("SELECT age_days FROM landmarks")["age_days"].to_pylist())
     horizons = engine.read("SELECT days FROM horizon")["days"].to_pylist()
@@ -290,8 +262,7 @@ def _answers(engine: Engine, parameters: Parameters) -> bool:
     until = observed_until(engine)
     times = {until} if parameters.as_of is None else set(parameters.as_of)
     return (
-        built_from(engine) == fingerprint(engine)
-        and ages >= set(parameters.landmark_ages)
+        ages >= set(parameters.landmark_ages)
         and (not parameters.landmark_ages or (parameters.landmarks_since or datetime.min) >= since)
         and (not parameters.landmark_ages or drawing.has_landmarks(engine, parameters.draw))
         and horizons == [parameters.horizon_days]

@@ -16,12 +16,11 @@ from itertools import pairwise
 
 import pyarrow as pa
 
-from payrec.common.errors import DataRefused, UsageError
+from payrec.common.errors import UsageError
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
 
 RAW_LEDGER, PUBLISHED_LEDGER = "payrec_raw_migrations", "payrec_migrations"
-_OF_LISTS = re.compile(r"payrec_(?!raw_migrations|migrations)")  # tables that are made together with their ledger
 _FILE = re.compile(r"^(\d+)_\w+?((?:\.\w+)*)\.sql$")
 
 
@@ -67,37 +66,18 @@ def apply(engine: Engine, wanted: tuple[Migration, ...], ledger: str = RAW_LEDGE
     """
     done = _applied(engine, ledger)
     _refuse_foreign(done, wanted)
-    if ledger == PUBLISHED_LEDGER and not done and any(map(_OF_LISTS.match, engine.tables())):
-        msg = f"the table {ledger} is gone: which changes this database has is not recorded"
-        raise DataRefused(f"{msg}\nrestore it from a backup; or payrec run, which makes it again and names it")
     missing = [migration for migration in wanted if migration.number not in done]
     if not missing:
         return []
     with engine.transaction():
-        for migration in missing:
-            engine.run(migration.sql)
-        record(engine, tuple(missing), ledger)
-    return [migration.name for migration in missing]
-
-
-def record(engine: Engine, applied: tuple[Migration, ...], ledger: str) -> None:
-    """Record files as applied; the ledger is made if it is absent."""
-    with engine.transaction():
         if ledger not in engine.tables():
             columns = "number BIGINT NOT NULL PRIMARY KEY, name VARCHAR(200) NOT NULL, sha256 VARCHAR(64) NOT NULL"
             engine.run(f"CREATE TABLE {ledger} ({columns})")
-        rows = [{"number": one.number, "name": one.name, "sha256": one.sha256} for one in applied]
+        for migration in missing:
+            engine.run(migration.sql)
+        rows = [{"number": one.number, "name": one.name, "sha256": one.sha256} for one in missing]
         engine.write(ledger, pa.Table.from_pylist(rows), key=())
-
-
-def are_applied(engine: Engine, wanted: tuple[Migration, ...], ledger: str) -> bool:
-    """Whether all files are recorded as applied."""
-    return {one.number for one in wanted} <= _applied(engine, ledger).keys()
-
-
-def of_raw_tables(engine: str) -> tuple[Migration, ...]:
-    """Return the files that change loaded tables on an engine."""
-    return migrations_in(files("payrec.data") / "sql" / "migrations", engine)
+    return [migration.name for migration in missing]
 
 
 def published(engine: str) -> tuple[Migration, ...]:
@@ -114,18 +94,12 @@ def migrate_published(engine: Engine, wanted: tuple[Migration, ...] | None = Non
     def migrate() -> list[str]:
         with engine.transaction():
             applied = apply(engine, published(engine.name) if wanted is None else wanted, PUBLISHED_LEDGER)
-            if applied:
-                grant_to_app(engine)
+            if applied and engine.name == "postgres":
+                grants = files("payrec.data") / "sql" / "postgres" / "app_grants.sql"
+                engine.run(grants.read_text(encoding="utf-8"))
         return applied
 
     return retrying(migrate)
-
-
-def grant_to_app(engine: Engine) -> None:
-    """Let the role of the web app read the published tables, if there is such a role (PostgreSQL)."""
-    if engine.name == "postgres":
-        grants = files("payrec.data") / "sql" / "postgres" / "app_grants.sql"
-        engine.run(grants.read_text(encoding="utf-8"))
 
 
 def _applied(engine: Engine, ledger: str) -> dict[int, tuple[str, str]]:

@@ -38,10 +38,7 @@ def reading(
     own_build_no = -1
     for _ in range(TRIES):
         with engine.lease(exclusive=False, wait_s=wait_s) as free:
-            if free and (
-                (own_build_no >= 0 and layers.build_number(engine) == own_build_no)
-                or layers.answers(engine, parameters)
-            ):
+            if free and (layers.build_number(engine) == own_build_no or layers.answers(engine, parameters)):
                 yield
                 return
         try:

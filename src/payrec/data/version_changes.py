@@ -16,7 +16,6 @@ Layers = tuple[tuple[str, str], ...]  # (file name, SQL)
 VIEW = "v_feature_view"
 FORMER, VERSION = "former_snapshots", "layers_version"  # what the version before made; the SQL of the last build
 _CHANGED = "version_changes"
-TABLES = (FORMER, VERSION, _CHANGED)
 _COMPARED = f"""
     CREATE TABLE {_CHANGED} AS
     SELECT CAST(COUNT(*) AS BIGINT) AS snapshots,

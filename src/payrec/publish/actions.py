@@ -19,7 +19,6 @@ from uuid import UUID
 from payrec.common.errors import UsageError
 from payrec.common.text import sql_literal, sql_timestamp, terminal_text
 from payrec.data.engines.retry import retrying
-from payrec.data.kept_tables import is_there
 from payrec.data.migrations import migrate_published
 from payrec.publish import added_rows
 from payrec.publish.database_store import DatabaseStore
@@ -133,7 +132,7 @@ def newer(store: ListStore, since: datetime, known: tuple[Action, ...]) -> tuple
     """
     by_id = {action.action_id: action for action in known}
     if isinstance(store, DatabaseStore):
-        if not is_there(store.engine, TABLE):
+        if TABLE not in store.engine.tables():
             return ()
         last = max((_recorded(action) for action in known), default=since)
         added = _rows(store, max(since, last - LATE_COMMIT), None)
@@ -287,7 +286,7 @@ def _add_row(store: DatabaseStore, action: Action) -> bool:
 def _rows(
     store: DatabaseStore, since: datetime | None, customer_id: str | None, condition: str = "TRUE"
 ) -> list[Action]:
-    if not is_there(store.engine, TABLE):
+    if TABLE not in store.engine.tables():
         return []
     where = [condition]
     if since is not None:

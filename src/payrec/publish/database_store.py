@@ -17,7 +17,6 @@ from payrec.common.errors import UsageError
 from payrec.common.text import sql_literal
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
-from payrec.data.kept_tables import is_there
 from payrec.data.migrations import migrate_published
 from payrec.publish import ledger, run_info
 from payrec.publish.details import CUSTOMERS, KEPT_RUNS, NAMES
@@ -104,7 +103,7 @@ class DatabaseStore:
 
     def runs(self) -> list[Published]:
         """Return all kept runs, the served one first."""
-        if not is_there(self.engine, RUNS):
+        if RUNS not in self.engine.tables():
             return []
         rows = self.engine.read(f"SELECT * FROM {RUNS} ORDER BY published_no DESC")
         return [_published(row) for row in rows.to_pylist()]
@@ -120,7 +119,7 @@ class DatabaseStore:
     def columns(self, run_id: str, names: Sequence[str], by: By = "customer") -> pa.Table:
         """Return columns of a list, by customer or by order, in no particular order; empty if there is none."""
         table, contract = BY_CUSTOMER if by == "customer" else SCORES, contract_of(names, by)
-        if not is_there(self.engine, table):
+        if table not in self.engine.tables():
             return contract.empty_table()
         rows = self.engine.read(f"SELECT {', '.join(names)} FROM {table} WHERE run_id = {sql_literal(run_id)}")
         return as_contract(rows, contract)
@@ -133,7 +132,7 @@ class DatabaseStore:
 
     def detail(self, run_id: str, name: str) -> pa.Table | None:
         """Return a detail of a run, None if it had no rows or is no longer kept."""
-        if not is_there(self.engine, BY_CUSTOMER if name == CUSTOMERS else DETAILS):
+        if (BY_CUSTOMER if name == CUSTOMERS else DETAILS) not in self.engine.tables():
             return None
         if name == CUSTOMERS:
             columns, at = ", ".join(customer_list.SCHEMA.names), f"run_id = {sql_literal(run_id)}"
@@ -166,7 +165,7 @@ class DatabaseStore:
 
     def verdicts(self) -> pa.Table:
         """Return the verdicts of all runs."""
-        if not is_there(self.engine, MONITOR):
+        if MONITOR not in self.engine.tables():
             return VERDICTS.empty_table()
         return self.engine.read(f"SELECT {', '.join(VERDICTS.names)} FROM {MONITOR}")
 
@@ -179,7 +178,7 @@ class DatabaseStore:
 
     def forecasts(self) -> pa.Table:
         """Return the forecasts of all runs."""
-        if not is_there(self.engine, WEEKS):
+        if WEEKS not in self.engine.tables():
             return FORECASTS.empty_table()
         return self.engine.read(f"SELECT {', '.join(FORECASTS.names)} FROM {WEEKS}")
 
@@ -230,31 +229,8 @@ class DatabaseStore:
         return retrying(added)
 
     def repair(self) -> list[Damage]:
-        """Take away what is left of lists that lost their rows, so that they are published again; return what was lost.
-
-        Lists without their runs go as a whole; of the served list, one without its customers or details.
-        """
-        runs = self.runs()
-        if not runs:
-            tables = [
-                name for name in (SCORES, BY_CUSTOMER, DETAILS) if is_there(self.engine, name) and self._has(name)
-            ]
-            for table in tables:
-                self.engine.run(f"DELETE FROM {table}")
-            return [Damage(RUNS, "it lost its rows, and with them the published lists", None)] if tables else []
-        served = runs[0]
-        if not served.run.summary.kept_rows:  # by an older payrec, which may have kept fewer tables
-            return []
-        named = f"run_id = {sql_literal(served.run.run_id)}"
-        parts = (SCORES, DETAILS, *([BY_CUSTOMER] if served.run.summary.unit == "customer" else []))
-        lost = [name for name in parts if served.ranked > 1 and not self._has(name, named)]
-        if lost:
-            with self.engine.transaction():
-                self._delete(served.run.run_id, (DETAILS, BY_CUSTOMER, SCORES, RUNS))
-        return [Damage(name, f"it lost the rows of {served.run.run_id}", None) for name in lost]
-
-    def _has(self, table: str, where: str = "TRUE") -> bool:
-        return bool(self.engine.read(f"SELECT run_id FROM {table} WHERE {where} LIMIT 1").num_rows)
+        """Return nothing: the server keeps its files whole."""
+        return []
 
     def _write_detail(self, run_id: str, name: str, batches: Iterator[pa.RecordBatch]) -> None:
         first = next(batches, None)

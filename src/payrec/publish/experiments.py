@@ -14,7 +14,6 @@ from payrec.common.text import sql_literal
 from payrec.data import snapshots
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
-from payrec.data.kept_tables import is_there
 from payrec.data.migrations import migrate_published
 from payrec.publish import ledger
 from payrec.publish.personal import PERSON
@@ -37,7 +36,7 @@ class Registered:
 
 def registered(engine: Engine) -> list[Registered]:
     """Return all experiments, in the order of their starts."""
-    if not is_there(engine, EXPERIMENTS):
+    if EXPERIMENTS not in engine.tables():
         return []
     columns = "experiment_id, change, changed_at, who, settings"
     rows = engine.read(f"SELECT {columns} FROM {EXPERIMENTS} ORDER BY changed_at, experiment_id").to_pylist()
@@ -95,7 +94,7 @@ def stop(engine: Engine, at: datetime, who: str) -> Registered:
 
     def end() -> Registered:
         with engine.transaction():
-            if is_there(engine, EXPERIMENTS):
+            if EXPERIMENTS in engine.tables():
                 ledger.fence(engine)
             one = running(engine)
             if one is None:
@@ -157,14 +156,9 @@ def add(engine: Engine, experiment: Experiment, arms: Arms, orders: pa.Table, ru
         stamps = {"run_id": run_id, "experiment_id": experiment.experiment_id}
         rows = new.append_column("assigned_at", constant(at, TIME, new.num_rows))
         engine.write(ASSIGNMENTS, _stamped(rows, stamps), key=())
-        key = (
-            "experiment_id",
-            "customer_id",
-            "epoch",
-            "order_id",
-        )  # orders of an assignment that was lost may be there
-        owed = _stamped(orders_of(arms, new, orders), {"experiment_id": stamps["experiment_id"]})
-        engine.write(ASSIGNED_ORDERS, owed, key=key)
+        engine.write(
+            ASSIGNED_ORDERS, _stamped(orders_of(arms, new, orders), {"experiment_id": stamps["experiment_id"]}), key=()
+        )
 
 
 def orders_of(arms: Arms, new: pa.Table, orders: pa.Table) -> pa.Table:

@@ -15,7 +15,6 @@ from payrec.common.errors import Locked
 from payrec.common.text import sql_literal, sql_timestamp
 from payrec.data.engines import Engine
 from payrec.data.engines.retry import retrying
-from payrec.data.kept_tables import is_there
 from payrec.data.migrations import migrate_published
 
 TABLE = "payrec_ledger"
@@ -78,7 +77,7 @@ def _insert(engine: Engine, entry: Entry) -> None:
 
 def entries(engine: Engine, where: str = "TRUE") -> list[Entry]:
     """Return the entries in the order in which they were added."""
-    return _entries(engine, where) if is_there(engine, TABLE) else []
+    return _entries(engine, where) if TABLE in engine.tables() else []
 
 
 def _entries(engine: Engine, where: str) -> list[Entry]:

@@ -68,8 +68,6 @@ class RunSummary:
         Ranked by rule, not by a model of the company's own history.
     by_extra
         Ranked by what a contact adds to expected money, not by all of it.
-    kept_rows
-        Rows of the tables that a list needs and no build makes again; see :mod:`payrec.data.kept_tables`.
     """
 
     as_of: datetime
@@ -84,7 +82,6 @@ class RunSummary:
     spread: Overdispersion = UNTRIED
     by_rule: bool = False
     by_extra: bool = False
-    kept_rows: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def suppressed_share(self) -> float:
@@ -210,7 +207,6 @@ def summary_to_json(summary: RunSummary) -> dict[str, Any]:
         "level": None if summary.level is None else _level_to_json(summary.level),
         "by_rule": summary.by_rule,
         "by_extra": summary.by_extra,
-        "kept_rows": dict(summary.kept_rows),
         "feeds": [vars(feed) | {"newest_at": feed.newest_at.isoformat()} for feed in summary.feeds],
     }
 
@@ -232,7 +228,6 @@ def summary_from_json(stored: Mapping[str, Any]) -> RunSummary:
         Overdispersion(**stored.get("spread", {})),
         bool(stored.get("by_rule", False)),
         bool(stored.get("by_extra", False)),
-        dict(stored.get("kept_rows", {})),
     )
 
 

@@ -15,7 +15,6 @@ from uuid import UUID
 from payrec.common.errors import UsageError
 from payrec.common.text import sql_literal, terminal_text
 from payrec.data.engines.retry import retrying
-from payrec.data.kept_tables import is_there
 from payrec.data.migrations import migrate_published
 from payrec.publish import added_rows
 from payrec.publish.database_store import DatabaseStore
@@ -63,7 +62,7 @@ def read(store: FolderStore | DatabaseStore) -> tuple[SavedView, ...]:
     if isinstance(store, FolderStore):
         files = added_rows.paths(store.folder / FOLDER)
         views = [added_rows.read(path, _parsed, "saved view") for path in files]
-    elif is_there(store.engine, TABLE):
+    elif TABLE in store.engine.tables():
         rows = store.engine.read(f"SELECT view_id, saved_at, by, name, query FROM {TABLE}").to_pylist()
         views = [SavedView(**row) for row in rows]
     else:

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 
 import pyarrow as pa
 
-from payrec.common.errors import MissingRelation, UsageError
+from payrec.common.errors import UsageError
 
 Rows = pa.Table | Iterator[pa.RecordBatch]
 RowFunction = Callable[[pa.RecordBatch], pa.RecordBatch]
@@ -108,20 +108,7 @@ class Engine(Protocol):
         ...
 
     def __enter__(self) -> Self: ...
-    def __exit__(self, kind: object, error: object, trace: object) -> None: ...
-
-
-def leave(engine: Engine, error: object) -> None:
-    """Close an engine; an error about a table or column that is missing says what was lost, if payrec keeps it."""
-    try:
-        if isinstance(error, MissingRelation):
-            from payrec.data import kept_tables
-
-            refusal = kept_tables.explained(engine)
-            if refusal is not None:
-                raise refusal from error
-    finally:
-        engine.close()
+    def __exit__(self, *exc: object) -> None: ...
 
 
 def is_cluster(url: str) -> bool:

@@ -17,9 +17,9 @@ import duckdb
 import pyarrow as pa
 
 from payrec.common import duck
-from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, MissingRelation, PayrecError, UsageError
+from payrec.common.errors import DatabaseUnreachable, DataRefused, Locked, PayrecError, UsageError
 from payrec.common.text import sql_identifier
-from payrec.data.engines import RowFunction, Rows, duckdb_file, leave
+from payrec.data.engines import RowFunction, Rows, duckdb_file
 from payrec.data.engines.rows import BATCH_ROWS, definition, normalised, read_schema
 from payrec.data.engines.sole import SoleProcess
 from payrec.data.engines.writing import write, write_mapped
@@ -37,8 +37,6 @@ _KINDS: tuple[tuple[type[duckdb.Error], type[PayrecError]], ...] = (
     (duckdb.FatalException, DatabaseUnreachable),
     (duckdb.InternalException, DatabaseUnreachable),
     (duckdb.SerializationException, DatabaseUnreachable),
-    (duckdb.CatalogException, MissingRelation),
-    (duckdb.BinderException, MissingRelation),
     (duckdb.ProgrammingError, UsageError),
 )
 
@@ -286,5 +284,5 @@ class DuckDB(SoleProcess):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        leave(self, error)
+    def __exit__(self, *exc: object) -> None:
+        self.close()

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from payrec.common.errors import PayrecError, UsageError
 from payrec.common.text import sql_identifier, sql_identifiers, sql_literal, sql_literals
-from payrec.data.engines import RowFunction, Rows, leave
+from payrec.data.engines import RowFunction, Rows
 from payrec.data.engines.postgres_catalog import OWN_TABLES, TABLES, expect_only_ours_read
 from payrec.data.engines.postgres_rows import handed_out
 from payrec.data.engines.postgres_session import Session, address
@@ -293,5 +293,5 @@ class Postgres:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        leave(self, error)
+    def __exit__(self, *exc: object) -> None:
+        self.close()

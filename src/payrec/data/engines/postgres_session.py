@@ -15,10 +15,9 @@ from urllib.parse import parse_qsl, unquote
 
 import pyarrow as pa
 
-from payrec.common.errors import DatabaseUnreachable, MissingExtra, MissingRelation, PayrecError, UsageError
+from payrec.common.errors import DatabaseUnreachable, DataRefused, MissingExtra, PayrecError, UsageError
 from payrec.common.text import sql_identifier, sql_identifiers, sql_literal
 from payrec.data.engines.postgres_catalog import BY_BYTES, MAKES_TABLE, TEXT_SETTINGS
-from payrec.data.engines.postgres_errors import KINDS
 from payrec.data.engines.postgres_path import INTRUSIONS, expect_closed
 from payrec.data.engines.retry import Interrupted
 
@@ -225,7 +224,7 @@ class Session:
         )
         if not schemas.num_rows:
             msg = f"found no table {table} in the database {self._server.shown}"
-            raise MissingRelation(msg)
+            raise UsageError(msg)
         return str(schemas["name"][0].as_py())
 
     def expect_sound(self) -> None:
@@ -256,6 +255,24 @@ class Session:
             raise _payrec_error(self._server, error, sql, cut=self.state == "unknown") from error
 
 
+# first letters of SQLSTATE, the longest match wins; https://www.postgresql.org/docs/current/errcodes-appendix.html
+_KINDS: dict[str, tuple[type[PayrecError], str]] = {
+    "40": (Interrupted, "another session was in the way"),
+    "55P03": (Interrupted, "another session holds a lock: wait for it, or raise lock_timeout in the address"),
+    "57P": (Interrupted, "the server ended the connection"),
+    "57014": (DatabaseUnreachable, "it took too long: raise statement_timeout in the address"),
+    "53": (DatabaseUnreachable, "the server is out of disk, memory or connections"),
+    "58": (DatabaseUnreachable, "the server has trouble with its disk"),
+    "22": (DataRefused, ""),
+    "23": (DataRefused, ""),
+    "23502": (DataRefused, "payrec does not fill this column: give it a default, or drop its NOT NULL"),
+    "3F": (UsageError, "name the schema of payrec's tables in the address: ?schema=payrec"),
+    "42501": (UsageError, "sign in as a role that may do this, or let this one (payrec's sql/postgres/roles.sql)"),
+    "25006": (UsageError, "sign in as a role that may write, on a server that may be written to"),
+    "42": (UsageError, ""),
+}
+
+
 def _details(error: Exception) -> dict[str, str]:
     details: list[tuple[Any, Any]] = getattr(error, "details", None) or []
     return {
@@ -278,5 +295,5 @@ def _payrec_error(server: Address, error: Exception, sql: str, *, cut: bool) -> 
     if state.startswith("42") and "STATEMENT_POSITION" in details:
         line = sql[: int(details["STATEMENT_POSITION"]) - 1].count("\n")
         said += f", at line {line + 1}: {sql.splitlines()[line].strip()[:100]}"
-    kind, advice = next((KINDS[state[:length]] for length in (5, 3, 2) if state[:length] in KINDS), (PayrecError, ""))
+    kind, advice = next((_KINDS[state[:length]] for length in (5, 3, 2) if state[:length] in _KINDS), (PayrecError, ""))
     return kind(server.masked(f"PostgreSQL: {said}" + (f"\n{advice}" if advice else "")))

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from payrec.common.errors import MissingExtra, PayrecError, UsageError
 from payrec.common.text import sql_identifier
-from payrec.data.engines import RowFunction, Rows, leave, spark_lock, spark_session, spark_views
+from payrec.data.engines import RowFunction, Rows, spark_lock, spark_session, spark_views
 from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.rows import BATCH_ROWS, fitted, query, read_schema, rebatched
 from payrec.data.engines.sole import SoleProcess
@@ -218,5 +218,5 @@ class Spark(SoleProcess):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        leave(self, error)
+    def __exit__(self, *exc: object) -> None:
+        self.close()

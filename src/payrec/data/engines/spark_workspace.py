@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from payrec.common.errors import MissingRelation, PayrecError, UsageError
+from payrec.common.errors import PayrecError, UsageError
 from payrec.data.engines import spark_lock, spark_views
 from payrec.data.engines.retry import Interrupted
 from payrec.data.engines.rows import query
@@ -107,7 +107,7 @@ class Workspace:
             return view
         if name in self.names():
             raise UsageError(f"{name} is a table or view of yours: payrec reads it where it lies and never changes it")
-        raise MissingRelation(f"found no table {name} in this schema\nmake it first, or check its name")
+        raise UsageError(f"found no table {name} in this schema\nmake it first, or check its name")
 
     def change(self, name: str, view: View | None) -> None:
         """Put a table or view in the place of the one of that name; None: end it."""
