@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from payrec.common.text import counted
+
 SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 WITHOUT_CENTS = ("JPY", "KRW", "CLP", "VND")
 SHORT = ((1_000_000_000, "bn", 2), (1_000_000, "M", 2), (100_000, "k", 0), (10_000, "k", 1))
@@ -93,7 +95,7 @@ def count(number: int, noun: str) -> str:
     >>> count(1, "order"), count(1200, "order")
     ('1 order', '1,200 orders')
     """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return counted(number, noun, f"{noun}s")
 
 
 def between(low: float, high: float, currency: str | None) -> str:

@@ -11,7 +11,7 @@ from payrec.common.text import terminal_text
 from payrec.data.load import origins
 from payrec.data.load.map_values import Words
 from payrec.data.load.mapping import Mapping
-from payrec.data.load.origins import Absent, Header, Minor, PlannedColumn
+from payrec.data.load.origins import Absent, Header, Minor, Part, PlannedColumn, Template
 from payrec.data.load.tables import Dialect
 from payrec.data.load.targets import Kind, Target
 
@@ -53,6 +53,12 @@ class LoadPlan:
     def header(self) -> Header:
         """The columns that the map may name: the file's own, and those that are carried."""
         return _header(self.file, self.dialect, self.mapping)
+
+    @property
+    def is_by_line(self) -> bool:
+        """Whether the number of its line is part of a row."""
+        templates = (each.origin for each in self.columns if isinstance(each.origin, Template))
+        return any(isinstance(part, Part) and part.position is None for each in templates for part in each.parts)
 
     @property
     def ignored(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from payrec.data.load import dates
 from payrec.data.load.layout import LoadPlan
-from payrec.data.load.origins import FromColumn, Part, PlannedColumn, Template
+from payrec.data.load.origins import FromColumn, PlannedColumn
 from payrec.data.load.targets import EVENT_TYPES, STATUS_WORDS, Column
 
 Plain = Mapping[int, Column]  # position in the file → the column of ours that it fills
@@ -33,12 +33,7 @@ _LENGTH_OF_DAY, _LENGTHS_OF_TIME = 10, (19, 26)  # 2025-01-31, 2025-01-31 10:20:
 def candidates(plan: LoadPlan) -> dict[int, Column]:
     """Return the columns of a file that may be plain: those the map does not change, each read for one of ours."""
     mapping = plan.mapping
-    by_line = any(
-        isinstance(each.origin, Template)
-        and any(isinstance(part, Part) and part.position is None for part in each.origin.parts)
-        for each in plan.columns
-    )  # then rows are equal by their text
-    if plan.dialect.form != "CSV" or mapping.empty or by_line:
+    if plan.dialect.form != "CSV" or mapping.empty or plan.is_by_line:  # by line: rows are equal by their text
         return {}
     uses = Counter(position for each in plan.columns for position in each.positions())
     uses.update(position for position, _ in plan.only)

@@ -18,7 +18,6 @@ from payrec.common.errors import DataRefused, file_errors
 from payrec.common.files import replacing
 from payrec.common.text import spreadsheet_column, terminal_text
 from payrec.data.load.layout import LoadPlan
-from payrec.data.load.origins import Part, Template
 from payrec.data.load.readings import Reading
 from payrec.data.load.records import SHOWN_CHARACTERS
 from payrec.data.load.staging import as_table, number
@@ -97,7 +96,7 @@ def drop_duplicates(db: duckdb.DuckDBPyConnection, plan: LoadPlan, target: Targe
     """
     db.execute("CREATE TABLE dropped (line BIGINT)")
     has_ids = "ok AND event_id IS NOT NULL" if target.kind == "events" else "ok"
-    if _keys_repeat(db, has_ids, target) or _is_by_line(plan):
+    if _keys_repeat(db, has_ids, target) or plan.is_by_line:  # equal lines then have different keys
         _drop_equal_rows(db, plan, has_ids)
     elif number(db, f"SELECT COUNT(*) FROM typed WHERE ok AND NOT ({has_ids})") == 0:
         return 0  # as in nearly all files
@@ -112,12 +111,6 @@ def _keys_repeat(db: duckdb.DuckDBPyConnection, where: str, target: Target) -> b
     key_hash = f"hash({', '.join(target.key)})"
     repeated = f"SELECT 1 FROM typed WHERE {where} GROUP BY {key_hash} HAVING COUNT(*) > 1 LIMIT 1"
     return bool(db.execute(repeated).fetchall())
-
-
-def _is_by_line(plan: LoadPlan) -> bool:
-    """Return whether the number of its line is part of a row: then equal lines have different keys."""
-    templates = (each.origin for each in plan.columns if isinstance(each.origin, Template))
-    return any(isinstance(part, Part) and part.position is None for each in templates for part in each.parts)
 
 
 def _drop_equal_rows(db: duckdb.DuckDBPyConnection, plan: LoadPlan, where: str) -> None:
